@@ -27,10 +27,9 @@ install() { # install MODULE VERSION COMMAND...: puts these commands on PATH, fr
   PATH=$folder:$PATH
 }
 install k8s.io/code-generator "$(version k8s.io/apimachinery)" \
-  deepcopy-gen defaulter-gen conversion-gen applyconfiguration-gen client-gen lister-gen informer-gen \
+  deepcopy-gen defaulter-gen conversion-gen validation-gen applyconfiguration-gen client-gen lister-gen informer-gen \
   go-to-protobuf go-to-protobuf/protoc-gen-gogo
 install golang.org/x/tools "$(version golang.org/x/tools)" goimports
-install k8s.io/kube-openapi "$(version k8s.io/kube-openapi)" openapi-gen
 
 find apis -name 'zz_generated.*' -delete
 find apis/images -name 'generated.p*' -delete
@@ -61,7 +60,9 @@ readonly=()
 for package in "${machinery[@]}" k8s.io/apimachinery/pkg/types time; do
   readonly+=(--readonly-pkg "$package")
 done
-openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
+validation-gen --go-header-file $header --output-file zz_generated.validations.go "${readonly[@]}" "${machinery[@]/#/--readonly-pkg=}" ./$out/validation
+
+go run ./apis/openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
   --output-dir $out/openapi --output-pkg $module/$out/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" "${machinery[@]}" $types
 
@@ -89,7 +90,7 @@ find apiserver/example -name 'zz_generated.*' -delete
 deepcopy-gen --go-header-file $header --output-file zz_generated.deepcopy.go $library $library/v1 $library/v2
 defaulter-gen --go-header-file $header --output-file zz_generated.defaults.go $library/v1 $library/v2
 conversion-gen --go-header-file $header --output-file zz_generated.conversion.go $library/v1 $library/v2
-openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
+go run ./apis/openapi-gen --go-header-file $header --output-file zz_generated.openapi.go \
   --output-dir apiserver/example/library/openapi --output-pkg $library/openapi --report-filename /dev/null \
   --output-model-name-file zz_generated.model_name.go "${readonly[@]}" \
   k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version} $library/v1 $library/v2

@@ -66,7 +66,7 @@ func describeInvalidFields(w *fixture) {
 
 		It("for what is missing in an image has every such field named", func(ctx SpecContext) {
 			_, err := w.Images().Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, metav1.CreateOptions{})
-			Expect(err).To(workspace.BeInvalid("spec.builder", "spec.base.reference", "spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.builder", "spec.base", "spec.targets"))
 		})
 
 		It("for what a change would do leaves the image as it was", func(ctx SpecContext) {
@@ -75,7 +75,7 @@ func describeInvalidFields(w *fixture) {
 			changed := before.DeepCopy()
 			changed.Spec.Targets, changed.Spec.Base.Reference = nil, ""
 			_, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
-			Expect(err).To(workspace.BeInvalid("spec.base.reference", "spec.targets"))
+			Expect(err).To(workspace.BeInvalid("spec.base", "spec.targets"))
 			Expect(w.Images().Get(ctx, "web", metav1.GetOptions{})).To(HaveField("Spec", before.Spec))
 		})
 

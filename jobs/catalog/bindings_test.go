@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // TestBindingsThatAreRefused has a row for each way in which a field of a kind and a field of an Image would not tell each other's values.
@@ -39,7 +41,7 @@ func TestBindingsThatAreRefused(t *testing.T) {
 		{"the template sets a parameter", ", parameters: [{name: a, value: x}]", text, scalar, []string{bindings + "[0].to: Forbidden: the template sets spec.parameters[a]"}},
 		{"the template sets an entry", ", template: {nodeSelector: {a: b}}", text, `{field: spec.a, to: "spec.template.nodeSelector[a]"}`, []string{
 			bindings + "[0].to: Forbidden: the template sets spec.template.nodeSelector[a]"}},
-		{"no target", "", text, "{field: spec.a, to: ''}", []string{bindings + `[0].to: Invalid value: "": ` + noTarget}},
+		{"no target", "", text, "{field: spec.a, to: ''}", []string{bindings + "[0].to: Required value"}},
 		{"an unknown target", "", text, "{field: spec.a, to: spec.base.reverence}", []string{bindings + `[0].to: Invalid value: "spec.base.reverence": ` + noTarget}},
 		{"a target in the status", "", text, "{field: spec.a, to: status.phase}", []string{bindings + `[0].to: Invalid value: "status.phase": ` + noTarget}},
 		{"an object", "", text, "{field: spec.a, to: spec.base}", []string{bindings + `[0].to: Invalid value: "spec.base": ` + noTarget}},
@@ -153,7 +155,12 @@ func TestBindingsThatAreRefused(t *testing.T) {
 
 func expectFaults(t *testing.T, document string, want ...string) {
 	t.Helper()
-	kind, errs := Compile(t.Context(), parseKind(t, document))
+	expectFaultsOf(t, parseKind(t, document), want...)
+}
+
+func expectFaultsOf(t *testing.T, declared *v1alpha1.ImageKind, want ...string) {
+	t.Helper()
+	kind, errs := Compile(t.Context(), declared)
 	var got []string
 	for _, err := range errs {
 		got = append(got, err.Error())
@@ -215,7 +222,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		{"a wrong type", kind("{" + complete + ", suspend: soon}"), []string{"spec.template: Invalid value: json: cannot unmarshal string into Go struct field ImageSpec.suspend of type bool"}},
 		{"no object", kind("[]"), []string{"spec.template: Invalid value: json: cannot unmarshal array into Go value of type v1alpha1.ImageSpec"}},
 		{"a parameter twice", kind("{" + complete + ", parameters: [{name: b}, {name: b}]}"), []string{`spec.template.parameters[1].name: Duplicate value: "b"`}},
-		{"no version", "metadata: {name: examples}\nspec: {names: {kind: Example}, template: {}}", []string{"spec.versions: Invalid value: 0: must be exactly one version"}},
+		{"no version", "metadata: {name: examples}\nspec: {names: {kind: Example}, template: {}}", []string{"spec.versions: Required value"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			expectFaults(t, test.document, test.want...)

@@ -9,11 +9,13 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/api/operation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 	"goldsmith.dev/goldsmith/jobs/catalog/definition"
@@ -48,16 +50,15 @@ type Kind struct {
 // The kind is nil if there is a fault. The work has a limit, and ends with ctx.
 func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	spec := field.NewPath("spec")
-	if len(declared.Spec.Versions) != 1 {
-		return nil, field.ErrorList{field.Invalid(spec.Child("versions"), len(declared.Spec.Versions), "must be exactly one version")}
+	// The other rules rely on the limits of the tags: they come first.
+	if errs := validation.Validate_ImageKindSpec(ctx, operation.Operation{Type: operation.Create}, spec, &declared.Spec, nil); len(errs) > 0 {
+		return nil, errs
 	}
 	steps := expression.NewSteps(ctx)
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
 	errs := append(names.Check(declared), checkTexts(kind.version, version)...)
-	errs = append(errs, checkChoice(declared.Spec.OnDelete, spec.Child("onDelete"), v1alpha1.ImageKindWait, v1alpha1.ImageKindRelease)...)
-	errs = append(errs, checkChoice(declared.Spec.DirectWrites, spec.Child("directWrites"), v1alpha1.ImageKindEnforce, v1alpha1.ImageKindReport)...)
 	var faults field.ErrorList
 	kind.template, faults = imagespec.ReadTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)

@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -88,6 +89,35 @@ func normal(t testing.TB, object *unstructured.Unstructured) *unstructured.Unstr
 func jsonOf(t testing.TB, value any) string {
 	t.Helper()
 	return string(require.Value(json.Marshal(value))(t))
+}
+
+// TestTags holds that Compile enforces the tags of ImageKinds.
+func TestTags(t *testing.T) {
+	const versions = "spec.versions[0]."
+	for want, change := range map[string]func(*v1alpha1.ImageKind, *v1alpha1.ImageKindVersion){
+		"spec.names.kind: Required value":                               func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.Names.Kind = "" },
+		"spec.names.kind: Too long: may not be more than 59 characters": func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.Names.Kind = strings.Repeat("A", 60) },
+		"spec.names.shortNames: Too many: 17: must have at most 16 items": func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) {
+			k.Spec.Names.ShortNames = make([]string, 17)
+		},
+		`spec.onDelete: Unsupported value: "Keep": supported values: "Release", "Wait"`: func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.OnDelete = "Keep" },
+		versions + "derived[0].expression: Required value": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
+			v.Derived = []v1alpha1.ImageKindDerivation{{To: "spec.parameters[x]"}}
+		},
+		versions + "columns: Too many: 17: must have at most 16 items": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
+			v.Columns = make([]v1alpha1.ImageKindColumn, 17)
+		},
+		versions + "columns[0].name: Too long: may not be more than 63 bytes": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
+			v.Columns = []v1alpha1.ImageKindColumn{{Name: strings.Repeat("ü", 32), JSONPath: "."}}
+		},
+		versions + "bindings[1].values[0].to: Too long: may not be more than 4096 bytes": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
+			v.Bindings[1].Values[0].To = strings.Repeat("a", 4097)
+		},
+	} {
+		kind := parseKind(t, debianServers)
+		change(kind, &kind.Spec.Versions[0])
+		expectFaultsOf(t, kind, want)
+	}
 }
 
 func TestAViewHasTheStatusWithoutRecordsOfTheServer(t *testing.T) {

@@ -532,6 +532,7 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the Image.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](45),
 							Pattern:     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
 							Type:        []string{"string"},
@@ -1015,6 +1016,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"stage": {
 						SchemaProps: spec.SchemaProps{
 							Description: "stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.",
+							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1022,6 +1024,8 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"percent": {
 						SchemaProps: spec.SchemaProps{
 							Description: "percent is the completed part of the whole build, 0 to 100 percent.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](100),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -1029,6 +1033,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message describes the progress for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1072,6 +1077,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
 							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1087,6 +1093,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1099,6 +1106,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "changes lists the inputs that differ from those of the last attempted build, at most 32.",
+							MaxItems:    ptr.To[int64](32),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1122,6 +1130,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting parameters differ from the Image's parameters, the build is one-off. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.",
+							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1357,6 +1366,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service account, and admission can depend on the service account. A pod mounts a token only if the operator allows its builder to report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1369,8 +1379,9 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"nodeSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.",
-							Type:        []string{"object"},
+							Description:   "nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.",
+							MaxProperties: ptr.To[int64](64),
+							Type:          []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
 								Schema: &spec.Schema{
@@ -1390,6 +1401,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and one for the unreachable taint, with effect NoExecute and tolerationSeconds 60. If this list tolerates one of these taints, Goldsmith adds no toleration for that taint.",
+							MaxItems:    ptr.To[int64](50),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1409,6 +1421,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"runtimeClassName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the default container runtime of the cluster.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1416,6 +1429,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"priorityClassName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. The value of the PriorityClass also ranks waiting builds of the namespace. Defaults to the default PriorityClass of the cluster.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1433,6 +1447,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.",
+							MaxItems:    ptr.To[int64](100),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1446,6 +1461,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then decides when the Jobs start. A build whose Job runs still counts towards these limits, and can delay other builds. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
+							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1965,6 +1981,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason explains the cancellation for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1972,6 +1989,8 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
 							Description: "supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy, the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is Superseded.",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2007,6 +2026,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason is the reason that this user gave.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2552,6 +2572,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 						SchemaProps: spec.SchemaProps{
 							Description: "with is the name of the build to compare with, in the same namespace. Required.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2651,6 +2674,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
 							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow and without attempt, the server returns the logs of the current and all later attempts, one after the other.",
+							Minimum:     ptr.To[float64](1),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2665,6 +2689,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
 							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies only to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all lines.",
+							Minimum:     ptr.To[float64](0),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -2685,6 +2710,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"limitBytes": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no limit.",
+							Minimum:     ptr.To[float64](1),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3101,6 +3127,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3109,6 +3138,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 						SchemaProps: spec.SchemaProps{
 							Description: "build is the name of the build. The controller never prunes a build that a channel refers to.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3206,6 +3238,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the other fields. The server removes every channel that an update omits. If an update does not change the build of a channel, the channel keeps its other fields.",
+							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3378,6 +3411,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					"limit": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limit is the number of builds on a page, 1 to 500. Defaults to 100.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](500),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3406,6 +3441,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					"user": {
 						SchemaProps: spec.SchemaProps{
 							Description: "user selects builds by the user who requested them, at most 256 characters. Defaults to all users.",
+							MaxLength:   ptr.To[int64](256),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3461,6 +3497,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref common.Refere
 					"limit": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limit is the number of items on a page, 1 to 500. Defaults to 100.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](500),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3547,6 +3585,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 						SchemaProps: spec.SchemaProps{
 							Description: "field is the path of the field in objects of the kind, such as spec.size.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3556,6 +3595,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the service account, the queue, the priority, the targets and variables cannot be bound.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3628,6 +3668,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceC
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the heading of the column.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3668,6 +3709,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceC
 						SchemaProps: spec.SchemaProps{
 							Description: "jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3691,6 +3733,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the path of the field in the Image, like to of a binding. No binding has the same.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3700,6 +3743,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 						SchemaProps: spec.SchemaProps{
 							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived values of a kind cost at most 3333333 together.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3773,6 +3817,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 						SchemaProps: spec.SchemaProps{
 							Description: "kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the other names.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](59),
 							Pattern:     "^[A-Z][A-Za-z0-9]*$",
 							Type:        []string{"string"},
@@ -4204,6 +4249,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 					"id": {
 						SchemaProps: spec.SchemaProps{
 							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4225,6 +4271,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5045,6 +5093,8 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 						SchemaProps: spec.SchemaProps{
 							Description: "path is the path of the field, such as parameters[edition]. 1 to 512 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5052,6 +5102,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					"from": {
 						SchemaProps: spec.SchemaProps{
 							Description: "from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that they always differ. from is empty if the field was not set before.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5059,6 +5110,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					"to": {
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the new value, shortened as from is. to is empty if the field is not set now.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5125,6 +5177,7 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 					"id": {
 						SchemaProps: spec.SchemaProps{
 							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5146,6 +5199,8 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5170,6 +5225,7 @@ func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "repository is the repository to publish in: HOST[:PORT]/PATH, such as registry.example.com/team/web, without a tag or a digest. At most 255 characters. A repository on the host localhost, or on a loopback address, is reached over plain HTTP. All others are reached over TLS, unless the operator allows otherwise.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](255),
 							Type:        []string{"string"},
 							Format:      "",
@@ -5209,6 +5265,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Pattern:     "^[A-Za-z0-9._-]+$",
 							Type:        []string{"string"},
@@ -5218,6 +5275,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 					"value": {
 						SchemaProps: spec.SchemaProps{
 							Description: "value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.",
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5473,6 +5531,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
 							Description: "requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5480,6 +5539,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5820,6 +5880,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Pattern:     "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
 							Type:        []string{"string"},

@@ -11,10 +11,12 @@ import (
 // ImageChannels lists the channels of an Image. A channel refers to a successful build. The channels subresource of an
 // Image returns the list, and replaces it as a whole. An update with metadata.resourceVersion fails with a conflict if
 // the Image has changed since that version.
+// +k8s:validation-gen=true
 type ImageChannels struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid, resourceVersion and creationTimestamp of the Image.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the
@@ -25,5 +27,7 @@ type ImageChannels struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=16
 	Channels []ImageChannel `json:"channels,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,2,rep,name=channels"`
 }

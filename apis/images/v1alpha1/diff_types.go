@@ -89,6 +89,8 @@ type ImageBuildDiffOptions struct {
 
 	// with is the name of the build to compare with, in the same namespace. Required.
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
 	// uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a
 	// records database, name and UID also find a deleted build. With a UID, the server never uses another build of the

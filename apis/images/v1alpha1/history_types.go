@@ -217,11 +217,14 @@ type ImageNote struct {
 }
 
 // NoteRecord is the record of a note in the records database.
+// +k8s:validation-gen=true
 type NoteRecord struct {
 	// id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id
 	// exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records
 	// a second note.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	ID string `json:"id,omitempty" protobuf:"bytes,1,opt,name=id"`
 	// time is the time at which the note was recorded. The server sets it.
 	// +optional
@@ -231,6 +234,8 @@ type NoteRecord struct {
 	Author string `json:"author,omitempty" protobuf:"bytes,3,opt,name=author"`
 	// text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.
 	// +required
+	// +k8s:maxBytes=4096
+	// +k8s:required
 	Text string `json:"text" protobuf:"bytes,4,opt,name=text"`
 }
 
@@ -301,6 +306,9 @@ type ImageHistoryOptions struct {
 
 	// limit is the number of builds on a page, 1 to 500. Defaults to 100.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	// +k8s:maximum=500
 	Limit int64 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// continue is the continue token of the previous page. All other parameters except limit must be the same as for
 	// that page. Defaults to the first page.
@@ -315,6 +323,8 @@ type ImageHistoryOptions struct {
 	Trigger string `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// user selects builds by the user who requested them, at most 256 characters. Defaults to all users.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=256
 	User string `json:"user,omitempty" protobuf:"bytes,5,opt,name=user"`
 	// since selects builds that were created at this time or later. The value is a duration before now, such as 7d or
 	// 36h, or an RFC 3339 time. Defaults to no limit.
@@ -353,6 +363,9 @@ type ImageJournalOptions struct {
 
 	// limit is the number of items on a page, 1 to 500. Defaults to 100.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	// +k8s:maximum=500
 	Limit int64 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// continue is the continue token of the previous page. Defaults to the first page.
 	// +optional

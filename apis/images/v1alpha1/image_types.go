@@ -58,12 +58,14 @@ type ImageSpec struct {
 	// triggers configures the events that start a build without a request. If triggers is empty, the defaults of its
 	// fields apply.
 	// +optional
+	// +k8s:optional
 	Triggers *Triggers `json:"triggers,omitempty" protobuf:"bytes,2,opt,name=triggers"`
 	// runPolicy sets the order of the builds of this Image. Serial runs one build at a time, in the order of their
 	// numbers. SerialLatestOnly also runs one build at a time. When a newer build waits, SerialLatestOnly cancels older
 	// waiting builds with the reason Superseded. SerialLatestOnly ignores one-off builds: it does not cancel them, and
 	// a waiting one-off build cancels no other build. Parallel runs builds at the same time. Defaults to Serial.
 	// +optional
+	// +k8s:optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
@@ -72,13 +74,16 @@ type ImageSpec struct {
 	// timeouts limits the wait, the start and the run of a build. If timeouts is empty, the defaults of its fields
 	// apply.
 	// +optional
+	// +k8s:optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,5,opt,name=timeouts"`
 	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
 	// empty, the defaults of its fields apply.
 	// +optional
+	// +k8s:optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,6,opt,name=retry"`
 	// history limits the number and the age of finished builds. If history is empty, the defaults of its fields apply.
 	// +optional
+	// +k8s:optional
 	History *HistoryLimits `json:"history,omitempty" protobuf:"bytes,7,opt,name=history"`
 }
 
@@ -93,6 +98,7 @@ type BuildInputs struct {
 	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
 	// encoding of names and contents, without HTML escaping. Defaults to no files.
 	// +optional
+	// +k8s:optional
 	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
 	// At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values,
@@ -102,24 +108,30 @@ type BuildInputs struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	// +k8s:validation:maxItems=64
+	// +k8s:maxItems=64
+	// +k8s:optional
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,4,rep,name=parameters"`
 	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
 	// platform and format is unique.
 	// +listType=map
 	// +listMapKey=platform
 	// +listMapKey=format
-	// +k8s:validation:minItems=1
-	// +k8s:validation:maxItems=16
+	// +k8s:listType=map
+	// +k8s:listMapKey=platform
+	// +k8s:listMapKey=format
+	// +k8s:maxItems=16
 	// +required
+	// +k8s:required
 	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
 	// any field except queueName changes the inputs. Defaults to none.
 	// +optional
+	// +k8s:optional
 	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
 	// output publishes the artifacts of each build in a registry. Without output the artifacts stay where the builder or the
 	// server keeps them. Defaults to none.
 	// +optional
+	// +k8s:optional
 	Output *Output `json:"output,omitempty" protobuf:"bytes,7,opt,name=output"`
 }
 
@@ -131,8 +143,9 @@ type Output struct {
 	// repository is the repository to publish in: HOST[:PORT]/PATH, such as registry.example.com/team/web, without a tag
 	// or a digest. At most 255 characters. A repository on the host localhost, or on a loopback address, is reached over plain
 	// HTTP. All others are reached over TLS, unless the operator allows otherwise.
-	// +k8s:validation:maxLength=255
+	// +k8s:maxLength=255
 	// +required
+	// +k8s:required
 	Repository string `json:"repository" protobuf:"bytes,1,opt,name=repository"`
 	// tagTemplate is the tag of each artifact, with placeholders: {build} is the name of the build, {image} the name of
 	// the Image, {number} the number of the build, {platform} the platform of the target with "-" for each "/", and
@@ -140,22 +153,24 @@ type Output struct {
 	// moves no tag. If several builds publish the same tag, the tag has the artifacts of the build that published last.
 	// At most 128 characters, also of the tag. Defaults to {build}.
 	// +optional
-	// +k8s:validation:maxLength=128
+	// +k8s:maxLength=128
+	// +k8s:optional
 	TagTemplate string `json:"tagTemplate,omitempty" protobuf:"bytes,2,opt,name=tagTemplate"`
 	// secretRef selects a Secret of the namespace with the credentials of the registry. Its type is
 	// kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's
 	// certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the
 	// Secret. Without secretRef the registry is accessed without credentials. Defaults to none.
 	// +optional
+	// +k8s:optional
 	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`
 }
 
 // SecretReference selects a Secret of the same namespace.
 type SecretReference struct {
 	// name is the name of the Secret, a DNS subdomain of at most 253 characters.
-	// +k8s:validation:minLength=1
-	// +k8s:validation:maxLength=253
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-long-name
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
@@ -164,20 +179,24 @@ type BuilderReference struct {
 	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
 	// characters. The builder "mock" is always registered.
 	// +optional
-	// +k8s:validation:maxLength=63
-	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
+	// +k8s:unionMember
 	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
 	// image is the reference of a container image that follows the builder contract. 1 to 512 printable characters
 	// without spaces.
 	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	// +optional
-	// +k8s:validation:maxLength=512
+	// +k8s:maxLength=512
+	// +k8s:optional
+	// +k8s:unionMember
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
 	// command replaces the entry point of image. A reference without image cannot set command. At most 64 elements.
 	// Defaults to the entry point of image.
 	// +optional
 	// +listType=atomic
-	// +k8s:validation:maxItems=64
+	// +k8s:maxItems=64
+	// +k8s:optional
 	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
@@ -186,27 +205,32 @@ type Base struct {
 	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters
 	// without spaces.
 	// +optional
-	// +k8s:validation:maxLength=512
+	// +k8s:maxLength=512
+	// +k8s:optional
+	// +k8s:unionMember
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
 	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
 	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each
 	// other in a cycle, and an Image that is based on more than 32 Images, directly and through each other.
 	// +optional
+	// +k8s:optional
+	// +k8s:unionMember
 	ImageRef *BaseImageReference `json:"imageRef,omitempty" protobuf:"bytes,2,opt,name=imageRef"`
 }
 
 // BaseImageReference selects a build of another Image.
 type BaseImageReference struct {
 	// name is the name of the Image.
-	// +k8s:validation:maxLength=45
+	// +k8s:maxLength=45
 	// +k8s:validation:pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 	// +required
+	// +k8s:required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of
 	// at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.
 	// +optional
-	// +k8s:validation:maxLength=63
-	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
 	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
 
@@ -214,9 +238,13 @@ type BaseImageReference struct {
 type Source struct {
 	// inline contains the files.
 	// +optional
+	// +k8s:optional
+	// +k8s:zeroOrOneOfMember
 	Inline *InlineSource `json:"inline,omitempty" protobuf:"bytes,1,opt,name=inline"`
 	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
 	// +optional
+	// +k8s:optional
+	// +k8s:zeroOrOneOfMember
 	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty" protobuf:"bytes,2,opt,name=configMapRef"`
 }
 
@@ -232,38 +260,44 @@ type InlineSource struct {
 // ConfigMapReference selects a ConfigMap of the same namespace.
 type ConfigMapReference struct {
 	// name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.
-	// +k8s:validation:minLength=1
-	// +k8s:validation:maxLength=253
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-long-name
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
 // Parameter is a named value for the builder.
 type Parameter struct {
 	// name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.
-	// +k8s:validation:maxLength=63
+	// +k8s:maxLength=63
 	// +k8s:validation:pattern="^[A-Za-z0-9._-]+$"
 	// +required
+	// +k8s:required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	// +optional
+	// +k8s:maxBytes=4096
+	// +k8s:optional
 	Value string `json:"value,omitempty" protobuf:"bytes,2,opt,name=value"`
 }
 
 // Target is one artifact to build.
 type Target struct {
 	// platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.
-	// +k8s:validation:maxLength=63
+	// +k8s:maxLength=63
 	// +k8s:validation:pattern="^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$"
 	// +required
+	// +k8s:required
 	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	// +required
+	// +k8s:required
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 }
 
 // ArtifactFormat is the file format of an artifact.
 // +enum
+// +k8s:enum
 type ArtifactFormat string
 
 const (
@@ -290,13 +324,15 @@ type Triggers struct {
 	OnBaseChange *bool `json:"onBaseChange,omitempty" protobuf:"varint,2,opt,name=onBaseChange"`
 	// schedule starts builds at fixed times. Defaults to none.
 	// +optional
+	// +k8s:optional
 	Schedule *Schedule `json:"schedule,omitempty" protobuf:"bytes,3,opt,name=schedule"`
 	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more
 	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
 	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	// +optional
-	// +k8s:validation:minimum=0
-	// +k8s:validation:maximum=1000
+	// +k8s:minimum=0
+	// +k8s:maximum=1000
+	// +k8s:optional
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
 }
 
@@ -317,6 +353,7 @@ type Schedule struct {
 	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
 	// inputs differ from those of the last attempted build. New packages of a mirror are no inputs. Defaults to Always.
 	// +optional
+	// +k8s:optional
 	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
 	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the
 	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before
@@ -331,6 +368,7 @@ type Schedule struct {
 
 // ScheduleMode sets whether each scheduled time starts a build.
 // +enum
+// +k8s:enum
 type ScheduleMode string
 
 const (
@@ -342,6 +380,7 @@ const (
 
 // RunPolicy sets the order of the builds of one Image.
 // +enum
+// +k8s:enum
 type RunPolicy string
 
 const (
@@ -381,14 +420,17 @@ type BuildTimeouts struct {
 type RetryPolicy struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
-	// +k8s:validation:minimum=0
-	// +k8s:validation:maximum=10
+	// +k8s:minimum=0
+	// +k8s:maximum=10
+	// +k8s:optional
 	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
 	// appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to
 	// Infrastructure and Registry.
 	// +optional
 	// +listType=set
+	// +k8s:optional
+	// +k8s:listType=set
 	Classes []FailureClass `json:"classes,omitempty" protobuf:"bytes,2,rep,name=classes,casttype=FailureClass"`
 	// backoff sets the delay between the end of a failed attempt and the start of the next attempt. If backoff is empty,
 	// the defaults of its fields apply.
@@ -415,13 +457,15 @@ type Backoff struct {
 type HistoryLimits struct {
 	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	// +optional
-	// +k8s:validation:minimum=1
-	// +k8s:validation:maximum=1000
+	// +k8s:minimum=1
+	// +k8s:maximum=1000
+	// +k8s:optional
 	Succeeded *int32 `json:"succeeded,omitempty" protobuf:"varint,1,opt,name=succeeded"`
 	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	// +optional
-	// +k8s:validation:minimum=0
-	// +k8s:validation:maximum=1000
+	// +k8s:minimum=0
+	// +k8s:maximum=1000
+	// +k8s:optional
 	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
 	// ttl limits the age of finished builds, counted from their completion. Defaults to no limit.
 	// +optional
@@ -563,9 +607,13 @@ type ImageConformance struct {
 type ImageChannel struct {
 	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// build is the name of the build. The controller never prunes a build that a channel refers to.
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
 	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
 	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
@@ -752,6 +800,7 @@ type BuildRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a
@@ -761,17 +810,24 @@ type BuildRequest struct {
 	// reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a
 	// build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server
 	// refuses Rerun. Defaults to Manual.
 	// +optional
+	// +k8s:optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:maxItems=32
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name,
 	// or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting
@@ -782,5 +838,7 @@ type BuildRequest struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=64
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,6,rep,name=parameters"`
 }

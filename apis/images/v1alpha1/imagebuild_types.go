@@ -67,6 +67,7 @@ type ImageBuildSpec struct {
 	ImageGeneration *int64 `json:"imageGeneration,omitempty" protobuf:"varint,3,opt,name=imageGeneration"`
 	// trigger records why the build was created, and by whom. The server sets it.
 	// +optional
+	// +k8s:optional
 	Trigger *BuildTrigger `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// inputs contains the inputs of the build. The server copies the inputs from the spec of the Image or, for a rerun,
 	// from the earlier build. For a build that is created directly, the user sets the inputs.
@@ -75,15 +76,18 @@ type ImageBuildSpec struct {
 	// timeouts limits the wait, the start and the run of the build. If timeouts is empty, the defaults of its fields
 	// apply.
 	// +optional
+	// +k8s:optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,6,opt,name=timeouts"`
 	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
 	// empty, the defaults of its fields apply.
 	// +optional
+	// +k8s:optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,7,opt,name=retry"`
 	// cancelRequested records the request to cancel the build. The cancel subresource sets it once. So does an update of a
 	// build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the
 	// server sets time and by. cancelRequested is empty if there was no such request.
 	// +optional
+	// +k8s:optional
 	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
 	// pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its
 	// inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not
@@ -97,6 +101,7 @@ type ImageBuildSpec struct {
 	// runPolicy is the runPolicy of the Image when the build was created. runPolicy decides whether the build waits for
 	// earlier builds of the Image. The server sets it. runPolicy is empty for a build that was created directly.
 	// +optional
+	// +k8s:optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
@@ -183,6 +188,7 @@ type BuildTrigger struct {
 	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// rerunOf is the name of the build that this build repeats. rerunOf is set only if reason is Rerun.
 	// +optional
@@ -194,6 +200,7 @@ type BuildTrigger struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,7,rep,name=parameters"`
 }
 
@@ -201,13 +208,19 @@ type BuildTrigger struct {
 type InputChange struct {
 	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	// +required
+	// +k8s:required
+	// +k8s:maxLength=512
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
 	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
 	// they always differ. from is empty if the field was not set before.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
 	// to is the new value, shortened as from is. to is empty if the field is not set now.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }
 
@@ -221,6 +234,8 @@ type CancelRequested struct {
 	By string `json:"by,omitempty" protobuf:"bytes,2,opt,name=by"`
 	// reason is the reason that this user gave.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
 	// supersededBy is the name of the newer build of the Image that made this waiting build unnecessary. supersededBy
 	// is empty for every other cancellation.
@@ -483,13 +498,18 @@ type RerunRequest struct {
 	// With a records database, the uid also finds a deleted build. With a uid, the server never uses another build
 	// of the same name.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 }
 
@@ -501,15 +521,20 @@ type CancelRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// reason explains the cancellation for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
 	// supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy,
 	// the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is
 	// Superseded.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,3,opt,name=supersededBy"`
 }
 
@@ -523,21 +548,30 @@ type CancelRequest struct {
 // If a report arrives too soon after the stored report, the server answers 429 with Retry-After. Until the
 // controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has
 // ended, the server answers 409. If the token belongs to another pod, the server answers 403.
+// +k8s:validation-gen=true
 type BuildReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous
 	// stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=63
 	Stage string `json:"stage,omitempty" protobuf:"bytes,2,opt,name=stage"`
 	// percent is the completed part of the whole build, 0 to 100 percent.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	// +k8s:maximum=100
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
 	// message describes the progress for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 }
 
@@ -551,6 +585,8 @@ type ImageBuildLogOptions struct {
 	// follow and without attempt, the server returns the logs of the current and all later attempts, one after the
 	// other.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
 	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
 	// follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that
 	// attempt has ended. Defaults to false.
@@ -560,6 +596,8 @@ type ImageBuildLogOptions struct {
 	// to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all
 	// lines.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
 	// sinceTime omits lines that begin before this RFC 3339 time, to the nanosecond. Defaults to no limit.
 	// +optional
@@ -570,6 +608,8 @@ type ImageBuildLogOptions struct {
 	// limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no
 	// limit.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
 	// the log of a deleted build. With a UID, the server never uses another build of the same name. Defaults to

@@ -59,25 +59,28 @@ type ImageKindSpec struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	// +k8s:validation:minItems=1
-	// +k8s:validation:maxItems=1
+	// +k8s:maxItems=1
 	// +required
+	// +k8s:required
 	Versions []ImageKindVersion `json:"versions" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,3,rep,name=versions"`
 	// onDelete sets what the deletion of the ImageKind does with its Images, which it never deletes. Wait keeps the kind until its last
 	// object is deleted. Release makes its Images Images of no kind, which are built as before. Meanwhile no object of the kind can be
 	// created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.
 	// +optional
+	// +k8s:optional
 	OnDelete ImageKindDeletion `json:"onDelete,omitempty" protobuf:"bytes,4,opt,name=onDelete,casttype=ImageKindDeletion"`
 	// directWrites sets what happens when a user with permission for Images changes an Image of the kind so that it has a value which no
 	// object of the kind can have, or gives such an Image the label of the kind. Enforce refuses the change. Report accepts it with a
 	// warning, and reports it in status.conformance of the Image. Values that an Image has already can stay, and fields that the kind does
 	// not set are free. Defaults to Enforce.
 	// +optional
+	// +k8s:optional
 	DirectWrites ImageKindDirectWrites `json:"directWrites,omitempty" protobuf:"bytes,5,opt,name=directWrites,casttype=ImageKindDirectWrites"`
 }
 
 // ImageKindDirectWrites sets what happens when an Image of a kind is changed directly.
 // +enum
+// +k8s:enum
 type ImageKindDirectWrites string
 
 const (
@@ -89,6 +92,7 @@ const (
 
 // ImageKindDeletion sets what the deletion of an ImageKind does with its Images.
 // +enum
+// +k8s:enum
 type ImageKindDeletion string
 
 const (
@@ -116,27 +120,31 @@ type ImageKindNames struct {
 	// kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an
 	// upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the
 	// other names.
-	// +k8s:validation:maxLength=59
+	// +k8s:maxLength=59
 	// +k8s:validation:pattern="^[A-Z][A-Za-z0-9]*$"
 	// +required
+	// +k8s:required
 	Kind string `json:"kind" protobuf:"bytes,1,opt,name=kind"`
 	// singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Without
 	// singular, it is kind in lower case.
 	// +optional
-	// +k8s:validation:maxLength=63
+	// +k8s:optional
+	// +k8s:maxLength=63
 	// +k8s:validation:pattern="^([a-z]([-a-z0-9]*[a-z0-9])?)?$"
 	Singular string `json:"singular,omitempty" protobuf:"bytes,2,opt,name=singular"`
 	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters that begins with a letter. At most 16.
 	// Defaults to none.
 	// +optional
+	// +k8s:optional
 	// +listType=atomic
-	// +k8s:validation:maxItems=16
+	// +k8s:maxItems=16
 	ShortNames []string `json:"shortNames,omitempty" protobuf:"bytes,3,rep,name=shortNames"`
 	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters that begins
 	// with a letter. At most 16. Defaults to none.
 	// +optional
+	// +k8s:optional
 	// +listType=atomic
-	// +k8s:validation:maxItems=16
+	// +k8s:maxItems=16
 	Categories []string `json:"categories,omitempty" protobuf:"bytes,4,rep,name=categories"`
 }
 
@@ -156,27 +164,29 @@ type ImageKindVersion struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=field
-	// +k8s:validation:minItems=1
-	// +k8s:validation:maxItems=128
+	// +k8s:maxItems=128
 	// +required
+	// +k8s:required
 	Bindings []ImageKindBinding `json:"bindings" patchStrategy:"merge" patchMergeKey:"field" protobuf:"bytes,3,rep,name=bindings"`
 	// derived lists fields of the Image whose values are computed from the object. Users of the kind do not see them. At most 64.
 	// Defaults to none.
 	// +optional
+	// +k8s:optional
 	// +patchMergeKey=to
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=to
-	// +k8s:validation:maxItems=64
+	// +k8s:maxItems=64
 	Derived []ImageKindDerivation `json:"derived,omitempty" patchStrategy:"merge" patchMergeKey:"to" protobuf:"bytes,4,rep,name=derived"`
 	// columns lists the columns that kubectl get prints after NAME, as additionalPrinterColumns of a CustomResourceDefinition. Ready,
 	// Latest and Age follow, unless columns has them. At most 16. Defaults to none.
 	// +optional
+	// +k8s:optional
 	// +patchMergeKey=name
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	// +k8s:validation:maxItems=16
+	// +k8s:maxItems=16
 	Columns []ImageKindColumn `json:"columns,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,5,rep,name=columns"`
 }
 
@@ -185,26 +195,30 @@ type ImageKindVersion struct {
 // them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.
 type ImageKindBinding struct {
 	// field is the path of the field in objects of the kind, such as spec.size.
-	// +k8s:validation:maxLength=512
+	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	Field string `json:"field" protobuf:"bytes,1,opt,name=field"`
 	// to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is
 	// selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the
 	// service account, the queue, the priority, the targets and variables cannot be bound.
-	// +k8s:validation:maxLength=512
+	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
 	// prefix is the start of the text in the Image: the text of the field follows. Defaults to none.
 	// +optional
-	// +k8s:validation:maxLength=512
+	// +k8s:optional
+	// +k8s:maxBytes=512
 	Prefix string `json:"prefix,omitempty" protobuf:"bytes,3,opt,name=prefix"`
 	// values lists every value of the field with its value in the Image. At most 128. Defaults to none.
 	// +optional
+	// +k8s:optional
 	// +patchMergeKey=value
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=value
-	// +k8s:validation:maxItems=128
+	// +k8s:maxItems=128
 	Values []ImageKindValue `json:"values,omitempty" patchStrategy:"merge" patchMergeKey:"value" protobuf:"bytes,4,rep,name=values"`
 	// json stores the value as its JSON, in a string of the Image. Maps and objects need it, and lists that are not joined. The schema
 	// must declare them as atomic.
@@ -213,60 +227,69 @@ type ImageKindBinding struct {
 	// join stores a list of strings or integers as a string of the Image: its items with this text between them, such as a space, a comma
 	// or a line break. An item that is empty, or that contains this text, is refused. At most 16 bytes. Defaults to none.
 	// +optional
-	// +k8s:validation:maxLength=16
+	// +k8s:optional
+	// +k8s:maxBytes=16
 	Join string `json:"join,omitempty" protobuf:"bytes,6,opt,name=join"`
 }
 
 // ImageKindValue is a value of a field, and its value in the Image.
 type ImageKindValue struct {
 	// value is the text of the value of the field.
-	// +k8s:validation:maxLength=512
+	// +k8s:maxBytes=512
 	// +required
+	// +k8s:optional
 	Value string `json:"value" protobuf:"bytes,1,opt,name=value"`
 	// to is the text of the value in the Image. No other value of the field has the same.
-	// +k8s:validation:maxLength=4096
+	// +k8s:maxBytes=4096
 	// +required
+	// +k8s:optional
 	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
 }
 
 // ImageKindDerivation computes a field of the Image from the object.
 type ImageKindDerivation struct {
 	// to is the path of the field in the Image, like to of a binding. No binding has the same.
-	// +k8s:validation:maxLength=512
+	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	To string `json:"to" protobuf:"bytes,1,opt,name=to"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
 	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
 	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived
 	// values of a kind cost at most 3333333 together.
-	// +k8s:validation:maxLength=4096
+	// +k8s:maxBytes=4096
 	// +required
+	// +k8s:required
 	Expression string `json:"expression" protobuf:"bytes,2,opt,name=expression"`
 }
 
 // ImageKindColumn is a column that kubectl get prints.
 type ImageKindColumn struct {
 	// name is the heading of the column.
-	// +k8s:validation:maxLength=63
+	// +k8s:maxBytes=63
 	// +required
+	// +k8s:required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// type is the type of the values: string, integer, number, boolean or date.
 	// +required
 	Type string `json:"type" protobuf:"bytes,2,opt,name=type"`
 	// format is the format of the values, such as int64. Defaults to none.
 	// +optional
-	// +k8s:validation:maxLength=63
+	// +k8s:optional
+	// +k8s:maxBytes=63
 	Format string `json:"format,omitempty" protobuf:"bytes,3,opt,name=format"`
 	// description explains the column to users. Defaults to none.
 	// +optional
-	// +k8s:validation:maxLength=1024
+	// +k8s:optional
+	// +k8s:maxBytes=1024
 	Description string `json:"description,omitempty" protobuf:"bytes,4,opt,name=description"`
 	// priority is 0 for a column that is always printed, and greater for a column that only -o wide prints. Defaults to 0.
 	// +optional
 	Priority int32 `json:"priority,omitempty" protobuf:"varint,5,opt,name=priority"`
 	// jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.
-	// +k8s:validation:maxLength=512
+	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	JSONPath string `json:"jsonPath" protobuf:"bytes,6,opt,name=jsonPath"`
 }
 

@@ -23,6 +23,8 @@ type BuildTemplate struct {
 	// its builder to report progress. A DNS subdomain of at most 253 characters. Defaults to the service account
 	// "default" of the namespace.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-long-name
 	ServiceAccountName string `json:"serviceAccountName,omitempty" protobuf:"bytes,1,opt,name=serviceAccountName"`
 	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request
 	// exceeds its limit. Pods of builders have no resource claims. Defaults to the values that a LimitRange of the
@@ -31,23 +33,34 @@ type BuildTemplate struct {
 	Resources *ResourceRequirements `json:"resources,omitempty" protobuf:"bytes,2,opt,name=resources"`
 	// nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxProperties=64
 	NodeSelector map[string]string `json:"nodeSelector,omitempty" protobuf:"bytes,3,rep,name=nodeSelector"`
 	// tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and
 	// one for the unreachable taint, with effect NoExecute and tolerationSeconds 60. If this list tolerates one of
 	// these taints, Goldsmith adds no toleration for that taint.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:maxItems=50
+	// +k8s:eachVal=+k8s:opaqueType
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty" protobuf:"bytes,4,rep,name=tolerations"`
 	// affinity sets the scheduling constraints of the pod, relative to nodes and to other pods. Defaults to none.
 	// +optional
+	// +k8s:optional
+	// +k8s:opaqueType
 	Affinity *corev1.Affinity `json:"affinity,omitempty" protobuf:"bytes,5,opt,name=affinity"`
 	// runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the
 	// default container runtime of the cluster.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-long-name
 	RuntimeClassName string `json:"runtimeClassName,omitempty" protobuf:"bytes,6,opt,name=runtimeClassName"`
 	// priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. The value of the
 	// PriorityClass also ranks waiting builds of the namespace. Defaults to the default PriorityClass of the cluster.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-long-name
 	PriorityClassName string `json:"priorityClassName,omitempty" protobuf:"bytes,7,opt,name=priorityClassName"`
 	// env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or
 	// refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin
@@ -57,6 +70,9 @@ type BuildTemplate struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=100
+	// +k8s:eachVal=+k8s:opaqueType
 	Env []corev1.EnvVar `json:"env,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=env"`
 	// queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63
 	// characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then
@@ -64,6 +80,9 @@ type BuildTemplate struct {
 	// refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts
 	// no build. Defaults to none.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=63
+	// +k8s:format=k8s-long-name
 	QueueName string `json:"queueName,omitempty" protobuf:"bytes,9,opt,name=queueName"`
 }
 

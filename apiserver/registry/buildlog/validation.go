@@ -5,9 +5,9 @@ package buildlog
 import (
 	"time"
 
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
@@ -15,17 +15,9 @@ import (
 // ValidateLogOptions validates the parameters of a request for a log.
 func ValidateLogOptions(options *v1alpha1.ImageBuildLogOptions) field.ErrorList {
 	var errs field.ErrorList
-	if options.Attempt != nil && *options.Attempt < 1 {
-		errs = append(errs, field.Invalid(field.NewPath("attempt"), *options.Attempt, "must be 1 or more"))
-	}
-	if options.TailLines != nil {
-		errs = append(errs, apivalidation.ValidateNonnegativeField(*options.TailLines, field.NewPath("tailLines"))...)
-	}
-	if options.LimitBytes != nil && *options.LimitBytes < 1 {
-		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
-	}
 	if t := options.SinceTime; t != nil && (t.UTC().Year() < 0 || t.UTC().Year() > 9999) { // a request for a pod's log has it in UTC
 		errs = append(errs, field.Invalid(field.NewPath("sinceTime"), t.Format(time.RFC3339), "must be in the years 0 to 9999 in UTC"))
 	}
-	return append(errs, validation.UID(options.UID, field.NewPath("uid"), "a build")...)
+	errs = append(errs, validation.UID(options.UID, field.NewPath("uid"), "a build")...)
+	return validation.Declared(declared.Validate_ImageBuildLogOptions, options, nil, errs)
 }

@@ -11,16 +11,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 const (
-	maxHistoryLimit = 500
-	maxUser         = 256
-	maxNoteID       = 128
-	maxNoteBytes    = 4096
-
 	minWindow = time.Minute
 	maxWindow = 87600 * time.Hour
 	// DefaultWindow is the default of the time range of statistics.
@@ -32,14 +28,13 @@ var historyTriggers = append(slices.Clone(validation.TriggerReasons), v1alpha1.T
 
 // ValidateHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
 func ValidateHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) field.ErrorList {
-	errs := validateLimit(options.Limit)
+	var errs field.ErrorList
 	if options.Outcome != "" {
 		errs = append(errs, validation.Enum(v1alpha1.BuildPhase(options.Outcome), validation.Phases, field.NewPath("outcome"))...)
 	}
 	if options.Trigger != "" {
 		errs = append(errs, validation.Enum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
 	}
-	errs = append(errs, validation.Text(options.User, maxUser, field.NewPath("user"))...)
 	since, err := Moment(options.Since, now)
 	if err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
@@ -51,7 +46,8 @@ func ValidateHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time
 	if len(errs) == 0 && !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		errs = append(errs, field.Invalid(field.NewPath("until"), options.Until, "must be later than since"))
 	}
-	return append(errs, validation.UID(options.UID, field.NewPath("uid"), "an image")...)
+	errs = append(errs, validation.UID(options.UID, field.NewPath("uid"), "an image")...)
+	return validation.Declared(declared.Validate_ImageHistoryOptions, options, nil, errs)
 }
 
 // ValidateStatsOptions validates the parameters of a request for the figures of an Image.
@@ -65,24 +61,21 @@ func ValidateStatsOptions(options *v1alpha1.ImageStatsOptions) field.ErrorList {
 
 // ValidateJournalOptions validates the parameters of a request for the notes or changes of an Image.
 func ValidateJournalOptions(options *v1alpha1.ImageJournalOptions) field.ErrorList {
-	return append(validateLimit(options.Limit), validation.UID(options.UID, field.NewPath("uid"), "an image")...)
+	return validation.Declared(declared.Validate_ImageJournalOptions, options, nil, validation.UID(options.UID, field.NewPath("uid"), "an image"))
 }
 
 // ValidateNote validates a note about the named Image. The server sets an empty id.
 func ValidateNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
 	errs := validation.RequestName(note.Name, image)
-	id := field.NewPath("id")
-	errs = append(errs, validation.Printable(note.ID, maxNoteID, id)...)
+	errs = append(errs, validation.Line(note.ID, field.NewPath("id"))...)
 	text := field.NewPath("text")
 	switch {
 	case strings.TrimSpace(note.Text) == "":
 		errs = append(errs, field.Required(text, "set the text of the note"))
-	case len(note.Text) > maxNoteBytes:
-		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
 	case !v1alpha1.Printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
 		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+validation.RemoveUnprintable))
 	}
-	return errs
+	return validation.Declared(declared.Validate_NoteRecord, &note.NoteRecord, nil, errs)
 }
 
 // Moment reads a time: a duration before now, or a time in RFC 3339. An empty text is the zero time.
@@ -116,11 +109,4 @@ func Window(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("must be between 1m and %dd", int(maxWindow.Hours())/24)
 	}
 	return window, nil
-}
-
-func validateLimit(limit int64) field.ErrorList {
-	if 0 <= limit && limit <= maxHistoryLimit {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(field.NewPath("limit"), limit, fmt.Sprintf("must be between 1 and %d, or 0, which stands for 100", maxHistoryLimit))}
 }

@@ -7,6 +7,7 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
@@ -36,10 +37,10 @@ func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
 		errs = append(errs, cycleError(base.Name, []string{image.Name, base.Name}))
 	}
 	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
-	errs = append(errs, validation.Enum(image.Spec.RunPolicy, validation.RunPolicies, spec.Child("runPolicy"))...)
 	errs = append(errs, validation.Timeouts(image.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(image.Spec.Retry, spec.Child("retry"))...)
-	return append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
+	errs = append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
+	return validation.Declared(declared.Validate_ImageSpec, &image.Spec, spec, errs)
 }
 
 // ValidateStatus validates an Image's status.

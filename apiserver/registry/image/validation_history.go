@@ -13,21 +13,17 @@ import (
 
 // Limits of history.
 const (
-	maxHistorySucceeded = 1000
-	maxHistoryFailed    = 1000
-	minHistoryTTL       = time.Minute
-	maxHistoryTTL       = 87600 * time.Hour
-	minLogMaxBytes      = 64 << 10
-	maxLogMaxBytes      = 1 << 40
+	minHistoryTTL  = time.Minute
+	maxHistoryTTL  = 87600 * time.Hour
+	minLogMaxBytes = 64 << 10
+	maxLogMaxBytes = 1 << 40
 )
 
 func validateHistory(history *v1alpha1.HistoryLimits, path *field.Path) field.ErrorList {
 	if history == nil {
 		return nil
 	}
-	errs := validation.Range(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
-	errs = append(errs, validation.Range(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
-	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
+	errs := validateHistoryTTL(history.TTL, path.Child("ttl"))
 	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
 	errs = append(errs, validateLogMaxBytes(history.LogMaxBytes, path.Child("logMaxBytes"))...)
 	errs = append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)

@@ -3,54 +3,38 @@
 package image
 
 import (
-	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-const (
-	maxRequestID     = 128
-	maxChanges       = 32
-	maxChangePath    = 512
-	maxChangeExcerpt = 128
-	maxChannels      = 16
-)
-
 // ValidateBuildRequest validates a request for a build of the named Image. The server sets an empty requestID.
 func ValidateBuildRequest(request *v1alpha1.BuildRequest, image string) field.ErrorList {
 	errs := validation.RequestName(request.Name, image)
-	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validation.Line(request.RequestID, field.NewPath("requestID"))...)
 	errs = append(errs, validation.Enum(request.Reason, validation.TriggerReasons, field.NewPath("reason"))...)
-	errs = append(errs, validation.Printable(request.Message, validation.MaxMessage, field.NewPath("message"))...)
+	errs = append(errs, validation.Line(request.Message, field.NewPath("message"))...)
 
 	errs = append(errs, validation.Parameters(request.Parameters, parameters)...)
 	if len(request.Parameters) > 0 {
 		errs = append(errs, validateUnreserved(request.RequestID)...)
 	}
 
-	changes := field.NewPath("changes")
-	if n := len(request.Changes); n > maxChanges {
-		errs = append(errs, field.TooMany(changes, n, maxChanges))
-	}
 	for i, change := range request.Changes {
-		if change.Path == "" {
-			errs = append(errs, field.Required(changes.Index(i).Child("path"), "set the path of the changed input, such as parameters[edition]"))
-		}
-		errs = append(errs, validation.Printable(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
-		errs = append(errs, validation.Text(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
-		errs = append(errs, validation.Text(change.To, maxChangeExcerpt, changes.Index(i).Child("to"))...)
+		errs = append(errs, validation.Line(change.Path, field.NewPath("changes").Index(i).Child("path"))...)
 	}
-	return errs
+	return validation.Declared(declared.Validate_BuildRequest, request, nil, errs)
 }
 
 var parameters = field.NewPath("parameters")
 
 // ValidateMergedParameters validates the parameters of a BuildRequest together with those of its Image.
 func ValidateMergedParameters(merged []v1alpha1.Parameter) field.ErrorList {
-	errs := validation.Parameters(merged, parameters)
+	request := &v1alpha1.BuildRequest{Parameters: merged}
+	errs := validation.Declared(declared.Validate_BuildRequest, request, nil, validation.Parameters(merged, parameters))
 	for _, err := range errs {
 		err.Detail += "; the parameters of the Image count too"
 	}
@@ -61,37 +45,23 @@ func ValidateMergedParameters(merged []v1alpha1.Parameter) field.ErrorList {
 func ValidateRerunRequest(request *v1alpha1.RerunRequest, build string) field.ErrorList {
 	errs := validation.RequestName(request.Name, build)
 	errs = append(errs, validation.UID(string(request.UID), metadata.Child("uid"), "a build")...)
-	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validation.Line(request.RequestID, field.NewPath("requestID"))...)
 	errs = append(errs, validateUnreserved(request.RequestID)...)
-	return append(errs, validation.Printable(request.Message, validation.MaxMessage, field.NewPath("message"))...)
+	errs = append(errs, validation.Line(request.Message, field.NewPath("message"))...)
+	return validation.Declared(declared.Validate_RerunRequest, request, nil, errs)
 }
 
 // ValidateChannels validates the requested channels of the named Image. It does not check whether their builds exist.
 func ValidateChannels(channels *v1alpha1.ImageChannels, image string) field.ErrorList {
 	errs := validation.RequestName(channels.Name, image)
-	path := field.NewPath("channels")
-	if n := len(channels.Channels); n > maxChannels {
-		errs = append(errs, field.TooMany(path, n, maxChannels))
-	}
 	seen := map[string]bool{}
 	for i, channel := range channels.Channels {
-		name := path.Index(i).Child("name")
-		switch {
-		case channel.Name == "":
-			errs = append(errs, field.Required(name, "set the name of the channel, such as stable"))
-		case seen[channel.Name]:
-			errs = append(errs, field.Duplicate(name, channel.Name))
-		default:
-			errs = append(errs, validation.Names(utilvalidation.IsDNS1123Label(channel.Name), channel.Name, name)...)
+		if seen[channel.Name] { // the error of +k8s:listType=map repeats the whole channel, with its artifacts
+			errs = append(errs, field.Duplicate(field.NewPath("channels").Index(i).Child("name"), channel.Name))
 		}
 		seen[channel.Name] = true
-		errs = append(errs, validation.BuildName(channel.Build, path.Index(i).Child("build"))...)
 	}
-	return errs
-}
-
-func validateRequestID(id string) field.ErrorList {
-	return validation.Printable(id, maxRequestID, field.NewPath("requestID"))
+	return validation.Declared(declared.Validate_ImageChannels, channels, nil, errs)
 }
 
 // validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would

@@ -55,7 +55,7 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 			},
 			[]string{spec + "builder.command"},
 		},
-		"no base":                  {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base.reference"}},
+		"no base":                  {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base"}},
 		"a base with a space":      {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "a b" }, []string{spec + "base.reference"}},
 		"a base with a line break": {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "a\nb" }, []string{spec + "base.reference"}},
 		"a base with an invisible character": {
@@ -216,7 +216,6 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"an unknown zone":    {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Europe/Atlantis" }), []string{spec + "triggers.schedule.timeZone"}},
 		"the local zone":     {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
 		"an unknown mode":    {schedule(func(s *v1alpha1.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
-		"no mode":            {schedule(func(s *v1alpha1.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
 		"negative jitter":    {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
 		"much jitter":        {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
 		"no deadline":        {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = validationtest.Seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
@@ -224,8 +223,8 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"a wrong schedule": {schedule(func(s *v1alpha1.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
 			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
 		"several errors": {func(i *v1alpha1.Image) {
-			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", ""
-		}, []string{name, spec + "base.reference", spec + "runPolicy"}},
+			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", "Whenever"
+		}, []string{name, spec + "base", spec + "runPolicy"}},
 	}
 }
 
@@ -365,4 +364,8 @@ func TestImageStatus(t *testing.T) {
 			validationtest.ExpectPaths(t, ValidateStatus(image), test.want)
 		})
 	}
+}
+
+func outputOf(repository string) *v1alpha1.Output {
+	return &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "a"}}
 }

@@ -15,22 +15,15 @@ import (
 
 // Limits of triggers.
 const (
-	maxFailures         = 1000
 	maxJitter           = 24 * time.Hour
 	maxStartingDeadline = 168 * time.Hour
 )
 
-var scheduleModes = []v1alpha1.ScheduleMode{v1alpha1.ScheduleAlways, v1alpha1.ScheduleIfChanged}
-
 func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.ErrorList {
-	if triggers == nil {
+	if triggers == nil || triggers.Schedule == nil {
 		return nil
 	}
-	errs := validation.Range(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
-	if triggers.Schedule != nil {
-		errs = append(errs, validateSchedule(triggers.Schedule, path.Child("schedule"))...)
-	}
-	return errs
+	return validateSchedule(triggers.Schedule, path.Child("schedule"))
 }
 
 func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.ErrorList {
@@ -38,7 +31,6 @@ func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.Error
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
 	errs = append(errs, validation.Line(schedule.Cron, path.Child(trigger.FieldCron))...)
 	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
-	errs = append(errs, validation.Enum(schedule.Mode, scheduleModes, path.Child("mode"))...)
 	errs = append(errs, validation.Duration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
 	return append(errs, validation.Duration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
 }

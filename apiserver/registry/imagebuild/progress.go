@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
@@ -24,24 +25,15 @@ const (
 	// reportedBytes is how many bytes the reports of a build write a second, because each report writes the whole build.
 	reportedBytes = 16 << 10
 
-	maxStages        = 32
-	maxStageName     = 63
-	maxReportMessage = 1024
-	maxPercent       = 100
+	maxStages = 32
 )
 
 // validateReport checks a report without its build.
 func validateReport(report *v1alpha1.BuildReport, build string) field.ErrorList {
-	var errs field.ErrorList
-	if report.Name != "" && report.Name != build {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or "+build+", the name in the URL"))
-	}
-	errs = append(errs, validation.Printable(report.Stage, maxStageName, field.NewPath("stage"))...)
-	errs = append(errs, validation.Printable(report.Message, maxReportMessage, field.NewPath("message"))...)
-	if percent := ptr.Deref(report.Percent, 0); percent < 0 || percent > maxPercent {
-		errs = append(errs, field.Invalid(field.NewPath("percent"), percent, fmt.Sprintf("must be from 0 to %d", maxPercent)))
-	}
-	return errs
+	errs := validation.RequestName(report.Name, build)
+	errs = append(errs, validation.Line(report.Stage, field.NewPath("stage"))...)
+	errs = append(errs, validation.Line(report.Message, field.NewPath("message"))...)
+	return validation.Declared(declared.Validate_BuildReport, report, nil, errs)
 }
 
 // takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an

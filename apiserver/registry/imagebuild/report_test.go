@@ -199,10 +199,10 @@ func TestReportsOfALargeBuildAreRarer(t *testing.T) {
 
 func TestWhatIsNoReport(t *testing.T) {
 	for message, report := range map[string]v1alpha1.BuildReport{
-		`metadata.name: Invalid value: "other"`:               {ObjectMeta: metav1.ObjectMeta{Name: "other"}},
-		`percent: Invalid value: 101: must be from 0 to 100`:  {Percent: new(int32(101))},
-		`percent: Invalid value: -1: must be from 0 to 100`:   {Percent: new(int32(-1))},
-		"stage: Too long: may not be more than 63 characters": {Stage: strings.Repeat("ü", 64)},
+		`metadata.name: Invalid value: "other"`:                          {ObjectMeta: metav1.ObjectMeta{Name: "other"}},
+		`percent: Invalid value: 101: must be less than or equal to 100`: {Percent: new(int32(101))},
+		`percent: Invalid value: -1: must be greater than or equal to 0`: {Percent: new(int32(-1))},
+		"stage: Too long: may not be more than 63 characters":            {Stage: strings.Repeat("ü", 64)},
 		`stage: Invalid value: "a\nb": must be one line of printable characters: remove control characters, and characters that are invisible or change the direction of text`: {Stage: "a\nb"},
 		"message: Too long: may not be more than 1024 characters": {Message: strings.Repeat("m", 1025)},
 		`message: Invalid value: "\x1b[2J": must be one line of printable characters: remove control characters, and characters that are invisible or change the direction of text`: {Message: "\x1b[2J"},

@@ -190,7 +190,7 @@ func (s *REST) admitCancellation(ctx context.Context, build *v1alpha1.ImageBuild
 		Options: &metav1.CreateOptions{DryRun: options.DryRun, FieldManager: options.FieldManager},
 	}.Admit(ctx, s.scope, func() error {
 		return subresource.Invalid(v1alpha1.Kind("ImageBuild").GroupKind(), build.Name,
-			validation.Printable(request.Reason, validation.MaxMessage, spec.Child("cancelRequested", "reason")))
+			validateCancelRequested(&v1alpha1.CancelRequested{Reason: request.Reason}))
 	})
 	build.Spec.CancelRequested.Reason = request.Reason
 	return build, err

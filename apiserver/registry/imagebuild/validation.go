@@ -9,6 +9,7 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
@@ -107,9 +108,6 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 	} else {
 		errs = append(errs, validation.Number(*build.Spec.Number, spec.Child("number"))...)
 	}
-	if build.Spec.RunPolicy != "" {
-		errs = append(errs, validation.Enum(build.Spec.RunPolicy, validation.RunPolicies, spec.Child("runPolicy"))...)
-	}
 	return append(errs, validateImageBuildSpec(build)...)
 }
 
@@ -132,7 +130,7 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuild) field.ErrorList {
 	if build.Spec.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
-	return errs
+	return validation.Declared(declared.Validate_ImageBuildSpec, &build.Spec, spec, errs)
 }
 
 // ValidateUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
@@ -172,9 +170,15 @@ func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	if old.Status.Phase.Finished() {
 		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}
 	}
-	errs := validation.Printable(requested.Reason, validation.MaxMessage, path.Child("reason"))
+	errs := validateCancelRequested(requested)
 	if requested.SupersededBy != "" {
 		errs = append(errs, field.Forbidden(path.Child("supersededBy"), "remove supersededBy: only the cancel subresource sets it"))
 	}
 	return errs
+}
+
+// validateCancelRequested validates the reason of a request to cancel a build, in an update of the build.
+func validateCancelRequested(requested *v1alpha1.CancelRequested) field.ErrorList {
+	path := spec.Child("cancelRequested")
+	return validation.Declared(declared.Validate_CancelRequested, requested, path, validation.Line(requested.Reason, path.Child("reason")))
 }

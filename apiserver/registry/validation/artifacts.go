@@ -12,11 +12,14 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
+// maxArtifacts is one for each target of a build.
+const maxArtifacts = 16
+
 // Artifacts validates the artifacts of a build.
 func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if n := len(artifacts); n > maxTargets {
-		errs = append(errs, field.TooMany(path, n, maxTargets))
+	if n := len(artifacts); n > maxArtifacts {
+		errs = append(errs, field.TooMany(path, n, maxArtifacts))
 	}
 	seen := map[string]bool{}
 	for i, artifact := range artifacts {

@@ -15,7 +15,6 @@ import (
 
 // Limits of environment variables.
 const (
-	maxEnv           = 100
 	maxEnvName       = 253
 	maxEnvValueBytes = 4096
 )
@@ -24,9 +23,6 @@ const onlyKeys = "use value, secretKeyRef or configMapKeyRef: builders get field
 
 func validateEnv(env []corev1.EnvVar, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if n := len(env); n > maxEnv {
-		errs = append(errs, field.TooMany(path, n, maxEnv))
-	}
 	seen := map[string]bool{}
 	for i := range env {
 		variable, path := &env[i], path.Index(i)

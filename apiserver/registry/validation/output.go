@@ -10,17 +10,10 @@ import (
 
 	"github.com/distribution/reference"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-)
-
-// Limits of an Output.
-const (
-	maxRepositoryLength = 255
-	maxTagLength        = 128
 )
 
 // highNumber is the number of a build that an Image hardly ever reaches. Its tag is as long as tags get.
@@ -43,21 +36,7 @@ func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 		return nil
 	}
 	errs := validateRepository(output.Repository, path.Child("repository"))
-	template := path.Child("tagTemplate")
-	if len(output.TagTemplate) > maxTagLength {
-		errs = append(errs, field.TooLong(template, output.TagTemplate, maxTagLength))
-	} else {
-		errs = append(errs, validateTags(build, template)...)
-	}
-	if secret := output.SecretRef; secret != nil {
-		name := path.Child("secretRef", "name")
-		if secret.Name == "" {
-			errs = append(errs, field.Required(name, "set the name of a Secret of the same namespace, or remove secretRef"))
-		} else {
-			errs = append(errs, Names(validation.IsDNS1123Subdomain(secret.Name), secret.Name, name)...)
-		}
-	}
-	return errs
+	return append(errs, validateTags(build, path.Child("tagTemplate"))...)
 }
 
 func validateTags(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
@@ -71,12 +50,7 @@ func validateTags(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList 
 
 func validateRepository(repository string, path *field.Path) field.ErrorList {
 	const form = "must be HOST[:PORT]/PATH, such as registry.example.com/team/web, in lower case"
-	switch {
-	case repository == "":
-		return field.ErrorList{field.Required(path, "set HOST[:PORT]/PATH, such as registry.example.com/team/web")}
-	case len(repository) > maxRepositoryLength:
-		return field.ErrorList{field.TooLong(path, repository, maxRepositoryLength)}
-	case strings.Contains(repository, "@"): // the error does not repeat a password
+	if strings.Contains(repository, "@") { // the error does not repeat a password
 		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, form+", with neither a digest nor a user and a password: set secretRef")}
 	}
 	host, _, hasPath := strings.Cut(repository, "/")

@@ -16,7 +16,6 @@ const (
 	maxQueueTimeout   = 720 * time.Hour
 	maxStartTimeout   = 24 * time.Hour
 	maxRunTimeout     = 168 * time.Hour
-	maxRetryLimit     = 10
 	maxBackoffInitial = time.Hour
 	maxBackoffMax     = 24 * time.Hour
 )
@@ -49,14 +48,9 @@ func Retry(retry *v1alpha1.RetryPolicy, path *field.Path) field.ErrorList {
 	if retry == nil {
 		return nil
 	}
-	errs := Range(retry.Limit, 0, maxRetryLimit, path.Child("limit"))
-	seen := map[v1alpha1.FailureClass]bool{}
+	var errs field.ErrorList
 	for i, class := range retry.Classes {
 		errs = append(errs, Enum(class, retryable, path.Child("classes").Index(i))...)
-		if seen[class] {
-			errs = append(errs, field.Duplicate(path.Child("classes").Index(i), class))
-		}
-		seen[class] = true
 	}
 	if retry.Backoff != nil {
 		errs = append(errs, validateBackoff(retry.Backoff, path.Child("backoff"))...)

@@ -16,12 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// Limits of a BuildTemplate.
-const (
-	maxTemplateBytes = 32 << 10
-	maxNodeSelector  = 64
-	maxTolerations   = 50
-)
+// maxTemplateBytes limits the JSON of a BuildTemplate.
+const maxTemplateBytes = 32 << 10
 
 // validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author
 // of a mistake learns of it at once, and not from the first build.
@@ -29,14 +25,7 @@ func validateTemplate(template *v1alpha1.BuildTemplate, path *field.Path) field.
 	if template == nil {
 		return nil
 	}
-	errs := validateObjectName(template.ServiceAccountName, path.Child("serviceAccountName"))
-	errs = append(errs, validateObjectName(template.RuntimeClassName, path.Child("runtimeClassName"))...)
-	errs = append(errs, validateObjectName(template.PriorityClassName, path.Child("priorityClassName"))...)
-	errs = append(errs, validateObjectName(template.QueueName, path.Child("queueName"))...)
-	if len(template.QueueName) > validation.LabelValueMaxLength { // Kueue finds a Job's queue by a label of it
-		errs = append(errs, field.TooLong(path.Child("queueName"), template.QueueName, validation.LabelValueMaxLength))
-	}
-	errs = append(errs, validateResources(template.Resources, path.Child("resources"))...)
+	errs := validateResources(template.Resources, path.Child("resources"))
 	errs = append(errs, validateNodeSelector(template.NodeSelector, path.Child("nodeSelector"))...)
 	errs = append(errs, validateTolerations(template.Tolerations, path.Child("tolerations"))...)
 	errs = append(errs, validateAffinity(template.Affinity, path.Child("affinity"))...)
@@ -57,19 +46,8 @@ func validateTemplateSize(template *v1alpha1.BuildTemplate, path *field.Path) fi
 		fmt.Sprintf("must be at most %d bytes of JSON in all", maxTemplateBytes))}
 }
 
-// validateObjectName checks the optional name of an object.
-func validateObjectName(name string, path *field.Path) field.ErrorList {
-	if name == "" {
-		return nil
-	}
-	return Names(validation.IsDNS1123Subdomain(name), name, path)
-}
-
 func validateNodeSelector(selector map[string]string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if n := len(selector); n > maxNodeSelector {
-		errs = append(errs, field.TooMany(path, n, maxNodeSelector))
-	}
 	for _, label := range slices.Sorted(maps.Keys(selector)) {
 		errs = append(errs, metav1validation.ValidateLabelName(label, path.Key(label))...)
 		errs = append(errs, Names(validation.IsValidLabelValue(selector[label]), selector[label], path.Key(label))...)
@@ -79,9 +57,6 @@ func validateNodeSelector(selector map[string]string, path *field.Path) field.Er
 
 func validateTolerations(tolerations []corev1.Toleration, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if n := len(tolerations); n > maxTolerations {
-		errs = append(errs, field.TooMany(path, n, maxTolerations))
-	}
 	for i := range tolerations {
 		errs = append(errs, validateToleration(&tolerations[i], path.Index(i))...)
 	}

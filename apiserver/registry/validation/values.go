@@ -26,14 +26,6 @@ func Enum[T ~string](value T, supported []T, path *field.Path) field.ErrorList {
 	return nil
 }
 
-// Range validates an optional number.
-func Range(value *int32, lowest, highest int32, path *field.Path) field.ErrorList {
-	if value == nil || (lowest <= *value && *value <= highest) {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(path, *value, fmt.Sprintf("must be between %d and %d", lowest, highest))}
-}
-
 // Duration validates an optional duration.
 func Duration(duration *v1alpha1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
 	switch {
@@ -88,9 +80,6 @@ var Phases = []v1alpha1.BuildPhase{
 	v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying,
 	v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 }
-
-// RunPolicies are the run policies of an Image.
-var RunPolicies = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}
 
 // TriggerReasons are the reasons that a BuildRequest may have. A rerun has a request of its own.
 var TriggerReasons = []v1alpha1.TriggerReason{

@@ -16,12 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-const (
-	maxColumns           = 16
-	maxColumnName        = 63
-	maxColumnDescription = 1024
-)
-
 // simplePath matches the paths of columns whose fields can be found in a schema: those without indices and filters.
 var simplePath = regexp.MustCompile(`^\.(spec|status)(\.[A-Za-z0-9_-]+)*$`)
 
@@ -40,9 +34,6 @@ func columnsOf(version *v1alpha1.ImageKindVersion) []apiextensionsv1.CustomResou
 // CheckColumns checks columns as those of a CustomResourceDefinition. In addition, the schema of the object must have their fields.
 func CheckColumns(columns []v1alpha1.ImageKindColumn, object *structuralschema.Structural, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if len(columns) > maxColumns {
-		errs = append(errs, field.TooMany(path, len(columns), maxColumns))
-	}
 	seen := map[string]bool{}
 	for i, column := range columns {
 		at := path.Index(i)
@@ -50,12 +41,6 @@ func CheckColumns(columns []v1alpha1.ImageKindColumn, object *structuralschema.S
 		for _, err := range validation.ValidateCustomResourceColumnDefinition(&internal, at) {
 			err.Field = strings.Replace(err.Field, ".JSONPath", ".jsonPath", 1)
 			errs = append(errs, err)
-		}
-		if len(column.Name) > maxColumnName {
-			errs = append(errs, field.TooLong(at.Child("name"), column.Name, maxColumnName))
-		}
-		if len(column.Description) > maxColumnDescription {
-			errs = append(errs, field.TooLong(at.Child("description"), "", maxColumnDescription))
 		}
 		if seen[column.Name] {
 			errs = append(errs, field.Duplicate(at.Child("name"), column.Name))

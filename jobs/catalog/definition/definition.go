@@ -100,7 +100,7 @@ var statusSchema = sync.OnceValues(func() (*sharedSchema, error) {
 	return &sharedSchema{props, structural}, nil
 })
 
-// writtenOut returns the schema without references, because CustomResourceDefinitions have none, and without defaults and enums:
+// writtenOut returns the schema without references, because CustomResourceDefinitions have none, and without defaults, enums and limits:
 // a write through a kind never changes a status, so it must not fail because a newer server has written another one.
 func writtenOut(schema spec.Schema, definitions map[string]common.OpenAPIDefinition) spec.Schema {
 	if name, ok := strings.CutPrefix(schema.Ref.String(), "#/"); ok {
@@ -110,7 +110,7 @@ func writtenOut(schema spec.Schema, definitions map[string]common.OpenAPIDefinit
 		}
 		return referred
 	}
-	schema.Default, schema.Enum = nil, nil
+	schema.Default, schema.Enum, schema.MinLength, schema.MaxLength, schema.Pattern = nil, nil, nil, nil, ""
 	if properties := schema.Properties; properties != nil {
 		schema.Properties = make(map[string]spec.Schema, len(properties))
 		for name, property := range properties {

@@ -96,9 +96,6 @@ var resultTypes = map[string]*cel.Type{"string": cel.StringType, "integer": cel.
 // Compile compiles an expression whose result has a type of JSON schemas, or is an optional value of it: string, integer or boolean. path is
 // the path of the expression in the ImageKind.
 func (c *Compiler) Compile(text, typ string, path *field.Path) (*Expression, field.ErrorList) {
-	if text == "" {
-		return nil, field.ErrorList{field.Required(path, "")}
-	}
 	if may, err := c.steps.Take(text, path); err != nil {
 		return nil, field.ErrorList{err}
 	} else if !may {

@@ -93,7 +93,6 @@ func TestExpressionsFailWithTheirPath(t *testing.T) {
 func TestExpressionsThatAreRefused(t *testing.T) {
 	compiler := debianExpressions(t)
 	for _, test := range []struct{ name, expression, want string }{
-		{"nothing", "", ": Required value"},
 		{"too long", "'" + strings.Repeat("a", 5000) + "'", ": Too long: may not be more than 4096 bytes"},
 		{"a mistake", "spec.", `: Invalid value: "spec.": compilation failed: ERROR: <input>:1:6: Syntax error`},
 		{"unknown field", "spec.sise", `: Invalid value: "spec.sise": compilation failed: ERROR: <input>:1:5: undefined field 'sise'`},

@@ -16,11 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-const (
-	listSuffix = "List"
-	// maxNames is the number of short names, and of categories.
-	maxNames = 16
-)
+const listSuffix = "List"
 
 var kindName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
@@ -75,18 +71,8 @@ func Check(declared *v1alpha1.ImageKind) field.ErrorList {
 	if declared.Namespace != "" {
 		errs = append(errs, field.Forbidden(field.NewPath("metadata", "namespace"), "an ImageKind belongs to no namespace: leave it out"))
 	}
-	switch {
-	case names.Kind == "":
-		return append(errs, field.Required(at.Child("kind"), ""))
-	case !kindName.MatchString(names.Kind) || len(names.Kind+listSuffix) > validation.DNS1035LabelMaxLength:
-		return append(errs, field.Invalid(at.Child("kind"), names.Kind, fmt.Sprintf(
-			"must be at most %d letters and digits, of which the first is an upper-case letter", validation.DNS1035LabelMaxLength-len(listSuffix))))
-	}
-	if count := len(names.ShortNames); count > maxNames {
-		errs = append(errs, field.TooMany(at.Child("shortNames"), count, maxNames))
-	}
-	if count := len(names.Categories); count > maxNames {
-		errs = append(errs, field.TooMany(at.Child("categories"), count, maxNames))
+	if !kindName.MatchString(names.Kind) {
+		return append(errs, field.Invalid(at.Child("kind"), names.Kind, "must be letters and digits, of which the first is an upper-case letter"))
 	}
 	used := usedNamesOf(declared)
 	for _, list := range [][]usedName{used.resources, used.categories} {

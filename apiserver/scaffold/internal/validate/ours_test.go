@@ -11,7 +11,10 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/scaffold/internal/validate"
 )
 
-const writesItself = "the type writes its JSON itself"
+const (
+	writesItself = "the type writes its JSON itself"
+	emptyText    = "an empty text is a value, and has to be written"
+)
 
 // exceptions are what the types of this module may differ in.
 var exceptions = []validate.Exception{
@@ -21,6 +24,8 @@ var exceptions = []validate.Exception{
 	{"notimestamp", `field ImageBuildLogOptions\.Timestamps:`, "it is that of PodLogOptions"},
 	{"nomaps", `field ResourceRequirements\.(Limits|Requests) `, "they are those of a container"},
 	{"optionalfields", `field ImageBuildSpec\.Inputs should have the omitempty tag`, "it does nothing for a struct"},
+	{"optionalfields", `field ImageKindValue\.(Value|To) should have the omitempty tag`, emptyText},
+	{"optionalorrequired", `field ImageKindValue\.(Value|To) must not be marked`, emptyText},
 	{"arrayofstruct", `Builder\.Targets `, "nobody writes a Builder"},
 	{"jsontags", `field (Duration\.time\.Duration|Duration\.Written|Quantity\.Text|Quantity\.Number) is missing`, writesItself},
 	{"optionalorrequired", `field (Duration\.time\.Duration|Duration\.Written|Quantity\.Text|Quantity\.Number) must`, writesItself},

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/operation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Declared validates a value by the tags of its type, and adds the errors of the rules that tags cannot express. Of a field with both, it
+// reports the errors of the tags.
+//
+// An update is validated as a creation: resources.Scope.Ratchet drops the errors of unchanged values, of all rules.
+// rest.ValidateDeclaratively does not fit: it needs the RequestInfo of a request, and drops the errors of unchanged values by itself, by
+// another comparison than Ratchet.
+func Declared[T any](validate func(context.Context, operation.Operation, *field.Path, *T, *T) field.ErrorList, value *T, path *field.Path,
+	rest field.ErrorList) field.ErrorList {
+	errs := validate(context.Background(), operation.Operation{Type: operation.Create}, path, value, nil)
+	if len(errs) == 0 {
+		return rest
+	}
+	for _, err := range errs {
+		if err.Type == field.ErrorTypeRequired || err.Origin == "union" || err.Origin == "zeroOrOneOf" {
+			err.Detail = remedy(err)
+		}
+	}
+	return append(errs, slices.DeleteFunc(rest, func(other *field.Error) bool {
+		return slices.ContainsFunc(errs, func(err *field.Error) bool { return err.Field == other.Field })
+	})...)
+}
+
+// remedies tell what to set in required fields and in unions, by the end of their path without indices.
+var remedies = map[string]string{
+	"base":              "set either reference, 1 to 512 characters without spaces, or imageRef",
+	"builder":           "set either name (a builder that the operator registered) or image",
+	"changes.path":      "set the path of the changed input, such as parameters[edition]",
+	"channels.build":    "set the name of the build",
+	"channels.name":     "set the name of the channel, such as stable",
+	"configMapRef.name": "set the name of a ConfigMap of the same namespace",
+	"imageRef.name":     "set the name of an Image of the same namespace",
+	"output.repository": "set HOST[:PORT]/PATH, such as registry.example.com/team/web",
+	"parameters.name":   "set 1 to 63 letters, digits, '-', '_' or '.'",
+	"secretRef.name":    "set the name of a Secret of the same namespace, or remove secretRef",
+	"source":            "set either inline or configMapRef",
+	"targets":           "list at least one target, such as {platform: linux/amd64, format: raw}",
+	"targets.format":    "set a format, such as raw",
+	"targets.platform":  "set os/architecture, such as linux/amd64",
+	"text":              "set the text of the note",
+	"with":              "set the build to compare with: ?with=NAME",
+}
+
+var indices = regexp.MustCompile(`\[[^]]*\]`)
+
+func remedy(err *field.Error) string {
+	for path, more := indices.ReplaceAllString(err.Field, ""), true; more; _, path, more = strings.Cut(path, ".") {
+		if found := remedies[path]; found != "" {
+			return found
+		}
+	}
+	return err.Detail
+}
