@@ -133,10 +133,15 @@ func (s *stream) ReadAt(p []byte, offset int64) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := io.ReadFull(s.reader, p)
+	n, err := 0, error(nil)
+	for n < len(p) && err == nil { // ReadFull does not tell the end of the content from compressed bytes that are cut off
+		var read int
+		read, err = s.reader.Read(p[n:])
+		n += read
+	}
 	s.offset += int64(n)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = io.EOF // of the content
+	if n == len(p) {
+		return n, nil
 	}
 	return n, err
 }
