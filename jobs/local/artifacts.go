@@ -50,18 +50,18 @@ func (r *run) prepareBase(builder Builder, e *ending, began time.Time) (based, s
 func (r *run) transferred() transfer.Pod {
 	return transfer.Pod{
 		Ref: r.ref, Newest: func() *corev1.Pod { pod, _ := r.newest(); return pod }, Input: r.input,
-		Base: r.dir.base(), Output: r.dir.output(), Say: r.say,
+		Base: r.dir.base(), Output: r.dir.output(), Say: r.writeLog,
 	}
 }
 
-// whyNotProvided returns why the base could not be provided, and writes it to the log unless something ended that.
-func (r *run) whyNotProvided(err error, e *ending, began time.Time) notProvided {
+// baseFailure returns why the base could not be provided, and writes it to the log unless something ended that.
+func (r *run) baseFailure(err error, e *ending, began time.Time) notProvided {
 	why := notProvided{began: began, deadlineExceeded: e.deadlineExceeded}
 	if e.asked || e.killed {
 		why.exitCode = exitTerminated
 		return why
 	}
-	r.say("%v", err)
+	r.writeLog("%v", err)
 	why.exitCode, why.message, why.told = 1, err.Error(), err.Error()
 	if told := publish.NotFetchedOf(err); told != nil {
 		why.message = told.Text()

@@ -74,19 +74,19 @@ func Export(dir string, each func(path string, content io.Reader) error, report 
 			return leaveOut(path, err)
 		}
 		defer func() { _ = file.Close() }() // only read from
-		begin, end, size, err := keptPart(file, path)
+		begin, end, size, err := resumablePart(file, path)
 		if err != nil {
 			return leaveOut(path, err)
 		}
 		if end-begin < size {
 			report(path, fmt.Errorf("too long, or with a hole: the backup has the bytes from %d up to %d of %d", begin, end, size))
 		}
-		return each(path, untilError{io.NewSectionReader(file, begin, end-begin), func(err error) { report(path, err) }})
+		return each(path, failingReader{io.NewSectionReader(file, begin, end-begin), func(err error) { report(path, err) }})
 	})
 }
 
-// keptPart returns which part of a file belongs in a backup, and the size of the whole file.
-func keptPart(file *os.File, path string) (begin, end, size int64, err error) {
+// resumablePart returns which part of a file belongs in a backup, and the size of the whole file.
+func resumablePart(file *os.File, path string) (begin, end, size int64, err error) {
 	info, err := file.Stat()
 	if err != nil {
 		return 0, 0, 0, err
@@ -102,14 +102,14 @@ func keptPart(file *os.File, path string) (begin, end, size int64, err error) {
 	return begin, end, info.Size(), nil
 }
 
-// untilError ends where it cannot be read, and reports that.
-type untilError struct {
+// failingReader ends where it cannot be read, and reports that.
+type failingReader struct {
 	io.Reader
 	report func(error)
 }
 
 // Read implements io.Reader.
-func (u untilError) Read(p []byte) (int, error) {
+func (u failingReader) Read(p []byte) (int, error) {
 	n, err := u.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		u.report(err)

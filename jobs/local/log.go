@@ -35,7 +35,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	if err != nil {
 		return nil, err
 	}
-	dir, err := a.dirs.of(pod.UID)
+	dir, err := a.dirs.dirOf(pod.UID)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}

@@ -44,7 +44,7 @@ func (a *Agent) syncPod(ctx context.Context, ref reconcile.Ref) error {
 
 func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) error {
 	ref := reconcile.RefOf(pod)
-	dir, err := a.dirs.of(pod.UID)
+	dir, err := a.dirs.dirOf(pod.UID)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (a *Agent) forgetPod(ref reconcile.Ref) error {
 	if r := a.dropRun(ref); r != nil && r.remove() {
 		return nil // it removes the directory when the process has ended
 	}
-	dir, err := a.dirs.of(ref.UID)
+	dir, err := a.dirs.dirOf(ref.UID)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (a *Agent) forgetPod(ref reconcile.Ref) error {
 // removeUnused removes the files that nothing uses once the end of a cached pod is stored. Its log, and an output whose files nobody
 // has stored, stay until the pod is deleted. The agent syncs every pod after its start, so an interrupted removal is completed.
 func (a *Agent) removeUnused(pod *corev1.Pod) error {
-	dir, err := a.dirs.of(pod.UID)
+	dir, err := a.dirs.dirOf(pod.UID)
 	if err != nil {
 		return err
 	}

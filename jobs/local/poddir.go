@@ -35,7 +35,7 @@ func (d podDirs) create() error {
 	return os.MkdirAll(string(d), 0o700)
 }
 
-func (d podDirs) of(uid types.UID) (podDir, error) {
+func (d podDirs) dirOf(uid types.UID) (podDir, error) {
 	if name := string(uid); name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") {
 		return podDir(filepath.Join(string(d), name)), nil
 	}

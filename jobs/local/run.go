@@ -122,7 +122,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 		return // the next start reports it
 	}
 	if err != nil {
-		why := r.whyNotProvided(err, &ended, began)
+		why := r.baseFailure(err, &ended, began)
 		r.end()
 		r.store(func(pod *corev1.Pod) { setNotProvided(pod, a.options.Clock.Now(), why) })
 		return
@@ -333,8 +333,8 @@ func (r *run) copyLog(output *os.File) {
 	}
 }
 
-// say writes a line of the agent to the log, before the process has started or after all that it wrote.
-func (r *run) say(format string, args ...any) {
+// writeLog writes a line of the agent to the log, before the process has started or after all that it wrote.
+func (r *run) writeLog(format string, args ...any) {
 	r.awaitLogged()
 	r.log.WriteLine("goldsmith: " + fmt.Sprintf(format, args...))
 }

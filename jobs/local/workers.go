@@ -56,7 +56,7 @@ func (w *workers) acquire(ref reconcile.Ref, created time.Time, builder string) 
 		delete(w.granted, ref.UID)
 		return true, ""
 	}
-	if busy = w.busyFor(builder); busy == "" {
+	if busy = w.whyBusy(builder); busy == "" {
 		w.holders[ref.UID] = builder
 		return true, ""
 	}
@@ -66,8 +66,8 @@ func (w *workers) acquire(ref reconcile.Ref, created time.Time, builder string) 
 	return false, busy
 }
 
-// busyFor returns which workers a pod of a builder waits for, or "" if one is free.
-func (w *workers) busyFor(builder string) string {
+// whyBusy returns which workers a pod of a builder waits for, or "" if one is free.
+func (w *workers) whyBusy(builder string) string {
 	if len(w.holders) >= w.total {
 		return fmt.Sprintf("%d of %d workers are busy", w.total, w.total)
 	}
@@ -121,7 +121,7 @@ func (w *workers) pass() {
 	for {
 		oldest := -1
 		for i, candidate := range w.queue {
-			if (oldest < 0 || candidate.created.Before(w.queue[oldest].created)) && w.busyFor(candidate.builder) == "" {
+			if (oldest < 0 || candidate.created.Before(w.queue[oldest].created)) && w.whyBusy(candidate.builder) == "" {
 				oldest = i
 			}
 		}

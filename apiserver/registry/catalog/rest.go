@@ -127,8 +127,8 @@ func (r *REST) read(image *v1alpha1.Image) (*catalog.View, error) {
 	return &shared, nil
 }
 
-// readApart is read for an Image whose version another Image content has, so that the memo must not keep it.
-func (r *REST) readApart(image *v1alpha1.Image) (*catalog.View, error) {
+// readUncached is read for an Image whose version another Image content has, so that the memo must not keep it.
+func (r *REST) readUncached(image *v1alpha1.Image) (*catalog.View, error) {
 	view, err := r.kind.Get(image)
 	if err != nil {
 		return nil, r.unreadable(image, err)

@@ -49,7 +49,7 @@ func (r *REST) event(event watch.Event) watch.Event {
 	}
 	read := r.read
 	if event.Type == watch.Deleted { // an Image that left the selection has its former content with the version of its present content
-		read = r.readApart
+		read = r.readUncached
 	}
 	view, err := read(image)
 	if err != nil {

@@ -56,7 +56,7 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 	ctx = images.ThroughKind(r.warningsOf(ctx, func() *v1alpha1.Image { return image }))
 	created, err := r.images.Create(ctx, image, r.validation(attributes, validate), options)
 	if apierrors.IsAlreadyExists(err) {
-		return nil, r.taken(ctx, image.Name, err)
+		return nil, r.explainNameConflict(ctx, image.Name, err)
 	}
 	if err != nil {
 		return nil, r.explain(err, image)
@@ -150,7 +150,7 @@ func (c *change) UpdatedObject(ctx context.Context, old runtime.Object) (runtime
 	}
 	if !c.rest.kind.Owns(stored) {
 		if c.creates {
-			return nil, c.rest.takenBy(c.name)
+			return nil, c.rest.nameConflict(c.name)
 		}
 		return nil, apierrors.NewNotFound(c.rest.resource(), c.name)
 	}
@@ -236,18 +236,18 @@ func checkUID(preconditions *metav1.Preconditions, object metav1.Object) error {
 	return fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *preconditions.UID, object.GetUID()) //nolint:staticcheck // as the library has it
 }
 
-// taken explains an error of a creation whose name another object has: users of the kind cannot see an Image that is not of the kind.
-func (r *REST) taken(ctx context.Context, name string, err error) error {
+// explainNameConflict explains an error of a creation whose name another object has: users of the kind cannot see an Image that is not of the kind.
+func (r *REST) explainNameConflict(ctx context.Context, name string, err error) error {
 	object, getErr := r.images.Get(ctx, name, &metav1.GetOptions{})
 	if image, ok := object.(*v1alpha1.Image); getErr == nil && ok && !r.kind.Owns(image) {
-		return r.takenBy(name)
+		return r.nameConflict(name)
 	}
 	return err
 }
 
-// takenBy is the error for a name that an Image of another kind, or of none, has. It is AlreadyExists, because kubectl would explain
+// nameConflict is the error for a name that an Image of another kind, or of none, has. It is AlreadyExists, because kubectl would explain
 // a Conflict with advice for server-side apply.
-func (r *REST) takenBy(name string) error {
+func (r *REST) nameConflict(name string) error {
 	err := apierrors.NewAlreadyExists(r.resource(), name)
 	err.ErrStatus.Message = fmt.Sprintf("%s %q cannot be created: an Image in this namespace that is no %s has the name: choose another name",
 		r.resource(), name, r.kind.GroupVersionKind().Kind)

@@ -27,7 +27,7 @@ func newCodec(declared *v1alpha1.ImageKindBinding, leaf schema.Leaf, target *ima
 	case declared.Join != "":
 		return newJoined(declared, leaf, anyText, path)
 	case !isScalar && !declared.JSON:
-		return nil, field.ErrorList{field.Required(path.Child("json"), fmt.Sprintf("must be true%s, because %s is of type %s", orJoined(leaf), leaf.Path, leaf.Type))}
+		return nil, field.ErrorList{field.Required(path.Child("json"), fmt.Sprintf("must be true%s, because %s is of type %s", joinAlternatives(leaf), leaf.Path, leaf.Type))}
 	case values:
 		return newTable(declared.Values, leaf, target, path.Child("values"))
 	case (declared.JSON || prefix) && !anyText:
@@ -48,7 +48,7 @@ func isJoinable(leaf schema.Leaf) bool {
 	return leaf.Type == "array" && leaf.Schema.Items != nil && (leaf.Schema.Items.Type == "string" || leaf.Schema.Items.Type == "integer") && !leaf.Schema.Items.Nullable
 }
 
-func orJoined(leaf schema.Leaf) string {
+func joinAlternatives(leaf schema.Leaf) string {
 	if isJoinable(leaf) {
 		return `, or set join to the text between the items`
 	}

@@ -83,7 +83,7 @@ func writeMatch(text *strings.Builder, expression *syntax.Regexp, extra int) {
 	case syntax.OpLiteral:
 		text.WriteString(string(expression.Rune))
 	case syntax.OpCharClass:
-		text.WriteRune(plausible(expression.Rune))
+		text.WriteRune(isPlausible(expression.Rune))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		text.WriteRune('a')
 	case syntax.OpConcat:
@@ -107,8 +107,8 @@ func writeMatch(text *strings.Builder, expression *syntax.Regexp, extra int) {
 	}
 }
 
-// plausible returns a character of a class, which is a list of ranges: a letter or digit if it has one.
-func plausible(class []rune) rune {
+// isPlausible returns a character of a class, which is a list of ranges: a letter or digit if it has one.
+func isPlausible(class []rune) rune {
 	for _, wanted := range "aA1-_. " {
 		for i := 0; i+1 < len(class); i += 2 {
 			if class[i] <= wanted && wanted <= class[i+1] {

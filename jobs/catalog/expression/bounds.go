@@ -150,8 +150,8 @@ type bounds struct {
 	variables map[string]*bound
 }
 
-// of returns the bound of a part, after those of its own parts.
-func (b *bounds) of(e ast.Expr) *bound {
+// boundOf returns the bound of a part, after those of its own parts.
+func (b *bounds) boundOf(e ast.Expr) *bound {
 	found := b.compute(e)
 	if found == nil && isFixed(b.checked.GetType(e.ID())) {
 		found = scalarBound
@@ -172,7 +172,7 @@ func (b *bounds) compute(e ast.Expr) *bound {
 	case ast.IdentKind:
 		return b.variables[e.AsIdent()]
 	case ast.SelectKind:
-		operand := b.of(e.AsSelect().Operand())
+		operand := b.boundOf(e.AsSelect().Operand())
 		if e.AsSelect().IsTestOnly() {
 			return scalarBound
 		}
@@ -180,14 +180,14 @@ func (b *bounds) compute(e ast.Expr) *bound {
 	case ast.ListKind:
 		list := &bound{size: uint64(e.AsList().Size()), items: &bound{none: true}, keys: scalarBound} //nolint:gosec // not negative
 		for _, item := range e.AsList().Elements() {
-			list.items = union(list.items, b.of(item))
+			list.items = union(list.items, b.boundOf(item))
 		}
 		return list
 	case ast.MapKind:
 		made := &bound{size: uint64(e.AsMap().Size()), items: &bound{none: true}, keys: &bound{none: true}} //nolint:gosec // not negative
 		for _, entry := range e.AsMap().Entries() {
-			made.keys = union(made.keys, b.of(entry.AsMapEntry().Key()))
-			made.items = union(made.items, b.of(entry.AsMapEntry().Value()))
+			made.keys = union(made.keys, b.boundOf(entry.AsMapEntry().Key()))
+			made.items = union(made.items, b.boundOf(entry.AsMapEntry().Value()))
 		}
 		return made
 	case ast.CallKind:
@@ -196,7 +196,7 @@ func (b *bounds) compute(e ast.Expr) *bound {
 		return b.comprehension(e.AsComprehension())
 	case ast.StructKind:
 		for _, field := range e.AsStruct().Fields() {
-			b.of(field.AsStructField().Value())
+			b.boundOf(field.AsStructField().Value())
 		}
 	}
 	return nil
@@ -210,7 +210,7 @@ func (b *bounds) call(call ast.CallExpr) *bound {
 	}
 	parts = append(parts, call.Args()...)
 	for _, part := range parts {
-		operands = append(operands, b.of(part))
+		operands = append(operands, b.boundOf(part))
 	}
 	if len(operands) == 0 {
 		return &bound{none: true} // optional.none
@@ -336,7 +336,7 @@ func textSize(b *bound) uint64 {
 
 // comprehension returns the bound of the result of a macro. A list or map that it makes grows by the same number of items in each step.
 func (b *bounds) comprehension(loop ast.ComprehensionExpr) *bound {
-	over, start := b.of(loop.IterRange()), b.of(loop.AccuInit())
+	over, start := b.boundOf(loop.IterRange()), b.boundOf(loop.AccuInit())
 	isList := b.checked.GetType(loop.IterRange().ID()).Kind() == types.ListKind
 	first, second := over.keysOf(), over.itemsOf()
 	if isList && !loop.HasIterVar2() {
@@ -347,8 +347,8 @@ func (b *bounds) comprehension(loop ast.ComprehensionExpr) *bound {
 	if loop.HasIterVar2() {
 		defer b.set(loop.IterVar2(), second)()
 	}
-	b.of(loop.LoopCondition())
-	step, end := b.of(loop.LoopStep()), start
+	b.boundOf(loop.LoopCondition())
+	step, end := b.boundOf(loop.LoopStep()), start
 	if over.max() > 0 && start != nil && start.keys != nil { // the result is a list or a map
 		end = nil
 		if step != nil {
@@ -356,7 +356,7 @@ func (b *bounds) comprehension(loop ast.ComprehensionExpr) *bound {
 		}
 	}
 	defer b.set(loop.AccuVar(), end)()
-	return b.of(loop.Result())
+	return b.boundOf(loop.Result())
 }
 
 // set sets a variable, and returns a function that ends its scope.

@@ -51,7 +51,7 @@ func newCostEstimator(checked *cel.Ast, variables map[string]*apiservercel.DeclT
 	for name, declared := range variables {
 		e.bounds.variables[name] = declaredBound(declared)
 	}
-	e.bounds.of(checked.NativeRep().Expr())
+	e.bounds.boundOf(checked.NativeRep().Expr())
 	return e
 }
 

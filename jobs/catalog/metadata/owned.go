@@ -32,8 +32,8 @@ func ViewPath(path fieldpath.Path, view *metav1.ObjectMeta) (fieldpath.Path, boo
 	case name == "finalizers" && path[1].Value != nil:
 		finalizer := *path[1].Value
 		return path, !finalizer.IsString() || !slices.Contains(imageFinalizers, finalizer.AsString())
-	case keysApart(name) != nil && path[1].FieldName != nil:
-		key, visible := viewKey(*path[1].FieldName, keysApart(name))
+	case separateKeys(name) != nil && path[1].FieldName != nil:
+		key, visible := viewKey(*path[1].FieldName, separateKeys(name))
 		return fieldpath.Path{path[0], fieldpath.FieldNameElement(key)}, visible
 	}
 	return path, true
@@ -54,14 +54,14 @@ func isAbsent(view *metav1.ObjectMeta, name string) bool {
 
 // ImagePath returns the path in the metadata of an Image for a path in the metadata of a view.
 func ImagePath(path fieldpath.Path) fieldpath.Path {
-	if len(path) != 2 || path[0].FieldName == nil || path[1].FieldName == nil || keysApart(*path[0].FieldName) == nil {
+	if len(path) != 2 || path[0].FieldName == nil || path[1].FieldName == nil || separateKeys(*path[0].FieldName) == nil {
 		return path
 	}
-	return fieldpath.Path{path[0], fieldpath.FieldNameElement(imageKey(*path[1].FieldName, keysApart(*path[0].FieldName)))}
+	return fieldpath.Path{path[0], fieldpath.FieldNameElement(imageKey(*path[1].FieldName, separateKeys(*path[0].FieldName)))}
 }
 
-// keysApart returns the keys that are kept apart in a field of the metadata.
-func keysApart(name string) []string {
+// separateKeys returns the keys that are kept apart in a field of the metadata.
+func separateKeys(name string) []string {
 	switch name {
 	case "labels":
 		return apartLabels

@@ -45,7 +45,7 @@ type usedName struct {
 // usedNames are the names of a kind by how clients look them up. Clients look a category up before a resource.
 type usedNames struct{ resources, kinds, categories []usedName }
 
-func usedNamesOf(declared *v1alpha1.ImageKind) usedNames {
+func collectNames(declared *v1alpha1.ImageKind) usedNames {
 	names, at := Of(declared), field.NewPath("spec", "names")
 	singular := at.Child("singular")
 	if declared.Spec.Names.Singular == "" {
@@ -74,7 +74,7 @@ func Check(declared *v1alpha1.ImageKind) field.ErrorList {
 	if !kindName.MatchString(names.Kind) {
 		return append(errs, field.Invalid(at.Child("kind"), names.Kind, "must be letters and digits, of which the first is an upper-case letter"))
 	}
-	used := usedNamesOf(declared)
+	used := collectNames(declared)
 	for _, list := range [][]usedName{used.resources, used.categories} {
 		seen := map[string]bool{}
 		for _, used := range list {
@@ -95,7 +95,7 @@ func Check(declared *v1alpha1.ImageKind) field.ErrorList {
 // Conflicts returns an error for each name of a kind that another kind has, too, and one where several names follow from one field. Both can
 // have the same categories.
 func Conflicts(declared, other *v1alpha1.ImageKind) field.ErrorList {
-	ours, theirs := usedNamesOf(declared), usedNamesOf(other)
+	ours, theirs := collectNames(declared), collectNames(other)
 	var errs field.ErrorList
 	find := func(ours, theirs []usedName, use string) {
 		for _, name := range ours {

@@ -92,7 +92,7 @@ func (r *record) digests() []string {
 // those of their documents before, or Add has added them. An artifact without Content is not in the store, but its documents are. The artifacts are in the
 // index all or none, also after a crash.
 func (s *Store) Record(build Build, artifacts []Artifact) error {
-	err := s.withRoom(0, func() error {
+	err := s.retryWithRoom(0, func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.record(build, artifacts)

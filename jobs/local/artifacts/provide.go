@@ -17,12 +17,12 @@ import (
 // file system can share blocks, or if linked is set: then the file can be the store's own, so its reader must not be able to write to it.
 // Provide returns fs.ErrNotExist if the store does not have the content, or has it only of builds in other namespaces.
 func (s *Store) Provide(ctx context.Context, namespace, digest, path string, linked bool) error {
-	if !s.made(namespace, digest) {
+	if !s.hasArtifact(namespace, digest) {
 		return fmt.Errorf("provide content %s of namespace %s: %w", digest, namespace, fs.ErrNotExist)
 	}
 	blob, err := s.OpenBlob(digest)
 	if err == nil {
-		err = s.withRoom(allocated(blob.Stat()), func() error { return s.provide(ctx, blob, digest, path, linked) })
+		err = s.retryWithRoom(allocated(blob.Stat()), func() error { return s.provide(ctx, blob, digest, path, linked) })
 		_ = blob.Close() // only read from
 	}
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *Store) Provide(ctx context.Context, namespace, digest, path string, lin
 	return nil
 }
 
-// made reports whether a build of the namespace made an artifact with a content.
-func (s *Store) made(namespace, digest string) bool {
+// hasArtifact reports whether a build of the namespace made an artifact with a content.
+func (s *Store) hasArtifact(namespace, digest string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.records, func(r record) bool {

@@ -54,9 +54,9 @@ func (s *Store) Free() int64 {
 	return int64(stat.Bavail) * stat.Bsize //nolint:gosec // no disk has so many blocks
 }
 
-// withRoom calls do, which needs so many bytes of the disk, and once more if the disk was full before room was made. It requires that s.mu
+// retryWithRoom calls do, which needs so many bytes of the disk, and once more if the disk was full before room was made. It requires that s.mu
 // is not held.
-func (s *Store) withRoom(bytes int64, do func() error) error {
+func (s *Store) retryWithRoom(bytes int64, do func() error) error {
 	err := do()
 	if full(err) {
 		if freed, failed := s.MakeRoom(bytes); failed != nil {

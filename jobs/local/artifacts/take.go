@@ -133,7 +133,7 @@ func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Cont
 		return Content{}, err
 	}
 	var content Content
-	err = s.withRoom(allocated(info, nil), func() error { // again from the open file, if it was moved and lost its name
+	err = s.retryWithRoom(allocated(info, nil), func() error { // again from the open file, if it was moved and lost its name
 		staged := s.ingest()
 		var err error
 		content, err = s.fill(ctx, staged, output, source, leased)
@@ -155,7 +155,7 @@ func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Cont
 // again if the disk was full before. Remove does not remove the content until Release: Record it before. After an error, or a crash, the
 // store has nothing of it.
 func (s *Store) Add(content Content, write func(io.Writer) error) error {
-	return s.withRoom(content.SizeBytes, func() error {
+	return s.retryWithRoom(content.SizeBytes, func() error {
 		staged := s.ingest()
 		if err := s.writeFile(staged, blobMode, write); err != nil {
 			return err

@@ -264,7 +264,7 @@ func (s *server) killStraysOnce() bool {
 		}
 		env := settledEnviron(c.pid)
 		s.mu.Lock()
-		if s.byPID[c.pid] == nil && !s.isOfRunning(env) {
+		if s.byPID[c.pid] == nil && !s.belongsToRunning(env) {
 			killed = killChild(c) || killed
 		}
 		s.mu.Unlock()
@@ -283,7 +283,7 @@ func settledEnviron(pid int) []string {
 	return nil
 }
 
-func (s *server) isOfRunning(env []string) bool {
+func (s *server) belongsToRunning(env []string) bool {
 	for _, running := range s.byPID {
 		if !slices.ContainsFunc(running.env, func(entry string) bool { return !slices.Contains(env, entry) }) {
 			return true

@@ -128,14 +128,14 @@ func (s *Supervisor) Start(c Command, stdout, stderr *os.File) (*Process, error)
 	switch {
 	case err == nil:
 		return p, nil
-	case hungUp(err):
+	case connectionEnded(err):
 		return nil, ErrEnded
 	}
 	return nil, &os.PathError{Op: "start", Path: c.Path, Err: err}
 }
 
-// hungUp reports whether the supervisor ended before it answered.
-func hungUp(err error) bool {
+// connectionEnded reports whether the supervisor ended before it answered.
+func connectionEnded(err error) bool {
 	for _, end := range []error{ErrEnded, net.ErrClosed, unix.EPIPE, unix.ECONNRESET} {
 		if errors.Is(err, end) {
 			return true

@@ -188,8 +188,8 @@ type numbered struct {
 	number int64
 }
 
-// need marks the artifacts of a build, and the documents about them, as needed.
-func (n *needs) need(build named, all []v1alpha1.Artifact) {
+// add marks the artifacts of a build, and the documents about them, as needed.
+func (n *needs) add(build named, all []v1alpha1.Artifact) {
 	n.names[build] = true
 	for i := range all {
 		n.digests[all[i].Digest] = true
@@ -209,7 +209,7 @@ func (n *needs) needBase(namespace, digest string, base *v1alpha1.BaseBuild) {
 	}
 	n.bases[named{namespace, digest}], n.digests[digest] = true, true
 	if base != nil {
-		n.need(named{namespace, base.Name}, base.Artifacts)
+		n.add(named{namespace, base.Name}, base.Artifacts)
 	}
 }
 
@@ -226,10 +226,10 @@ func needsOf(images []v1alpha1.Image, builds []v1alpha1.ImageBuild) *needs {
 			build := named{image.Namespace, channel.Build}
 			channels[build] = true
 			n.bases[named{image.Namespace, channel.Digest}] = true // even after the build is deleted
-			n.need(build, channel.Artifacts)
+			n.add(build, channel.Artifacts)
 		}
 		if latest := image.Status.LatestSuccessful; latest != nil {
-			n.need(named{image.Namespace, latest.Name}, latest.Artifacts)
+			n.add(named{image.Namespace, latest.Name}, latest.Artifacts)
 			based[numbered{image.UID, latest.Number}] = true
 		}
 		if last := image.Status.LastAttempted; last != nil {

@@ -50,7 +50,7 @@ func (p *pod) keep(ctx context.Context, reported *result.Result) error {
 	if err != nil {
 		return err
 	}
-	taken, err := p.take(ctx, reported, paths)
+	taken, err := p.storeFiles(ctx, reported, paths)
 	defer p.options.Store.Release(taken...)
 	if err != nil {
 		return err
@@ -63,15 +63,15 @@ func (p *pod) keep(ctx context.Context, reported *result.Result) error {
 	return p.record(build, reported)
 }
 
-// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
+// storeFiles moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
 // first of the builder's faults, or else the first fault of the store.
-func (p *pod) take(ctx context.Context, reported *result.Result, paths []string) (contents []artifacts.Content, err error) {
+func (p *pod) storeFiles(ctx context.Context, reported *result.Result, paths []string) (contents []artifacts.Content, err error) {
 	output, err := openOutput(p.Output)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
-	p.sayLarge(output, reported)
+	p.logLargeFiles(output, reported)
 	read := map[string]artifacts.Taken{}
 	for i, file := range p.options.Store.Take(ctx, output, paths...) {
 		read[paths[i]] = file
@@ -82,8 +82,8 @@ func (p *pod) take(ctx context.Context, reported *result.Result, paths []string)
 	return contents, artifacts.Complete(reported, read)
 }
 
-// sayLarge writes a line for each artifact whose file takes long to store.
-func (p *pod) sayLarge(output *os.Root, reported *result.Result) {
+// logLargeFiles writes a line for each artifact whose file takes long to store.
+func (p *pod) logLargeFiles(output *os.Root, reported *result.Result) {
 	for i := range reported.Artifacts {
 		artifact := &reported.Artifacts[i]
 		if artifact.File == "" {

@@ -343,7 +343,7 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 		return nil, ctxErr
 	}
 	if err != nil {
-		return nil, c.unanswered(err)
+		return nil, c.connectionError(err)
 	}
 	c.reached.Store(true)
 	switch status := resp.StatusCode; {
@@ -366,8 +366,8 @@ type outage struct {
 
 func (c *client) newOutage() *outage { return &outage{client: c} }
 
-// over ends the outage.
-func (o *outage) over() { o.since = time.Time{} }
+// end ends the outage.
+func (o *outage) end() { o.since = time.Time{} }
 
 // wait waits until a request can be repeated that failed with err. It returns err if a repetition does not help, or comes too late.
 func (o *outage) wait(ctx context.Context, err error) error {

@@ -38,7 +38,7 @@ func (f *Fetcher) Blob(ctx context.Context, digest string, offset, size int64) (
 	s := &stream{ctx: ctx, client: f.client, outage: f.newOutage(), digest: digest, offset: offset, size: size}
 	if s.offset < s.size { // before it is read, so that a denial is not an error of reading
 		if err := s.open(); err != nil {
-			return nil, f.failed("fetch content ("+contents.Abbreviate(digest)+")", err)
+			return nil, f.wrapError("fetch content ("+contents.Abbreviate(digest)+")", err)
 		}
 	}
 	return s, nil
@@ -58,7 +58,7 @@ func (f *Fetcher) CopyBlob(ctx context.Context, digest string, size int64, file 
 	}
 	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != digest {
 		other := f.fault(v1alpha1.ReasonRegistryUnavailable, "the registry sent another content, "+contents.Abbreviate(got), "", nil)
-		return f.failed("fetch content ("+contents.Abbreviate(digest)+")", other)
+		return f.wrapError("fetch content ("+contents.Abbreviate(digest)+")", other)
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		if s.body == nil {
 			if err := s.open(); err != nil {
-				return 0, s.client.failed("fetch content ("+contents.Abbreviate(s.digest)+")", err)
+				return 0, s.client.wrapError("fetch content ("+contents.Abbreviate(s.digest)+")", err)
 			}
 		}
 		var n int
@@ -97,7 +97,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			s.offset += int64(n)
 		}
 		if n > 0 {
-			s.outage.over()
+			s.outage.end()
 		}
 		if err != nil {
 			_ = s.body.Close()
@@ -110,11 +110,11 @@ func (s *stream) Read(p []byte) (int, error) {
 			continue
 		}
 		if ctxErr := s.ctx.Err(); ctxErr != nil {
-			return 0, s.client.failed("fetch content", ctxErr)
+			return 0, s.client.wrapError("fetch content", ctxErr)
 		}
 		broken := s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the connection broke", "", err)
 		if err := s.outage.wait(s.ctx, broken); err != nil {
-			return 0, s.client.failed("fetch content ("+contents.Abbreviate(s.digest)+")", err)
+			return 0, s.client.wrapError("fetch content ("+contents.Abbreviate(s.digest)+")", err)
 		}
 	}
 }

@@ -84,8 +84,8 @@ func (e *Error) unconnected() bool {
 
 func (e *Error) retriable() bool { return e.Reason == v1alpha1.ReasonRegistryUnavailable }
 
-// failed adds the operation to an error, and finds the class of an answer that oras-go did not expect.
-func (c *client) failed(operation string, err error) error {
+// wrapError adds the operation to an error, and finds the class of an answer that oras-go did not expect.
+func (c *client) wrapError(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (c *client) failed(operation string, err error) error {
 	}
 	var failure *Error
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
-		failure = c.answered(answer)
+		failure = c.answerError(answer)
 	} else if errors.Is(err, errdef.ErrNotFound) {
 		failure = c.status(http.StatusNotFound, "")
 	} else { // such as another digest than that of the content
@@ -134,13 +134,13 @@ func (c *client) refusal(resp *http.Response) *Error {
 	if err == nil {
 		_ = json.Unmarshal(content, &answer) // a proxy answers with something else, which is not shown
 	}
-	failure := c.answered(&errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode, Errors: answer.Errors})
+	failure := c.answerError(&errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode, Errors: answer.Errors})
 	failure.retryAfter = retryAfter(resp.Header.Get("Retry-After"), c.clock.Now())
 	return failure
 }
 
-// answered returns the error of an answer of the registry, or of its token server.
-func (c *client) answered(answer *errcode.ErrorResponse) *Error {
+// answerError returns the error of an answer of the registry, or of its token server.
+func (c *client) answerError(answer *errcode.ErrorResponse) *Error {
 	var messages []string
 	for _, e := range answer.Errors {
 		messages = append(messages, strings.TrimPrefix(e.Code+": "+e.Message, ": "))
@@ -181,8 +181,8 @@ func (c *client) status(status int, message string) *Error {
 	return failure
 }
 
-// unanswered returns the error of a request without an answer.
-func (c *client) unanswered(err error) error {
+// connectionError returns the error of a request without an answer.
+func (c *client) connectionError(err error) error {
 	if local, ok := errors.AsType[*contentError](err); ok {
 		return local
 	}
@@ -193,7 +193,7 @@ func (c *client) unanswered(err error) error {
 		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), c.remedies.otherHost, err)
 	}
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok { // of the token server
-		failure := c.answered(answer)
+		failure := c.answerError(answer)
 		if failure.Reason == v1alpha1.ReasonRegistryRefused {
 			failure.Reason, failure.remedy = v1alpha1.ReasonRegistryDenied, c.remedies.wrong
 		}

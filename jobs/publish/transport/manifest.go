@@ -19,7 +19,7 @@ import (
 // Manifest fetches a manifest or an index, and verifies its digest. The error is an *Error or the context's.
 func (f *Fetcher) Manifest(ctx context.Context, digest string) (ociv1.Manifest, error) {
 	read, err := f.manifest(ctx, digest)
-	return read, f.failed("fetch manifest", err)
+	return read, f.wrapError("fetch manifest", err)
 }
 
 func (f *Fetcher) manifest(ctx context.Context, digest string) (read ociv1.Manifest, err error) {
@@ -45,7 +45,7 @@ func (f *Fetcher) manifest(ctx context.Context, digest string) (read ociv1.Manif
 func (p *Pusher) PushManifest(ctx context.Context, operation string, of ociv1.Descriptor, raw []byte) error {
 	exists, err := p.remote.Manifests().Exists(ctx, of)
 	if exists || err != nil {
-		return p.failed(operation, err)
+		return p.wrapError(operation, err)
 	}
 	return p.PushReferrer(ctx, operation, of, raw)
 }
@@ -53,7 +53,7 @@ func (p *Pusher) PushManifest(ctx context.Context, operation string, of ociv1.De
 // PushReferrer pushes a manifest that has a subject, even if the repository has it: without the referrers API a push that ended early has not
 // listed it.
 func (p *Pusher) PushReferrer(ctx context.Context, operation string, of ociv1.Descriptor, raw []byte) error {
-	return p.failed(operation, p.remote.Manifests().Push(ctx, of, bytes.NewReader(raw)))
+	return p.wrapError(operation, p.remote.Manifests().Push(ctx, of, bytes.NewReader(raw)))
 }
 
 // CheckTag refuses what cannot be a tag.
@@ -71,10 +71,10 @@ func (p *Pusher) PushTag(ctx context.Context, tag string, of ociv1.Descriptor, r
 	operation := "push tag " + tag
 	current, err := p.remote.Manifests().Resolve(ctx, tag)
 	if _, fatal := errors.AsType[*Error](err); fatal || ctx.Err() != nil {
-		return p.failed(operation, err)
+		return p.wrapError(operation, err)
 	}
 	if err == nil && current.Digest == of.Digest {
 		return nil
 	}
-	return p.failed(operation, p.remote.Manifests().PushReference(ctx, of, bytes.NewReader(raw), tag))
+	return p.wrapError(operation, p.remote.Manifests().PushReference(ctx, of, bytes.NewReader(raw), tag))
 }

@@ -80,7 +80,7 @@ func (p *Pusher) PushBlob(ctx context.Context, operation string, content Content
 		if _, local := errors.AsType[*contentError](err); local {
 			return fmt.Errorf("%s: %w", operation, err)
 		}
-		return p.failed(operation+" ("+contents.Abbreviate(content.Digest)+")", err)
+		return p.wrapError(operation+" ("+contents.Abbreviate(content.Digest)+")", err)
 	}
 	p.report(content.SizeBytes)
 	p.reporting.Lock()
@@ -215,7 +215,7 @@ func (u *upload) send(ctx context.Context, location *url.URL) error {
 			if last {
 				return u.checkDigest(resp)
 			}
-			if offset, location = u.accepted(resp, end, location); offset > from {
+			if offset, location = u.continueAfter(resp, end, location); offset > from {
 				u.advance(offset)
 				continue
 			}
@@ -227,8 +227,8 @@ func (u *upload) send(ctx context.Context, location *url.URL) error {
 	}
 }
 
-// accepted returns where to go on after a chunk that ends at end.
-func (u *upload) accepted(resp *http.Response, end int64, location *url.URL) (int64, *url.URL) {
+// continueAfter returns where to go on after a chunk that ends at end.
+func (u *upload) continueAfter(resp *http.Response, end int64, location *url.URL) (int64, *url.URL) {
 	if next, err := u.next(resp); err == nil {
 		location = next
 	}
@@ -242,7 +242,7 @@ func (u *upload) accepted(resp *http.Response, end int64, location *url.URL) (in
 func (u *upload) advance(offset int64) {
 	if offset > u.best {
 		u.best = offset
-		u.outage.over()
+		u.outage.end()
 	}
 }
 
@@ -250,7 +250,7 @@ func (u *upload) advance(offset int64) {
 func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, resp *http.Response, err error) (int64, *url.URL, error) {
 	slow := tooSlow(err)
 	if err == nil {
-		err = u.rejected(ctx, resp)
+		err = u.checkRefusal(ctx, resp)
 	} else {
 		err = u.outage.wait(ctx, err)
 	}
@@ -274,8 +274,8 @@ func tooSlow(err error) bool {
 	return ok && slices.Contains([]int{0, http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout}, failure.Status)
 }
 
-// rejected returns nil if the upload can go on after an answer.
-func (u *upload) rejected(ctx context.Context, resp *http.Response) error {
+// checkRefusal returns nil if the upload can go on after an answer.
+func (u *upload) checkRefusal(ctx context.Context, resp *http.Response) error {
 	failure := u.refusal(resp)
 	switch failure.Status {
 	case http.StatusRequestEntityTooLarge:
