@@ -401,7 +401,7 @@ var _ = Describe("an ImageKind", func() {
 		declare(ctx, "choosy", "Choosy")
 		DeferCleanup(func(ctx SpecContext) { remove(ctx, "choosy") })
 		_, err := client.ImagesV1alpha1().ImageKinds().Patch(ctx, "choosy", types.MergePatchType, []byte(`{"spec": {"onDelete": "Orphan"}}`), metav1.PatchOptions{})
-		Expect(err).To(MatchError(ContainSubstring(`spec.onDelete: Unsupported value: "Orphan": supported values: "Wait", "Release"`)))
+		Expect(err).To(MatchError(ContainSubstring(`spec.onDelete: Unsupported value: "Orphan": supported values: "Release", "Wait"`)))
 	})
 
 	It("is served as it is declared, and changed by any patch", func(ctx SpecContext) {

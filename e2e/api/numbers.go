@@ -13,7 +13,7 @@ import (
 
 func describeNumbers(w *subject) {
 	It("a version that is no number is refused with 400 by each verb, where a built-in resource answers some with 500", func(ctx SpecContext) {
-		for _, kind := range []string{w.path(""), w.path("imagebuilds")} {
+		for _, kind := range []string{w.path(""), w.resourcePath("imagebuilds")} {
 			for _, query := range []string{"?watch=true&resourceVersion=late", "/any?resourceVersion=late"} {
 				refused := w.refusal(ctx, kind+query)
 				Expect(refused.Code).To(BeEquivalentTo(http.StatusBadRequest), "%s%s: %v", kind, query, refused)
@@ -23,7 +23,7 @@ func describeNumbers(w *subject) {
 	})
 
 	It("a number that is out of range is refused with 400, where a built-in resource ends the watch with 500", func(ctx SpecContext) {
-		for _, kind := range []string{w.path(""), w.path("imagebuilds")} {
+		for _, kind := range []string{w.path(""), w.resourcePath("imagebuilds")} {
 			for query, says := range map[string]string{
 				"?limit=9223372036854775808":                      "limit must be a number",
 				"?timeoutSeconds=9223372036854775807":             "timeoutSeconds must be a number from 0 to 9223372036",

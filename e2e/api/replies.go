@@ -59,8 +59,8 @@ func (w *fixture) send(ctx context.Context, method, path, body string, headers .
 	return response
 }
 
-// path is the path of something in the present namespace: "images?limit=1", "images/web/status".
-func (w *fixture) path(what string) string {
+// resourcePath is the path of something in the present namespace: "images?limit=1", "images/web/status".
+func (w *fixture) resourcePath(what string) string {
 	return root + "/namespaces/" + w.Namespace + "/" + what
 }
 

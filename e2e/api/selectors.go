@@ -81,7 +81,7 @@ func describeImageSelectors(w *fixture) {
 		})
 
 		It("of builds by a field that they lack is refused", func(ctx SpecContext) {
-			w.refuses(ctx, w.path("imagebuilds?fieldSelector=spec.base.reference%3Dgold"), "spec.base.reference")
+			w.refuses(ctx, w.resourcePath("imagebuilds?fieldSelector=spec.base.reference%3Dgold"), "spec.base.reference")
 		})
 	})
 }

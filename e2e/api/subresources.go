@@ -16,7 +16,7 @@ func describeSubresources(w *fixture) {
 		DescribeTable("answers methods as those of pods do:", func(ctx SpecContext, method, ours, builtIn string, code int) {
 			w.create(ctx, "web")
 			// A cluster's aggregator, this server, and a built-in resource.
-			for _, path := range []string{w.path(ours), w.atBuiltIn(builtIn)} {
+			for _, path := range []string{w.resourcePath(ours), w.atBuiltIn(builtIn)} {
 				Expect(w.ask(ctx, method, path, "").code).To(Equal(code), path)
 			}
 		},
@@ -28,7 +28,7 @@ func describeSubresources(w *fixture) {
 		DescribeTable("that is only created cannot be read:", func(ctx SpecContext, path string) {
 			w.create(ctx, "web")
 			for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-				refused := w.ask(ctx, method, w.path(path), "")
+				refused := w.ask(ctx, method, w.resourcePath(path), "")
 				Expect(refused.code).To(Equal(http.StatusMethodNotAllowed), method)
 				Expect(refused.status().Reason).To(Equal(metav1.StatusReasonMethodNotAllowed))
 			}
@@ -49,7 +49,7 @@ func describeSubresources(w *fixture) {
 				"web/artifacts/" + digest:   {http.StatusNotFound, "imagebuild web has no artifacts"},
 				"never/artifacts/" + digest: {http.StatusNotFound, `"never" not found`},
 			} {
-				refused := w.get(ctx, w.path("imagebuilds/"+path))
+				refused := w.get(ctx, w.resourcePath("imagebuilds/"+path))
 				Expect(refused.code).To(Equal(want.code), path)
 				Expect(refused.status().Message).To(ContainSubstring(want.says), path)
 			}
@@ -61,7 +61,7 @@ func describeSubresources(w *fixture) {
 			})
 
 			It("of a build that did not start is empty, and says why", func(ctx SpecContext) {
-				read := w.get(ctx, w.path("imagebuilds/web/log"))
+				read := w.get(ctx, w.resourcePath("imagebuilds/web/log"))
 				Expect(read.code).To(Equal(http.StatusOK))
 				Expect(read.mediaType()).To(Equal("text/plain"))
 				Expect(read.body).To(BeEmpty())
@@ -69,7 +69,7 @@ func describeSubresources(w *fixture) {
 			})
 
 			DescribeTable("refuses with", func(ctx SpecContext, query string, code int, reason metav1.StatusReason, says string) {
-				refused := w.get(ctx, w.path("imagebuilds/web/log?"+query))
+				refused := w.get(ctx, w.resourcePath("imagebuilds/web/log?"+query))
 				Expect(refused.code).To(Equal(code), "%s", refused.body)
 				Expect(refused.status().Reason).To(Equal(reason))
 				Expect(refused.status().Message).To(ContainSubstring(says))

@@ -133,7 +133,7 @@ func describeWarnings(w *fixture) {
 			{method: http.MethodPut, path: "images/web", headers: []string{"Content-Type: application/json"}, body: `{"metadata":{"name":"web","labels":{"a":"b"}},` + empty + `}`},
 			{method: http.MethodPatch, path: "images/web?dryRun=All", headers: []string{"Content-Type: application/merge-patch+json"}, body: `{"metadata":{"labels":{"a":"c"}}}`},
 		} {
-			done := w.ask(ctx, r.method, w.path(r.path), r.body, r.headers...)
+			done := w.ask(ctx, r.method, w.resourcePath(r.path), r.body, r.headers...)
 			Expect(done.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", done.body)
 			Expect(warnings(done)).To(ConsistOf(HavePrefix(warning)), r.method)
 		}
@@ -146,7 +146,7 @@ func describeWarnings(w *fixture) {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(heard.texts).To(ConsistOf(HavePrefix(warning)))
 
-		status := w.ask(ctx, http.MethodPatch, w.path("images/web/status"), `{"status":{"activeBuilds":7}}`, "Content-Type: application/merge-patch+json")
+		status := w.ask(ctx, http.MethodPatch, w.resourcePath("images/web/status"), `{"status":{"activeBuilds":7}}`, "Content-Type: application/merge-patch+json")
 		Expect(status.code).To(Equal(http.StatusOK))
 		Expect(warnings(status)).To(BeEmpty())
 	})

@@ -32,7 +32,7 @@ func describeRefusals(s *shell) {
 			wrong := strings.NewReplacer("debian:bookworm", "", "linux/amd64", "linux", "raw", "tar").Replace(manifest("web"))
 			refusal := s.Fail(ctx, wrong, "apply", "-f", "-")
 			Expect(refusal).To(ContainSubstring(`The Image "web" is invalid`))
-			for _, field := range []string{"spec.base: Invalid value", "spec.targets[0].platform: Invalid value", "spec.targets[0].format: Unsupported value"} {
+			for _, field := range []string{"spec.base: Required value", "spec.targets[0].platform: Invalid value", "spec.targets[0].format: Unsupported value"} {
 				Expect(refusal).To(ContainSubstring(field))
 			}
 		})

@@ -50,15 +50,15 @@ type Kind struct {
 // The kind is nil if there is a fault. The work has a limit, and ends with ctx.
 func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	spec := field.NewPath("spec")
-	// The other rules rely on the limits of the tags: they come first.
-	if errs := validation.Validate_ImageKindSpec(ctx, operation.Operation{Type: operation.Create}, spec, &declared.Spec, nil); len(errs) > 0 {
+	errs := validation.Validate_ImageKindSpec(ctx, operation.Operation{Type: operation.Create}, spec, &declared.Spec, nil)
+	if len(declared.Spec.Versions) != 1 {
 		return nil, errs
 	}
 	steps := expression.NewSteps(ctx)
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
-	errs := append(names.Check(declared), checkTexts(kind.version, version)...)
+	errs = append(errs, append(names.Check(declared), checkTexts(kind.version, version)...)...)
 	var faults field.ErrorList
 	kind.template, faults = imagespec.ReadTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)

@@ -98,7 +98,7 @@ func TestTags(t *testing.T) {
 		"spec.names.kind: Required value":                               func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.Names.Kind = "" },
 		"spec.names.kind: Too long: may not be more than 59 characters": func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.Names.Kind = strings.Repeat("A", 60) },
 		"spec.names.shortNames: Too many: 17: must have at most 16 items": func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) {
-			k.Spec.Names.ShortNames = make([]string, 17)
+			k.Spec.Names.ShortNames = strings.Split("a b c d e f g h i j k l m n o p q", " ")
 		},
 		`spec.onDelete: Unsupported value: "Keep": supported values: "Release", "Wait"`: func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.OnDelete = "Keep" },
 		versions + "derived[0].expression: Required value": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {

@@ -273,13 +273,13 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 		return wait, fmt.Errorf("local agent: watch pods: %w", err)
 	}
 	factory.StartWithContext(ctx)
-	group.Go(func() { controller.Run(ctx) })
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.Informer().HasSynced, pods.Informer().HasSynced) {
 		return wait, nil // ctx is done
 	}
 	if err := a.removeOrphanDirs(); err != nil {
 		return wait, fmt.Errorf("local agent: %w", err)
 	}
+	group.Go(func() { controller.Run(ctx) })
 	for range podWorkers {
 		group.Go(func() { a.queue.Work(ctx, "Pod", a.options.Logger, a.syncPod) })
 	}

@@ -5671,6 +5671,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to Infrastructure and Registry.",
+							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -431,6 +431,7 @@ type RetryPolicy struct {
 	// +listType=set
 	// +k8s:optional
 	// +k8s:listType=set
+	// +k8s:maxItems=16
 	Classes []FailureClass `json:"classes,omitempty" protobuf:"bytes,2,rep,name=classes,casttype=FailureClass"`
 	// backoff sets the delay between the end of a failed attempt and the start of the next attempt. If backoff is empty,
 	// the defaults of its fields apply.

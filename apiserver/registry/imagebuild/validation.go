@@ -114,7 +114,7 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 // ValidateRepeated validates what a rerun takes from an earlier build, whose values a rule may refuse that did not exist when the build was created.
 func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
 	repeated := &v1alpha1.ImageBuild{ObjectMeta: earlier.ObjectMeta, Spec: *earlier.Spec.DeepCopy()}
-	repeated.Spec.CancelRequested = nil
+	repeated.Spec.CancelRequested, repeated.Spec.Trigger, repeated.Spec.RunPolicy = nil, nil, "" // a rerun has its own
 	errs := validateImageBuildSpec(repeated)
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"

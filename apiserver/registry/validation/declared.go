@@ -24,19 +24,24 @@ func Declared[T any](validate func(context.Context, operation.Operation, *field.
 	if len(errs) == 0 {
 		return rest
 	}
+	reported := map[string]bool{}
 	for _, err := range errs {
+		if err.Origin == "union" && err.BadValue == "" { // no member is set
+			err.Type = field.ErrorTypeRequired
+		}
+		reported[err.Field+" "+string(err.Type)] = true
 		if err.Type == field.ErrorTypeRequired || err.Origin == "union" || err.Origin == "zeroOrOneOf" {
 			err.Detail = remedy(err)
 		}
 	}
 	return append(errs, slices.DeleteFunc(rest, func(other *field.Error) bool {
-		return slices.ContainsFunc(errs, func(err *field.Error) bool { return err.Field == other.Field })
+		return reported[other.Field+" "+string(other.Type)] || reported[other.Field+" "+string(field.ErrorTypeRequired)]
 	})...)
 }
 
 // remedies tell what to set in required fields and in unions, by the end of their path without indices.
 var remedies = map[string]string{
-	"base":              "set either reference, 1 to 512 characters without spaces, or imageRef",
+	"base":              "set either reference, such as debian:bookworm, or imageRef",
 	"builder":           "set either name (a builder that the operator registered) or image",
 	"changes.path":      "set the path of the changed input, such as parameters[edition]",
 	"channels.build":    "set the name of the build",
@@ -44,7 +49,7 @@ var remedies = map[string]string{
 	"configMapRef.name": "set the name of a ConfigMap of the same namespace",
 	"imageRef.name":     "set the name of an Image of the same namespace",
 	"output.repository": "set HOST[:PORT]/PATH, such as registry.example.com/team/web",
-	"parameters.name":   "set 1 to 63 letters, digits, '-', '_' or '.'",
+	"parameters.name":   "set a name of letters, digits, '-', '_' and '.'",
 	"secretRef.name":    "set the name of a Secret of the same namespace, or remove secretRef",
 	"source":            "set either inline or configMapRef",
 	"targets":           "list at least one target, such as {platform: linux/amd64, format: raw}",

@@ -29,6 +29,9 @@ func ImageOutput(image *v1alpha1.Image, path *field.Path) field.ErrorList {
 	}, path)
 }
 
+// maxRendered is up to which length the tags of all targets are rendered. The limits of a template and of targets are far below.
+const maxRendered = 64 << 10
+
 // Output validates where a build publishes its artifacts, and the tags that it gives them.
 func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 	output := build.Spec.Inputs.Output
@@ -36,6 +39,9 @@ func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 		return nil
 	}
 	errs := validateRepository(output.Repository, path.Child("repository"))
+	if len(output.TagTemplate)*len(build.Spec.Inputs.Targets) > maxRendered {
+		return errs // tags refuse one of them
+	}
 	return append(errs, validateTags(build, path.Child("tagTemplate"))...)
 }
 

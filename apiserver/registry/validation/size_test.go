@@ -5,6 +5,8 @@ package validation
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,5 +49,25 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 				t.Errorf("the builder is told %d bytes in %d annotations", len(strings.Join(told, "")), len(told))
 			}
 		})
+	}
+}
+
+// TestListsOfUniqueItemsAreLimited holds that a request cannot keep the server busy: the check of a set compares each item with each other.
+func TestListsOfUniqueItemsAreLimited(t *testing.T) {
+	t.Parallel()
+	files := require.Value(filepath.Glob("../../../apis/images/v1alpha1/*_types.go"))(t)
+	checked := 0
+	for _, file := range files {
+		for comment := range strings.SplitSeq(string(require.Value(os.ReadFile(file))(t)), "`json:") {
+			if strings.Contains(comment, "+k8s:listType=") {
+				checked++
+				if !strings.Contains(comment, "+k8s:maxItems=") {
+					t.Errorf("%s: a list of unique items has no +k8s:maxItems: ...%s", file, comment[len(comment)-80:])
+				}
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("found no list of unique items")
 	}
 }

@@ -110,7 +110,10 @@ func writtenOut(schema spec.Schema, definitions map[string]common.OpenAPIDefinit
 		}
 		return referred
 	}
-	schema.Default, schema.Enum, schema.MinLength, schema.MaxLength, schema.Pattern = nil, nil, nil, nil, ""
+	schema.SchemaProps = spec.SchemaProps{
+		Description: schema.Description, Type: schema.Type, Format: schema.Format, Nullable: schema.Nullable, Required: schema.Required,
+		Properties: schema.Properties, Items: schema.Items, AdditionalProperties: schema.AdditionalProperties,
+	}
 	if properties := schema.Properties; properties != nil {
 		schema.Properties = make(map[string]spec.Schema, len(properties))
 		for name, property := range properties {

@@ -71,6 +71,9 @@ func Check(declared *v1alpha1.ImageKind) field.ErrorList {
 	if declared.Namespace != "" {
 		errs = append(errs, field.Forbidden(field.NewPath("metadata", "namespace"), "an ImageKind belongs to no namespace: leave it out"))
 	}
+	if names.Kind == "" {
+		return errs // a tag of the field requires it
+	}
 	if !kindName.MatchString(names.Kind) {
 		return append(errs, field.Invalid(at.Child("kind"), names.Kind, "must be letters and digits, of which the first is an upper-case letter"))
 	}

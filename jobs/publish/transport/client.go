@@ -346,9 +346,7 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 		return nil, c.connectionError(err)
 	}
 	c.reached.Store(true)
-	switch status := resp.StatusCode; {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusRequestTimeout,
-		status == http.StatusTooManyRequests, status >= 500:
+	if status := resp.StatusCode; status == http.StatusUnauthorized || status == http.StatusForbidden || transient(status) {
 		return nil, c.refusal(resp)
 	}
 	return resp, nil

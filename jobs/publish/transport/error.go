@@ -153,6 +153,11 @@ func (c *client) answerError(answer *errcode.ErrorResponse) *Error {
 	return failure
 }
 
+// transient reports whether a registry may answer otherwise later: 408, 429 and every 5xx.
+func transient(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
+}
+
 // status returns the error of a status, with the message of the registry.
 func (c *client) status(status int, message string) *Error {
 	cause := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
@@ -173,7 +178,7 @@ func (c *client) status(status int, message string) *Error {
 		remedy = "check that the repository exists"
 	case status < 300: // a web server that answers every request
 		remedy = fmt.Sprintf("check that %s is an OCI registry, because a registry answers otherwise", c.reference.Registry)
-	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
+	case transient(status):
 		reason = v1alpha1.ReasonRegistryUnavailable
 	}
 	failure := c.fault(reason, cause, remedy, nil)
