@@ -12,8 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Declared validates a value by the tags of its type, and adds the errors of the rules that tags cannot express. Of a field with both, it
-// reports the errors of the tags.
+// Declared validates a value by the tags of its type, and adds the errors of the rules that tags cannot express. It leaves out
+// an error of a rule if a tag requires its field, or if a tag's error of the field has the same type. It keeps all others: an update may
+// violate a rule where the value that a tag refuses is unchanged.
 //
 // An update is validated as a creation: resources.Scope.Ratchet drops the errors of unchanged values, of all rules.
 // rest.ValidateDeclaratively does not fit: it needs the RequestInfo of a request, and drops the errors of unchanged values by itself, by
