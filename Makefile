@@ -23,10 +23,14 @@ TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goldsmith/tools
 IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
 # The cluster of kind-up and kind-down.
 CLUSTER ?= goldsmith
-# The registry to which push pushes.
+# The registry, with a repository, to which push pushes, and from which clusters pull the images of a release.
 REGISTRY ?=
+# The URL below which the files of releases are downloaded, without the version. A release without it names a host that nobody has.
+ADDRESS ?=
 # The overlay into which push writes the names of the images.
 overlay := kustomize/overlays/default
+# The version of a release has no default.
+released := $(VERSION)
 # The version of the programs, and the tag of their container images. Each change of the tree changes the version, except a
 # change of the overlay: push writes the version there.
 changes := git diff HEAD -- . ':!$(overlay)'
@@ -77,6 +81,10 @@ build: ## Build bin/goldsmith, one static file.
 .PHONY: demo
 demo: build ## Start everything, build the examples, show the result, stop.
 	bin/goldsmith demo
+
+.PHONY: release
+release: ## Write a release into dist, from a clean commit: make release VERSION=v0.1.0. ADDRESS is where its files are downloaded, REGISTRY where its images are pulled.
+	cd release && go run . -version='$(released)' -address='$(ADDRESS)' -registry='$(REGISTRY)'
 
 ##@ Use it in a cluster
 

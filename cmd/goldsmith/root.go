@@ -94,6 +94,7 @@ func newRootCommand() *cobra.Command {
 		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)
+	root.AddCommand(newManualCommand())
 	root.SetHelpCommandGroupID(operate)
 	wrapHelp(root)
 	for _, verb := range root.Commands() {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package output writes a directory that appears complete, or not at all.
+package output
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Checksums is the file with the digests of all others, in the form that sha256sum --check reads.
+const Checksums = "SHA256SUMS"
+
+// Directory is a directory that is being written.
+type Directory struct {
+	path    string
+	staging string
+	log     io.Writer
+}
+
+// Begin begins to write a directory, beside it. An earlier directory stays until Commit. What a process that was killed has begun is removed.
+func Begin(path string, log io.Writer) (*Directory, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	staging := path + ".unfinished"
+	if err := errors.Join(os.RemoveAll(staging), os.Mkdir(staging, 0o750)); err != nil {
+		return nil, fmt.Errorf("begin to write %s: %w", path, err)
+	}
+	return &Directory{path: path, staging: staging, log: log}, nil
+}
+
+// Scratch returns a new directory for temporary files.
+func (d *Directory) Scratch(name string) (string, error) {
+	scratch := filepath.Join(d.staging, ".scratch", name)
+	return scratch, os.MkdirAll(scratch, 0o750)
+}
+
+// Write writes a file, and returns its digest in hexadecimal digits.
+func (d *Directory) Write(name string, write func(io.Writer) error) (string, error) {
+	file, err := os.OpenFile(filepath.Join(d.staging, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // a release is for everybody
+	if err != nil {
+		return "", fmt.Errorf("write %s: %w", name, err)
+	}
+	sum, buffered := sha256.New(), bufio.NewWriterSize(file, 1<<20)
+	err = write(io.MultiWriter(sum, buffered))
+	err = errors.Join(err, buffered.Flush(), file.Close())
+	if err != nil {
+		return "", fmt.Errorf("write %s: %w", name, err)
+	}
+	info, err := os.Stat(file.Name())
+	if err != nil {
+		return "", fmt.Errorf("write %s: %w", name, err)
+	}
+	_, _ = fmt.Fprintf(d.log, "%s, %.1f MB\n", name, float64(info.Size())/1e6) // the log is for people who watch
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Commit writes the checksums, and puts the directory in its place. An earlier directory is replaced.
+func (d *Directory) Commit() error {
+	if err := os.RemoveAll(filepath.Join(d.staging, ".scratch")); err != nil {
+		return fmt.Errorf("remove temporary files: %w", err)
+	}
+	entries, err := os.ReadDir(d.staging)
+	if err != nil {
+		return fmt.Errorf("list the files: %w", err)
+	}
+	var sums bytes.Buffer
+	for _, entry := range entries {
+		digest, err := digestOf(filepath.Join(d.staging, entry.Name()))
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(&sums, "%s  %s\n", digest, entry.Name()) // a Buffer returns no error
+	}
+	// A signature of this file is one of the whole release.
+	if _, err := d.Write(Checksums, func(out io.Writer) error { _, err := sums.WriteTo(out); return err }); err != nil {
+		return err
+	}
+	if err := os.Chmod(d.staging, 0o755); err != nil { //nolint:gosec // a release is for everybody
+		return err
+	}
+	earlier := d.path + ".earlier"
+	if err := os.RemoveAll(earlier); err != nil {
+		return fmt.Errorf("replace %s: %w", d.path, err)
+	}
+	if err := os.Rename(d.path, earlier); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("replace %s: %w", d.path, err)
+	}
+	if err := os.Rename(d.staging, d.path); err != nil {
+		return fmt.Errorf("replace %s: %w", d.path, err)
+	}
+	return os.RemoveAll(earlier)
+}
+
+// Abandon removes what has been written, and returns err with a sentence about it.
+func (d *Directory) Abandon(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("%w: make space on the disk", err)
+	}
+	if _, exists := os.Stat(d.path); exists == nil {
+		err = fmt.Errorf("%w (%s is that of an earlier run)", err, d.path)
+	}
+	return errors.Join(err, os.RemoveAll(d.staging))
+}
+
+func digestOf(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, file)
+	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, file.Close())
+}
