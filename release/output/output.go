@@ -24,6 +24,7 @@ const Checksums = "SHA256SUMS"
 type Directory struct {
 	path    string
 	staging string
+	lock    *os.File // of staging, while this process writes
 	log     io.Writer
 }
 
@@ -33,11 +34,35 @@ func Begin(path string, log io.Writer) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	staging := path + ".unfinished"
-	if err := errors.Join(os.RemoveAll(staging), os.Mkdir(staging, 0o750)); err != nil {
+	if _, err := os.Stat(filepath.Join(path, Checksums)); errors.Is(err, fs.ErrNotExist) {
+		if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
+			return nil, fmt.Errorf("%s has files, and is no release: remove it, or choose another directory", path)
+		}
+	}
+	d := &Directory{path: path, staging: path + ".unfinished", log: log}
+	if err := d.begin(); err != nil {
 		return nil, fmt.Errorf("begin to write %s: %w", path, err)
 	}
-	return &Directory{path: path, staging: staging, log: log}, nil
+	return d, nil
+}
+
+func (d *Directory) begin() error {
+	if err := os.MkdirAll(d.staging, 0o750); err != nil {
+		return err
+	}
+	lock, err := os.Open(d.staging)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("another process writes it: wait until that has ended: %w", err), lock.Close())
+	}
+	d.lock = lock
+	begun, err := os.ReadDir(d.staging)
+	for _, entry := range begun {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(d.staging, entry.Name())))
+	}
+	return err
 }
 
 // Scratch returns a new directory for temporary files.
@@ -100,7 +125,7 @@ func (d *Directory) Commit() error {
 	if err := os.Rename(d.staging, d.path); err != nil {
 		return fmt.Errorf("replace %s: %w", d.path, err)
 	}
-	return os.RemoveAll(earlier)
+	return errors.Join(os.RemoveAll(earlier), d.lock.Close())
 }
 
 // Abandon removes what has been written, and returns err with a sentence about it.
@@ -111,7 +136,7 @@ func (d *Directory) Abandon(err error) error {
 	if _, exists := os.Stat(d.path); exists == nil {
 		err = fmt.Errorf("%w (%s is that of an earlier run)", err, d.path)
 	}
-	return errors.Join(err, os.RemoveAll(d.staging))
+	return errors.Join(err, os.RemoveAll(d.staging), d.lock.Close())
 }
 
 func digestOf(path string) (string, error) {
