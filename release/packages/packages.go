@@ -89,8 +89,8 @@ func (p *Package) describe(from *source.Source, format Format, contents files.Co
 		Overridables: nfpm.Overridables{
 			Depends: p.Needs[format], Recommends: p.Recommends[format], Contents: contents,
 			Scripts: nfpm.Scripts{PostInstall: p.Installed, PreRemove: p.Removing, PostRemove: p.Removed},
-			Deb:     nfpm.Deb{Compression: "xz"},
-			RPM:     nfpm.RPM{Compression: "xz", BuildHost: "localhost", Summary: p.Summary, Packager: Maintainer},
+			Deb:     nfpm.Deb{Compression: "zstd"},
+			RPM:     nfpm.RPM{Compression: "zstd", BuildHost: "localhost", Summary: p.Summary, Packager: Maintainer},
 		},
 	})
 	switch format {

@@ -1,0 +1,108 @@
+//go:build e2e
+
+// SPDX-License-Identifier: Apache-2.0
+
+package release
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// suite is the release of Debian of the clean systems.
+	suite = "trixie"
+	// patience is how long a scenario may take, in an emulator too.
+	patience = 15 * time.Minute
+)
+
+// setUp makes a system of its own for a script, without a network: what is mounted and started there ends with it.
+const setUp = `
+set -eu
+root=$1 dist=$2 next=$3 script=$4
+mount --make-rprivate /
+ip link set lo up
+mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+printf '%s' ':aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:OCF' \
+  >/proc/sys/fs/binfmt_misc/register # of the kernel of this user namespace only
+mount -t proc proc "$root/proc"
+mount -t tmpfs tmpfs "$root/dev"
+for device in null zero full random urandom tty; do : >"$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+mkdir "$root/dev/shm" "$root/dev/pts" && chmod 1777 "$root/dev/shm"
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir -p "$root/dist" "$root/next"
+mount --bind -o ro "$dist" "$root/dist"
+mount --bind -o ro "$next" "$root/next"
+cp "$script" "$root/scenario.sh"
+exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root sh /scenario.sh
+`
+
+// TestARelease is installed on clean systems. $RELEASE is a directory that make release has written, and $NEXT_RELEASE one of a later version.
+func TestARelease(t *testing.T) {
+	clean := newSystem(t)
+	for _, scenario := range []string{"apt", "tar", "rpm", "arm64"} {
+		t.Run(scenario, func(t *testing.T) { clean.run(t, scenario) })
+	}
+}
+
+// system is a clean system, as a tar file.
+type system struct {
+	archive, dist, next string
+}
+
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("these tests need root: they mount")
+	}
+	s := &system{archive: filepath.Join(t.TempDir(), "system.tar"), dist: directoryOf(t, "RELEASE"), next: directoryOf(t, "NEXT_RELEASE")}
+	// The packages that the packages of the release need are there, because the scenarios have no network.
+	mustRun(t, "mmdebstrap", "--quiet", "--variant=apt", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion", suite, s.archive)
+	return s
+}
+
+func directoryOf(t *testing.T, variable string) string {
+	t.Helper()
+	directory, err := filepath.Abs(os.Getenv(variable))
+	if err != nil || os.Getenv(variable) == "" {
+		t.Fatalf("$%s names no release: make release-test sets it", variable)
+	}
+	return directory
+}
+
+// run runs a scenario on a new system.
+func (s *system) run(t *testing.T, scenario string) {
+	t.Helper()
+	root := t.TempDir()
+	mustRun(t, "tar", "--extract", "--file="+s.archive, "--directory="+root, "--exclude=./dev/*")
+	script := filepath.Join("scenarios", scenario+".sh")
+	all := []syscall.SysProcIDMap{{Size: 1 << 16}}
+	mustRunWith(t, &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, UidMappings: all, GidMappings: all,
+		GidMappingsEnableSetgroups: true, Pdeathsig: syscall.SIGKILL,
+	}, "sh", "-c", setUp, "setup", root, s.dist, s.next, script)
+}
+
+func mustRun(t *testing.T, name string, arguments ...string) {
+	t.Helper()
+	mustRunWith(t, nil, name, arguments...)
+}
+
+func mustRunWith(t *testing.T, attributes *syscall.SysProcAttr, name string, arguments ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.SysProcAttr = attributes
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatal(fmt.Errorf("%s: %w: %s", name, err, out))
+	}
+	t.Logf("%s", out)
+}

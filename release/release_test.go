@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"goldsmith.dev/goldsmith/release/output"
+	"goldsmith.dev/goldsmith/release/program"
+)
+
+// command is a program that writes what goldsmith writes for a release.
+const command = `package main
+
+import (
+	"fmt"
+	"os"
+)
+
+var version string
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "manual" {
+		if err := os.WriteFile(os.Args[2]+"/goldsmith.1", []byte(".TH goldsmith 1"), 0o600); err != nil {
+			panic(err)
+		}
+		return
+	}
+	fmt.Println(version, os.Args[1:])
+}
+`
+
+// checkoutOf returns a checkout whose only commit has the command, and what packages take from this repository.
+func checkoutOf(t *testing.T) string {
+	t.Helper()
+	directory := t.TempDir()
+	write := func(name, content string) {
+		path := filepath.Join(directory, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/goldsmith\n\ngo 1.26.0\n")
+	write("LICENSE", "the licence")
+	write("cmd/goldsmith/main.go", command)
+	write("cmd/builder/main.go", "package main\n\nfunc main() {}\n")
+	units, err := os.ReadDir("systemd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range units {
+		content, err := os.ReadFile(filepath.Join("systemd", unit.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write("release/systemd/"+unit.Name(), string(content))
+	}
+	git(t, directory, "init", "--quiet")
+	commit(t, directory)
+	return directory
+}
+
+func git(t *testing.T, directory string, arguments ...string) {
+	t.Helper()
+	command := exec.Command("git", append([]string{"-C", directory, "-c", "user.name=a", "-c", "user.email=a@example.com"}, arguments...)...)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v: %s", arguments, err, out)
+	}
+}
+
+func commit(t *testing.T, directory string) {
+	t.Helper()
+	git(t, directory, "add", "--all")
+	git(t, directory, "commit", "--quiet", "--message=a commit")
+}
+
+func small() plan {
+	here := program.Platform{OS: "linux", Architecture: "amd64"}
+	return plan{
+		command: "goldsmith", archives: []program.Platform{here, {OS: "windows", Architecture: "amd64"}},
+		images: map[string][]program.Platform{"builder": {here, {OS: "linux", Architecture: "arm64"}}}, documented: true,
+	}
+}
+
+// filesOf returns the contents of the files of a directory.
+func filesOf(t *testing.T, directory string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(directory, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[entry.Name()] = string(content)
+	}
+	return files
+}
+
+// TestTheSameCommitMakesTheSameBytes makes a release of a commit twice: in a clone in another directory, with another umask, time zone and language.
+func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
+	first := checkoutOf(t)
+	second := filepath.Join(t.TempDir(), "clone")
+	git(t, first, "clone", "--quiet", ".", second)
+	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(t.TempDir(), "elsewhere")}
+	for i, checkout := range []string{first, second} {
+		if i == 1 {
+			t.Setenv("TZ", "Asia/Tokyo")
+			t.Setenv("LC_ALL", "C")
+			t.Setenv("GOFLAGS", "-tags=other")
+			defer syscall.Umask(syscall.Umask(0o077))
+		}
+		if err := release(t.Context(), &options{plan: small(), checkout: checkout, output: outputs[i], version: "v1.2.3-rc.1", log: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, got := filesOf(t, outputs[0]), filesOf(t, outputs[1])
+	for name, content := range want {
+		if got[name] != content {
+			t.Errorf("%s differs: %d and %d bytes", name, len(content), len(got[name]))
+		}
+	}
+	if len(want) != len(got) {
+		t.Errorf("got %d files, want %d", len(got), len(want))
+	}
+	for _, name := range []string{
+		"goldsmith_v1.2.3-rc.1_linux_amd64.tar.gz", "goldsmith_v1.2.3-rc.1_windows_amd64.zip.cdx.json", "goldsmith_1.2.3~rc.1_amd64.deb",
+		"goldsmith-server_1.2.3~rc.1_all.deb", "goldsmith-1.2.3~rc.1-1.x86_64.rpm", "builder_v1.2.3-rc.1_oci.tar", output.Checksums,
+	} {
+		if want[name] == "" {
+			t.Errorf("no %s", name)
+		}
+	}
+	check := exec.Command("sha256sum", "--check", "--strict", "--quiet", output.Checksums)
+	check.Dir = outputs[1]
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestWhatIsNoReleaseIsRefusedAndNothingIsLeft(t *testing.T) {
+	for name, test := range map[string]struct {
+		version string
+		change  func(t *testing.T, checkout, output string)
+		want    string
+	}{
+		"no version":            {"", nil, "make release VERSION="},
+		"no semantic version":   {"1.0", nil, "VERSION=1.0: must be a semantic version"},
+		"a leading zero":        {"v1.02.0", nil, "must be a semantic version"},
+		"build metadata":        {"v1.0.0+a", nil, "without build metadata"},
+		"another line":          {"v1.0.0\n", nil, "must be a semantic version"},
+		"a changed file":        {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "LICENSE"), "another") }, "M LICENSE"},
+		"a new file":            {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "new"), "") }, "?? new"},
+		"a tag of another commit": {"v1.0.0", func(t *testing.T, checkout, _ string) {
+			git(t, checkout, "tag", "v1.0.0")
+			mustWrite(t, filepath.Join(checkout, "LICENSE"), "another")
+			commit(t, checkout)
+		}, "the tag is at commit"},
+		"a commit that does not compile": {"v1.0.0", func(t *testing.T, checkout, _ string) {
+			mustWrite(t, filepath.Join(checkout, "cmd/builder/main.go"), "package main\n\nfunc main() { a }\n")
+			commit(t, checkout)
+		}, "undefined: a"},
+		"a directory of somebody": {"v1.0.0", func(t *testing.T, _, output string) {
+			if err := os.Mkdir(output, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, filepath.Join(output, "thesis.txt"), "a")
+		}, "is no release"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkout, parent := checkoutOf(t), t.TempDir()
+			output := filepath.Join(parent, "dist")
+			if test.change != nil {
+				test.change(t, checkout, output)
+			}
+			before := list(t, parent)
+			err := release(t.Context(), &options{plan: small(), checkout: checkout, output: output, version: test.version, log: io.Discard})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if after := list(t, parent); !slices.Equal(before, after) {
+				t.Errorf("got %v, want %v", after, before)
+			}
+		})
+	}
+}
+
+func mustWrite(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func list(t *testing.T, directory string) []string {
+	t.Helper()
+	out, err := exec.Command("find", directory).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(bytes.TrimSpace(out)))
+	slices.Sort(lines)
+	return lines
+}
+
+// TestAFullDiskLeavesAnEarlierRelease fails in the middle of a second release.
+func TestAFullDiskLeavesAnEarlierRelease(t *testing.T) {
+	disk := t.TempDir()
+	to, err := output.Begin(filepath.Join(disk, "dist"), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Write("a", func(out io.Writer) error { _, err := io.WriteString(out, "first"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	want := list(t, disk)
+	if to, err = output.Begin(filepath.Join(disk, "dist"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	_, err = to.Write("a", func(out io.Writer) error {
+		_, err := io.WriteString(out, "second")
+		if err == nil {
+			err = &os.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC}
+		}
+		return err
+	})
+	if err = to.Abandon(err); !strings.Contains(err.Error(), "make space on the disk") || !strings.Contains(err.Error(), "that of an earlier run") {
+		t.Errorf("got %v", err)
+	}
+	if got := list(t, disk); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
