@@ -16,6 +16,9 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/release/artifact"
 	"goldsmith.dev/goldsmith/release/metadata"
 	"goldsmith.dev/goldsmith/release/tarball"
 )
@@ -48,6 +51,20 @@ func Write(out io.Writer, checkout string, release *metadata.Release) error {
 		files = append(files, tarball.File{Name: Name + "/" + name, Mode: 0o644, Content: content})
 	}
 	return tarball.WriteGzip(out, files, release.Time)
+}
+
+// Artifact returns a chart as Helm reads it from a registry.
+func Artifact(chart []byte, release *metadata.Release) (*artifact.Artifact, error) {
+	made, err := staticFiles(release)
+	if err != nil {
+		return nil, err
+	}
+	config, err := yaml.YAMLToJSON(made["Chart.yaml"])
+	return &artifact.Artifact{
+		ConfigType: "application/vnd.cncf.helm.config.v1+json", Config: config,
+		ContentType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip", Content: chart,
+		Annotations: release.Annotations(),
+	}, err
 }
 
 // Files returns the files of the chart by their paths in it.

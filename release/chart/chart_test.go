@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,15 +20,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/registry"
 	helm "helm.sh/helm/v4/pkg/chart/common"
 	helmvalues "helm.sh/helm/v4/pkg/chart/common/util"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	helmregistry "helm.sh/helm/v4/pkg/registry"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"goldsmith.dev/goldsmith/release/bundle"
 	"goldsmith.dev/goldsmith/release/metadata"
 )
 
@@ -145,7 +151,7 @@ func TestTheChartIsWhatKustomizeBuilds(t *testing.T) {
 		t.Run(strings.Join(append([]string{"base"}, included.names()...), "+"), func(t *testing.T) {
 			want, err := kustomization.build(included, settings{
 				servers: exampleServers, url: exampleURL, authority: exampleAuthority, kinds: exampleKinds,
-			}, imagesOfOverlay(release))
+			}, bundle.Images(release))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,16 +198,6 @@ func valuesOf(included combination) map[string]any {
 		}
 	}
 	return merged
-}
-
-// imagesOfOverlay returns the field images of an overlay with the images of a release.
-func imagesOfOverlay(release *metadata.Release) string {
-	var text strings.Builder
-	text.WriteString("images:\n")
-	for _, name := range slices.Sorted(maps.Keys(release.Images)) {
-		fmt.Fprintf(&text, "- {name: %s, newName: %s/%s, digest: %q}\n", name, release.Registry, name, release.Images[name])
-	}
-	return text.String()
 }
 
 func compare(t *testing.T, found, want objects) {
@@ -406,6 +402,34 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 	var again bytes.Buffer
 	if err := Write(&again, elsewhere, release); err != nil || !bytes.Equal(again.Bytes(), written) {
 		t.Errorf("%v: %d and %d bytes differ", err, again.Len(), len(written))
+	}
+}
+
+func TestHelmReadsTheArtifactFromARegistry(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	made, err := Artifact(written, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := made.Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository := strings.TrimPrefix(server.URL, "http://") + "/charts/goldsmith:" + release.Number()
+	if err := crane.Push(image, repository); err != nil {
+		t.Fatal(err)
+	}
+	client, err := helmregistry.NewClient(helmregistry.ClientOptPlainHTTP(), helmregistry.ClientOptWriter(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pulled, err := client.Pull(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(pulled.Chart.Data, written) || pulled.Chart.Meta.AppVersion != release.Version {
+		t.Errorf("Helm reads %d bytes of %+v", len(pulled.Chart.Data), pulled.Chart.Meta)
 	}
 }
 

@@ -31,3 +31,13 @@ func (r *Release) Number() string { return strings.TrimPrefix(r.Version, "v") }
 func (r *Release) File(name string) string {
 	return r.URL + "/" + r.Version + "/" + name
 }
+
+// Annotations returns the annotations by which Flux and registries tell where an artifact is from.
+func (r *Release) Annotations() map[string]string {
+	return map[string]string{
+		"org.opencontainers.image.created":  r.Time.UTC().Format(time.RFC3339),
+		"org.opencontainers.image.source":   r.URL,
+		"org.opencontainers.image.revision": r.Version + "@sha1:" + r.Commit,
+		"org.opencontainers.image.version":  r.Version,
+	}
+}
