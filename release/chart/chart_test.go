@@ -92,18 +92,7 @@ func installed(t *testing.T, namespace string, values map[string]any) objects {
 		if path.Ext(file) != ".yaml" || strings.Contains(file, "/tests/") {
 			continue
 		}
-		for documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(rendered[file]))); ; {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			object := map[string]any{}
-			if err != nil || yaml.UnmarshalStrict(document, &object) != nil {
-				t.Fatalf("%s: %v:\n%s", file, err, rendered[file])
-			}
-			if len(object) == 0 {
-				continue
-			}
+		for _, object := range parse(t, rendered[file]) {
 			if found[id(object)] != nil {
 				t.Fatalf("%s is there twice", id(object))
 			}
@@ -111,6 +100,25 @@ func installed(t *testing.T, namespace string, values map[string]any) objects {
 		}
 	}
 	return found
+}
+
+// parse returns the objects of a rendered file.
+func parse(t *testing.T, text string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text))); ; {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		object := map[string]any{}
+		if err := errors.Join(err, yaml.UnmarshalStrict(document, &object)); err != nil {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+		if len(object) > 0 {
+			found = append(found, object)
+		}
+	}
 }
 
 // normalized removes what the chart and an overlay may differ in: checksums, and the order of lists without one.
@@ -390,6 +398,33 @@ func TestNotesNameTheSecretsToCreate(t *testing.T) {
 	for _, part := range []string{"goldsmith-etcd-client in images", "goldsmith-records in images", "goldsmith-log-archive in images", "helm test goldsmith --namespace images"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("%q is missing in:\n%s", part, notes)
+		}
+	}
+}
+
+// helm test runs the controller's image, and leaves nothing when it succeeds.
+func TestTheTrialIsAHookOfHelmTest(t *testing.T) {
+	for _, namespaced := range []bool{false, true} {
+		rendered, err := render(t, "images", map[string]any{
+			"rbac": map[string]any{"namespaced": namespaced}, "controller": map[string]any{"allowUnlocatedArtifacts": !namespaced},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := rendered[Name+"/templates/tests/trial.yaml"]
+		var names []string
+		for _, object := range parse(t, text) {
+			names = append(names, id(object))
+			annotations := object["metadata"].(map[string]any)["annotations"].(map[string]any)
+			if annotations["helm.sh/hook"] != "test" || annotations["helm.sh/hook-delete-policy"] != "before-hook-creation,hook-succeeded" {
+				t.Errorf("%s has annotations %v", id(object), annotations)
+			}
+		}
+		if slices.Contains(names, "RoleBinding/goldsmith-trial-builds") != namespaced || !slices.Contains(names, "Pod/goldsmith-trial") || len(names) < 6 {
+			t.Errorf("the objects are %v", names)
+		}
+		if strings.Contains(text, "- --failing\n") != namespaced || !strings.Contains(text, "image: registry.example.com/goldsmith/goldsmith-controller@"+digest("b")) {
+			t.Errorf("the pod is not as the values say:\n%s", text)
 		}
 	}
 }
