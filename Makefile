@@ -9,6 +9,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 K9S_VERSION := v0.50.18
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 CRD_REF_DOCS_VERSION := v0.3.0
+HELM_VERSION := v4.3.1
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
 # the next.
@@ -65,6 +66,7 @@ lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint)
 k9s := $(TOOLS)/k9s-$(K9S_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 crd_ref_docs := $(TOOLS)/crd-ref-docs-$(CRD_REF_DOCS_VERSION)
+helm := $(TOOLS)/helm-$(HELM_VERSION)
 
 ##@ Use
 
@@ -161,6 +163,10 @@ e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end sui
 	@$(if $(filter gate smoke catalog debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
+
+.PHONY: e2e-helm
+e2e-helm: $(helm) ## Install the chart of the release in RELEASE in a kind cluster, upgrade it to that in NEXT_RELEASE, roll it back and uninstall it.
+	e2e/release/helm $(or $(RELEASE),dist) $(NEXT_RELEASE) $(helm)
 
 .PHONY: e2e-docs
 e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of make kind-up.
@@ -319,6 +325,9 @@ $(crd_ref_docs):
 define compile
 	CGO_ENABLED=0 GOGC=400 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(1) $(2)
 endef
+
+$(helm):
+	$(call install,helm.sh/helm/v4/cmd/helm@$(HELM_VERSION))
 
 # install PACKAGE@VERSION[,LDFLAGS] as the target: a file with the version in its name never has to be installed again. The flags are those of
 # all targets, so that the standard library is compiled only once.

@@ -26,16 +26,24 @@ func (r *run) writeArchives(ctx context.Context) error {
 	for _, platform := range r.archives {
 		binary := r.programs[platform][r.command]
 		files := append(documents, tarball.File{Name: filepath.Base(binary), Mode: 0o755, Path: binary})
-		write, suffix := tarball.WriteGzip, "tar.gz"
+		write := tarball.WriteGzip
 		if platform.OS == "windows" { // which has no tar for those who double-click
-			write, suffix = tarball.WriteZip, "zip"
+			write = tarball.WriteZip
 		}
-		name := fmt.Sprintf("%s_%s_%s_%s.%s", r.command, r.version, platform.OS, platform.Architecture, suffix)
-		if err := r.write(name, []string{binary}, nil, func(out io.Writer) error { return write(out, files, r.from.Time) }); err != nil {
+		if err := r.write(r.archiveName(platform), []string{binary}, nil, func(out io.Writer) error { return write(out, files, r.from.Time) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// archiveName returns the name of the archive for a platform.
+func (r *run) archiveName(platform program.Platform) string {
+	suffix := "tar.gz"
+	if platform.OS == "windows" {
+		suffix = "zip"
+	}
+	return fmt.Sprintf("%s_%s_%s_%s.%s", r.command, r.version, platform.OS, platform.Architecture, suffix)
 }
 
 // documents returns the licence, and the manual pages and completions of the command.

@@ -18,6 +18,8 @@ type plan struct {
 	tools string
 	// documented tells that command has manual pages and completions, and packages.
 	documented bool
+	// clusters tells that there is a kustomization, which installs the images in a cluster.
+	clusters bool
 }
 
 // everything is the plan of a release.
@@ -35,6 +37,7 @@ func everything() plan {
 		},
 		tools:      "debian-builder",
 		documented: true,
+		clusters:   true,
 	}
 }
 

@@ -41,6 +41,7 @@ type run struct {
 	to       *output.Directory
 	programs map[program.Platform]map[string]string // paths, by platform and name
 	images   map[string]reference                   // what Kubernetes pulls, by the name of the program
+	sums     map[string]string                      // SHA-256 in hexadecimal digits, by the name of the file
 }
 
 // reference is where a container image is.
@@ -93,6 +94,9 @@ func (r *run) make(ctx context.Context) error {
 	if r.documented {
 		steps = append(steps, r.writePackages)
 	}
+	if r.clusters {
+		steps = append(steps, r.writeManifests)
+	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -120,10 +124,15 @@ func (r *run) compile(ctx context.Context) error {
 
 // write writes a file, and beside it the bill of the materials of its programs.
 func (r *run) write(name string, programs []string, further []sbom.Component, write func(io.Writer) error) error {
-	if _, err := r.to.Write(name, write); err != nil {
+	sum, err := r.to.Write(name, write)
+	if err != nil {
 		return err
 	}
-	_, err := r.to.Write(name+".cdx.json", func(out io.Writer) error { return sbom.Write(out, r.from, name, programs, further) })
+	if r.sums == nil {
+		r.sums = map[string]string{}
+	}
+	r.sums[name] = sum
+	_, err = r.to.Write(name+".cdx.json", func(out io.Writer) error { return sbom.Write(out, r.from, name, programs, further) })
 	return err
 }
 

@@ -158,13 +158,13 @@ func TestWhatIsNoReleaseIsRefusedAndNothingIsLeft(t *testing.T) {
 		change  func(t *testing.T, checkout, output string)
 		want    string
 	}{
-		"no version":            {"", nil, "make release VERSION="},
-		"no semantic version":   {"1.0", nil, "VERSION=1.0: must be a semantic version"},
-		"a leading zero":        {"v1.02.0", nil, "must be a semantic version"},
-		"build metadata":        {"v1.0.0+a", nil, "without build metadata"},
-		"another line":          {"v1.0.0\n", nil, "must be a semantic version"},
-		"a changed file":        {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "LICENSE"), "another") }, "M LICENSE"},
-		"a new file":            {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "new"), "") }, "?? new"},
+		"no version":          {"", nil, "make release VERSION="},
+		"no semantic version": {"1.0", nil, "VERSION=1.0: must be a semantic version"},
+		"a leading zero":      {"v1.02.0", nil, "must be a semantic version"},
+		"build metadata":      {"v1.0.0+a", nil, "without build metadata"},
+		"another line":        {"v1.0.0\n", nil, "must be a semantic version"},
+		"a changed file":      {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "LICENSE"), "another") }, "M LICENSE"},
+		"a new file":          {"v1.0.0", func(t *testing.T, checkout, _ string) { mustWrite(t, filepath.Join(checkout, "new"), "") }, "?? new"},
 		"a tag of another commit": {"v1.0.0", func(t *testing.T, checkout, _ string) {
 			git(t, checkout, "tag", "v1.0.0")
 			mustWrite(t, filepath.Join(checkout, "LICENSE"), "another")

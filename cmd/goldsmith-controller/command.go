@@ -75,7 +75,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	}
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
-	command.AddCommand(newTransferCommands()...)
+	command.AddCommand(append(newTransferCommands(), newTrialCommand())...)
 	return command
 }
 

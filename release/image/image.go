@@ -111,9 +111,9 @@ func newLayer(write func(io.Writer) error) (v1.Layer, error) {
 	return tarball.LayerFromOpener(opener, tarball.WithMediaType(types.OCILayer))
 }
 
-// WriteLayout writes an OCI image layout, as a tar file, whose only image is index. reference names it for containerd, and tag for other programs.
-// scratch is a directory for temporary files.
-func WriteLayout(out io.Writer, scratch string, index v1.ImageIndex, reference, tag string, at time.Time) error {
+// WriteLayout writes an OCI image layout, as a tar file, whose only entry is a v1.ImageIndex or a v1.Image. reference names it for containerd, and tag
+// for other programs. scratch is a directory for temporary files.
+func WriteLayout(out io.Writer, scratch string, entry mutate.Appendable, reference, tag string, at time.Time) error {
 	directory, err := os.MkdirTemp(scratch, "layout-")
 	if err != nil {
 		return err
@@ -121,9 +121,13 @@ func WriteLayout(out io.Writer, scratch string, index v1.ImageIndex, reference, 
 	defer func() { _ = os.RemoveAll(directory) }() // it is below scratch, which the caller removes
 	written, err := layout.Write(directory, empty.Index)
 	if err == nil {
-		err = written.AppendIndex(index, layout.WithAnnotations(map[string]string{
-			"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": reference,
-		}))
+		names := layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag, "io.containerd.image.name": reference})
+		switch entry := entry.(type) {
+		case v1.ImageIndex:
+			err = written.AppendIndex(entry, names)
+		case v1.Image:
+			err = written.AppendImage(entry, names)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the image layout: %w", err)

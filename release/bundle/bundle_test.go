@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/pkg/oci"
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"goldsmith.dev/goldsmith/release/metadata"
+)
+
+var release = &metadata.Release{
+	Version: "v0.1.0", Commit: strings.Repeat("c", 40), Time: time.Unix(1_700_000_000, 0), Registry: "registry.example.com/goldsmith",
+	Images: map[string]string{
+		"goldsmith-apiserver": digest("a"), "goldsmith-controller": digest("b"), "mock-builder": digest("c"), "debian-builder": digest("d"),
+	},
+	URL: "https://releases.example.com/goldsmith",
+}
+
+func digest(digit string) string { return "sha256:" + strings.Repeat(digit, 64) }
+
+// Flux pulls the artifact from a registry, and builds the overlay default and an overlay of the user.
+func TestFluxReadsTheArtifact(t *testing.T) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	var archive bytes.Buffer
+	if err := Write(&archive, "../..", release); err != nil {
+		t.Fatal(err)
+	}
+	image, err := Artifact(archive.Bytes(), release).Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository := strings.TrimPrefix(server.URL, "http://") + "/goldsmith/kustomize:v0.1.0"
+	if err := crane.Push(image, repository); err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := image.Manifest()
+	if err != nil || manifest.Config.MediaType != oci.CanonicalConfigMediaType || manifest.Layers[0].MediaType != oci.CanonicalContentMediaType {
+		t.Errorf("the manifest is %+v, %v", manifest, err)
+	}
+
+	directory := t.TempDir()
+	pulled, err := oci.NewClient(oci.DefaultOptions()).Pull(t.Context(), repository, directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pulled.Created != "2023-11-14T22:13:20Z" || pulled.Source != release.URL || pulled.Revision != "v0.1.0@sha1:"+release.Commit {
+		t.Errorf("Flux reads %+v", pulled)
+	}
+	own := filepath.Join(directory, "own")
+	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "kustomization.yaml"),
+		[]byte("resources: [../kustomize/overlays/default]\ncomponents: [../kustomize/components/single-node, ../kustomize/components/debian-builder]\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range []string{filepath.Join(directory, "kustomize/overlays/default"), filepath.Join(directory, "kustomize/overlays/production"), own} {
+		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := built.AsYaml()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			"image: registry.example.com/goldsmith/goldsmith-apiserver@" + digest("a"), "image: registry.example.com/goldsmith/goldsmith-controller@" + digest("b"),
+			"mock: registry.example.com/goldsmith/mock-builder@" + digest("c"),
+		} {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s lacks %s", overlay, want)
+			}
+		}
+		if overlay == own != strings.Contains(string(text), "debian: registry.example.com/goldsmith/debian-builder@"+digest("d")) {
+			t.Errorf("%s: the builder debian is not as its components say", overlay)
+		}
+		if strings.Contains(string(text), ":devel") {
+			t.Errorf("%s has an image that is of no release", overlay)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(directory, "kustomize", "build_test.go")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the archive has tests: %v", err)
+	}
+}
+
+func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
+	var first, second bytes.Buffer
+	if err := errors.Join(Write(&first, "../..", release), Write(&second, "../..", release)); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
+		t.Errorf("%v: %d and %d bytes differ", err, first.Len(), second.Len())
+	}
+}
+
+func TestAnOverlayWithoutImagesIsRefused(t *testing.T) {
+	if _, err := withImages([]byte("images:\n- {name: a}\nresources: [b]\n"), release); err == nil {
+		t.Error("images are written over a field")
+	}
+}
