@@ -29,8 +29,8 @@ func IsJournal(file *os.File) bool {
 var (
 	// header is what klog writes in front of a message: severity, time, thread, and the position in the source.
 	header = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ `)
-	// level is the severity in a line of JSON of etcd's client.
-	level = regexp.MustCompile(`^\{"level":"(\w+)"`)
+	// level is the severity and the time in a line of JSON of etcd's client.
+	level = regexp.MustCompile(`^\{"level":"(\w+)"(,"ts":[^,]+)?`)
 )
 
 // Log writes logs of klog, and of zap in JSON, to the journal: with their priority, and without the time, which the journal adds.
@@ -48,6 +48,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	if match := header.FindSubmatch(p); match != nil {
 		priority, text = map[string]int{"I": Info, "W": Warning, "E": Error, "F": Error}[string(match[1])], p[len(match[0]):]
 	} else if match := level.FindSubmatch(p); match != nil {
+		text = append([]byte(`{"level":"`+string(match[1])+`"`), p[len(match[0]):]...)
 		switch string(match[1]) {
 		case "debug", "info":
 		case "warn":

@@ -5,6 +5,7 @@
 package systemd
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -44,8 +45,19 @@ func (n Notifier) Reloading() {
 	n.send("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000), "STATUS=reloading")
 }
 
-// Extend asks for more time to start or to stop, counted from now.
-func (n Notifier) Extend(by time.Duration) { n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", by.Microseconds())) }
+// ExtendUntil asks for more time to start, again and again until ctx is done.
+func (n Notifier) ExtendUntil(ctx context.Context) {
+	const interval = 10 * time.Second
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil && n.socket != "" {
+		n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (6 * interval).Microseconds()))
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+}
 
 func (n Notifier) send(assignments ...string) {
 	if n.socket == "" {

@@ -24,7 +24,7 @@ func TestTheJournalGetsPrioritiesAndNoTimes(t *testing.T) {
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(log)))
 	logger.Info("It works", "text", "two\nlines")
 	logger.Error(errors.New("disk full"), "It fails")
-	for _, line := range []string{"W1128 17:01:34.123456   12345 x.go:7] careful\n", `{"level":"warn","msg":"retrying"}` + "\n", "plain\n"} {
+	for _, line := range []string{"W1128 17:01:34.123456   12345 x.go:7] careful\n", `{"level":"warn","ts":1.7,"msg":"retrying"}` + "\n", "plain\n"} {
 		require.Value(log.Write([]byte(line)))(t)
 	}
 	require.Value(Lines{Out: &out, Priority: Error}.Write([]byte("Error: a\nb\n")))(t)
