@@ -3,7 +3,6 @@
 package up
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -42,7 +41,7 @@ func NewCommand() *cobra.Command {
 			if err := options.check(command.Context()); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(command.OutOrStdout(), cmp.Or(file, "the flags"), "and the files it names are correct")
+			_, err := fmt.Fprintf(command.OutOrStdout(), "%s are correct\n", checked(file))
 			return err
 		}
 		return serve(command, set, options)
@@ -50,6 +49,14 @@ func NewCommand() *cobra.Command {
 	command.Flags().StringVar(&file, "config", "", "`file` with settings: a YAML mapping whose keys are names of these flags; flags of the command line win")
 	command.Flags().BoolVar(&check, "check", false, "check of the flags, of the file of --config and of the files that they name, without a start")
 	return command
+}
+
+// checked names what --check has checked.
+func checked(file string) string {
+	if file == "" {
+		return "the flags and the files that they name"
+	}
+	return file + " and the files that it names"
 }
 
 // serve runs a server with what its environment has: a terminal, or a service manager and the journal.
