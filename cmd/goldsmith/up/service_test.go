@@ -65,7 +65,9 @@ func (m *manager) await(t *testing.T, text string) string {
 	for {
 		n, err := m.socket.Read(buffer)
 		if err != nil {
-			t.Fatalf("no %q: %v; got %q; the journal: %s", text, err, seen, m.logged(t))
+			_ = m.command.Process.Signal(syscall.SIGQUIT) // the journal then has its stacks
+			ended := m.command.Wait()
+			t.Fatalf("no %q: %v; got %q; it ended with %v; the journal: %s", text, err, seen, ended, m.logged(t))
 		}
 		if message := string(buffer[:n]); strings.Contains(message, text) {
 			return message
