@@ -37,6 +37,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
@@ -91,6 +92,7 @@ func newRootCommand() *cobra.Command {
 		kubectl.NewCommand(),
 		backup.NewCommand(),
 		backup.NewRestoreCommand(),
+		users.NewCommand(),
 		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 )
 
 // processLog is the log of the libraries in the test's process.
@@ -44,7 +45,7 @@ func runVerb() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
-	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand())
+	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand(), users.NewCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1
 	}

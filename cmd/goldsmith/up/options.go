@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
@@ -104,6 +105,15 @@ type Options struct {
 	OnReady func(config *rest.Config, kubeconfig string)
 	// WrapTransport wraps the connection of the controllers (and of nothing else) to the server.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
+	// Service is told the state of the server. Defaults to nobody.
+	Service systemd.Notifier
+	// Journal is whether Notices and the log go to the journal of systemd, where a line can begin with its priority.
+	Journal bool
+	// Reloads receives when builders, kinds and users are to be read again. Defaults to never.
+	Reloads <-chan struct{}
+	// Again reads the options again for a reload. stale are the names of the flags that have changed and that only a restart applies. By
+	// default, a reload reads the same files again.
+	Again func() (options *Options, stale []string, err error)
 	// CompactionInterval is how long watches can start from old versions of objects. Defaults to 5 minutes.
 	CompactionInterval time.Duration
 	// Executable is the file that has the subcommand SuperviseCommand and those of builders.Shipped. Defaults to this program.
@@ -113,6 +123,10 @@ type Options struct {
 	builderCacheMax int64 // BuilderCacheMax in bytes
 	defaultBuilders bool  // BuilderDocuments was not set
 	defaultKinds    bool  // Kinds was not set
+
+	locate              func(error) error // puts the file of --config and a line in front of an error about a flag, or nil
+	verbosity           int               // of the log
+	logsToStandardError bool              // the verbosity was set
 
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
