@@ -48,7 +48,7 @@ func TestGoldsmithIsAClientOnOtherSystems(t *testing.T) {
 		packages.Visit(programs, nil, func(pkg *packages.Package) {
 			visited++
 			if withinAny(pkg.PkgPath, linuxOnly) && !withinAny(pkg.PkgPath, everywhere) {
-				t.Errorf("goldsmith for %s has %s", system, pkg.PkgPath)
+				t.Errorf("goldsmith for %s has %s: are its commands in cmd/goldsmith/server_linux.go?", system, pkg.PkgPath)
 			}
 			for _, problem := range pkg.Errors {
 				if problem.Kind != packages.TypeError || strings.HasPrefix(pkg.PkgPath, module) {
