@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "goldsmith" || client.IsPlugin(os.Args[0]) {
 		main()
 	}
-	if code, ok := up.RunChild(os.Args); ok {
+	if code, ok := runChild(); ok {
 		os.Exit(code)
 	}
 	if _, err := up.NewLog(io.Discard, 0); err != nil {
