@@ -30,7 +30,7 @@ func NewCommand() *cobra.Command {
 			if options.Workers < 1 { // in Options, 0 is the default
 				return errTooFewWorkers
 			}
-			options.Out, options.Notices = command.OutOrStdout(), command.ErrOrStderr()
+			options.Version, options.Out, options.Notices = command.Root().Version, command.OutOrStdout(), command.ErrOrStderr()
 			log, err := NewLog(io.Discard, verbosity)
 			if err != nil {
 				return err
