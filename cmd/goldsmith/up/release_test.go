@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,4 +210,19 @@ func (p *program) buildAndDelete(ctx context.Context, t *testing.T) {
 	require.NoError(t, p.images.ImagesV1alpha1().RESTClient().Delete().AbsPath(objectsOfTools, "tools").Do(ctx).Error())
 	require.NoError(t, images.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}))
 	p.awaitKept(ctx, t)
+}
+
+// The newer version may have documents that this one does not understand, too.
+func TestADataDirectoryOfANewerVersionEndsTheStart(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(data, datadir.VersionFile), []byte(`{"format":1,"version":"v0.2.0"}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(data, datadir.BuildersFile), []byte("newField: 1\n"), 0o600))
+	err := Run(t.Context(), Options{DataDirectory: data, Version: "v0.1.0"})
+	if _, newer := errors.AsType[*datadir.NewerError](err); !newer {
+		t.Errorf("got error %v", err)
+	}
+	if entries := require.Value(os.ReadDir(data))(t); len(entries) != 2 {
+		t.Errorf("the directory was changed: %v", entries)
+	}
 }
