@@ -182,7 +182,6 @@ func TestFlagsOfTheServerAreTakenBeforeTheVerbToo(t *testing.T) {
 		"--context c backup a":                           "unknown flag: --context",
 		"--context c restore a":                          "unknown flag: --context",
 		"--namespace team init web":                      "unknown flag: --namespace",
-		"--kubeconfig missing version":                   "unknown flag: --kubeconfig",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetErr(complaints)

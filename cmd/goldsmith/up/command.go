@@ -37,6 +37,7 @@ func NewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		options.Version = command.Root().Version
 		if check {
 			if err := options.check(command.Context()); err != nil {
 				return err

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 func runVerb() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
+	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true, Version: os.Getenv(releaseVariable)}
 	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand(), users.NewCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1

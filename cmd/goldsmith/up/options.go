@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
@@ -93,6 +94,9 @@ type Options struct {
 
 	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
+
+	// Version is that of the program, for clients and for the data directory. Defaults to buildversion.Unknown.
+	Version string
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
@@ -261,6 +265,7 @@ func (o *Options) complete() (err error) {
 	if o.clock == nil {
 		o.clock = clock.RealClock{}
 	}
+	o.Version = cmp.Or(o.Version, buildversion.Unknown)
 	if o.Executable == "" {
 		if o.Executable, err = os.Executable(); err != nil {
 			return fmt.Errorf("find this program's own file: %w", err)

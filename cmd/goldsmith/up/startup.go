@@ -30,7 +30,7 @@ func (o *Options) awaitQuietly(quiet time.Duration, what string, step func() err
 
 // claim claims the data directory.
 func (o *Options) claim(ctx context.Context) (*datadir.Directory, error) {
-	return datadir.Claim(ctx, o.DataDirectory, o.Memory, o.clock, func(what string, step func() error) error {
+	return datadir.Claim(ctx, o.DataDirectory, o.Version, o.Memory, o.clock, func(what string, step func() error) error {
 		return o.awaitQuietly(time.Second, what, step)
 	})
 }

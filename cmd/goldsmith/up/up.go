@@ -44,6 +44,14 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
+		return datadir.Explain(options.DataDirectory, err)
+	}
+	if !options.Memory { // before documents that only a newer version may understand
+		if _, err := datadir.CheckVersion(options.DataDirectory, options.Version); err != nil {
+			return err
+		}
+	}
 	builders, err := options.readBuilders()
 	if err != nil {
 		return err
@@ -51,9 +59,6 @@ func Run(ctx context.Context, options Options) (err error) {
 	configured, err := options.readKinds(ctx)
 	if err != nil {
 		return err
-	}
-	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
-		return datadir.Explain(options.DataDirectory, err)
 	}
 	if err := options.checkKubeconfigs(); err != nil {
 		return err
