@@ -10,6 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +28,7 @@ const (
 // setUp makes a system of its own for a script, without a network: what is mounted and started there ends with it.
 const setUp = `
 set -eu
-root=$1 dist=$2 next=$3 script=$4
+root=$1 dist=$2 next=$3
 mount --make-rprivate /
 ip link set lo up
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
@@ -39,7 +42,6 @@ ln -s /proc/self/fd "$root/dev/fd"
 mkdir -p "$root/dist" "$root/next"
 mount --bind -o ro "$dist" "$root/dist"
 mount --bind -o ro "$next" "$root/next"
-cp "$script" "$root/scenario.sh"
 exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root sh /scenario.sh
 `
 
@@ -48,6 +50,23 @@ func TestARelease(t *testing.T) {
 	clean := newSystem(t)
 	for _, scenario := range []string{"apt", "tar", "rpm", "arm64"} {
 		t.Run(scenario, func(t *testing.T) { clean.run(t, scenario) })
+	}
+	t.Run("service", func(t *testing.T) { clean.boot(t, "service") })
+}
+
+// TestPackagesKeepThePolicies of Debian and of rpm.
+func TestPackagesKeepThePolicies(t *testing.T) {
+	dist := directoryOf(t, "RELEASE")
+	for _, check := range []struct{ files, command string }{
+		{"*.deb", "lintian --fail-on=error,warning --allow-root --suppress-tags-from-file=lintian.suppressed"},
+		{"*.rpm", "rpmlint --strict --config=rpmlint.toml"},
+	} {
+		files, err := filepath.Glob(filepath.Join(dist, check.files))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no %s in %s: %v", check.files, dist, err)
+		}
+		words := strings.Fields(check.command)
+		mustRun(t, words[0], append(words[1:], files...)...)
 	}
 }
 
@@ -63,7 +82,7 @@ func newSystem(t *testing.T) *system {
 	}
 	s := &system{archive: filepath.Join(t.TempDir(), "system.tar"), dist: directoryOf(t, "RELEASE"), next: directoryOf(t, "NEXT_RELEASE")}
 	// The packages that the packages of the release need are there, because the scenarios have no network.
-	mustRun(t, "mmdebstrap", "--quiet", "--variant=apt", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion", suite, s.archive)
+	mustRun(t, "mmdebstrap", "--quiet", "--variant=apt", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion,sudo,systemd-sysv,linux-image-cloud-amd64", suite, s.archive)
 	return s
 }
 
@@ -76,17 +95,48 @@ func directoryOf(t *testing.T, variable string) string {
 	return directory
 }
 
+// commands returns the commands of README.md for a way of installation.
+func commands(t *testing.T, way string) []byte {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := []byte("set -eux\ncd /dist\n")
+	for _, block := range blocks.FindAllSubmatch(page, -1) {
+		if slices.Contains(strings.Fields(string(block[1])), way) {
+			script = append(script, block[2]...)
+		}
+	}
+	return script
+}
+
+// blocks finds blocks of shell commands for ways of installation.
+var blocks = regexp.MustCompile("(?ms)^```sh ([a-z ]+)\n(.*?)^```$")
+
+// extract makes a new system with a scenario, and with the commands of README.md.
+func (s *system) extract(t *testing.T, scenario string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	mustRun(t, "tar", "--extract", "--file="+s.archive, "--directory="+root, "--exclude=./dev/*")
+	mustRun(t, "cp", filepath.Join("scenarios", scenario+".sh"), filepath.Join(root, "scenario.sh"))
+	for _, way := range []string{"deb", "tar"} {
+		if err := os.WriteFile(filepath.Join(root, "readme-"+way+".sh"), commands(t, way), 0o644); err != nil { //nolint:gosec // a user of the system reads it
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
 // run runs a scenario on a new system.
 func (s *system) run(t *testing.T, scenario string) {
 	t.Helper()
-	root := t.TempDir()
-	mustRun(t, "tar", "--extract", "--file="+s.archive, "--directory="+root, "--exclude=./dev/*")
-	script := filepath.Join("scenarios", scenario+".sh")
+	root := s.extract(t, scenario)
 	all := []syscall.SysProcIDMap{{Size: 1 << 16}}
 	mustRunWith(t, &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, UidMappings: all, GidMappings: all,
 		GidMappingsEnableSetgroups: true, Pdeathsig: syscall.SIGKILL,
-	}, "sh", "-c", setUp, "setup", root, s.dist, s.next, script)
+	}, "sh", "-c", setUp, "setup", root, s.dist, s.next)
 }
 
 func mustRun(t *testing.T, name string, arguments ...string) {
@@ -94,7 +144,7 @@ func mustRun(t *testing.T, name string, arguments ...string) {
 	mustRunWith(t, nil, name, arguments...)
 }
 
-func mustRunWith(t *testing.T, attributes *syscall.SysProcAttr, name string, arguments ...string) {
+func mustRunWith(t *testing.T, attributes *syscall.SysProcAttr, name string, arguments ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -105,4 +155,5 @@ func mustRunWith(t *testing.T, attributes *syscall.SysProcAttr, name string, arg
 		t.Fatal(fmt.Errorf("%s: %w: %s", name, err, out))
 	}
 	t.Logf("%s", out)
+	return out
 }
