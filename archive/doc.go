@@ -10,6 +10,7 @@
 //	v1/<namespace>/<build uid>/<attempt>-<pod uid>/seal.json                             the Summary, once the log is whole
 //	v1/<namespace>/<build uid>/<attempt>-<pod uid>/cut-<start>-<end>                     empty: the limit has cut the bytes [start, end)
 //	v1/<namespace>/<build uid>/build.json                                                the Build
+//	format.json                                                                          only of a later format: who can read the archive
 //
 // The text is the stream without timestamps: what the builder wrote. Limits count the text, so a chunk's name has the range of its
 // text as well.

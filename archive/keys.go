@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// root is the prefix of all keys. A new layout would get a new root.
+	// root is the prefix of all keys but formatKey. A new layout would get a new root.
 	root = "v1/"
 	// chunkSize is the maximum size of a chunk, uncompressed.
 	chunkSize = 1 << 20

@@ -56,7 +56,8 @@ type Store struct {
 //	mem://                                in memory, separate for each Store
 //
 // The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open sends no request to the store:
-// Ping does. Errors name the scheme, and never the query or the credentials in it.
+// Ping does. Both fail with ErrNewer for an archive of a newer program, Open only for a directory. Errors name the scheme, and never the query or the
+// credentials in it.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -68,6 +69,11 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 	b := &bucket{timeout: options.Timeout}
 	if u.Scheme == fileblob.Scheme {
 		b.directory, b.Bucket, err = openDirectory(u)
+		if err == nil {
+			if err = checkFormat(ctx, b); err != nil {
+				err = errors.Join(err, b.close())
+			}
+		}
 	} else {
 		b.Bucket, err = openService(ctx, u)
 	}
@@ -166,8 +172,13 @@ func (s *Store) String() string { return s.location }
 // Close ends the use of the archive. Writers and readers fail afterwards.
 func (s *Store) Close() error { return s.close() }
 
-// Ping lists one entry. It returns nil if the archive answers.
-func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
+// Ping returns nil if the archive answers, and ErrNewer if a newer program has written it.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.ping(ctx); err != nil {
+		return err
+	}
+	return checkFormat(ctx, s)
+}
 
 // lockBuild locks a build's build.json within this process until unlock is called.
 func (s *Store) lockBuild(ctx context.Context, key string) (unlock func(), err error) {

@@ -10,11 +10,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian"
-	"goldsmith.dev/goldsmith/builders/debian/program"
-	"goldsmith.dev/goldsmith/builders/debian/sandbox"
-	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/capability"
-	"goldsmith.dev/goldsmith/jobs/mock"
 )
 
 // Main runs a builder and returns its exit code. getenv looks up the variables of the builder contract. SIGTERM and the end of ctx end it.
@@ -27,21 +23,29 @@ type Builder struct {
 	// Command is the name of the hidden subcommand of goldsmith that runs Main, and of the program in the container image and the sandbox
 	// of the builder.
 	Command string
+	Programs
+	// Capabilities are the inputs that the builder takes, the targets that it makes, and its reasons.
+	Capabilities capability.Capabilities
+	// First is what `goldsmith init` writes to an Image with the builder.
+	First First
+}
+
+// Programs run a builder. Without Linux there are none: programs of other systems only describe the builder.
+type Programs struct {
 	// Main runs the builder as a process of the machine.
 	Main Main
 	// Inside runs the builder inside a sandbox that Main makes from the executable of this process. Nil means that Main makes none. If
 	// it is set, the builder is not confined by goldsmith up.
 	Inside Main
-	// Capabilities are the inputs that the builder takes, the targets that it makes, and its reasons.
-	Capabilities capability.Capabilities
 	// Missing returns a function that tells what the machine lacks for Main, for callers that ask often. Optional.
 	Missing func() func() error
 	// Environment returns the variables, as NAME=VALUE, that Main needs besides those of the contract. cache is a directory for what later
 	// builds can use, of at most limit bytes, or empty. Optional.
 	Environment func(getenv func(string) string, cache string, limit int64) []string
-	// First is what `goldsmith init` writes to an Image with the builder.
-	First First
 }
+
+// mockName is the name of the test builder.
+const mockName = "mock"
 
 // First is a part of a first Image.
 type First struct {
@@ -57,8 +61,8 @@ type First struct {
 func Shipped() []Builder {
 	return []Builder{
 		{
-			Name: "mock", Description: "Test builder that writes small files and fails on request",
-			Command: "mock-builder", Main: mock.Main,
+			Name: mockName, Description: "Test builder that writes small files and fails on request",
+			Command: "mock-builder", Programs: programs[mockName],
 			First: First{
 				Base:  debian.Base, // any
 				About: "takes as long as parameters.duration, and makes nothing but a digest",
@@ -69,10 +73,8 @@ func Shipped() []Builder {
 		},
 		{
 			Name: debian.Name, Description: debian.Description,
-			Command: "debian-builder", Main: sandbox.Main, Inside: program.Main,
+			Command: "debian-builder", Programs: programs[debian.Name],
 			Capabilities: debian.Capabilities(),
-			Missing:      func() func() error { return new(tools.Checked).Missing },
-			Environment:  sandbox.Environment,
 			First: First{
 				Base:  debian.Base,
 				About: "makes a disk that boots: docs/debian.md of Goldsmith", Parameters: "`goldsmith builders debian` lists them",

@@ -3,6 +3,7 @@
 package records_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,8 +126,11 @@ func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
 			store := valueOf(records.OpenWith(t.Context(), address, records.Options{}, newer))(g)
 			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current + 1)))
 			g.Expect(store.Close()).To(Succeed())
+			before, _ := os.ReadFile(strings.TrimPrefix(address, "sqlite://")) // nothing of PostgreSQL
 			_, err := records.Open(t.Context(), address, records.Options{})
 			g.Expect(err).To(MatchError(records.ErrNewer))
+			after, _ := os.ReadFile(strings.TrimPrefix(address, "sqlite://"))
+			g.Expect(bytes.Equal(after, before)).To(BeTrue(), "the file was changed") // the files are too large for a message
 			g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("database version is %d, but this program knows versions up to %d", current+1, current))))
 		})
 	}

@@ -3,17 +3,20 @@
 package builder
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/uuid"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apiserver/certificates"
 )
@@ -48,16 +51,55 @@ func (o *Options) prepareCertificate() ([]byte, error) {
 		}
 		return authority, nil
 	}
-	hosts := servingHosts(o.servingAddress())
-	certificate, key, err := certificates.Own(given.CertDirectory, hosts, time.Now())
-	if err != nil {
+	own := &ownCertificate{directory: given.CertDirectory, hosts: servingHosts(o.servingAddress())}
+	if err := own.renew(time.Now()); err != nil {
 		return nil, err
 	}
-	given.GeneratedCert, err = dynamiccertificates.NewStaticCertKeyContent("self-signed serving certificate", certificate, key)
-	if err != nil {
-		return nil, fmt.Errorf("use the serving certificate: %w", err)
+	given.GeneratedCert = own
+	return certificates.AuthorityOf(own.certificate)
+}
+
+// ownCertificate is a certificate that the server signs itself. The library reads it every minute, and serves the last one that it has read,
+// so that a server that runs for years renews it in time.
+type ownCertificate struct {
+	directory string
+	hosts     []string
+
+	mu               sync.Mutex
+	certificate, key []byte
+}
+
+// Name implements dynamiccertificates.CertKeyContentProvider.
+func (c *ownCertificate) Name() string { return "self-signed serving certificate" }
+
+// AddListener implements dynamiccertificates.CertKeyContentProvider. Nobody needs to know of a change within the minute.
+func (c *ownCertificate) AddListener(dynamiccertificates.Listener) {}
+
+// CurrentCertKeyContent implements dynamiccertificates.CertKeyContentProvider.
+func (c *ownCertificate) CurrentCertKeyContent() (certificate, key []byte) {
+	if c.directory != "" { // in memory, it lives as long as its authority
+		if err := c.renew(time.Now()); err != nil {
+			klog.Background().Error(err, "Cannot renew the serving certificate")
+		}
 	}
-	return certificate, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.certificate, c.key
+}
+
+// renew replaces the certificate if it expires soon, or if another one is kept in the directory.
+func (c *ownCertificate) renew(now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	certificate, key, err := certificates.Own(c.directory, c.hosts, now)
+	if err != nil {
+		return err
+	}
+	if before := c.certificate; before != nil && !bytes.Equal(before, certificate) {
+		klog.Background().Info("Renewed the serving certificate", "directory", c.directory)
+	}
+	c.certificate, c.key = certificate, key
+	return nil
 }
 
 // servingAddress is the address that the server listens on, which is that of an open listener if there is one.

@@ -5,6 +5,7 @@
 package certificates
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -30,71 +31,156 @@ const renewBefore = 30 * 24 * time.Hour
 const (
 	// servingLifetime is the lifetime of a self-signed serving certificate.
 	servingLifetime = 365 * 24 * time.Hour
+	// authorityLifetime is the lifetime of an authority of the library.
+	authorityLifetime = 10 * servingLifetime
 	// clockSkew is how far the clock of a client may be behind.
 	clockSkew = time.Hour
 )
 
-// Own returns a self-signed certificate, with its CA, and its key. If a directory is given, they are kept
-// there and used again as long as they are valid for these hosts.
+// The files of Own in its directory. The certificate file ends with the certificate of the authority.
+const (
+	certificateFile  = "apiserver.crt"
+	keyFile          = "apiserver.key"
+	authorityKeyFile = "apiserver-ca.key"
+)
+
+// Own returns a certificate, with the certificate of the authority that signed it, and its key. If a directory is given, they are kept there
+// and used again as long as they are valid for these hosts. The authority is kept too, so that clients trust the next certificate. It is
+// replaced with the last certificate that outlives it, after nine years. Without a directory, the certificate lives as long as its authority.
 func Own(directory string, hosts []string, now time.Time) (certificate, key []byte, err error) {
 	if directory == "" {
-		return Generate(hosts, servingLifetime)
+		return Generate(hosts, authorityLifetime)
 	}
-	certificateFile := filepath.Join(directory, "apiserver.crt")
-	keyFile := filepath.Join(directory, "apiserver.key")
-	certificate, key, err = readPair(certificateFile, keyFile)
-	if err != nil {
-		return nil, nil, err
+	paths := map[string]string{}
+	content := map[string][]byte{}
+	for _, name := range []string{certificateFile, keyFile, authorityKeyFile} {
+		paths[name] = filepath.Join(directory, name)
+		if content[name], err = os.ReadFile(paths[name]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("read the serving certificate: %w", err)
+		}
 	}
+	certificate, key = content[certificateFile], content[keyFile]
 	if usable(certificate, key, hosts, now) {
 		return certificate, key, nil
 	}
-	if certificate, key, err = Generate(hosts, servingLifetime); err != nil {
-		return nil, nil, err
+	var created []byte // the key of a new authority
+	signer, err := loadAuthority(certificate, content[authorityKeyFile], now)
+	if err != nil { // there is none yet, it expires, or its files are damaged
+		if signer, err = newAuthority(hosts[0], now.Add(-clockSkew)); err == nil {
+			created, err = keyutil.MarshalPrivateKeyToPEM(signer.key)
+		}
+	}
+	if err == nil {
+		certificate, key, err = signer.issue(hosts, now.Add(-clockSkew), servingLifetime)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a certificate for %s: %w", hosts[0], err)
 	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the certificate directory: %w", err)
 	}
-	// The key first: a crash in between leaves a pair that does not match, which is replaced.
-	if err := keyutil.WriteKey(keyFile, key); err != nil {
-		return nil, nil, fmt.Errorf("keep the serving key: %w", err)
-	}
-	if err := certutil.WriteCert(certificateFile, certificate); err != nil {
-		return nil, nil, fmt.Errorf("keep the serving certificate: %w", err)
+	// The keys first: a crash in between leaves a pair that does not match, which is replaced.
+	for _, file := range []struct {
+		name    string
+		content []byte
+	}{{authorityKeyFile, created}, {keyFile, key}, {certificateFile, certificate}} {
+		if file.content == nil {
+			continue
+		}
+		if err := replace(paths[file.name], file.content); err != nil {
+			return nil, nil, fmt.Errorf("keep the serving certificate: %w", err)
+		}
 	}
 	return certificate, key, nil
 }
 
-// readPair reads a certificate and its key. A missing file is empty.
-func readPair(certificateFile, keyFile string) (certificate, key []byte, err error) {
-	if certificate, err = os.ReadFile(certificateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("read the serving certificate: %w", err)
+// replace replaces a file as a whole, so that a crash does not lose the authority, which clients trust. Only the owner can read it.
+func replace(path string, content []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
+	if err != nil {
+		return err
 	}
-	if key, err = os.ReadFile(keyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("read the serving key: %w", err)
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
 	}
-	return certificate, key, nil
+	if err != nil {
+		err = errors.Join(err, os.Remove(file.Name()))
+	}
+	return err
+}
+
+// Authority returns the certificate with which clients verify the certificate that Own keeps in a directory.
+func Authority(directory string) ([]byte, error) {
+	content, err := os.ReadFile(filepath.Join(directory, certificateFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the serving certificate: %w", err)
+	}
+	return AuthorityOf(content)
+}
+
+// AuthorityOf returns the certificate of the authority, which is the last one of a bundle.
+func AuthorityOf(bundle []byte) ([]byte, error) {
+	found, err := certutil.ParseCertsPEM(bundle)
+	if err != nil {
+		return nil, fmt.Errorf("read the serving certificate: %w", err)
+	}
+	return certutil.EncodeCertificates(found[len(found)-1])
 }
 
 // Generate creates an authority, a certificate for the hosts, and its key. The certificate is first in the bundle.
 // Keys are ECDSA: certutil.GenerateSelfSignedCertKey creates RSA keys, which took most of the CPU time of a start.
 func Generate(hosts []string, lifetime time.Duration) (certificate, key []byte, err error) {
-	certificate, key, err = signedByItsOwnAuthority(hosts, time.Now().Add(-clockSkew), lifetime)
+	notBefore := time.Now().Add(-clockSkew)
+	signer, err := newAuthority(hosts[0], notBefore)
+	if err == nil {
+		certificate, key, err = signer.issue(hosts, notBefore, lifetime)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a certificate for %s: %w", hosts[0], err)
 	}
 	return certificate, key, nil
 }
 
-func signedByItsOwnAuthority(hosts []string, notBefore time.Time, lifetime time.Duration) (certificate, key []byte, err error) {
-	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// authority signs certificates.
+type authority struct {
+	certificate *x509.Certificate
+	key         crypto.Signer
+}
+
+func newAuthority(name string, notBefore time.Time) (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	authority, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: hosts[0] + "-ca", NotBefore: notBefore}, authorityKey)
+	certificate, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: name + "-ca", NotBefore: notBefore}, key)
+	return &authority{certificate, key}, err
+}
+
+// loadAuthority returns the authority that signed a bundle, if it lives longer than a certificate that it signs now.
+func loadAuthority(bundle, keyPEM []byte, now time.Time) (*authority, error) {
+	certificates, err := certutil.ParseCertsPEM(bundle)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	parsed, err := keyutil.ParsePrivateKeyPEM(keyPEM)
+	if err != nil {
+		return nil, err
+	}
+	found := &authority{certificate: certificates[len(certificates)-1]}
+	found.key, _ = parsed.(crypto.Signer)
+	public, comparable := found.certificate.PublicKey.(*ecdsa.PublicKey)
+	switch {
+	case found.key == nil, !comparable, !public.Equal(found.key.Public()):
+		return nil, errors.New("the key of the authority does not match its certificate")
+	case now.Add(servingLifetime).After(found.certificate.NotAfter):
+		return nil, errors.New("the authority expires")
+	}
+	return found, nil
+}
+
+// issue returns a certificate for the hosts, with that of the authority, and its key.
+func (a *authority) issue(hosts []string, notBefore time.Time, lifetime time.Duration) (certificate, key []byte, err error) {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: hosts[0]},
 		NotBefore:   notBefore,
@@ -113,11 +199,11 @@ func signedByItsOwnAuthority(hosts []string, notBefore time.Time, lifetime time.
 	if err != nil {
 		return nil, nil, err
 	}
-	leaf, err := x509.CreateCertificate(rand.Reader, template, authority, signer.Public(), authorityKey)
+	leaf, err := x509.CreateCertificate(rand.Reader, template, a.certificate, signer.Public(), a.key)
 	if err != nil {
 		return nil, nil, err
 	}
-	certificate, err = certutil.EncodeCertificates(&x509.Certificate{Raw: leaf}, authority)
+	certificate, err = certutil.EncodeCertificates(&x509.Certificate{Raw: leaf}, a.certificate)
 	if err != nil {
 		return nil, nil, err
 	}

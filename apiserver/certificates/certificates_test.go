@@ -4,8 +4,13 @@ package certificates
 
 import (
 	"bytes"
+	"crypto/x509"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -15,15 +20,19 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	kept, _, err := Own(directory, hosts, time.Now())
 	require.NoError(t, err)
+	trusted := require.Value(Authority(directory))(t)
 	for _, test := range []struct {
-		name     string
-		hosts    []string
-		now      time.Time
-		replaced bool
+		name      string
+		hosts     []string
+		now       time.Time
+		replaced  bool
+		distrusts bool // clients that trust the first authority
 	}{
-		{"while it is good", hosts, time.Now(), false},
-		{"shortly before it expires", hosts, time.Now().AddDate(0, 11, 15), true},
-		{"for a host that it does not name", append(hosts, "192.0.2.1"), time.Now(), true},
+		{"while it is good", hosts, time.Now(), false, false},
+		{"shortly before it expires", hosts, time.Now().AddDate(0, 11, 15), true, false},
+		{"for a host that it does not name", append(hosts, "192.0.2.1"), time.Now(), true, false},
+		{"after eight years", hosts, time.Now().AddDate(8, 11, 0), true, false},
+		{"shortly before its authority expires", hosts, time.Now().AddDate(9, 11, 0), true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			certificate, key, err := Own(directory, test.hosts, test.now)
@@ -31,9 +40,19 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 			if got := !bytes.Equal(certificate, kept); got != test.replaced {
 				t.Errorf("replaced: %t", got)
 			}
-			if !usable(certificate, key, test.hosts, time.Now()) {
+			if !usable(certificate, key, test.hosts, test.now) {
 				t.Error("what it returned is not usable")
 			}
+			roots := x509.NewCertPool()
+			roots.AppendCertsFromPEM(trusted)
+			leaf := require.Value(certutil.ParseCertsPEM(certificate))(t)[0]
+			if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: test.now, DNSName: "localhost"}); (err != nil) != test.distrusts {
+				t.Errorf("a client finds: %v", err)
+			}
+			if info := require.Value(os.Stat(filepath.Join(directory, authorityKeyFile)))(t); info.Mode().Perm() != 0o600 {
+				t.Errorf("others can read the key: %s", info.Mode())
+			}
+			kept = certificate
 		})
 	}
 }

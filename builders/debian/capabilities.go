@@ -4,14 +4,14 @@ package debian
 
 import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/builders/debian/suite"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 const (
 	// release is the release of Debian that the tools are of. Images of it can be made, and of no other: a fake chroot needs the C
 	// library of the builder.
-	release = tools.Suite
+	release = suite.Name
 	// Base is the reference of the base that images have.
 	Base = "debian:" + release
 	// Description is a line for users.
@@ -19,6 +19,10 @@ const (
 
 	architecture = "amd64"
 	platform     = "linux/" + architecture
+
+	// rootPrefix and scriptsPrefix begin the names of the files of an image.
+	rootPrefix    = "root/"
+	scriptsPrefix = "scripts/"
 )
 
 // The parameters.

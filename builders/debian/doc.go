@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package debian is a builder that makes bootable disks of Debian 13, without any privilege. It follows the builder contract.
+// Package debian is a builder that makes bootable disks of Debian 13, without any privilege. It follows the builder contract. It runs on
+// Linux. Elsewhere, the package has only what describes it: capabilities.go and reasons.go.
 //
 // It runs in its tools, a directory with the programs of the release that it makes images of: package tools has them. The data flow:
 //

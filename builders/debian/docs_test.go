@@ -17,9 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-const page = "../../docs/debian.md"
+const page = "../../docs/reference/debian.md"
 
-// TestThePageHasEveryParameter holds that docs/debian.md describes the parameters as the schema does. -update writes the rows.
+// TestThePageHasEveryParameter holds that docs/reference/debian.md describes the parameters as the schema does. -update writes the rows.
 func TestThePageHasEveryParameter(t *testing.T) {
 	var want []string
 	properties := Capabilities().Parameters.Properties

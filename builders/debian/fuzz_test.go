@@ -9,7 +9,6 @@ import (
 	"testing"
 	"unicode"
 
-	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -19,7 +18,7 @@ func FuzzPlan(f *testing.F) {
 	for _, seed := range [][2]string{
 		{paramPackages, "nginx-light, g++\nvim=2:9.1"}, {paramServices, "nginx -apt-daily.timer"}, {paramHostname, "web.example.com"},
 		{paramLocale, "en_GB.UTF-8"}, {paramTimeZone, "Europe/Berlin"}, {paramKernelArguments, " quiet\n panic=5 "}, {paramSize, "3G"},
-		{paramMirror, "http://mirror.example.com/" + tools.Suite}, {paramSnapshot, "20260901T000000Z"}, {paramUsers, "- name: admin\n"},
+		{paramMirror, "http://mirror.example.com/" + release}, {paramSnapshot, "20260901T000000Z"}, {paramUsers, "- name: admin\n"},
 		{paramComponents, "main\u2028contrib"}, {paramPackages, "--option"}, {"other", "\x00"},
 	} {
 		f.Add(seed[0], seed[1], "root/etc/motd", users)

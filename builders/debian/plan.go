@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package debian
 
 import (
@@ -33,10 +35,6 @@ var firstBoot []byte
 var firstBootUnit []byte
 
 const (
-	// rootPrefix and scriptsPrefix begin the names of the files of an image.
-	rootPrefix    = "root/"
-	scriptsPrefix = "scripts/"
-
 	modeFile      = 0o644
 	modeProgram   = 0o755
 	modePrivate   = 0o600

@@ -24,7 +24,7 @@ const (
 	ReasonToolsNotMade = "ToolsNotMade"
 )
 
-// Reasons returns every reason of the builder. Code in their phrases is in backticks, for the table of docs/debian.md.
+// Reasons returns every reason of the builder. Code in their phrases is in backticks, for the table of docs/reference/debian.md.
 func Reasons() []v1alpha1.BuilderReason {
 	const user, config, infrastructure = v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure
 	return []v1alpha1.BuilderReason{

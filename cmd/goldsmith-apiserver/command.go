@@ -53,7 +53,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
 		Records:    apiserver.ConnectRecords(recorded.Open),
-	}).ToServerCommand()
+	}).WithOpenAPI("", buildversion.Get(version)).ToServerCommand() // clients read the version there: /version is that of kube-apiserver
 	if err != nil {
 		return nil, err
 	}

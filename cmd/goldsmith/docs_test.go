@@ -156,7 +156,7 @@ func newProgram(t *testing.T, path string) {
 		require.NoError(t, errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)))
 		return
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w -X main.version="+version, "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -17,11 +17,10 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 
 func main() {
-	if code, ok := up.RunChild(os.Args); ok {
+	if code, ok := runChild(); ok {
 		os.Exit(code)
 	}
 	os.Exit(run())

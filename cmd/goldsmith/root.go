@@ -9,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/buildinfo"
@@ -18,7 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/changes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/demo"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/diff"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/firstimage"
@@ -37,7 +34,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
@@ -61,7 +57,7 @@ func newRootCommand() *cobra.Command {
 	})
 	root.PersistentFlags().Bool(output.NoColor, false, "output without colours, as with $NO_COLOR")
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	addGroup(root, "Start", up.NewCommand(), demo.NewCommand(), firstimage.NewCommand())
+	addGroup(root, "Start", onLinux("up", useOtherServer), onLinux("demo", useOtherServer), firstimage.NewCommand())
 	addGroup(root, "Look",
 		logs.NewCommand(),
 		status.NewCommand(),
@@ -80,7 +76,7 @@ func newRootCommand() *cobra.Command {
 	)
 	addGroup(root, "Act",
 		build.NewCommand(),
-		boot.NewCommand(),
+		onLinux("boot", bootElsewhere),
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),
@@ -89,8 +85,9 @@ func newRootCommand() *cobra.Command {
 	)
 	addGroup(root, operate,
 		kubectl.NewCommand(),
-		backup.NewCommand(),
-		backup.NewRestoreCommand(),
+		onLinux("backup", useOtherMachine),
+		onLinux("restore", useOtherMachine),
+		onLinux("user", useOtherMachine),
 		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)

@@ -58,6 +58,27 @@ func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
 	}
 }
 
+func TestCommandsForLinuxSayOnOtherSystemsWhatToDo(t *testing.T) {
+	for name := range linuxCommands {
+		command, _, err := newRootCommand().Find([]string{name})
+		if err != nil || command.Name() != name || command.Short == newLinuxOnlyCommand(name, "").Short {
+			t.Errorf("goldsmith %s does not run here: %v", name, err)
+		}
+	}
+	for _, line := range []string{"", "--help", "-n team -x --data-dir d a"} {
+		root, complaints := newRootCommand(), &bytes.Buffer{}
+		server, _, _ := root.Find([]string{"up"})
+		root.RemoveCommand(server)
+		root.AddCommand(newLinuxOnlyCommand("up", useOtherServer))
+		root.SetErr(complaints)
+		root.SetArgs(append([]string{"up"}, strings.Fields(line)...))
+		const want = "Error: goldsmith up runs on Linux only: use a server on a Linux machine or in a cluster: set KUBECONFIG or --kubeconfig\n"
+		if code := execute(t.Context(), root); code != exit.Failure || complaints.String() != want {
+			t.Errorf("goldsmith up %s: got exit code %d and %q", line, code, complaints)
+		}
+	}
+}
+
 func TestHelpFits100Columns(t *testing.T) {
 	lines, all := [][]string{{}}, newRootCommand()
 	addCompletionCommand(all)
@@ -161,7 +182,6 @@ func TestFlagsOfTheServerAreTakenBeforeTheVerbToo(t *testing.T) {
 		"--context c backup a":                           "unknown flag: --context",
 		"--context c restore a":                          "unknown flag: --context",
 		"--namespace team init web":                      "unknown flag: --namespace",
-		"--kubeconfig missing version":                   "unknown flag: --kubeconfig",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetErr(complaints)

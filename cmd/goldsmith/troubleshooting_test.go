@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -22,9 +21,9 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/records"
 )
 
 var (
@@ -141,14 +140,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		},
 		"newer-data": func(t *testing.T) string {
 			directory := t.TempDir()
-			file := filepath.Join(directory, "records.db")
-			store, err := records.Open(t.Context(), "sqlite://"+file, records.Options{})
-			require.NoError(t, err)
-			require.NoError(t, store.Close())
-			database, err := sql.Open("sqlite", file)
-			require.NoError(t, err)
-			_, err = database.ExecContext(t.Context(), "INSERT INTO goldsmith_records_version (version_id, is_applied) VALUES (99, 1)")
-			require.NoError(t, errors.Join(err, database.Close()))
+			require.NoError(t, os.WriteFile(filepath.Join(directory, datadir.VersionFile), []byte(`{"format": 2, "version": "v0.2.0"}`), 0o600))
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 	}

@@ -74,6 +74,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +DESCRIPTION +BUILDER\ndebian +executable +(yes|no) +yes +0 +Bootable disks .*\nmock +executable +yes +yes +1 +Test builder .* +/\S+ mock-builder\n$`)
 	s.types("builders", "mock").says("mock\n", "  targets       all\n")
+	s.types("version").says("Client Version: ", "\nServer Version: v0.1.0\n")
 	s.types("__complete", "builders", "m").says("mock\n")
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
@@ -278,7 +279,7 @@ func serveKinds(ctx context.Context, t *testing.T, offered catalog.Flags) string
 	require.NoError(t, err)
 	directory := filepath.Join(t.TempDir(), "data")
 	go func() {
-		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable, Kinds: offered,
+		ended <- up.Run(ctx, up.Options{Version: "v0.1.0", DataDirectory: directory, Memory: true, Executable: executable, Kinds: offered,
 			OnReady: func(_ *rest.Config, kubeconfig string) { ready <- kubeconfig }})
 	}()
 	t.Cleanup(func() {

@@ -14,6 +14,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/CycloneDX/cyclonedx-gomod/pkg/generate/bin"
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"goldsmith.dev/goldsmith/release/source"
 )
@@ -28,7 +29,7 @@ func Write(out io.Writer, from *source.Source, file string, programs []string, f
 	bill := cdx.NewBOM()
 	components := map[string]cdx.Component{}
 	for _, program := range programs {
-		generator, err := bin.NewGenerator(program, bin.WithIncludeStdlib(true), bin.WithVersionOverride(from.Version))
+		generator, err := bin.NewGenerator(program, bin.WithIncludeStdlib(true), bin.WithVersionOverride(from.Version), bin.WithLogger(zerolog.Nop()))
 		if err != nil {
 			return fmt.Errorf("read program %s: %w", program, err)
 		}

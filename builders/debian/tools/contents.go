@@ -8,11 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"path/filepath"
+
+	"goldsmith.dev/goldsmith/builders/debian/suite"
 )
 
 const (
-	// Suite is the release of Debian that the tools are of, and that the builder makes images of.
-	Suite = "trixie"
 	// Program is where the program of the builder is, or is mounted.
 	Program = "/debian-builder"
 	// Digest is a file with the digest of all files of the tools, which can decide bytes of images.
@@ -52,7 +52,7 @@ var lddScript string
 
 func trixie() contents {
 	return contents{
-		Suite: Suite,
+		Suite: suite.Name,
 		Packages: []string{
 			"apt", "attr", "base-files", "base-passwd", "bash", "bzip2", "ca-certificates", "coreutils", "dash", "debian-archive-keyring",
 			"debianutils", "diffutils", "dosfstools", "dpkg", "e2fsprogs", "fakechroot", "fakeroot", "fdisk", "findutils", "grep",

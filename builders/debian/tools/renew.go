@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/builders/debian/flock"
+	"goldsmith.dev/goldsmith/builders/debian/suite"
 )
 
 const (
@@ -84,7 +85,7 @@ func replace(directory, with string) error {
 // removeOld removes the other tools beside a directory that are older than 30 days and that no build uses: former ones, and those of other versions of
 // Goldsmith, which would make them again.
 func removeOld(directory string) error {
-	others, err := filepath.Glob(filepath.Join(filepath.Dir(directory), Suite+"-*"))
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(directory), suite.Name+"-*"))
 	former, formerErr := filepath.Glob(directory + ".old-*") // its name can be another
 	err = errors.Join(err, formerErr)
 	for _, other := range append(others, former...) {

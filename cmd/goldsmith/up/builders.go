@@ -24,14 +24,18 @@ func parseBuilderCacheMax(text string) (int64, error) {
 
 // readBuilders returns the builders of the flags and of the documents.
 func (o *Options) readBuilders() (*registry.Registry, error) {
+	return registry.Read(o.registry())
+}
+
+func (o *Options) registry() registry.Options {
 	cache := ""
 	if !o.Memory {
 		cache = filepath.Join(o.DataDirectory, "cache")
 	}
-	return registry.Read(registry.Options{
+	return registry.Options{
 		Pairs: o.Builders, Documents: o.BuilderDocuments, Optional: o.defaultBuilders, Unconfined: o.Unconfined,
 		Executable: o.Executable, Cache: cache, CacheMaxBytes: o.builderCacheMax,
-	})
+	}
 }
 
 // startBuilders watches the documents of builders.

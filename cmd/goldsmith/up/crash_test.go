@@ -132,7 +132,8 @@ type laboratory struct {
 
 func newLaboratory(t *testing.T, program string) *laboratory {
 	t.Helper()
-	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program}
+	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program,
+		Version: v1alpha1.SchemeGroupVersion.Version} // the committed documents must not change with each release
 	require.NoError(t, options.complete())
 	builders, err := options.readBuilders()
 	require.NoError(t, err)

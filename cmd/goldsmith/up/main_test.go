@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 )
 
 // processLog is the log of the libraries in the test's process.
@@ -43,8 +44,8 @@ func TestMain(m *testing.M) {
 func runVerb() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
-	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand())
+	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true, Version: os.Getenv(releaseVariable)}
+	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand(), users.NewCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1
 	}

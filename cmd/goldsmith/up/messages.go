@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
 )
 
 // nextSteps returns the next commands of a new user. They work in a second terminal, in any directory.
@@ -24,10 +25,20 @@ func nextSteps(kubeconfig string) string {
 `
 }
 
-// notice tells the user a line, and logs it.
+// notice tells the user a line, and logs it, unless the user reads both in the journal.
 func (s *system) notice(ctx context.Context, line string) {
-	klog.FromContext(ctx).Info(line)
+	if !s.options.Journal {
+		klog.FromContext(ctx).Info(line)
+	}
 	_, _ = fmt.Fprintln(s.options.Notices, line) // a line that nobody can read is no failure
+}
+
+// problem tells the user a line as notice does, as an error.
+func (s *system) problem(ctx context.Context, line string) {
+	if s.options.Journal {
+		line = fmt.Sprintf("<%d>%s", systemd.Error, line)
+	}
+	s.notice(ctx, line)
 }
 
 // announceStop tells the user what the stop does to running builds.
@@ -40,7 +51,12 @@ func (s *system) announceStop() {
 	closed := make(chan os.Signal, 1)
 	signal.Notify(closed, syscall.SIGPIPE)
 	defer signal.Stop(closed)
-	_, _ = fmt.Fprintln(s.options.Notices, stopNotice(running, s.options.Memory)) // a notice that nobody can read is no failure
+	line := stopNotice(running, s.options.Memory)
+	s.options.Service.Stopping(line)
+	if !s.options.Journal {
+		line += " Press Ctrl-C again to stop at once."
+	}
+	_, _ = fmt.Fprintln(s.options.Notices, line) // a notice that nobody can read is no failure
 }
 
 // stopNotice returns the effect of a stop on running builds.
@@ -56,5 +72,5 @@ func stopNotice(running int, memory bool) string {
 	case memory:
 		next = ", whose data is lost, because the server stores all data in memory"
 	}
-	return "stopping: " + builds + next + ". Press Ctrl-C again to stop at once."
+	return "stopping: " + builds + next + "."
 }

@@ -23,6 +23,8 @@ import (
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
@@ -93,6 +95,9 @@ type Options struct {
 	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
 
+	// Version is that of the program, for clients and for the data directory. Defaults to buildversion.Unknown.
+	Version string
+
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
 	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply,
@@ -104,6 +109,15 @@ type Options struct {
 	OnReady func(config *rest.Config, kubeconfig string)
 	// WrapTransport wraps the connection of the controllers (and of nothing else) to the server.
 	WrapTransport func(http.RoundTripper) http.RoundTripper
+	// Service is told the state of the server. Defaults to nobody.
+	Service systemd.Notifier
+	// Journal is whether Notices and the log go to the journal of systemd, where a line can begin with its priority.
+	Journal bool
+	// Reloads receives when builders, kinds and users are to be read again. Defaults to never.
+	Reloads <-chan struct{}
+	// Again reads the options again for a reload. stale are the names of the flags that have changed and that only a restart applies. By
+	// default, a reload reads the same files again.
+	Again func() (options *Options, stale []string, err error)
 	// CompactionInterval is how long watches can start from old versions of objects. Defaults to 5 minutes.
 	CompactionInterval time.Duration
 	// Executable is the file that has the subcommand SuperviseCommand and those of builders.Shipped. Defaults to this program.
@@ -113,6 +127,10 @@ type Options struct {
 	builderCacheMax int64 // BuilderCacheMax in bytes
 	defaultBuilders bool  // BuilderDocuments was not set
 	defaultKinds    bool  // Kinds was not set
+
+	locate              func(error) error // puts the file of --config and a line in front of an error about a flag, or nil
+	verbosity           int               // of the log
+	logsToStandardError bool              // the verbosity was set
 
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
@@ -247,6 +265,7 @@ func (o *Options) complete() (err error) {
 	if o.clock == nil {
 		o.clock = clock.RealClock{}
 	}
+	o.Version = cmp.Or(o.Version, buildversion.Unknown)
 	if o.Executable == "" {
 		if o.Executable, err = os.Executable(); err != nil {
 			return fmt.Errorf("find this program's own file: %w", err)

@@ -60,8 +60,9 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 }
 
 // startServer starts the API server with its storage, and returns once it is ready.
-func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
+func (s *system) startServer(ctx context.Context, listener net.Listener, users *serverUsers, logs corekinds.LogOpener) (*builder.Running, error) {
 	server := users.admit(describeServer(s.builders.Allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, logs)).
+		WithOpenAPI("", s.options.Version).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.Join("server")).

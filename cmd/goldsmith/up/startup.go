@@ -20,6 +20,7 @@ func (o *Options) await(what string, step func() error) error {
 
 // awaitQuietly runs a step of the start, which may take so long without a line.
 func (o *Options) awaitQuietly(quiet time.Duration, what string, step func() error) error {
+	o.Service.Status("starting: waiting for " + what)
 	timer := o.clock.AfterFunc(quiet, func() {
 		_, _ = fmt.Fprintf(o.Notices, "still starting: waiting for %s\n", what) // a notice that nobody can read is no failure
 	})
@@ -29,7 +30,7 @@ func (o *Options) awaitQuietly(quiet time.Duration, what string, step func() err
 
 // claim claims the data directory.
 func (o *Options) claim(ctx context.Context) (*datadir.Directory, error) {
-	return datadir.Claim(ctx, o.DataDirectory, o.Memory, o.clock, func(what string, step func() error) error {
+	return datadir.Claim(ctx, o.DataDirectory, o.Version, o.Memory, o.clock, func(what string, step func() error) error {
 		return o.awaitQuietly(time.Second, what, step)
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -17,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubeconfig"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
@@ -28,12 +28,29 @@ import (
 
 // Run serves until ctx is done or a component fails, and then stops all components. A clean stop is no error.
 func Run(ctx context.Context, options Options) (err error) {
+	defer func() {
+		if err != nil {
+			err = options.located(err)
+			options.Service.Status("failed: " + err.Error())
+		}
+	}()
 	if err := options.complete(); err != nil {
 		return err
 	}
+	starting, ready := context.WithCancel(ctx)
+	defer ready()
+	go options.Service.ExtendUntil(starting)
 	address, err := parseListen(options.Listen)
 	if err != nil {
 		return err
+	}
+	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
+		return datadir.Explain(options.DataDirectory, err)
+	}
+	if !options.Memory { // before documents that only a newer version may understand
+		if _, err := datadir.CheckVersion(options.DataDirectory, options.Version); err != nil {
+			return err
+		}
 	}
 	builders, err := options.readBuilders()
 	if err != nil {
@@ -43,16 +60,8 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
-		return datadir.Explain(options.DataDirectory, err)
-	}
-	if err := checkKubeconfig(options.Kubeconfig); err != nil {
+	if err := options.checkKubeconfigs(); err != nil {
 		return err
-	}
-	for _, name := range options.Users {
-		if err := checkKubeconfig(filepath.Join(options.DataDirectory, "kubeconfigs", name)); err != nil {
-			return err
-		}
 	}
 	data, err := options.claim(ctx)
 	if err != nil {
@@ -108,15 +117,20 @@ func Run(ctx context.Context, options Options) (err error) {
 		options: options, data: data, builders: builders, kinds: configured, logs: logs, records: history, artifacts: kept,
 		components: newComponents(), agent: &agentLogs{},
 	}
-	starting, started := running.components.whileRunning(ctx)
-	err = running.start(starting, listener)
-	if starting.Err() != nil {
+	serving, ended := running.components.whileRunning(ctx)
+	reload, err := running.start(serving, listener)
+	if serving.Err() != nil {
 		err = nil // ctx was done before the start was complete, or a component ended: stop returns the component's error
 	}
-	started()
-	if err == nil {
-		running.components.wait(ctx)
+	ready()
+	for err == nil && serving.Err() == nil {
+		select {
+		case <-serving.Done():
+		case <-options.Reloads:
+			reload(serving)
+		}
 	}
+	ended()
 	if ctx.Err() != nil {
 		running.announceStop()
 	}
@@ -135,46 +149,50 @@ type system struct {
 	components *components
 	agent      *agentLogs
 	announced  bool
+	status     string // of a server that is ready, for the service manager
 }
 
-// start starts the components in order, each once the components that it uses are ready.
-func (s *system) start(ctx context.Context, listener net.Listener) error {
+// start starts the components in order, each once the components that it uses are ready. It returns what reads the settings again.
+func (s *system) start(ctx context.Context, listener net.Listener) (reload func(context.Context), err error) {
 	users, err := s.newUsers()
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return nil, errors.Join(err, listener.Close())
 	}
 	server, err := s.startServer(ctx, listener, users, s.agent)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := errors.Join(s.data.Remember("address", listener.Addr().String()), s.data.RememberFlags(s.options.configurationFlags())); err != nil {
-		return err
+		return nil, err
 	}
+	s.components.start(ctx, "users", users.people.watch)
 	s.startKinds(ctx)
 	keeper, err := s.startRetention(ctx, server.ClientConfig())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), keeper.Fit, s.agent); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.startCascade(ctx, server.ClientConfig()); err != nil {
-		return err
+		return nil, err
 	}
 	err = s.options.await("the controllers to read all objects", func() error {
 		return s.startControllers(ctx, users.controllerConfig(server, s.options.WrapTransport))
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.announce(server, users); err != nil {
-		return err
+		return nil, err
 	}
 	s.startApply(ctx, users.administratorConfig(server))
 	if s.options.OnReady != nil {
 		s.options.OnReady(users.administratorConfig(server), s.options.Kubeconfig)
 	}
-	return nil
+	return func(ctx context.Context) {
+		s.reload(ctx, users, func() error { return users.writeKubeconfigs(s.data, server) })
+	}, nil
 }
 
 // startApply applies the directory of --apply. Its lines come after those that tell that the server is ready.
@@ -193,9 +211,9 @@ func (s *system) startApply(ctx context.Context, config *rest.Config) {
 // announce writes the kubeconfig and tells the user that the server is ready. It also tells the user the
 // size of the data directory, which grows with each kept build. The line with the kubeconfig is the last line: programs that
 // start a server read up to it.
-func (s *system) announce(server *builder.Running, users *users) error {
+func (s *system) announce(server *builder.Running, users *serverUsers) error {
 	path := s.options.Kubeconfig
-	if err := writeKubeconfig(path, newKubeconfig(server.Address(), users.administratorToken, server.CertificateAuthority())); err != nil {
+	if err := kubeconfig.Write(path, kubeconfig.New(server.Address(), users.administratorToken, server.CertificateAuthority())); err != nil {
 		return err
 	}
 	s.announced = true
@@ -213,10 +231,16 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	if names := s.kinds.String(); names != "" {
 		offered = "kinds: " + names + "\n"
 	}
+	s.status = "ready at " + server.Address()
+	steps := nextSteps(path)
+	if s.options.Journal {
+		steps = "" // nobody has a second terminal
+	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.Usage())/(1<<20))
-	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.Path, usage, offered, server.Address(), nextSteps(path), &people, path); err != nil {
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.Path, usage, offered, server.Address(), steps, &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
 	}
+	s.options.Service.Ready(s.status)
 	return nil
 }
 

@@ -68,7 +68,7 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 			if !regexp.MustCompile(want).Match(out.Bytes()) {
 				t.Errorf("%s: it printed %q, want %s", host, out, want)
 			}
-			if want := stopNotice(1, memory) + "\n"; notices.String() != want {
+			if want := stopNotice(1, memory) + " Press Ctrl-C again to stop at once.\n"; notices.String() != want {
 				t.Errorf("%s: it noticed %q, want %q", host, notices, want)
 			}
 		}
@@ -108,11 +108,11 @@ func TestAStopTellsWhatBecomesOfRunningBuilds(t *testing.T) {
 		memory  bool
 		want    string
 	}{
-		{0, true, "stopping: no build is running. "},
-		{1, true, "stopping: ending 1 running build, whose data is lost, because the server stores all data in memory. "},
-		{2, false, `stopping: ending 2 running builds, which the next "goldsmith up" starts again. `},
+		{0, true, "stopping: no build is running."},
+		{1, true, "stopping: ending 1 running build, whose data is lost, because the server stores all data in memory."},
+		{2, false, `stopping: ending 2 running builds, which the next "goldsmith up" starts again.`},
 	} {
-		if got := stopNotice(test.running, test.memory); got != test.want+"Press Ctrl-C again to stop at once." {
+		if got := stopNotice(test.running, test.memory); got != test.want {
 			t.Errorf("%d builds: got %q", test.running, got)
 		}
 	}

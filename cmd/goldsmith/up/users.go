@@ -3,10 +3,10 @@
 package up
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -15,54 +15,45 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubeconfig"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 )
 
-// The names of the server's users besides builders and the users of --user. All of them can do everything. Their names tell who did
-// what.
+// The names of the server's users besides builders and people. Both can do everything. Their names tell who did what.
 const (
 	administratorName = "goldsmith-admin"
 	controllerName    = "goldsmith-controller"
 )
 
-// users are the tokens of the server's users.
-type users struct {
+// serverUsers are the users of the server.
+type serverUsers struct {
 	administratorToken string
-	controllerToken    string            // valid for this run only
-	people             map[string]string // token by name
+	controllerToken    string // valid for this run only
+	people             *people
 	builders           *builderTokens
 }
 
-func (s *system) newUsers() (*users, error) {
+func (s *system) newUsers() (*serverUsers, error) {
 	token, err := s.data.Token()
 	if err != nil {
 		return nil, err
 	}
-	people := map[string]string{}
-	for _, name := range s.options.Users {
-		if people[name], err = s.data.UserToken(name); err != nil {
-			return nil, err
-		}
+	named, err := newPeople(s.data, s.options.Users, !s.options.Memory, func(line string) { s.notice(context.Background(), line) })
+	if err != nil {
+		return nil, err
 	}
-	return &users{administratorToken: token, controllerToken: rand.Text(), people: people, builders: newBuilderTokens()}, nil
+	return &serverUsers{administratorToken: token, controllerToken: rand.Text(), people: named, builders: newBuilderTokens()}, nil
 }
 
-// userName matches a valid name for --user, which is also the name of two files.
-var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$`)
-
-// reservedNames are the prefixes of the names of the server's own users.
-const reservedNames = "goldsmith-"
-
-// checkUserNames refuses invalid names, names that the server itself uses, and duplicates.
+// checkUserNames refuses invalid names, and duplicates.
 func checkUserNames(names []string) error {
 	seen := map[string]bool{}
 	for _, name := range names {
 		folded := strings.ToLower(name) // the files of two names are the same on some file systems
-		switch {
-		case strings.HasPrefix(folded, reservedNames), strings.HasPrefix(folded, "system:"):
-			return fmt.Errorf("--user %q: choose another name: names that begin with %s or system: are reserved for the server", name, reservedNames)
-		case !userName.MatchString(name):
-			return fmt.Errorf("--user %q: must be 1 to 63 letters, digits and ._@-, and begin with a letter or a digit, such as ann or ann@example.com", name)
-		case seen[folded]:
+		if err := users.CheckName(name); err != nil {
+			return fmt.Errorf("--user %q: %w", name, err)
+		}
+		if seen[folded] {
 			return fmt.Errorf("--user %q: name is set twice: set each name once", name)
 		}
 		seen[folded] = true
@@ -70,15 +61,15 @@ func checkUserNames(names []string) error {
 	return nil
 }
 
-// kubeconfigOf returns the path of the kubeconfig of a user of --user.
+// kubeconfigOf returns the path of the kubeconfig of a user.
 func kubeconfigOf(data *datadir.Directory, name string) string {
 	return data.Join("kubeconfigs", name)
 }
 
 // writeKubeconfigs writes the kubeconfigs of --user.
-func (u *users) writeKubeconfigs(data *datadir.Directory, server *builder.Running) error {
-	for name, token := range u.people {
-		if err := writeKubeconfig(kubeconfigOf(data, name), newKubeconfig(server.Address(), token, server.CertificateAuthority())); err != nil {
+func (u *serverUsers) writeKubeconfigs(data *datadir.Directory, server *builder.Running) error {
+	for name, token := range u.people.tokens() {
+		if err := kubeconfig.Write(kubeconfigOf(data, name), kubeconfig.New(server.Address(), token, server.CertificateAuthority())); err != nil {
 			return fmt.Errorf("user %s: %w", name, err)
 		}
 	}
@@ -86,21 +77,19 @@ func (u *users) writeKubeconfigs(data *datadir.Directory, server *builder.Runnin
 }
 
 // admit lets only these users use a server.
-func (u *users) admit(server *builder.Server) *builder.Server {
+func (u *serverUsers) admit(server *builder.Server) *builder.Server {
 	privileged := func(name string) user.Info {
 		return &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
-	}
-	for name, token := range u.people {
-		server = server.WithBearerToken(token, privileged(name))
 	}
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).
 		WithBearerToken(u.controllerToken, privileged(controllerName)).
-		WithGuests(u.builders, authorizer.AuthorizerFunc(builderRights))
+		WithGuests(u.builders, authorizer.AuthorizerFunc(builderRights)).
+		WithGuests(u.people, authorizer.AuthorizerFunc(users.Authorize))
 }
 
 // administratorConfig connects as the user of the kubeconfig does.
-func (u *users) administratorConfig(server *builder.Running) *rest.Config {
+func (u *serverUsers) administratorConfig(server *builder.Running) *rest.Config {
 	return &rest.Config{
 		Host:            server.Address(),
 		BearerToken:     u.administratorToken,
@@ -112,7 +101,7 @@ func (u *users) administratorConfig(server *builder.Running) *rest.Config {
 }
 
 // controllerConfig connects the controllers.
-func (u *users) controllerConfig(server *builder.Running, wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
+func (u *serverUsers) controllerConfig(server *builder.Running, wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	config := u.administratorConfig(server)
 	config.BearerToken = u.controllerToken
 	config.UserAgent = controllerName

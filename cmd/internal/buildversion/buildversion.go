@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package buildversion returns the version of a program. It must never ask anything but the program itself.
+// Package buildversion returns the version of a program, and compares versions by their release. It must never ask anything but the program
+// itself.
 package buildversion
 
 import "runtime/debug"
 
-// unknown is the version of a program that was built from files without a version.
-const unknown = "devel"
+// Unknown is the version of a program that was built from files without a version.
+const Unknown = "devel"
 
 // Get returns the version that the linker set. Without one, it returns the version that go recorded in the program: that of the
 // module for `go install`, and that of the commit for `go build` in a checkout. It is "devel" if go recorded none.
@@ -20,7 +21,7 @@ func versionOf(linked string, build *debug.BuildInfo) string {
 	case linked != "":
 		return linked
 	case build == nil, build.Main.Version == "", build.Main.Version == "(devel)":
-		return unknown
+		return Unknown
 	default:
 		return build.Main.Version
 	}

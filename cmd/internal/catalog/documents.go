@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -32,10 +33,12 @@ const (
 	kind = "ImageKind"
 )
 
-// Source reads kinds. One goroutine at a time uses it.
+// Source reads kinds. It is safe for concurrent use.
 type Source struct {
 	place   documents.Place
 	compile Compile
+
+	mu      sync.Mutex
 	last    reading
 	correct reading // the last one without a problem
 }
@@ -68,6 +71,8 @@ func NewSource(path string, optional bool, compile Compile) *Source {
 // Read returns the kinds of all documents by name. The error has a line for each problem, with the file, the line in which the document
 // begins, the kind and the path of the field.
 func (s *Source) Read(ctx context.Context) (map[string]*catalog.Kind, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := reading{}
 	now.files, now.problems = s.place.Read()
 	if !reflect.DeepEqual(now.files, s.last.files) || !reflect.DeepEqual(now.problems, s.last.problems) {
@@ -191,13 +196,13 @@ func (d declaration) conflicts(others []declaration) (problems []error) {
 	return problems
 }
 
-// Watch reads the documents whenever they change until ctx is done. Current are the kinds that were read before. change gets all kinds in the
-// order of their names, and only if there is no problem with any document. tell gets a line for each change, and for each new problem.
-func (s *Source) Watch(ctx context.Context, current map[string]*catalog.Kind, change func([]*catalog.Kind), tell func(line string)) error {
+// Watch reads the documents whenever they change until ctx is done. Current are the kinds that were read before. change gets all kinds,
+// and only if there is no problem with any document. tell gets a line for each change, and for each new problem.
+func (s *Source) Watch(ctx context.Context, current map[string]*catalog.Kind, change func(map[string]*catalog.Kind), tell func(line string)) error {
 	return documents.Watch[*catalog.Kind]{
 		Place: s.place, Subject: "kinds", Read: func() (map[string]*catalog.Kind, error) { return s.Read(ctx) }, Tell: tell,
-		Equal:  func(a, b *catalog.Kind) bool { return a == b },
-		Change: func(kinds map[string]*catalog.Kind) error { change(Sorted(kinds)); return nil },
+		Equal:  same,
+		Change: func(kinds map[string]*catalog.Kind) error { change(kinds); return nil },
 	}.Run(ctx, current)
 }
 

@@ -144,7 +144,7 @@ func TestChangedDocumentsReplaceTheKinds(t *testing.T) {
 	ctx := t.Context()
 	kinds, told, ended := make(chan []*catalog.Kind, 10), make(chan string, 10), make(chan error, 1)
 	go func() {
-		ended <- source.Watch(ctx, current, func(changed []*catalog.Kind) { kinds <- changed }, func(line string) { told <- line })
+		ended <- source.Watch(ctx, current, func(changed map[string]*catalog.Kind) { kinds <- Sorted(changed) }, func(line string) { told <- line })
 	}()
 	for _, step := range []struct {
 		content, line string

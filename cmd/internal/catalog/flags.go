@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
 	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -30,48 +32,74 @@ func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
 		"`path` of a file with kinds of images, or of a directory of such files, which the server reads whenever they change (default: "+defaults+")")
 }
 
-// Documents are the documents from which a server has its configuration.
+// Documents are the documents from which a server has its configuration. They are safe for concurrent use.
 type Documents struct {
 	Configuration *registry.Configuration
-	source        *Source
-	first         map[string]*catalog.Kind // those of the start
+	watches       documents.Restarts
+
+	mu      sync.Mutex // of a change
+	source  *Source
+	current map[string]*catalog.Kind
 }
 
 // Configure sets the kinds of the documents in a configuration. Without a path there are none. An optional path may be missing. The error
 // has a line for each problem.
 func (f *Flags) Configure(ctx context.Context, configuration *registry.Configuration, optional bool) (*Documents, error) {
-	documents := &Documents{Configuration: configuration}
+	read := &Documents{Configuration: configuration}
 	if f.Path == "" {
-		return documents, nil
+		return read, nil
 	}
-	path, err := filepath.Abs(f.Path)
+	apply, err := read.Prepare(ctx, f.Path, optional)
+	if err != nil {
+		return nil, err
+	}
+	apply()
+	return read, nil
+}
+
+// Prepare reads the documents of a path. apply sets their kinds, and returns the difference, or "".
+func (d *Documents) Prepare(ctx context.Context, path string, optional bool) (apply func() string, err error) {
+	path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find the kinds: %w", err)
 	}
-	documents.source = NewSource(path, optional, registry.Compile)
-	if documents.first, err = documents.source.Read(ctx); err != nil {
+	d.mu.Lock()
+	source := d.source
+	d.mu.Unlock()
+	if source == nil || source.place.Path != path || source.place.Optional != optional {
+		source = NewSource(path, optional, registry.Compile)
+	}
+	kinds, err := source.Read(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("read the kinds: %w", err)
 	}
-	configuration.Replace(Sorted(documents.first))
-	return documents, nil
+	return func() string {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		before := d.current
+		d.source, d.current = source, kinds
+		d.Configuration.Replace(Sorted(kinds))
+		d.watches.Restart()
+		return documents.Difference(before, kinds, same)
+	}, nil
 }
+
+func same(a, b *catalog.Kind) bool { return a == b }
 
 // String names the kinds that the documents had at the start, and their place: "debianservers, desktops (/etc/kinds)". It is empty if there are
 // none.
 func (d *Documents) String() string {
-	if len(d.first) == 0 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.current) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s)", strings.Join(slices.Sorted(maps.Keys(d.first)), ", "), d.source.place.Path)
+	return fmt.Sprintf("%s (%s)", strings.Join(slices.Sorted(maps.Keys(d.current)), ", "), d.source.place.Path)
 }
 
 // Watch sets the kinds whenever the documents change, until ctx is done. tell gets the lines of Source.Watch, and a line for each kind whose
 // builder is not one of builders.
 func (d *Documents) Watch(ctx context.Context, builders inputs.Builders, tell func(line string)) error {
-	if d.source == nil {
-		<-ctx.Done()
-		return ctx.Err()
-	}
 	warned := map[*catalog.Kind]bool{}
 	warn := func(current []*catalog.Kind) {
 		before := warned
@@ -85,9 +113,24 @@ func (d *Documents) Watch(ctx context.Context, builders inputs.Builders, tell fu
 			}
 		}
 	}
-	warn(Sorted(d.first))
-	return d.source.Watch(ctx, d.first, func(changed []*catalog.Kind) {
-		d.Configuration.Replace(changed)
-		warn(changed)
-	}, func(line string) { tell("kinds: " + line) })
+	return d.watches.Run(ctx, func(ctx context.Context) error {
+		d.mu.Lock()
+		source, current := d.source, d.current
+		d.mu.Unlock()
+		if source == nil {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		warn(Sorted(current))
+		return source.Watch(ctx, current, func(kinds map[string]*catalog.Kind) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.source != source { // a reload has read other documents
+				return
+			}
+			d.current = kinds
+			d.Configuration.Replace(Sorted(kinds))
+			warn(Sorted(kinds))
+		}, func(line string) { tell("kinds: " + line) })
+	})
 }

@@ -114,7 +114,7 @@ func (r *run[T]) apply(now reading[T]) {
 		r.applied = now
 		return
 	}
-	news := r.difference(r.current, now.declared)
+	news := Difference(r.current, now.declared, r.Equal)
 	if news != "" || r.refused != "" { // a change that failed may have been made in part
 		if err := r.Change(now.declared); err != nil {
 			if err.Error() != r.refused {
@@ -133,14 +133,14 @@ func (r *run[T]) apply(now reading[T]) {
 	r.current, r.applied, r.refused = now.declared, now, ""
 }
 
-// difference names the declarations that differ, or is empty.
-func (r *run[T]) difference(before, after map[string]T) string {
+// Difference names the declarations that differ, such as "registered shell; removed lab", or is empty.
+func Difference[T any](before, after map[string]T, equal func(a, b T) bool) string {
 	var registered, changed, removed []string
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		switch old, known := before[name]; {
 		case !known:
 			registered = append(registered, name)
-		case !r.Equal(old, after[name]):
+		case !equal(old, after[name]):
 			changed = append(changed, name)
 		}
 	}

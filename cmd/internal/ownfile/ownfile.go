@@ -9,23 +9,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrForeign reports a link, or a file that is not the user's own.
 var ErrForeign = errors.New("is a link, or not a file of yours alone: remove it, or name another file")
 
 // Open opens a regular file for writing as os.OpenFile does, if it is new, or if only this user has made it: it is no link, belongs to the
-// user, and has no second name. Otherwise it fails with ErrForeign, and changes nothing.
+// user, and has no second name. Otherwise it fails with ErrForeign, and changes nothing. Windows does not compare owners.
 func Open(path string, flag int, mode fs.FileMode) (*os.File, error) {
-	file, err := os.OpenFile(path, flag&^os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, mode)
+	file, err := os.OpenFile(path, flag&^os.O_TRUNC|noFollow, mode)
 	if err != nil {
 		return nil, explain(path, err)
 	}
 	info, err := file.Stat()
-	if err == nil && !isOwn(info) {
+	if err == nil && !isOwn(file, info) {
 		err = foreign(path)
 	}
 	if err == nil && flag&os.O_TRUNC != 0 {
@@ -37,25 +34,7 @@ func Open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// explain returns ErrForeign for an error about a link, a pipe or another user's file. It returns other errors unchanged.
-func explain(path string, err error) error {
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
-		return foreign(path)
-	}
-	if info, failed := os.Lstat(path); failed == nil && errors.Is(err, fs.ErrPermission) && !isOwn(info) { // the kernel protects some directories itself
-		return foreign(path)
-	}
-	return err
-}
-
 func foreign(path string) error { return fmt.Errorf("%s %w", path, ErrForeign) }
-
-func isOwn(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && info.Mode().IsRegular() && belongs(stat) && stat.Nlink == 1
-}
-
-func belongs(stat *syscall.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
 
 // Write replaces the content of a file that Open opens, or creates it.
 func Write(path string, content []byte, mode fs.FileMode) error {
@@ -65,19 +44,4 @@ func Write(path string, content []byte, mode fs.FileMode) error {
 	}
 	_, err = file.Write(content)
 	return errors.Join(err, file.Close())
-}
-
-// Trusted reports, with ErrForeign, a path whose file another user can replace after it was read: the path, or the file to which it links,
-// belongs neither to this user nor to root.
-func Trusted(path string) error {
-	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
-		info, err := look(path)
-		if err != nil {
-			return err
-		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || !belongs(stat) && stat.Uid != 0 {
-			return foreign(path)
-		}
-	}
-	return nil
 }

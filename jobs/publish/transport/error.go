@@ -76,10 +76,13 @@ func (e *Error) has(code string) bool {
 	return ok && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool { return e.Code == code })
 }
 
+// refusedOnWindows is WSAECONNREFUSED, the syscall.ECONNREFUSED of connections on Windows.
+const refusedOnWindows = syscall.Errno(10061)
+
 // unconnected reports whether a host refused the connection, or does not exist.
 func (e *Error) unconnected() bool {
 	name, ok := errors.AsType[*net.DNSError](e.wrapped)
-	return errors.Is(e.wrapped, syscall.ECONNREFUSED) || ok && name.IsNotFound
+	return errors.Is(e.wrapped, syscall.ECONNREFUSED) || errors.Is(e.wrapped, refusedOnWindows) || ok && name.IsNotFound
 }
 
 func (e *Error) retriable() bool { return e.Reason == v1alpha1.ReasonRegistryUnavailable }

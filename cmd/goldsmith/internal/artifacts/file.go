@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
@@ -82,8 +80,8 @@ func openPartial(path string) (*os.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open the partial file: %w", err)
 		}
-		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		err = lock(file)
+		if errors.Is(err, errLocked) {
 			err = errors.New("another command fetches the same artifact: wait for it, or name another file with -o")
 		}
 		if err != nil {

@@ -34,9 +34,12 @@ import (
 
 // Names in a backup, which is a compressed tar file. Other files have the same name as in the data directory.
 const (
-	// backupFormatName is the first file. It holds backupFormat.
+	// backupFormatName is the first file. Its first line is backupFormat with backupNumber, and its second line the version of the program that wrote
+	// the backup.
 	backupFormatName = "format"
-	backupFormat     = "goldsmith backup 1\n"
+	backupFormat     = "goldsmith backup "
+	backupNumber     = "1"
+	maxBackupFormat  = 1 << 10
 	// snapshotName is a snapshot of etcd.
 	snapshotName = "storage.snapshot"
 	// recordsName is the records database.
@@ -60,7 +63,7 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --artifacts --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := create(command.Context(), directory, arguments[0], options{force, artifacts}, command.ErrOrStderr()); err != nil {
+			if err := create(command.Context(), directory, arguments[0], options{force, artifacts, command.Root().Version}, command.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
@@ -75,8 +78,9 @@ func NewCommand() *cobra.Command {
 
 // options configure create.
 type options struct {
-	force     bool // replaces a file of this name once the backup is complete
-	artifacts bool // adds the artifacts of builds
+	force     bool   // replaces a file of this name once the backup is complete
+	artifacts bool   // adds the artifacts of builds
+	version   string // of this program
 }
 
 // create writes a backup of a data directory to a new file. Notices receives a line for each file of a builder that the backup leaves
@@ -93,6 +97,9 @@ func create(ctx context.Context, directory, file string, o options, notices io.W
 	}
 	if err := datadir.CheckTypes(directory); err != nil {
 		return datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+	}
+	if _, err := datadir.CheckVersion(directory, o.version); err != nil {
+		return err
 	}
 	// Without a running server, none may start meanwhile. A running server holds the lock itself.
 	lock, err := filelock.Take(filepath.Join(directory, "lock"))
@@ -111,7 +118,7 @@ func create(ctx context.Context, directory, file string, o options, notices io.W
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
 	if err = datadir.KeepOutOfGit(scratch); err == nil {
-		err = writeBackup(ctx, directory, scratch, partial, o.artifacts, notices)
+		err = writeBackup(ctx, directory, scratch, partial, o, notices)
 	}
 	if err != nil {
 		return datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
@@ -137,7 +144,7 @@ func mayWrite(file string, force bool) error {
 	return fmt.Errorf("backup file %s exists: choose another name, or set --force to replace it", file)
 }
 
-func writeBackup(ctx context.Context, directory, scratch, file string, artifacts bool, notices io.Writer) (err error) {
+func writeBackup(ctx context.Context, directory, scratch, file string, o options, notices io.Writer) (err error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -147,7 +154,7 @@ func writeBackup(ctx context.Context, directory, scratch, file string, artifacts
 	if err != nil {
 		return err
 	}
-	b := &backup{directory: directory, scratch: scratch, notices: notices, artifacts: artifacts, tar: tar.NewWriter(compressed)}
+	b := &backup{directory: directory, scratch: scratch, notices: notices, options: o, tar: tar.NewWriter(compressed)}
 	if err := b.addAll(ctx); err != nil {
 		return err
 	}
@@ -158,14 +165,17 @@ func writeBackup(ctx context.Context, directory, scratch, file string, artifacts
 type backup struct {
 	directory, scratch string
 	notices            io.Writer
-	artifacts          bool // whether it has the artifacts, and not only their index
+	options            options
 	tar                *tar.Writer
 }
 
 // addAll adds the objects first. Logs and records only grow, so the objects still fit the logs and records that are added later.
 // If a build is in the logs and records only, it is a deleted build after a restore.
 func (b *backup) addAll(ctx context.Context) error {
-	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
+	if err := b.add(backupFormatName, []byte(backupFormat+backupNumber+"\n"+b.options.version+"\n")); err != nil {
+		return err
+	}
+	if err := b.addDocument(ctx, datadir.VersionFile); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addDocuments, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
@@ -313,7 +323,7 @@ func (b *backup) addBuilds(ctx context.Context) error {
 
 // addArtifacts adds the index of the artifacts in any case, so that a restore tells which artifacts it lacks.
 func (b *backup) addArtifacts(ctx context.Context) error {
-	return artifacts.Export(filepath.Join(b.directory, artifactsName), b.artifacts, func(name string, file *os.File) error {
+	return artifacts.Export(filepath.Join(b.directory, artifactsName), b.options.artifacts, func(name string, file *os.File) error {
 		return b.addOpen(ctx, artifactsName+"/"+name, file)
 	})
 }
@@ -430,7 +440,7 @@ func maxBytes(name string) int64 {
 	switch {
 	case name == datadir.KindsFile:
 		return catalog.MaxMiB << 20
-	case name == datadir.BuildersFile || strings.HasPrefix(name, "server/"):
+	case name == datadir.VersionFile || name == datadir.BuildersFile || strings.HasPrefix(name, "server/"):
 		return datadir.MaxServerFile
 	}
 	return 0

@@ -33,7 +33,7 @@ import (
 func claim(t *testing.T, path string) *datadir.Directory {
 	t.Helper()
 	await := func(_ string, step func() error) error { return step() }
-	return require.Value(datadir.Claim(t.Context(), path, false, clock.RealClock{}, await))(t)
+	return require.Value(datadir.Claim(t.Context(), path, "v0.1.0", false, clock.RealClock{}, await))(t)
 }
 
 func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
@@ -73,7 +73,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	for name, content := range map[string][]byte{"cut short": content[:len(content)-9], "something else": []byte("hello"), "nothing": nil} {
 		broken, restored := filepath.Join(t.TempDir(), "broken"), filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, os.WriteFile(broken, content, 0o600))
-		if err := restore(t.Context(), restored, broken, t.Output()); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
+		if err := restore(t.Context(), restored, broken, "v0.1.0", t.Output()); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if left, err := os.ReadDir(filepath.Dir(restored)); err != nil || len(left) > 0 {
@@ -82,7 +82,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 	empty, link, restored := t.TempDir(), filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "new", "restored")
 	require.NoError(t, os.Symlink(empty, link))
-	if err := restore(t.Context(), link, file, t.Output()); err != nil {
+	if err := restore(t.Context(), link, file, "v0.1.0", t.Output()); err != nil {
 		t.Errorf("an empty directory, by a link: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
@@ -90,14 +90,14 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 	emptied, others := t.TempDir(), t.TempDir() // as by rm -rf DIR/*
 	require.NoError(t, datadir.KeepOutOfGit(emptied))
-	require.NoError(t, restore(t.Context(), emptied, file, t.Output()))
+	require.NoError(t, restore(t.Context(), emptied, file, "v0.1.0", t.Output()))
 	require.NoError(t, os.WriteFile(filepath.Join(others, ".gitignore"), []byte("bin\n"), 0o600))
-	if err := restore(t.Context(), others, file, t.Output()); err == nil || !strings.Contains(err.Error(), "is not empty: move it away") {
+	if err := restore(t.Context(), others, file, "v0.1.0", t.Output()); err == nil || !strings.Contains(err.Error(), "is not empty: move it away") {
 		t.Errorf("a directory with a .gitignore of its own: %v", err)
 	}
-	require.NoError(t, restore(t.Context(), restored, file, t.Output()))
+	require.NoError(t, restore(t.Context(), restored, file, "v0.1.0", t.Output()))
 	var found []string
-	made := []string{".gitignore", "records.db"} // created, not copied from the files above
+	made := []string{".gitignore", "records.db", "version.json"} // created, not copied from the files above
 	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -158,7 +158,7 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 		file, restored := filepath.Join(out, fmt.Sprint(complete)), filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, create(t.Context(), data, file, options{artifacts: complete}, t.Output()))
 		notices := &bytes.Buffer{}
-		require.NoError(t, restore(t.Context(), restored, file, notices))
+		require.NoError(t, restore(t.Context(), restored, file, "v0.1.0", notices))
 		again := require.Value(artifacts.Open(filepath.Join(restored, artifactsName), artifacts.Options{Volatile: true}))(t)
 		if entries := again.Entries(); notices.String() != want || len(entries) != 13 || again.Has(taken.Content.Digest) != complete {
 			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(taken.Content.Digest), notices)
@@ -269,12 +269,12 @@ func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
 			content := &bytes.Buffer{}
 			compressed := gzip.NewWriter(content)
 			b := &backup{tar: tar.NewWriter(compressed)}
-			err := b.add(backupFormatName, []byte(backupFormat))
+			err := b.add(backupFormatName, []byte(backupFormat+backupNumber+"\n"))
 			err = errors.Join(err, b.tar.WriteHeader(&tar.Header{Name: name, Size: test.declared, Typeflag: tar.TypeReg}))
 			_, failure := io.CopyN(b.tar, zeros{}, test.follow)
 			_ = b.tar.Close() // some files are shorter than they declare
 			require.NoError(t, errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)))
-			err = restore(t.Context(), restored, file, t.Output())
+			err = restore(t.Context(), restored, file, "v0.1.0", t.Output())
 			if test.want == "" {
 				if info, failure := os.Stat(filepath.Join(restored, name)); err != nil || failure != nil || info.Size() > 4096 {
 					t.Errorf("restored %v, %v, %v", info, err, failure)
@@ -301,6 +301,42 @@ func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
 	} {
 		if got := restorable(name); got != want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A program restores the data of its minor version and of earlier ones, whichever program has written the backup.
+func TestABackupOfNewerDataIsRefused(t *testing.T) {
+	t.Parallel()
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, claim(t, data).Release())
+	if err := create(t.Context(), data, file, options{version: "v0.0.9"}, t.Output()); err == nil || !strings.Contains(err.Error(), "install goldsmith v0.1 or later") {
+		t.Errorf("an older program has backed it up: %v", err)
+	}
+	require.NoError(t, create(t.Context(), data, file, options{version: "v0.2.0"}, t.Output()))
+	for version, complaint := range map[string]string{
+		"v0.1.7": "", "v0.3.0": "", "devel": "",
+		"v0.0.9": "the data in the backup is newer than this program, goldsmith v0.0.9: goldsmith v0.1.0 has written it",
+	} {
+		restored := filepath.Join(t.TempDir(), "restored")
+		err := restore(t.Context(), restored, file, version, t.Output())
+		if complaint == "" && err != nil || complaint != "" && (err == nil || !strings.Contains(err.Error(), complaint) || exists(restored)) {
+			t.Errorf("%s: %v", version, err)
+		}
+	}
+	for _, test := range []struct{ format, record, complaint string }{
+		{"goldsmith backup 2\nv0.3.0\n", "", `the backup has format "2", but this program, goldsmith v0.1.0, reads format 1: restore it with goldsmith v0.3.0, which wrote it, or`},
+		{"goldsmith backup 1", "", errNoBackup.Error()}, {"goldsmith", "", errNoBackup.Error()},
+		{"goldsmith backup 1\n", `{"format":1,`, errNoBackup.Error()},
+		{"goldsmith backup 1\n", `{"format":2,"version":"v0.1.1"}`, "in format 2, but this program reads formats up to 1"},
+	} {
+		var written bytes.Buffer
+		compressed := gzip.NewWriter(&written)
+		b := &backup{tar: tar.NewWriter(compressed)}
+		require.NoError(t, errors.Join(b.add(backupFormatName, []byte(test.format)), b.add(datadir.VersionFile, []byte(test.record)), b.tar.Close(), compressed.Close()))
+		require.NoError(t, os.WriteFile(file, written.Bytes(), 0o600))
+		if err := restore(t.Context(), filepath.Join(t.TempDir(), "restored"), file, "v0.1.0", t.Output()); err == nil || !strings.Contains(err.Error(), test.complaint) {
+			t.Errorf("%q: %v", test.format, err)
 		}
 	}
 }

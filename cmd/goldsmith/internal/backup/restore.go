@@ -4,6 +4,7 @@ package backup
 
 import (
 	"archive/tar"
+	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -27,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
@@ -42,7 +44,7 @@ func NewRestoreCommand() *cobra.Command {
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := restore(command.Context(), directory, arguments[0], command.ErrOrStderr()); err != nil {
+			if err := restore(command.Context(), directory, arguments[0], command.Root().Version, command.ErrOrStderr()); err != nil {
 				return err
 			}
 			start := startCommand(directory, command.ErrOrStderr())
@@ -74,7 +76,7 @@ var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
 // restore creates a data directory from a backup, completely or not at all. Notices receives a line with the images whose artifacts the
 // backup lacks.
-func restore(ctx context.Context, directory, file string, notices io.Writer) (err error) {
+func restore(ctx context.Context, directory, file, version string, notices io.Writer) (err error) {
 	switch entries, err := os.ReadDir(directory); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -107,7 +109,7 @@ func restore(ctx context.Context, directory, file string, notices io.Writer) (er
 		}
 	}()
 	if err = datadir.KeepOutOfGit(partial); err == nil {
-		err = readBackup(ctx, cancellable{ctx, in}, partial)
+		err = readBackup(ctx, cancellable{ctx, in}, partial, version)
 	}
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
@@ -179,7 +181,7 @@ func lackingNotice(images []string) string {
 		strings.Join(named, ", "), more)
 }
 
-func readBackup(ctx context.Context, in io.Reader, directory string) (err error) {
+func readBackup(ctx context.Context, in io.Reader, directory, version string) (err error) {
 	compressed, err := gzip.NewReader(in)
 	if err != nil {
 		return errors.Join(errNoBackup, err)
@@ -194,7 +196,7 @@ func readBackup(ctx context.Context, in io.Reader, directory string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
-	r := &restoration{directory: directory, top: top, logs: logs, tar: tar.NewReader(compressed)}
+	r := &restoration{directory: directory, version: version, top: top, logs: logs, tar: tar.NewReader(compressed)}
 	if err := r.readFormat(); err != nil {
 		return err
 	}
@@ -222,6 +224,7 @@ func readBackup(ctx context.Context, in io.Reader, directory string) (err error)
 // restoration is a backup that is being read.
 type restoration struct {
 	directory string
+	version   string // of this program
 	top       *os.Root
 	logs      *archive.Store
 	tar       *tar.Reader
@@ -232,12 +235,17 @@ func (r *restoration) readFormat() error {
 	if err != nil || header.Name != backupFormatName {
 		return errors.Join(errNoBackup, err)
 	}
-	format, err := io.ReadAll(io.LimitReader(r.tar, int64(len(backupFormat))+1))
+	content, err := io.ReadAll(io.LimitReader(r.tar, maxBackupFormat))
 	if err != nil {
 		return errors.Join(errNoBackup, err)
 	}
-	if string(format) != backupFormat {
-		return fmt.Errorf("backup format is %q, but this program reads %q: restore with the program that wrote the backup", format, backupFormat)
+	format, author, _ := strings.Cut(strings.TrimSpace(string(content)), "\n")
+	switch number, ok := strings.CutPrefix(format, backupFormat); {
+	case !ok:
+		return errNoBackup
+	case number != backupNumber:
+		return fmt.Errorf("the backup has format %q, but this program, goldsmith %s, reads format %s: restore it with goldsmith %s, which wrote it, or a later version",
+			number, r.version, backupNumber, cmp.Or(author, buildversion.Unknown))
 	}
 	return nil
 }
@@ -251,6 +259,9 @@ func (r *restoration) restore(ctx context.Context, header *tar.Header) error {
 	}
 	begin, end := int64(0), header.Size
 	kept := name == snapshotName || restorable(name)
+	if name == datadir.VersionFile {
+		return r.restoreVersion()
+	}
 	if first, path, _ := strings.Cut(name, "/"); kept && first == "builds" {
 		begin, end, kept = local.Kept(path, header.Size)
 	}
@@ -272,6 +283,22 @@ func (r *restoration) restore(ctx context.Context, header *tar.Header) error {
 		_, err = io.CopyN(file, r.tar, end-begin)
 	}
 	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// restoreVersion writes the record of the version, unless a newer program has made the data.
+func (r *restoration) restoreVersion() error {
+	content, err := io.ReadAll(io.LimitReader(r.tar, datadir.MaxServerFile))
+	if err != nil {
+		return err
+	}
+	_, err = datadir.ParseVersion(bytes.NewReader(content), "the data in the backup", r.version)
+	if _, newer := errors.AsType[*datadir.NewerError](err); err != nil && !newer {
+		err = errors.Join(errNoBackup, err)
+	}
+	if err != nil {
+		return err
+	}
+	return datadir.WriteFile(filepath.Join(r.directory, datadir.VersionFile), content)
 }
 
 // checkSpace refuses a file that the file system has no space for.

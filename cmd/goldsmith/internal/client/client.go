@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,8 +32,16 @@ const (
 )
 
 // ErrNoKubeconfig reports that no kubeconfig names a server, and the next step.
-var ErrNoKubeconfig = errors.New("kubeconfig ./" + DefaultKubeconfig + " does not exist" +
-	": start a server with `goldsmith up` first, or name a kubeconfig with --kubeconfig or $KUBECONFIG")
+var ErrNoKubeconfig = errors.New("kubeconfig ./" + DefaultKubeconfig + " does not exist: " +
+	onLinux("start a server with `goldsmith up` first, or ") + "name a kubeconfig with --kubeconfig or $KUBECONFIG")
+
+// onLinux returns a text about servers of this machine. Other systems have none: there, it returns "".
+func onLinux(text string) string {
+	if runtime.GOOS == "linux" {
+		return text
+	}
+	return ""
+}
 
 // Flags select the server and the namespace.
 type Flags struct {
@@ -149,5 +159,5 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 
 // IsPlugin reports whether a program has the name of the kubectl plugin.
 func IsPlugin(program string) bool {
-	return filepath.Base(program) == PluginName
+	return strings.TrimSuffix(filepath.Base(program), ".exe") == PluginName
 }

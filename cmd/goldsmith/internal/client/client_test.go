@@ -138,6 +138,7 @@ func TestConnectsToTheNamespaceOfTheFlagOrTheContext(t *testing.T) {
 func TestOnlyThePluginsNameFollowsKubectlsRules(t *testing.T) {
 	for program, want := range map[string]bool{
 		"/usr/local/bin/kubectl-goldsmith": true,
+		"kubectl-goldsmith.exe":            true,
 		"goldsmith":                        false,
 		"kubectl-goldsmith/goldsmith":      false,
 	} {

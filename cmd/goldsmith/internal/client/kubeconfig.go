@@ -21,7 +21,8 @@ import (
 func MissingKubeconfig(flag, environment string) error {
 	switch {
 	case flag != "" && !exists(flag):
-		return fmt.Errorf("kubeconfig %s does not exist: correct --kubeconfig, or start a server with `goldsmith up`, which prints the path of its kubeconfig", flag)
+		return fmt.Errorf("kubeconfig %s does not exist: correct --kubeconfig%s", flag,
+			onLinux(", or start a server with `goldsmith up`, which prints the path of its kubeconfig"))
 	case flag != "":
 		return nil
 	case environment != "" && !slices.ContainsFunc(filepath.SplitList(environment), exists):

@@ -29,6 +29,7 @@ import (
 //	kubeconfig   for clients
 //	kubeconfigs/ the kubeconfigs of --user
 //	.gitignore   keeps all of it out of version control: kubeconfigs and server/ hold keys
+//	version.json the Version of the last program that used the directory
 //	lock         locked while a process uses the directory; it contains the process ID
 //	up.log       logs of the libraries since the last start
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
@@ -74,7 +75,17 @@ const endLimit = 15 * time.Second
 
 // Claim creates a data directory and locks it, until its Release. The kernel releases the lock when the process ends, even after a crash. In
 // memory mode nothing is kept after Release. await runs the step that waits for a former server to end, which takes at most 15 seconds of the clock.
-func Claim(ctx context.Context, path string, memory bool, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*Directory, error) {
+// Unless in memory mode, Claim records the version of the program. It changes nothing in a directory that a newer program has used: see CheckVersion.
+func Claim(ctx context.Context, path, version string, memory bool, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*Directory, error) {
+	check := func() (written Version, err error) {
+		if !memory {
+			written, err = CheckVersion(path, version)
+		}
+		return written, err
+	}
+	if _, err := check(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory %s: %w", path, err)
 	}
@@ -83,7 +94,14 @@ func Claim(ctx context.Context, path string, memory bool, c clock.WithDelayedExe
 		return nil, err
 	}
 	directory := &Directory{Path: path, memory: memory, lock: lock}
-	if err = KeepOutOfGit(path); err == nil {
+	written, err := check() // again, because a newer server may have ended meanwhile
+	if err == nil {
+		err = KeepOutOfGit(path)
+	}
+	if err == nil && !memory {
+		err = directory.recordVersion(written, version)
+	}
+	if err == nil {
 		err = directory.prepareBuilds()
 	}
 	if err != nil {
@@ -359,4 +377,13 @@ func WriteFile(path string, content []byte) (err error) {
 		return err
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// syncDirectory makes the names of the files in a directory durable.
+func syncDirectory(path string) error {
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
 }

@@ -27,7 +27,7 @@ func atOnce(_ string, step func() error) error { return step() }
 
 func claim(t *testing.T, path string, memory bool) *Directory {
 	t.Helper()
-	directory, err := Claim(t.Context(), path, memory, clock.RealClock{}, atOnce)
+	directory, err := Claim(t.Context(), path, "v0.1.0", memory, clock.RealClock{}, atOnce)
 	require.NoError(t, err)
 	return directory
 }
@@ -51,7 +51,7 @@ func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	first := claim(t, path, false)
 	want := fmt.Sprintf("data directory %s is in use by another `goldsmith up`, process %d: stop", path, os.Getpid())
-	if _, err := Claim(t.Context(), path, true, clock.RealClock{}, atOnce); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := Claim(t.Context(), path, "v0.1.0", true, clock.RealClock{}, atOnce); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 	release(t, first)
@@ -96,7 +96,7 @@ func TestAStartWaitsForAFormerServerThatIsEnding(t *testing.T) {
 				return step()
 			}
 			go func() {
-				directory, err := Claim(ctx, path, false, fake, await)
+				directory, err := Claim(ctx, path, "v0.1.0", false, fake, await)
 				if err == nil {
 					err = directory.Release()
 				}

@@ -138,9 +138,5 @@ func createEncryption(path string) error {
 	if err := WriteFile(path, fmt.Appendf(nil, encryptionConfiguration, base64.StdEncoding.EncodeToString(key[:]))); err != nil {
 		return err
 	}
-	directory, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
+	return syncDirectory(filepath.Dir(path))
 }

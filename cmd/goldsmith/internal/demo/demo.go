@@ -46,6 +46,7 @@ var steps = [][]string{
 type options struct {
 	dataDirectory string
 	keep          bool
+	version       string // of this program
 }
 
 // NewCommand returns the verb.
@@ -60,6 +61,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith demo --keep",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			asked.version = command.Root().Version
 			return run(command.Context(), asked, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
@@ -93,7 +95,7 @@ func run(ctx context.Context, asked *options, out, complaints io.Writer) (err er
 	started := time.Now()
 	narrator := &narrator{out: out, complaints: complaints}
 	narrator.line("$ goldsmith up --data-dir %s &", asked.dataDirectory)
-	server, err := startServer(ctx, asked.dataDirectory, out)
+	server, err := startServer(ctx, asked.dataDirectory, asked.version, out)
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ type server struct {
 	ended      chan error
 }
 
-func startServer(ctx context.Context, dataDirectory string, out io.Writer) (*server, error) {
+func startServer(ctx context.Context, dataDirectory, version string, out io.Writer) (*server, error) {
 	log, err := up.NewLog(io.Discard, 0)
 	if err != nil {
 		return nil, err
@@ -133,6 +135,7 @@ func startServer(ctx context.Context, dataDirectory string, out io.Writer) (*ser
 	go func() {
 		started.ended <- up.Run(ctx, up.Options{
 			DataDirectory: dataDirectory,
+			Version:       version,
 			Out:           out,
 			Log:           log,
 			OnReady: func(_ *rest.Config, kubeconfig string) {

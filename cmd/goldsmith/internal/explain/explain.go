@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package explain is the verb that explains a reason. It needs a server only for reasons of builders that do not ship with Goldsmith. The
-// tables of docs/reasons.md and docs/debian.md are generated from the same texts.
+// tables of docs/reasons.md and docs/reference/debian.md are generated from the same texts.
 package explain
 
 import (

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"text/template"
 
@@ -202,6 +203,9 @@ func (f *first) nextSteps() string {
 	if f.Script != "" {
 		first = "stop any server that does not have this builder, then start a server that has it"
 		server += fmt.Sprintf(` --builder %s="$PWD/%s"`, f.Name, filepath.Base(f.Script))
+	}
+	if runtime.GOOS != "linux" {
+		first = "on a Linux machine, " + first
 	}
 	fmt.Fprintf(&text, `
 In one terminal, %s:

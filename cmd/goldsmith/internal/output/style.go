@@ -31,7 +31,7 @@ type Style struct {
 
 // StyleOf returns the style for an output of a command.
 func StyleOf(command *cobra.Command, out io.Writer) Style {
-	rewrites := printers.IsTerminal(Terminal(out)) && os.Getenv("TERM") != "dumb"
+	rewrites := printers.IsTerminal(Terminal(out)) && os.Getenv("TERM") != "dumb" && interpretsSequences(Terminal(out))
 	refused := command.Flags().Changed(NoColor) || os.Getenv("NO_COLOR") != ""
 	return Style{colours: rewrites && !refused, Rewrites: rewrites}
 }

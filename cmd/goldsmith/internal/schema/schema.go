@@ -115,11 +115,11 @@ func write(files map[string][]byte, directory string, out io.Writer) error {
 }
 
 // openAPIPath is where kubectl-validate looks for the schemas of the API's group and version.
-var openAPIPath = filepath.Join("apis", v1alpha1.SchemeGroupVersion.Group, v1alpha1.SchemeGroupVersion.Version+".json")
+var openAPIPath = "apis/" + v1alpha1.SchemeGroupVersion.String() + ".json"
 
 // jsonSchemaPath is where kubeconform and editors look for the schema of a kind, with the template of the CRDs-catalog.
 func jsonSchemaPath(kind string) string {
-	return filepath.Join(v1alpha1.SchemeGroupVersion.Group, strings.ToLower(kind)+"_"+v1alpha1.SchemeGroupVersion.Version+".json")
+	return v1alpha1.SchemeGroupVersion.Group + "/" + strings.ToLower(kind) + "_" + v1alpha1.SchemeGroupVersion.Version + ".json"
 }
 
 // OpenAPI returns the OpenAPI document of the API by its path in the layout of kubectl-validate. It has no zero defaults, which the

@@ -18,7 +18,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
@@ -301,7 +300,7 @@ func (p *page) next() string {
 			return p.asked.program + " explain " + v1alpha1.ReasonArtifactMissing + "; then " + verb("build "+p.build.Spec.ImageRef.Name)
 		}
 		promote := verb("promote " + name + " CHANNEL")
-		if boot.HasDisk(p.build) {
+		if boots(p.build) {
 			return verb("boot "+name) + ", or " + promote
 		}
 		return promote

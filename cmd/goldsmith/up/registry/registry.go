@@ -9,11 +9,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -37,16 +39,34 @@ type Options struct {
 
 // Registry holds the registered builders. It is safe for concurrent use.
 type Registry struct {
+	changed chan struct{} // receives after a change
+	current atomic.Pointer[registered]
+	watches documents.Restarts
+
+	mu    sync.Mutex // of a change
+	setup *setup
+}
+
+// setup is what was read at the start, or at a reload.
+type setup struct {
 	source     source
 	fixed      map[string]builder // of the flags, and those that ship
-	declared   map[string]builder // of the documents at the start
+	declared   map[string]builder // of the documents
 	unconfined []string           // names of --unconfined
-	changed    chan struct{}      // receives after a change
-	current    atomic.Pointer[registered]
 }
 
 // Read returns the builders of the flags and of the documents, and those that ship. The error has a line for each problem.
 func Read(o Options) (*Registry, error) {
+	setup, err := read(o)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{setup: setup, changed: make(chan struct{}, 1)}
+	r.current.Store(setup.with(setup.declared))
+	return r, nil
+}
+
+func read(o Options) (*setup, error) {
 	fixed, err := parsePairs(o.Pairs)
 	if err != nil {
 		return nil, err
@@ -63,12 +83,28 @@ func Read(o Options) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)
 	}
-	r := &Registry{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined, changed: make(chan struct{}, 1)}
-	r.current.Store(r.with(declared))
-	if err := checkUnconfined(o.Unconfined, r.current.Load().builders); err != nil {
+	setup := &setup{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined}
+	return setup, checkUnconfined(o.Unconfined, setup.with(declared).builders)
+}
+
+// Prepare reads the builders of other flags, and the documents again. apply registers them, and returns the difference, or "". set is called as
+// by Watch.
+func (r *Registry) Prepare(o Options) (apply func(set func(map[string]local.Builder) error) (string, error), err error) {
+	next, err := read(o)
+	if err != nil {
 		return nil, err
 	}
-	return r, nil
+	return func(set func(map[string]local.Builder) error) (string, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		before := r.current.Load().builders
+		if err := r.replace(next.with(next.declared), set); err != nil {
+			return "", err
+		}
+		r.setup = next
+		r.watches.Restart()
+		return documents.Difference(before, r.current.Load().builders, equal), nil
+	}, nil
 }
 
 // parsePairs reads name=/path pairs, and checks that each path can be run.
@@ -123,11 +159,11 @@ type registered struct {
 }
 
 // with returns the fixed builders and those of the documents.
-func (r *Registry) with(declared map[string]builder) *registered {
+func (s *setup) with(declared map[string]builder) *registered {
 	next := &registered{builders: map[string]builder{}, allowed: map[string]inputs.Builder{}}
-	for _, builders := range []map[string]builder{r.fixed, declared} {
+	for _, builders := range []map[string]builder{s.fixed, declared} {
 		for name, builder := range builders {
-			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
+			builder.Unconfined = builder.Unconfined || slices.Contains(s.unconfined, name)
 			next.builders[name] = builder
 			next.allowed[name] = inputs.Builder{
 				Image: local.Image(name), Reports: builder.Reports, Capabilities: builder.Capabilities,
@@ -147,10 +183,9 @@ func (r *registered) local() map[string]local.Builder {
 	return builders
 }
 
-// replace registers the builders of changed documents. set is called with the builders for the agent: with new builders before the server
+// replace registers other builders. set is called with the builders for the agent: with new builders before the server
 // names them, and without removed builders after the server has named them, so that the agent knows every builder of a pod.
-func (r *Registry) replace(declared map[string]builder, set func(map[string]local.Builder) error) error {
-	next := r.with(declared)
+func (r *Registry) replace(next *registered, set func(map[string]local.Builder) error) error {
 	both := r.current.Load().local()
 	maps.Copy(both, next.local())
 	if err := set(both); err != nil {
@@ -181,7 +216,19 @@ func (r *Registry) Allowed() inputs.Builders {
 // Watch registers the builders of changed documents until ctx is done. set is called with the builders for the agent. tell gets a line for
 // each change of the builders, and a line for each new problem.
 func (r *Registry) Watch(ctx context.Context, set func(map[string]local.Builder) error, tell func(line string)) error {
-	return r.source.watch(ctx, r.declared, func(declared map[string]builder) error { return r.replace(declared, set) }, tell)
+	return r.watches.Run(ctx, func(ctx context.Context) error {
+		r.mu.Lock()
+		watched := r.setup
+		r.mu.Unlock()
+		return watched.source.watch(ctx, watched.declared, func(declared map[string]builder) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.setup != watched { // a reload has read the same documents
+				return nil
+			}
+			return r.replace(watched.with(declared), set)
+		}, tell)
+	})
 }
 
 // checkUnconfined refuses names that are not registered.

@@ -63,8 +63,8 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	secret := builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
-	registered := &Registry{fixed: map[string]builder{"mock": {Builder: local.Builder{Path: tool, Args: []string{"mock-builder"}}}}}
-	registered.current.Store(registered.with(map[string]builder{
+	registered := &Registry{setup: &setup{fixed: map[string]builder{"mock": {Builder: local.Builder{Path: tool, Args: []string{"mock-builder"}}}}}}
+	registered.current.Store(registered.setup.with(map[string]builder{
 		"shell": {Builder: local.Builder{Path: tool, Workers: 2}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
 	}))
 	allowed := registered.Allowed().Current()
@@ -136,7 +136,8 @@ func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T
 func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
 	t.Parallel()
 	r := &Registry{changed: make(chan struct{}, 1)}
-	r.current.Store(r.with(map[string]builder{"old": {Builder: local.Builder{Path: "/old"}}, "both": {Builder: local.Builder{Path: "/before"}}}))
+	setup := &setup{}
+	r.current.Store(setup.with(map[string]builder{"old": {Builder: local.Builder{Path: "/old"}}, "both": {Builder: local.Builder{Path: "/before"}}}))
 	declared := map[string]builder{"new": {Builder: local.Builder{Path: "/new"}}, "both": {Builder: local.Builder{Path: "/after"}}}
 	var steps []string
 	var refusal error
@@ -150,11 +151,11 @@ func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
 		return refusal
 	}
 	refusal = errors.New("refused")
-	if err := r.replace(declared, set); !errors.Is(err, refusal) || len(r.changed) != 0 {
+	if err := r.replace(setup.with(declared), set); !errors.Is(err, refusal) || len(r.changed) != 0 {
 		t.Errorf("a refusal: %v, %d changes", err, len(r.changed))
 	}
 	refusal = nil
-	if err := r.replace(declared, set); err != nil || len(r.changed) != 1 {
+	if err := r.replace(setup.with(declared), set); err != nil || len(r.changed) != 1 {
 		t.Errorf("a change: %v, %d changes", err, len(r.changed))
 	}
 	want := []string{"agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new, server both new"}

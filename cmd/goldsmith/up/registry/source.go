@@ -101,8 +101,14 @@ func (s source) place() documents.Place {
 func (s source) watch(ctx context.Context, current map[string]builder, change func(map[string]builder) error, tell func(line string)) error {
 	return documents.Watch[builder]{
 		Place: s.place(), Subject: "builders", Read: s.read, Change: change, Tell: tell,
-		Equal: func(a, b builder) bool { return reflect.DeepEqual(a, b) },
+		Equal: equal,
 	}.Run(ctx, current)
+}
+
+// equal reports whether two builders are the same. A function is the same for a builder that ships.
+func equal(a, b builder) bool {
+	a.Lacks, b.Lacks = nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 // read returns the builders of all documents by name. The error has a line for each problem, with the file, the builder and the field.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up
+// Package kubeconfig writes the kubeconfigs of the users of a data directory. It must never change one that it has not written.
+package kubeconfig
 
 import (
 	"errors"
@@ -17,7 +18,8 @@ import (
 // contextName is the name of the only cluster, user and context in our kubeconfigs.
 const contextName = "goldsmith"
 
-func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config {
+// New returns a kubeconfig with a single context, for a server at a URL whose certificate an authority signs.
+func New(server, token string, authority []byte) *clientcmdapi.Config {
 	config := clientcmdapi.NewConfig()
 	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: authority, DisableCompression: true}
 	config.AuthInfos[contextName] = &clientcmdapi.AuthInfo{Token: token}
@@ -26,9 +28,9 @@ func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config 
 	return config
 }
 
-// checkKubeconfig refuses to overwrite a file unless it is empty or has only entries that Goldsmith wrote. Their address,
+// Check refuses to overwrite a file unless it is empty or has only entries that Goldsmith wrote. Their address,
 // token and namespace may differ.
-func checkKubeconfig(path string) error {
+func Check(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s exists and is not a file: set --kubeconfig to another file", path)
 	}
@@ -54,8 +56,8 @@ func onlyOurs[T any](entries map[string]T) bool {
 	return found && len(entries) == 1
 }
 
-// writeKubeconfig replaces the file as a whole: a reader sees either the old or the new content.
-func writeKubeconfig(path string, config *clientcmdapi.Config) error {
+// Write replaces the file as a whole: a reader sees either the old or the new content.
+func Write(path string, config *clientcmdapi.Config) error {
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return fmt.Errorf("encode the kubeconfig: %w", err)

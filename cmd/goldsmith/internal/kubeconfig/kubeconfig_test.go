@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up
+package kubeconfig
 
 import (
 	"os"
@@ -18,8 +18,8 @@ func TestTheKubeconfigIsForItsOwnerOnlyAndLeavesNothingBesides(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "made", "on", "the", "way")
 	path := filepath.Join(directory, "kubeconfig")
 	for range 2 {
-		require.NoError(t, writeKubeconfig(path, newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))))
-		if err := checkKubeconfig(path); err != nil {
+		require.NoError(t, Write(path, New("https://127.0.0.1:1", "secret", []byte("ca"))))
+		if err := Check(path); err != nil {
 			t.Errorf("our own file is refused: %v", err)
 		}
 	}
@@ -57,17 +57,17 @@ func TestSomebodyElsesFileIsNotOverwritten(t *testing.T) {
 		},
 	} {
 		path := filepath.Join(t.TempDir(), "config")
-		config := newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))
+		config := New("https://127.0.0.1:1", "secret", []byte("ca"))
 		change(config)
 		require.NoError(t, clientcmd.WriteToFile(*config, path))
-		if err := checkKubeconfig(path); err == nil || !strings.Contains(err.Error(), path) {
+		if err := Check(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got error %v, want one that names %s", name, err, path)
 		}
 	}
 	for content, refused := range map[string]bool{"": false, "notes: mine\n": true, "no YAML: [": true} {
 		path := filepath.Join(t.TempDir(), "config")
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		if err := checkKubeconfig(path); (err != nil) != refused {
+		if err := Check(path); (err != nil) != refused {
 			t.Errorf("%q: got error %v", content, err)
 		}
 	}

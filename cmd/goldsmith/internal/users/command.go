@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package users is the verb that adds and removes the users of a data directory, and the rights of their groups. It must never store a token.
+package users
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"goldsmith.dev/goldsmith/apiserver/certificates"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubeconfig"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+)
+
+// packaged is the data directory of the service of the packages.
+const packaged = "/var/lib/goldsmith"
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	directory := datadir.Default
+	command := &cobra.Command{
+		Use:   "user",
+		Short: "Add, list or remove the users of a server on this machine",
+		Long: "Add, list or remove the users of the server whose data directory is on this machine. The server need not run. A running server " +
+			"learns of a change at once. Run it as the user of the server, or as root.",
+		Example: "  goldsmith user add ann --group edit\n  sudo goldsmith user list --data-dir " + packaged,
+	}
+	adding := &cobra.Command{
+		Use:   "add NAME --group GROUP",
+		Short: "Add a user, and write the user's kubeconfig",
+		Long: "Add a user with the rights of groups, in all namespaces. The groups view, edit and admin have the rights of a cluster's roles of these " +
+			"names, and system:masters has all rights. No group is the default, so that nobody gets rights by accident. " +
+			"The kubeconfig has the user's token, which is stored nowhere else.",
+		Example: "  goldsmith user add ann --group edit\n  sudo goldsmith user add ann --group view --data-dir " + packaged + " --output ann.kubeconfig",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	var groups []string
+	var file string
+	adding.Flags().StringSliceVar(&groups, "group", nil, "`group` of the user: "+strings.Join(Groups(), ", ")+"; comma-separated or repeated; required")
+	adding.Flags().StringVar(&file, "output", "", "new `file` for the kubeconfig, or - for standard output (default DATA-DIR/kubeconfigs/NAME)")
+	adding.RunE = func(command *cobra.Command, args []string) error {
+		data, err := findDataDirectory(command, directory)
+		if err != nil {
+			return err
+		}
+		return data.add(command.Context(), args[0], groups, file, command.OutOrStdout())
+	}
+	listing := &cobra.Command{
+		Use:     "list",
+		Short:   "List the users and their groups",
+		Example: "  goldsmith user list\n  sudo goldsmith user list --data-dir " + packaged,
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			data, err := findDataDirectory(command, directory)
+			if err != nil {
+				return err
+			}
+			return data.list(command.OutOrStdout(), command.ErrOrStderr())
+		},
+	}
+	removing := &cobra.Command{
+		Use:     "remove NAME",
+		Short:   "Remove a user, whose access ends at once",
+		Long:    "Remove a user. A running server refuses the user's next request, and ends the watches and logs that the user follows.",
+		Example: "  goldsmith user remove ann\n  sudo goldsmith user remove ann --data-dir " + packaged,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			data, err := findDataDirectory(command, directory)
+			if err != nil {
+				return err
+			}
+			return data.remove(command.Context(), args[0], command.OutOrStdout())
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			users, err := Read(directory)
+			if err == nil && len(args) == 0 {
+				for _, user := range users {
+					names = append(names, user.Name)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	for _, child := range []*cobra.Command{adding, listing, removing} {
+		child.Flags().StringVar(&directory, "data-dir", datadir.Default, "data directory of the server")
+		command.AddCommand(child)
+	}
+	if err := adding.RegisterFlagCompletionFunc("group", cobra.FixedCompletions(Groups(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // only of a flag that the command has not
+	}
+	return command
+}
+
+// dataDirectory is a data directory that a server has used.
+type dataDirectory struct {
+	path     string
+	address  string
+	uid, gid int // of the owner
+}
+
+// findDataDirectory returns the data directory that a flag names.
+func findDataDirectory(command *cobra.Command, path string) (*dataDirectory, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && !command.Flags().Changed("data-dir") {
+		if _, missing := os.Stat(packaged); missing == nil {
+			return nil, fmt.Errorf("this directory has no %s: for the server of this machine, add --data-dir %s", path, packaged)
+		}
+	}
+	var address []byte
+	if err == nil {
+		address, err = os.ReadFile(filepath.Join(path, "server", "address"))
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("read the data directory: %w: run the command as the user of the server, or with sudo", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no server has used the data directory %s yet: first start it with `goldsmith up --data-dir %s`, or with systemctl", path, shellword.Quote(path))
+	case err != nil:
+		return nil, fmt.Errorf("read the data directory: %w", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("find the data directory: %w", err)
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	return &dataDirectory{path: path, address: strings.TrimSpace(string(address)), uid: int(owner.Uid), gid: int(owner.Gid)}, nil
+}
+
+// asOwner writes to the data directory. If root calls it, it has the user of the server as its effective user meanwhile: the server can read
+// every file, and no link in the directory leads to a file of another user.
+func (d *dataDirectory) asOwner(write func() error) (err error) {
+	if os.Geteuid() == 0 && d.uid != 0 {
+		const keep = -1
+		if err := syscall.Setresgid(keep, d.gid, keep); err != nil {
+			return fmt.Errorf("act as the user of the server: %w", err)
+		}
+		if err := syscall.Setresuid(keep, d.uid, keep); err != nil {
+			return errors.Join(fmt.Errorf("act as the user of the server: %w", err), syscall.Setresgid(keep, 0, keep))
+		}
+		defer func() { err = errors.Join(err, syscall.Setresuid(keep, 0, keep), syscall.Setresgid(keep, 0, keep)) }()
+	}
+	err = write()
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: run the command as the user of the server, or with sudo", err)
+	}
+	return datadir.Explain(d.path, err)
+}
+
+func (d *dataDirectory) kubeconfig(name string) string {
+	return filepath.Join(d.path, "kubeconfigs", name)
+}
+
+// add adds a user, and writes the kubeconfig to a new file, to out for "-", or to the data directory for "".
+func (d *dataDirectory) add(ctx context.Context, name string, groups []string, file string, out io.Writer) (err error) {
+	if err := CheckName(name); err != nil {
+		return fmt.Errorf("user %q: %w", name, err)
+	}
+	if err := checkGroups(groups); err != nil {
+		return fmt.Errorf("--group: %w", err)
+	}
+	if token := filepath.Join(d.path, "server", "users", name); exists(token) {
+		return fmt.Errorf("user %s has a token of `goldsmith up --user %[1]s`: choose another name, or start the server without the flag and delete %s", name, shellword.Quote(token))
+	}
+	authority, err := certificates.Authority(filepath.Join(d.path, "server"))
+	if err != nil {
+		return err
+	}
+	encode := func(token string) *clientcmdapi.Config {
+		return kubeconfig.New((&url.URL{Scheme: "https", Host: d.address}).String(), token, authority)
+	}
+	var token string
+	store := func() error {
+		return d.asOwner(func() (err error) {
+			token, err = add(ctx, d.path, name, groups, time.Now())
+			return err
+		})
+	}
+	switch file {
+	case "":
+		file = d.kubeconfig(name)
+		if err := kubeconfig.Check(file); err != nil {
+			return err
+		}
+		if err := store(); err != nil {
+			return err
+		}
+		if err := d.asOwner(func() error { return kubeconfig.Write(file, encode(token)) }); err != nil {
+			return fmt.Errorf("%w: the user is added: remove it before another try", err)
+		}
+	case "-":
+		if err := store(); err != nil {
+			return err
+		}
+		content, err := clientcmd.Write(*encode(token))
+		if err == nil {
+			_, err = out.Write(content)
+		}
+		return err
+	default:
+		created, err := create(file)
+		if err != nil {
+			return err
+		}
+		if err := store(); err != nil {
+			return errors.Join(err, created.Close(), os.Remove(file))
+		}
+		content, err := clientcmd.Write(*encode(token))
+		if err == nil {
+			_, err = created.Write(content)
+		}
+		if err := errors.Join(err, created.Close()); err != nil {
+			return fmt.Errorf("%w: the user is added: remove it before another try", err)
+		}
+	}
+	_, err = fmt.Fprintf(out, "user %s added to %s\nkubeconfig: %s\n", name, strings.Join(groups, ", "), file)
+	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// create creates a file that only its owner can read: the user who called sudo, if the directory belongs to that user.
+func create(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s exists: remove it, or name another file", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write the kubeconfig: %w", err)
+	}
+	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
+	if err != nil || os.Geteuid() != 0 {
+		return file, nil
+	}
+	gid, err := strconv.Atoi(os.Getenv("SUDO_GID"))
+	if err != nil {
+		return file, nil
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err == nil {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) == uid {
+			err = file.Chown(uid, gid)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write the kubeconfig: %w", err), file.Close(), os.Remove(path))
+	}
+	return file, nil
+}
+
+func (d *dataDirectory) list(out, notices io.Writer) error {
+	users, err := Read(d.path)
+	if err != nil {
+		return err
+	}
+	if len(users) == 0 {
+		_, err := fmt.Fprintln(notices, "no users: `goldsmith user add NAME --group GROUP` adds one")
+		return err
+	}
+	var rows [][]any
+	for _, user := range users {
+		rows = append(rows, []any{user.Name, strings.Join(user.Groups, ","), user.Created.UTC().Format(time.RFC3339)})
+	}
+	return output.Table([]string{"Name", "Groups", "Created"}, rows, out)
+}
+
+func (d *dataDirectory) remove(ctx context.Context, name string, out io.Writer) error {
+	err := d.asOwner(func() error {
+		if err := remove(ctx, d.path, name); err != nil {
+			return err
+		}
+		path := d.kubeconfig(name)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = fmt.Fprintf(out, "user %s removed\n", name)
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package users
+
+import (
+	"context"
+	_ "embed" // for the roles
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/component-helpers/auth/rbac/validation"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
+	"goldsmith.dev/goldsmith/kustomize"
+)
+
+// The groups that give rights in all namespaces, besides user.SystemPrivilegedGroup, which gives every right.
+const (
+	view  = "view"
+	edit  = "edit"
+	admin = "admin"
+)
+
+// coreRoles are the rights for what the server has of the kinds of Kubernetes.
+//
+//go:embed roles.yaml
+var coreRoles []byte
+
+// Groups returns the groups that users can have.
+func Groups() []string { return []string{view, edit, admin, user.SystemPrivilegedGroup} }
+
+func checkGroups(groups []string) error {
+	if len(groups) == 0 {
+		return fmt.Errorf("set at least one group: %s", strings.Join(Groups(), ", "))
+	}
+	for _, group := range groups {
+		if !slices.Contains(Groups(), group) {
+			return fmt.Errorf("unknown group %q: known are %s", group, strings.Join(Groups(), ", "))
+		}
+	}
+	return nil
+}
+
+// aggregated is the label of roles that a cluster adds to its own role of a name.
+const aggregated = "rbac.authorization.k8s.io/aggregate-to-"
+
+// rulesOf returns the rules of each group but that of all rights: those of a cluster's role of this name, which includes the roles of fewer
+// rights, and those of every authenticated user.
+var rulesOf = sync.OnceValue(func() map[string][]rbacv1.PolicyRule {
+	rules := map[string][]rbacv1.PolicyRule{view: nil, edit: nil, admin: nil}
+	for _, document := range slices.Concat(documents.Split(kustomize.Roles), documents.Split(coreRoles)) {
+		var role rbacv1.ClusterRole
+		if err := yaml.Unmarshal(document.Text, &role); err != nil {
+			panic(err) // only of a file of this program
+		}
+		for group := range rules {
+			included := role.Name == "authenticated"
+			for _, other := range Groups()[:slices.Index(Groups(), group)+1] {
+				included = included || role.Labels[aggregated+other] == "true"
+			}
+			if included {
+				rules[group] = append(rules[group], role.Rules...)
+			}
+		}
+	}
+	return rules
+})
+
+// Authorize allows what the groups of a user allow, by the rules of RBAC. It has no opinion about other requests.
+func Authorize(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+	if attributes.GetUser() == nil {
+		return authorizer.DecisionNoOpinion, "", nil
+	}
+	asked := rbacv1.PolicyRule{Verbs: []string{attributes.GetVerb()}}
+	if attributes.IsResourceRequest() {
+		resource := attributes.GetResource()
+		if subresource := attributes.GetSubresource(); subresource != "" {
+			resource += "/" + subresource
+		}
+		asked.APIGroups, asked.Resources = []string{attributes.GetAPIGroup()}, []string{resource}
+		if name := attributes.GetName(); name != "" {
+			asked.ResourceNames = []string{name}
+		}
+	} else {
+		asked.NonResourceURLs = []string{attributes.GetPath()}
+	}
+	for _, group := range attributes.GetUser().GetGroups() {
+		if covered, _ := validation.Covers(rulesOf()[group], []rbacv1.PolicyRule{asked}); covered {
+			return authorizer.DecisionAllow, "allowed by group " + group, nil
+		}
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}

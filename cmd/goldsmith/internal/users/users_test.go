@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package users
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"goldsmith.dev/goldsmith/apiserver/certificates"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
+	t.Parallel()
+	const everybody = "view edit admin"
+	for request, want := range map[string]string{
+		"list images.goldsmith.dev/images":                     everybody,
+		"watch images.goldsmith.dev/imagebuilds":               everybody,
+		"get images.goldsmith.dev/imagebuilds/log":             everybody,
+		"create images.goldsmith.dev/imageplans":               everybody,
+		"list images.goldsmith.dev/builders":                   everybody,
+		"get catalog.goldsmith.dev/debianservers":              everybody,
+		"get catalog.goldsmith.dev/debianservers/log":          everybody,
+		"list /configmaps":                                     everybody,
+		"get /pods/log":                                        everybody,
+		"list /namespaces":                                     everybody,
+		"list batch/jobs":                                      everybody,
+		"list events.k8s.io/events":                            everybody,
+		"list apiextensions.k8s.io/customresourcedefinitions":  everybody,
+		"create authentication.k8s.io/selfsubjectreviews":      everybody,
+		"create authorization.k8s.io/selfsubjectaccessreviews": everybody,
+		"get":                                everybody, // of a path
+		"create images.goldsmith.dev/images": "edit admin",
+		"create images.goldsmith.dev/images/instantiate":   "edit admin",
+		"create images.goldsmith.dev/imagebuilds/cancel":   "edit admin",
+		"patch images.goldsmith.dev/images/channels":       "edit admin",
+		"create catalog.goldsmith.dev/debianservers/build": "edit admin",
+		"get /secrets":                                   "edit admin",
+		"deletecollection /configmaps":                   "edit admin",
+		"create batch/jobs":                              "edit admin",
+		"use /serviceaccounts":                           "admin",
+		"update images.goldsmith.dev/images/status":      "",
+		"create images.goldsmith.dev/imagebuilds/report": "",
+		"create images.goldsmith.dev/imagekinds":         "",
+		"create /namespaces":                             "",
+		"create scheduling.k8s.io/priorityclasses":       "",
+		"* */*": "",
+		"post":  "", // to a path
+	} {
+		verb, resource, _ := strings.Cut(request, " ")
+		asked := authorizer.AttributesRecord{Verb: verb, Path: "/apis/images.goldsmith.dev", Name: "debian"}
+		if resource != "" {
+			asked.ResourceRequest = true
+			asked.APIGroup, asked.Resource, _ = strings.Cut(resource, "/")
+			asked.Resource, asked.Subresource, _ = strings.Cut(asked.Resource, "/")
+		}
+		var allowed []string
+		for _, group := range append(Groups(), "somebody", user.AllAuthenticated) {
+			asked.User = &user.DefaultInfo{Name: "ann", Groups: []string{group, user.AllAuthenticated}}
+			if decision, _, err := Authorize(t.Context(), asked); decision == authorizer.DecisionAllow && err == nil {
+				allowed = append(allowed, group)
+			}
+		}
+		if got := strings.Join(allowed, " "); got != want {
+			t.Errorf("%s: allowed to %q, want %q", request, got, want)
+		}
+	}
+	metrics := authorizer.AttributesRecord{Verb: "get", Path: "/metrics", User: &user.DefaultInfo{Groups: []string{admin}}}
+	if decision, _, _ := Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
+		t.Error("somebody besides system:masters can read metrics")
+	}
+}
+
+// serverDirectory returns a data directory that a server has used.
+func serverDirectory(t *testing.T) *dataDirectory {
+	t.Helper()
+	directory := t.TempDir()
+	server := filepath.Join(directory, "server")
+	_, _, err := certificates.Own(server, []string{"localhost"}, time.Now())
+	require.NoError(t, errors.Join(err, os.WriteFile(filepath.Join(server, "address"), []byte("127.0.0.1:7443\n"), 0o600)))
+	return &dataDirectory{path: directory, address: "127.0.0.1:7443", uid: os.Geteuid(), gid: os.Getegid()}
+}
+
+func TestUsersThatAreAddedAtTheSameTimeAreAllKept(t *testing.T) {
+	t.Parallel()
+	data := serverDirectory(t)
+	var adding sync.WaitGroup
+	for i := range 20 {
+		adding.Go(func() {
+			if err := data.add(t.Context(), fmt.Sprintf("user-%d", i), []string{view}, "-", io.Discard); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	adding.Wait()
+	if users, err := Read(data.path); err != nil || len(users) != 20 {
+		t.Errorf("%d users are left: %v", len(users), err)
+	}
+}
+
+func TestADamagedFileIsToldAndStays(t *testing.T) {
+	t.Parallel()
+	data := serverDirectory(t)
+	digest := strings.Repeat("0", 64)
+	for content, want := range map[string]string{
+		"users: {":                             "did not find expected node content: restore the file, or delete it and add the users again",
+		"user: []":                             `unknown field "user"`,
+		"users: [{name: ann, groups: [view]}]": `user "ann": tokenSHA256: is no digest`,
+		"users: [{name: ann, groups: [root], tokenSHA256: \"" + digest + "\"}]":                                                  `user "ann": unknown group "root"`,
+		"users: [{name: ann, groups: [], tokenSHA256: \"" + digest + "\"}]":                                                      `user "ann": set at least one group`,
+		"users: [{name: goldsmith-admin, groups: [view], tokenSHA256: \"" + digest + "\"}]":                                      "are reserved for the server",
+		"users: [{name: ann, groups: [view], tokenSHA256: &d \"" + digest + "\"}, {name: Ann, groups: [view], tokenSHA256: *d}]": "name is set twice",
+	} {
+		require.NoError(t, os.WriteFile(Path(data.path), []byte(content), 0o600))
+		for _, err := range []error{data.add(t.Context(), "bob", []string{view}, "-", io.Discard), data.remove(t.Context(), "ann", io.Discard)} {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Path(data.path)) {
+				t.Errorf("%q: got error %v, want %q", content, err, want)
+			}
+		}
+		if left := require.Value(os.ReadFile(Path(data.path)))(t); string(left) != content {
+			t.Errorf("the file has changed to %q", left)
+		}
+	}
+}
+
+func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
+	data := serverDirectory(t)
+	own := t.TempDir()
+	file := filepath.Join(own, "ann.kubeconfig")
+	require.NoError(t, os.WriteFile(file, []byte("notes"), 0o600))
+	if err := data.add(t.Context(), "ann", []string{view}, file, io.Discard); err == nil || !strings.Contains(err.Error(), "exists: remove it") {
+		t.Errorf("an existing file: %v", err)
+	}
+	if users, err := Read(data.path); err != nil || len(users) != 0 {
+		t.Errorf("the user is added without a kubeconfig: %v %v", users, err)
+	}
+	require.NoError(t, os.Remove(file))
+	root := os.Geteuid() == 0
+	if root { // it calls `sudo goldsmith user add` for the directory of a service
+		data.uid, data.gid = 4711, 4712
+		for _, path := range []string{data.path, filepath.Join(data.path, "server"), filepath.Join(data.path, "server", "apiserver.crt")} {
+			require.NoError(t, os.Chown(path, data.uid, data.gid))
+		}
+		for parent := filepath.Dir(data.path); parent != os.TempDir(); parent = filepath.Dir(parent) {
+			require.NoError(t, os.Chmod(parent, 0o711)) //nolint:gosec // others have to reach the directory
+		}
+		require.NoError(t, os.Chown(own, 4713, 4714))
+		t.Setenv("SUDO_UID", "4713")
+		t.Setenv("SUDO_GID", "4714")
+	}
+	require.NoError(t, errors.Join(data.add(t.Context(), "ann", []string{view}, file, io.Discard), data.add(t.Context(), "bob", []string{edit}, "", io.Discard)))
+	for path, owner := range map[string]uint32{file: 4713, Path(data.path): 4711, data.kubeconfig("bob"): 4711} {
+		info := require.Value(os.Stat(path))(t)
+		stat, _ := info.Sys().(*syscall.Stat_t)
+		if info.Mode().Perm() != 0o600 || root && stat.Uid != owner {
+			t.Errorf("%s has mode %s and owner %d, want %d", path, info.Mode(), stat.Uid, owner)
+		}
+	}
+	require.NoError(t, data.remove(t.Context(), "bob", io.Discard))
+	if _, err := os.Stat(data.kubeconfig("bob")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the kubeconfig of a removed user: %v", err)
+	}
+	users := require.Value(Read(data.path))(t)
+	if !slices.EqualFunc(users, []string{"ann"}, func(user User, name string) bool { return user.Name == name }) || os.Geteuid() == 0 != root {
+		t.Errorf("users %v are left, and the process is user %d", users, os.Geteuid())
+	}
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
+)
+
+// people are the users of --user, and those of `goldsmith user`, whose file is read whenever it changes. It is safe for concurrent use.
+type people struct {
+	data   *datadir.Directory
+	stored bool              // with --memory, no users are stored
+	tell   func(line string) // gets a line for each problem with the file
+
+	mu      sync.RWMutex
+	named   map[string]string // token by name, of --user
+	current map[[sha256.Size]byte]*person
+	read    fileVersion // of the file when it was last read
+}
+
+// person is a user with its rights. A person whose rights change is another person.
+type person struct {
+	info    *user.DefaultInfo
+	present context.Context // until the person is removed
+	remove  context.CancelFunc
+}
+
+// fileVersion tells whether a file is the same as before. The zero value is a missing file.
+type fileVersion struct {
+	inode    uint64
+	size     int64
+	modified time.Time
+}
+
+func versionOf(path string) fileVersion {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileVersion{}
+	}
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return fileVersion{inode: stat.Ino, size: info.Size(), modified: info.ModTime()}
+}
+
+// newPeople returns the users of --user with their tokens, and those of the file.
+func newPeople(data *datadir.Directory, named []string, stored bool, tell func(line string)) (*people, error) {
+	p := &people{data: data, stored: stored, tell: tell}
+	apply, err := p.prepare(named)
+	if err == nil {
+		apply()
+	}
+	return p, err
+}
+
+// prepare reads the users, and returns what replaces the current users by them.
+func (p *people) prepare(named []string) (apply func(), err error) {
+	tokens := map[string]string{}
+	for _, name := range named {
+		if tokens[name], err = p.data.UserToken(name); err != nil {
+			return nil, err
+		}
+	}
+	var added []users.User
+	var read fileVersion
+	if p.stored {
+		read = versionOf(users.Path(p.data.Path))
+		if added, err = readStoredUsers(p.data.Path, named); err != nil {
+			return nil, err
+		}
+	}
+	next := map[[sha256.Size]byte]*user.DefaultInfo{}
+	for name, token := range tokens {
+		next[sha256.Sum256([]byte(token))] = &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
+	}
+	for _, added := range added {
+		digest, err := hex.DecodeString(added.TokenSHA256)
+		if err != nil {
+			return nil, err // never: Read has checked it
+		}
+		next[[sha256.Size]byte(digest)] = &user.DefaultInfo{Name: added.Name, Groups: added.Groups}
+	}
+	return func() { p.replace(tokens, next, read) }, nil
+}
+
+// readStoredUsers returns the users of `goldsmith user`. Their names are not those of --user.
+func readStoredUsers(directory string, named []string) ([]users.User, error) {
+	stored, err := users.Read(directory)
+	for _, added := range stored {
+		if slices.ContainsFunc(named, func(name string) bool { return strings.EqualFold(name, added.Name) }) {
+			return nil, fmt.Errorf("--user %q: `goldsmith user add` has added the user too: remove --user, or run `goldsmith user remove %[1]s`", added.Name)
+		}
+	}
+	return stored, err
+}
+
+// checkStoredUsers reports why a server with these options refuses the stored users.
+func checkStoredUsers(o *Options) error {
+	if o.Memory {
+		return nil
+	}
+	_, err := readStoredUsers(o.DataDirectory, o.Users)
+	return o.located(err)
+}
+
+// replace ends the requests of those who are not among the next.
+func (p *people) replace(named map[string]string, next map[[sha256.Size]byte]*user.DefaultInfo, read fileVersion) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.current
+	p.named, p.read, p.current = named, read, map[[sha256.Size]byte]*person{}
+	for digest, info := range next {
+		if same := before[digest]; same != nil && reflect.DeepEqual(same.info, info) {
+			p.current[digest] = same
+			continue
+		}
+		added := &person{info: info}
+		added.present, added.remove = context.WithCancel(context.Background())
+		p.current[digest] = added
+	}
+	for digest, old := range before {
+		if p.current[digest] != old {
+			old.remove()
+		}
+	}
+}
+
+// tokens returns the tokens of --user by name.
+func (p *people) tokens() map[string]string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.named
+}
+
+// refresh reads the file if it has changed. If it has a mistake, the users stay as they were.
+func (p *people) refresh() {
+	if !p.stored {
+		return
+	}
+	now := versionOf(users.Path(p.data.Path))
+	p.mu.RLock()
+	same, named := now == p.read, slices.Sorted(maps.Keys(p.named))
+	p.mu.RUnlock()
+	if same {
+		return
+	}
+	apply, err := p.prepare(named)
+	if err == nil {
+		apply()
+		return
+	}
+	p.mu.Lock()
+	p.read = now // its problem is told once
+	p.mu.Unlock()
+	if !errors.Is(err, fs.ErrNotExist) {
+		p.tell(fmt.Sprintf("users: %v: the users stay as they were", err))
+	}
+}
+
+// watch ends the requests of users as soon as they are removed, until ctx is done.
+func (p *people) watch(ctx context.Context) error {
+	path := users.Path(p.data.Path)
+	const interval = 15 * time.Second // some file systems report no changes
+	return documents.Follow(ctx, path, func(event fsnotify.Event) bool { return event.Name == path }, func(watch func(string)) time.Duration {
+		watch(filepath.Dir(path))
+		p.refresh()
+		return interval
+	})
+}
+
+// AuthenticateToken authenticates these users. It asks the file first, so that a change counts for the next request.
+func (p *people) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	p.refresh()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	found, ok := p.current[sha256.Sum256([]byte(token))]
+	if !ok {
+		return nil, false, nil
+	}
+	return &authenticator.Response{User: found.info}, true, nil
+}
+
+// Present returns a context that ends when a user is removed, or nil for the users of others.
+func (p *people) Present(info user.Info) context.Context {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, person := range p.current {
+		if person.info.Name == info.GetName() {
+			return person.present
+		}
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package ownfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// noFollow opens no link, and does not wait for the other end of a pipe.
+const noFollow = unix.O_NOFOLLOW | unix.O_NONBLOCK
+
+// explain returns ErrForeign for an error about a link, a pipe or another user's file. It returns other errors unchanged.
+func explain(path string, err error) error {
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return foreign(path)
+	}
+	if info, failed := os.Lstat(path); failed == nil && errors.Is(err, fs.ErrPermission) && !isOwn(nil, info) { // the kernel protects some directories itself
+		return foreign(path)
+	}
+	return err
+}
+
+func isOwn(_ *os.File, info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode().IsRegular() && belongs(stat) && stat.Nlink == 1
+}
+
+func belongs(stat *syscall.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
+
+// Trusted reports, with ErrForeign, a path whose file another user can replace after it was read: the path, or the file to which it links,
+// belongs neither to this user nor to root.
+func Trusted(path string) error {
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(path)
+		if err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || !belongs(stat) && stat.Uid != 0 {
+			return foreign(path)
+		}
+	}
+	return nil
+}
