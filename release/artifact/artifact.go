@@ -58,9 +58,16 @@ type made struct {
 	layers   map[v1.Hash]v1.Layer
 }
 
-func (m *made) RawConfigFile() ([]byte, error)    { return bytes.Clone(m.artifact.Config), nil }
-func (m *made) RawManifest() ([]byte, error)      { return bytes.Clone(m.manifest), nil }
+// RawConfigFile returns what readers want to know before they read the file.
+func (m *made) RawConfigFile() ([]byte, error) { return bytes.Clone(m.artifact.Config), nil }
+
+// RawManifest returns the manifest.
+func (m *made) RawManifest() ([]byte, error) { return bytes.Clone(m.manifest), nil }
+
+// MediaType returns the type of the manifest.
 func (*made) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+
+// LayerByDigest returns the config or the file.
 func (m *made) LayerByDigest(digest v1.Hash) (partial.CompressedLayer, error) {
 	layer, ok := m.layers[digest]
 	if !ok {

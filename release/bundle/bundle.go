@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -42,16 +41,13 @@ func FileName(release *metadata.Release) string {
 // Write writes the archive.
 func Write(out io.Writer, checkout string, release *metadata.Release) error {
 	files := []tarball.File{{Name: folder + "/LICENSE", Mode: 0o644, Path: filepath.Join(checkout, "LICENSE")}}
-	err := filepath.WalkDir(filepath.Join(checkout, folder), func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(name, ".go") {
+	root := os.DirFS(checkout)
+	err := fs.WalkDir(root, folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(name, ".go") || strings.HasPrefix(name, loaded) {
 			return err
 		}
-		relative, err := filepath.Rel(checkout, name)
-		file := tarball.File{Name: path.Clean(filepath.ToSlash(relative)), Mode: 0o644}
-		if err != nil || strings.HasPrefix(file.Name, loaded) {
-			return err
-		}
-		if file.Content, err = os.ReadFile(name); err != nil {
+		file := tarball.File{Name: name, Mode: 0o644}
+		if file.Content, err = fs.ReadFile(root, name); err != nil {
 			return err
 		}
 		switch {

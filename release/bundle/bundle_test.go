@@ -15,11 +15,15 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/oci"
-	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"oras.land/oras-go/v2"
+	ocilayout "oras.land/oras-go/v2/content/oci"
+	"oras.land/oras-go/v2/registry/remote"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"goldsmith.dev/goldsmith/release/image"
 	"goldsmith.dev/goldsmith/release/metadata"
 )
 
@@ -41,15 +45,13 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 	if err := Write(&archive, "../..", release); err != nil {
 		t.Fatal(err)
 	}
-	image, err := Artifact(archive.Bytes(), release).Image()
+	made, err := Artifact(archive.Bytes(), release).Image()
 	if err != nil {
 		t.Fatal(err)
 	}
 	repository := strings.TrimPrefix(server.URL, "http://") + "/goldsmith/kustomize:v0.1.0"
-	if err := crane.Push(image, repository); err != nil {
-		t.Fatal(err)
-	}
-	manifest, err := image.Manifest()
+	push(t, made, repository)
+	manifest, err := made.Manifest()
 	if err != nil || manifest.Config.MediaType != oci.CanonicalConfigMediaType || manifest.Layers[0].MediaType != oci.CanonicalContentMediaType {
 		t.Errorf("the manifest is %+v, %v", manifest, err)
 	}
@@ -93,6 +95,31 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(directory, "kustomize", "build_test.go")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the archive has tests: %v", err)
+	}
+}
+
+// push writes the layout of a release, and copies it as oras cp --from-oci-layout does.
+func push(t *testing.T, artifact v1.Image, reference string) {
+	t.Helper()
+	var archive bytes.Buffer
+	if err := image.WriteLayout(&archive, t.TempDir(), artifact, release.Registry+"/kustomize:v0.1.0", "v0.1.0", release.Time); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "oci.tar")
+	if err := os.WriteFile(file, archive.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	layout, err := ocilayout.NewFromTar(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := remote.NewRepository(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository.PlainHTTP = true
+	if _, err := oras.Copy(t.Context(), layout, "v0.1.0", repository, "v0.1.0", oras.DefaultCopyOptions); err != nil {
+		t.Fatal(err)
 	}
 }
 
