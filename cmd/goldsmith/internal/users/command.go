@@ -36,10 +36,10 @@ func NewCommand() *cobra.Command {
 	directory := datadir.Default
 	command := &cobra.Command{
 		Use:   "user",
-		Short: "Add, list or remove the users of a server on this machine",
+		Short: "Manage the users of a server on this machine",
 		Long: "Add, list or remove the users of the server whose data directory is on this machine. The server need not run. A running server " +
 			"learns of a change at once. Run it as the user of the server, or as root.",
-		Example: "  goldsmith user add ann --group edit\n  sudo goldsmith user list --data-dir " + packaged,
+		Example: "  goldsmith user add ann --group edit\n  goldsmith user list --data-dir " + packaged,
 	}
 	adding := &cobra.Command{
 		Use:   "add NAME --group GROUP",
