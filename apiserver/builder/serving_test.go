@@ -6,9 +6,14 @@ import (
 	"crypto/x509"
 	"net"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	certutil "k8s.io/client-go/util/cert"
+
+	"goldsmith.dev/goldsmith/apiserver/certificates"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheCertificateNamesTheAddressOfTheListener(t *testing.T) {
@@ -29,4 +34,17 @@ func TestTheCertificateNamesTheAddressOfTheListener(t *testing.T) {
 		_, err := served[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: host})
 		g.Expect(err).NotTo(HaveOccurred())
 	}
+}
+
+func TestARunningServerRenewsItsCertificate(t *testing.T) {
+	g := NewWithT(t)
+	own := &ownCertificate{directory: t.TempDir(), hosts: []string{"localhost"}}
+	g.Expect(own.renew(time.Now())).To(Succeed())
+	first, _ := own.CurrentCertKeyContent()
+	g.Expect(own.renew(time.Now().AddDate(0, 11, 15))).To(Succeed())
+	renewed, _ := own.CurrentCertKeyContent()
+	g.Expect(renewed).NotTo(Equal(first))
+	g.Expect(certificates.AuthorityOf(renewed)).To(Equal(require.Value(certificates.AuthorityOf(first))(t)))
+	_, err := dynamiccertificates.NewStaticCertKeyContent("renewed", own.certificate, own.key)
+	g.Expect(err).NotTo(HaveOccurred())
 }

@@ -66,10 +66,14 @@ func (l *originList) String() string { return strings.Join(*l, ",") }
 // Type implements pflag.Value.
 func (l *originList) Type() string { return "strings" }
 
-// Append, Replace and GetSlice implement pflag.SliceValue. Each value is one expression.
-func (l *originList) Append(text string) error           { *l = append(*l, text); return nil }
+// Append implements pflag.SliceValue. A value is one expression.
+func (l *originList) Append(text string) error { *l = append(*l, text); return nil }
+
+// Replace implements pflag.SliceValue.
 func (l *originList) Replace(expressions []string) error { *l = expressions; return nil }
-func (l *originList) GetSlice() []string                 { return *l }
+
+// GetSlice implements pflag.SliceValue.
+func (l *originList) GetSlice() []string { return *l }
 
 // CheckOrigins returns an error for each expression that a server refuses as an origin of web pages: see
 // Options.ServerRun.CorsAllowedOriginList. An expression is a regular expression in the syntax of Go, and matches whole origins

@@ -73,8 +73,8 @@ func newPeople(data *datadir.Directory, named []string, stored bool, tell func(l
 	return p, err
 }
 
-// prepare reads the users, and returns what replaces the current users by them.
-func (p *people) prepare(named []string) (apply func(), err error) {
+// prepare reads the users. apply replaces the current users, and returns the difference, or "".
+func (p *people) prepare(named []string) (apply func() string, err error) {
 	tokens := map[string]string{}
 	for _, name := range named {
 		if tokens[name], err = p.data.UserToken(name); err != nil {
@@ -100,7 +100,7 @@ func (p *people) prepare(named []string) (apply func(), err error) {
 		}
 		next[[sha256.Size]byte(digest)] = &user.DefaultInfo{Name: added.Name, Groups: added.Groups}
 	}
-	return func() { p.replace(tokens, next, read) }, nil
+	return func() string { return p.replace(tokens, next, read) }, nil
 }
 
 // readStoredUsers returns the users of `goldsmith user`. Their names are not those of --user.
@@ -124,10 +124,10 @@ func checkStoredUsers(o *Options) error {
 }
 
 // replace ends the requests of those who are not among the next.
-func (p *people) replace(named map[string]string, next map[[sha256.Size]byte]*user.DefaultInfo, read fileVersion) {
+func (p *people) replace(named map[string]string, next map[[sha256.Size]byte]*user.DefaultInfo, read fileVersion) (difference string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.current
+	before, names := p.current, [2]map[string]*person{{}, {}}
 	p.named, p.read, p.current = named, read, map[[sha256.Size]byte]*person{}
 	for digest, info := range next {
 		if same := before[digest]; same != nil && reflect.DeepEqual(same.info, info) {
@@ -139,10 +139,15 @@ func (p *people) replace(named map[string]string, next map[[sha256.Size]byte]*us
 		p.current[digest] = added
 	}
 	for digest, old := range before {
+		names[0][old.info.Name] = old
 		if p.current[digest] != old {
 			old.remove()
 		}
 	}
+	for _, person := range p.current {
+		names[1][person.info.Name] = person
+	}
+	return documents.Difference(names[0], names[1], func(a, b *person) bool { return a == b })
 }
 
 // tokens returns the tokens of --user by name.
@@ -159,14 +164,16 @@ func (p *people) refresh() {
 	}
 	now := versionOf(users.Path(p.data.Path))
 	p.mu.RLock()
-	same, named := now == p.read, slices.Sorted(maps.Keys(p.named))
+	same, named := now == p.read, p.named
 	p.mu.RUnlock()
 	if same {
 		return
 	}
-	apply, err := p.prepare(named)
+	apply, err := p.prepare(slices.Sorted(maps.Keys(named)))
 	if err == nil {
-		apply()
+		if news := apply(); news != "" {
+			p.tell("users: " + news)
+		}
 		return
 	}
 	p.mu.Lock()

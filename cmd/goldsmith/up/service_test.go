@@ -181,6 +181,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	journal := service.logged(t)
 	for _, line := range []string{
 		"reload: workers changed: restart to apply\n", "builders: registered shell\n", "<3>reload failed: " + file + ":4: unknown key workres", "stopping: no build is running.\n",
+		"users: registered ann\n", "users: removed ann\n", "users: registered bob\n",
 	} {
 		if !strings.Contains(journal, line) {
 			t.Errorf("the journal has no line %q: %s", line, journal)

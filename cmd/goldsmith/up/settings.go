@@ -186,7 +186,9 @@ func (s *system) applyAgain(ctx context.Context, server *serverUsers, write func
 	if news := kinds(); news != "" {
 		s.notice(ctx, "kinds: "+news)
 	}
-	people()
+	if news := people(); news != "" {
+		s.notice(ctx, "users: "+news)
+	}
 	// Others read the other fields meanwhile.
 	o := &s.options
 	o.Builders, o.BuilderDocuments, o.defaultBuilders = next.Builders, next.BuilderDocuments, next.defaultBuilders

@@ -36,10 +36,10 @@ func NewCommand() *cobra.Command {
 	directory := datadir.Default
 	command := &cobra.Command{
 		Use:   "user",
-		Short: "Add, list or remove the users of a server on this machine",
+		Short: "Manage the users of a server on this machine",
 		Long: "Add, list or remove the users of the server whose data directory is on this machine. The server need not run. A running server " +
 			"learns of a change at once. Run it as the user of the server, or as root.",
-		Example: "  goldsmith user add ann --group edit\n  sudo goldsmith user list --data-dir " + packaged,
+		Example: "  goldsmith user add ann --group edit\n  goldsmith user list --data-dir " + packaged,
 	}
 	adding := &cobra.Command{
 		Use:   "add NAME --group GROUP",
@@ -236,7 +236,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// create creates a file that only its owner can read: the user who called sudo, if the directory belongs to that user.
+// create creates a file that only its owner can read.
 func create(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -245,24 +245,23 @@ func create(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
-	if err != nil || os.Geteuid() != 0 {
-		return file, nil
-	}
-	gid, err := strconv.Atoi(os.Getenv("SUDO_GID"))
-	if err != nil {
-		return file, nil
-	}
-	info, err := os.Stat(filepath.Dir(path))
-	if err == nil {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) == uid {
-			err = file.Chown(uid, gid)
-		}
-	}
-	if err != nil {
+	if err := giveToCaller(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("write the kubeconfig: %w", err), file.Close(), os.Remove(path))
 	}
 	return file, nil
+}
+
+// giveToCaller gives a new file of root to the user who called sudo, if its directory belongs to that user.
+func giveToCaller(file *os.File) error {
+	info, err := os.Stat(filepath.Dir(file.Name()))
+	if err != nil {
+		return err
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	if os.Geteuid() != 0 || strconv.Itoa(int(owner.Uid)) != os.Getenv("SUDO_UID") {
+		return nil
+	}
+	return file.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 func (d *dataDirectory) list(out, notices io.Writer) error {

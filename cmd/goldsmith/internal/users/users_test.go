@@ -159,7 +159,6 @@ func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 		}
 		require.NoError(t, os.Chown(own, 4713, 4714))
 		t.Setenv("SUDO_UID", "4713")
-		t.Setenv("SUDO_GID", "4714")
 	}
 	require.NoError(t, errors.Join(data.add(t.Context(), "ann", []string{view}, file, io.Discard), data.add(t.Context(), "bob", []string{edit}, "", io.Discard)))
 	for path, owner := range map[string]uint32{file: 4713, Path(data.path): 4711, data.kubeconfig("bob"): 4711} {

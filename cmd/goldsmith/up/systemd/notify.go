@@ -65,7 +65,10 @@ func (n Notifier) send(assignments ...string) {
 	}
 	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})
 	if err == nil {
-		_, err = connection.Write([]byte(strings.Join(assignments, "\n")))
+		err = connection.SetWriteDeadline(time.Now().Add(time.Second)) // a manager that does not read delays nothing
+		if err == nil {
+			_, err = connection.Write([]byte(strings.Join(assignments, "\n")))
+		}
 		_ = connection.Close() // the datagram is sent, or err is set
 	}
 	if err != nil {
