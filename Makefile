@@ -28,6 +28,8 @@ CLUSTER ?= goldsmith
 REGISTRY ?=
 # The URL below which the files of releases are downloaded, without the version. A release without it names a host that nobody has.
 ADDRESS ?=
+# The directory into which release writes.
+OUTPUT ?= dist
 # The overlay into which push writes the names of the images.
 overlay := kustomize/overlays/default
 # The version of a release has no default.
@@ -86,7 +88,7 @@ demo: build ## Start everything, build the examples, show the result, stop.
 
 .PHONY: release
 release: ## Write a release into dist, from a clean commit: make release VERSION=v0.1.0. ADDRESS is where its files are downloaded, REGISTRY where its images are pulled.
-	@cd release && go build -o ../bin/release/release . && ../bin/release/release -version='$(released)' -address='$(ADDRESS)' -registry='$(REGISTRY)'
+	@cd release && go build -o ../bin/release/make . && ../bin/release/make -version='$(released)' -output='$(abspath $(OUTPUT))' -address='$(ADDRESS)' -registry='$(REGISTRY)'
 
 ##@ Use it in a cluster
 
@@ -163,6 +165,13 @@ e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end sui
 	@$(if $(filter gate smoke catalog debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
+
+.PHONY: release-test
+release-test: $(helm) ## Make two releases of snapshots, and install them on clean systems and in a kind cluster; needs root, mmdebstrap, bubblewrap, qemu-system-x86, qemu-user-static, lintian, rpm and rpmlint.
+	$(MAKE) --no-print-directory release VERSION=v0.0.1-snapshot OUTPUT=bin/release/first
+	$(MAKE) --no-print-directory release VERSION=v0.0.2-snapshot OUTPUT=bin/release/second
+	RELEASE=$(CURDIR)/bin/release/first NEXT_RELEASE=$(CURDIR)/bin/release/second go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/release
+	$(MAKE) --no-print-directory e2e-helm RELEASE=bin/release/first NEXT_RELEASE=bin/release/second
 
 .PHONY: e2e-helm
 e2e-helm: $(helm) ## Install the chart of the release in RELEASE in a kind cluster, upgrade it to that in NEXT_RELEASE, roll it back and uninstall it.
@@ -251,7 +260,7 @@ generate: $(crd_ref_docs) ## Regenerate all generated files; needs jq.
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-clients ## Run all checks below.
+verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-release verify-clients ## Run all checks below.
 
 ##@ Checks
 
@@ -288,6 +297,10 @@ verify-docs: ## Check the links and the spelling of all pages.
 verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
 	cd docs/recording && go mod tidy -diff && $(lint) run ./... && go test -vet=off ./...
 
+.PHONY: verify-release
+verify-release: $(golangci_lint) ## Check the module that makes releases, which ./... does not include.
+	cd release && go mod tidy -diff && $(lint) run ./... && go test -short -vet=off ./...
+
 .PHONY: verify-clients
 verify-clients: $(golangci_lint) ## Check the module of other people's clients, which ./... does not include. make test-all tests it.
 	cd e2e/clients && go mod tidy -diff && $(lint) run ./...
@@ -300,13 +313,13 @@ vet: ## Run go vet, which is part of lint.
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
 	$(lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
-	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
+	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh release/systemd/*.sh e2e/release/scenarios/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
 
 ##@ Clean
 
 .PHONY: clean
-clean: ## Delete bin; tools and data (.goldsmith) stay.
-	rm -rf bin
+clean: ## Delete bin and dist; tools and data (.goldsmith) stay.
+	rm -rf bin dist
 
 $(golangci_lint):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))

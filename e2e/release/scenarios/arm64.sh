@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs the program of arm64 in an emulator, as a user without privileges.
+# shellcheck disable=SC2016 # the inner shell expands
 set -eux
 useradd --create-home ann
 exec runuser -u ann -- sh -euxc '
