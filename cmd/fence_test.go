@@ -10,6 +10,7 @@ import (
 	"go/build"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -178,6 +179,29 @@ func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 			if has := slices.Contains(strings.Fields(string(out)), client); has != want {
 				t.Errorf("%s has %s: %t, want %t", program, client, has, want)
 			}
+		}
+	}
+}
+
+// TestWhatTheLinkerLeavesOut holds the size of goldsmith. The linker keeps every method of a type that the program uses, so one call of
+// a constructor links what belongs to it: the informers of all kinds of Kubernetes, or the plugins of a cluster's admission.
+func TestWhatTheLinkerLeavesOut(t *testing.T) {
+	openFolders(t)
+	file := filepath.Join(t.TempDir(), "goldsmith")
+	command := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", file, "./goldsmith")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
+	}
+	content := require.Value(os.ReadFile(file))(t)
+	for function, want := range map[string]bool{
+		"main.main": true,
+		"k8s.io/client-go/informers.(*sharedInformerFactory).Apps":              false,
+		"k8s.io/apiserver/pkg/server/options.NewAdmissionOptions":               false,
+		"k8s.io/apiserver/pkg/admission/plugin/policy/validating.NewPlugin":     false,
+		"goldsmith.dev/goldsmith/apiserver/builder.(*Server).WithDelegatedAuth": false,
+	} {
+		if has := bytes.Contains(content, []byte(function)); has != want {
+			t.Errorf("goldsmith has %s: %t, want %t", function, has, want)
 		}
 	}
 }

@@ -69,10 +69,11 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 	recommended := *o.Recommended
 	recommended.SecureServing = nil // applied
 	recommended.Etcd = nil          // applied with an encoding per resource
-	if recommended.Admission, err = admissionFor(recommended.Admission, recommended.CoreAPI); err != nil {
-		return nil, err
+	apply := applyStandalone
+	if o.server.delegated != nil {
+		apply = o.server.delegated.apply
 	}
-	if err := recommended.ApplyTo(config); err != nil {
+	if err := apply(&recommended, config); err != nil {
 		return nil, fmt.Errorf("apply the options: %w", err)
 	}
 	if etcd := o.Recommended.Etcd; etcd != nil {
@@ -96,7 +97,7 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 		// A restart does not repair the storage. So a failed storage makes the server not ready, but it stays alive.
 		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == dependencies.EtcdCheck })
 	}
-	if o.server.delegated {
+	if o.server.delegated != nil {
 		authentication.MarkForwarded(&config.Authentication)
 	} else if err := o.protect(config); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		flags.Lookup("secure-port").Usage = "The port on which to serve HTTPS with authentication and authorization. If 0, a free one."
 	}
 	recommended.Audit.AddFlags(flags)
-	if o.server.delegated {
+	if o.server.delegated != nil {
 		add(flags, o.ServerRun.AddUniversalFlags, aboutRunning)
 		filters.AddOriginsFlag(flags, &o.ServerRun.CorsAllowedOriginList)
 		recommended.Authentication.AddFlags(flags)

@@ -47,13 +47,13 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 func (o *Options) forwardedGroups() sets.Set[string] {
 	groups := sets.New[string]()
 	for _, group := range o.server.dynamic {
-		if o.server.delegated {
+		if o.server.delegated != nil {
 			groups.Insert(group.Name())
 		}
 	}
 	for _, provision := range o.server.provisions {
 		for _, version := range provision.versions {
-			if o.server.delegated && version.Group != "" {
+			if o.server.delegated != nil && version.Group != "" {
 				groups.Insert(version.Group)
 			}
 		}

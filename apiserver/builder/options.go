@@ -58,7 +58,10 @@ func (s *Server) ToServerOptions() (*Options, error) {
 }
 
 func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
-	options := genericoptions.NewRecommendedOptions(storagePrefix, nil)
+	options := standaloneOptions()
+	if s.delegated != nil {
+		options = s.delegated.options()
+	}
 	switch storage := s.storage.(type) {
 	case nil:
 		options.Etcd = nil
@@ -72,15 +75,6 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 	serving.ServerCert.CertKey.KeyFile = s.keyFile
 	serving.ServerCert.CertDirectory = s.certificateDirectory
 	options.EgressSelector = nil // the server has no choice of networks for its requests
-	if !s.delegated {
-		// A standalone server has no kube-apiserver: authentication, authorization and admission are our own, and no objects
-		// configure priority and fairness.
-		options.Authentication = nil
-		options.Authorization = nil
-		options.CoreAPI = nil
-		options.Admission = nil
-		options.Features.EnablePriorityAndFairness = false
-	}
 	for _, plugin := range s.plugins {
 		if options.Admission != nil {
 			options.Admission.Plugins.Register(plugin.name, plugin.make)
@@ -102,13 +96,13 @@ func (o *Options) Validate() error {
 	if err := filters.CheckOrigins(o.ServerRun.CorsAllowedOriginList); err != nil {
 		failures = append(failures, err)
 	}
-	if len(o.server.tokens) == 0 && !o.server.delegated {
+	if len(o.server.tokens) == 0 && o.server.delegated == nil {
 		failures = append(failures, errors.New("nobody could authenticate: the server has neither a bearer token nor delegated authentication"))
 	}
-	if len(o.server.tokens)+len(o.server.guests) > 0 && o.server.delegated {
+	if len(o.server.tokens)+len(o.server.guests) > 0 && o.server.delegated != nil {
 		failures = append(failures, errors.New("a server with delegated authentication takes no bearer tokens of its own"))
 	}
-	if o.server.landing != nil && o.server.delegated {
+	if o.server.landing != nil && o.server.delegated != nil {
 		failures = append(failures, errors.New("a server with delegated authentication has no landing page"))
 	}
 	if len(o.server.provisions)+len(o.server.dynamic) == 0 {

@@ -48,7 +48,7 @@ type Server struct {
 
 	tokens    authentication.Tokens
 	guests    []authentication.Guests
-	delegated bool
+	delegated *delegation
 	landing   []byte // nil if browsers get no page
 
 	certificateFile      string
@@ -213,14 +213,6 @@ func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Author
 		return s
 	}
 	s.guests = append(s.guests, authentication.Guests{Tokens: tokens, Rights: rights})
-	return s
-}
-
-// WithDelegatedAuth is the mode of an aggregated API server. A kube-apiserver authenticates and authorizes every request, and
-// the server runs the cluster's admission plugins. The command's kubeconfig flags name the kube-apiserver, which defaults to
-// that of the cluster in which the server runs.
-func (s *Server) WithDelegatedAuth() *Server {
-	s.delegated = true
 	return s
 }
 

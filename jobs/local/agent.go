@@ -13,12 +13,15 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/informers"
+	batchinformers "k8s.io/client-go/informers/batch/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -243,20 +246,24 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.options.Client.CoreV1().Events("")})
 	a.recorder = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "goldsmith-agent"})
 
-	factory := informers.NewSharedInformerFactoryWithOptions(a.options.Client, 0, informers.WithTransform(strip))
-	jobs, pods := factory.Batch().V1().Jobs(), factory.Core().V1().Pods()
-	a.pods = pods.Lister()
+	// A factory of informers would link those of all kinds of Kubernetes.
+	byNamespace := func() cache.Indexers { return cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc} }
+	jobs := batchinformers.NewJobInformer(a.options.Client, metav1.NamespaceAll, 0, byNamespace())
+	pods := coreinformers.NewPodInformer(a.options.Client, metav1.NamespaceAll, 0, byNamespace())
+	a.pods = corelisters.NewPodLister(pods.GetIndexer())
 	if a.options.Artifacts != nil {
 		a.transfer = transfer.New(transfer.Options{
-			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: jobs.Lister(), Builds: a.options.Builds, Secrets: a.options.Client.CoreV1(),
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, Secrets: a.options.Client.CoreV1(),
 			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
 		})
 	}
 	var group sync.WaitGroup
 	wait = func() {
-		factory.Shutdown()
 		broadcaster.Shutdown()
 		group.Wait()
+	}
+	if err := errors.Join(jobs.SetTransform(strip), pods.SetTransform(strip)); err != nil {
+		return wait, fmt.Errorf("local agent: %w", err)
 	}
 	controller, err := jobcontroller.New(jobs, pods, jobcontroller.Options{
 		Client: a.options.Client, Recorder: a.recorder, NodeName: nodeName, Clock: a.options.Clock, Logger: a.options.Logger,
@@ -269,11 +276,12 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 			a.queue.Add(reconcile.RefOf(pod))
 		}
 	}
-	if _, err := pods.Informer().AddEventHandler(reconcile.Handle(enqueue)); err != nil {
+	if _, err := pods.AddEventHandler(reconcile.Handle(enqueue)); err != nil {
 		return wait, fmt.Errorf("local agent: watch pods: %w", err)
 	}
-	factory.StartWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), jobs.Informer().HasSynced, pods.Informer().HasSynced) {
+	group.Go(func() { jobs.RunWithContext(ctx) })
+	group.Go(func() { pods.RunWithContext(ctx) })
+	if !cache.WaitForCacheSync(ctx.Done(), jobs.HasSynced, pods.HasSynced) {
 		return wait, nil // ctx is done
 	}
 	if err := a.removeOrphanDirs(); err != nil {

@@ -19,8 +19,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	batchinformers "k8s.io/client-go/informers/batch/v1"
-	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
 	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
@@ -72,15 +70,16 @@ type jobRecord struct {
 }
 
 // New creates a controller that reads Jobs and pods from informers, which the caller starts. It does nothing until Run.
-func New(jobs batchinformers.JobInformer, pods coreinformers.PodInformer, o Options) (*Controller, error) {
+func New(jobs, pods cache.SharedIndexInformer, o Options) (*Controller, error) {
 	c := &Controller{
-		options: o, jobs: jobs.Lister(), pods: pods.Lister(), queue: reconcile.NewQueue(o.Clock), late: reconcile.NewQueue(o.Clock),
-		records: map[types.UID]jobRecord{}, synced: []cache.InformerSynced{jobs.Informer().HasSynced, pods.Informer().HasSynced},
+		options: o, jobs: batchlisters.NewJobLister(jobs.GetIndexer()), pods: corelisters.NewPodLister(pods.GetIndexer()),
+		queue: reconcile.NewQueue(o.Clock), late: reconcile.NewQueue(o.Clock),
+		records: map[types.UID]jobRecord{}, synced: []cache.InformerSynced{jobs.HasSynced, pods.HasSynced},
 	}
-	if _, err := jobs.Informer().AddEventHandler(reconcile.Handle(c.enqueueJob)); err != nil {
+	if _, err := jobs.AddEventHandler(reconcile.Handle(c.enqueueJob)); err != nil {
 		return nil, fmt.Errorf("watch Jobs: %w", err)
 	}
-	if _, err := pods.Informer().AddEventHandler(reconcile.Handle(c.enqueueJobOfPod)); err != nil {
+	if _, err := pods.AddEventHandler(reconcile.Handle(c.enqueueJobOfPod)); err != nil {
 		return nil, fmt.Errorf("watch pods: %w", err)
 	}
 	return c, nil

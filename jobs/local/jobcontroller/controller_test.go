@@ -41,7 +41,7 @@ func TestTheNameOfAPodIsTheJobsAndAlwaysTheSame(t *testing.T) {
 func TestAJobFollowsItsPodAndLeavesNothing(t *testing.T) {
 	client := fake.NewClientset()
 	factory := informers.NewSharedInformerFactory(client, 0)
-	c := require.Value(New(factory.Batch().V1().Jobs(), factory.Core().V1().Pods(), Options{
+	c := require.Value(New(factory.Batch().V1().Jobs().Informer(), factory.Core().V1().Pods().Informer(), Options{
 		Client: client, Recorder: record.NewFakeRecorder(10), NodeName: "node", Clock: clock.RealClock{}, Logger: logr.Discard(),
 	}))(t)
 	factory.StartWithContext(t.Context())
