@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"goldsmith.dev/goldsmith/release/packages"
 	"goldsmith.dev/goldsmith/release/program"
@@ -25,7 +26,7 @@ func (r *run) writeArchives(ctx context.Context) error {
 	}
 	for _, platform := range r.archives {
 		binary := r.programs[platform][r.command]
-		files := append(documents, tarball.File{Name: filepath.Base(binary), Mode: 0o755, Path: binary})
+		files := append(slices.Clone(documents), tarball.File{Name: filepath.Base(binary), Mode: 0o755, Path: binary})
 		write := tarball.WriteGzip
 		if platform.OS == "windows" { // which has no tar for those who double-click
 			write = tarball.WriteZip

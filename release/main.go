@@ -12,6 +12,10 @@ import (
 )
 
 func main() {
+	os.Exit(mainWithCode())
+}
+
+func mainWithCode() int {
 	options := options{plan: everything(), log: os.Stdout}
 	flag.StringVar(&options.checkout, "checkout", "..", "directory of the checkout")
 	flag.StringVar(&options.output, "output", "../dist", "directory to write; one of an earlier release is replaced")
@@ -23,6 +27,7 @@ func main() {
 	defer stop()
 	if err := release(ctx, &options); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }

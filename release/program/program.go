@@ -38,7 +38,7 @@ func Compile(ctx context.Context, from *source.Source, directory string, platfor
 		}
 		paths[name] = filepath.Join(directory, file)
 	}
-	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // arguments are ours
+	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = from.Directory
 	// What a user has set for compiling must not decide the bytes of a release.
 	command.Env = append(os.Environ(), "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=",

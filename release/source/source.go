@@ -49,7 +49,7 @@ func Export(ctx context.Context, checkout, version, directory string) (*Source, 
 		return nil, err
 	}
 	git := func(arguments ...string) (string, error) {
-		command := exec.CommandContext(ctx, "git", append([]string{"-C", checkout}, arguments...)...) //nolint:gosec // arguments are ours
+		command := exec.CommandContext(ctx, "git", append([]string{"-C", checkout}, arguments...)...)
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
