@@ -65,6 +65,7 @@ func (r *run) commandPackage(architecture, binary string, documents []tarball.Fi
 	files := []tarball.File{
 		{Name: "/usr/bin/goldsmith", Mode: 0o755, Path: binary},
 		{Name: "/usr/bin/kubectl-goldsmith", Link: "goldsmith"}, // kubectl finds its plugins by their name
+		{Name: "/usr/share/man/man1/kubectl-goldsmith.1.gz", Link: "goldsmith.1.gz"},
 	}
 	for _, document := range documents {
 		file, known, err := installed(&document)
@@ -78,7 +79,8 @@ func (r *run) commandPackage(architecture, binary string, documents []tarball.Fi
 	return packages.Package{
 		Name: "goldsmith", Architecture: architecture, Files: files,
 		Summary:     "golden images, declared in Kubernetes",
-		Description: "Goldsmith builds golden images that you declare as Kubernetes objects, and builds them again when their inputs change. This package has the commands, and kubectl goldsmith.",
+		Description: "Goldsmith builds golden images that you declare as Kubernetes objects,\n" +
+			"and builds them again when their inputs change. This package has the\ncommands, and kubectl goldsmith.",
 		Recommends:  map[packages.Format][]string{packages.Deb: {"bash-completion"}},
 	}, nil
 }
@@ -98,7 +100,7 @@ func (r *run) serverPackage() packages.Package {
 			{Name: "/etc/goldsmith/server.yaml", Mode: 0o644, Path: at("server.yaml")},
 		},
 		Summary:     "server of Goldsmith that a machine keeps",
-		Description: "A service of systemd that runs goldsmith up as a user of its own, with its data in /var/lib/goldsmith.",
+		Description: "A service of systemd that runs goldsmith up as a user of its own, with its\ndata in /var/lib/goldsmith.",
 		Needs: map[packages.Format][]string{
 			packages.Deb: {"goldsmith (= " + debian + ")", "passwd"},
 			packages.RPM: {"goldsmith = " + fedora, "shadow-utils"},
@@ -112,7 +114,7 @@ func (r *run) toolsPackage() packages.Package {
 	return packages.Package{
 		Name: "goldsmith-builder-debian", Architecture: packages.Independent,
 		Summary:     "what the builder debian of Goldsmith needs",
-		Description: "This package has no files. It needs what the builder debian makes and boots images with.",
+		Description: "This metapackage needs what the builder debian makes and boots images with.",
 		Needs: map[packages.Format][]string{
 			packages.Deb: {"mmdebstrap", "bubblewrap", "debian-archive-keyring"},
 			packages.RPM: {"mmdebstrap", "bubblewrap", "debian-keyring"},

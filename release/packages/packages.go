@@ -64,7 +64,7 @@ func (p *Package) FileName(from *source.Source, format Format) (string, error) {
 
 // Write writes a package. scratch is a directory for temporary files.
 func (p *Package) Write(out io.Writer, from *source.Source, format Format, scratch string) error {
-	contents, err := p.contents(from, scratch)
+	contents, err := p.contents(from, format, scratch)
 	if err != nil {
 		return fmt.Errorf("package %s: %w", p.Name, err)
 	}
@@ -89,7 +89,7 @@ func (p *Package) describe(from *source.Source, format Format, contents files.Co
 		Overridables: nfpm.Overridables{
 			Depends: p.Needs[format], Recommends: p.Recommends[format], Contents: contents,
 			Scripts: nfpm.Scripts{PostInstall: p.Installed, PreRemove: p.Removing, PostRemove: p.Removed},
-			Deb:     nfpm.Deb{Compression: "zstd"},
+			Deb:     nfpm.Deb{Compression: "gzip"}, // lintian knows no zstd
 			RPM:     nfpm.RPM{Compression: "zstd", BuildHost: "localhost", Summary: p.Summary, Packager: Maintainer},
 		},
 	})
@@ -106,7 +106,7 @@ func (p *Package) describe(from *source.Source, format Format, contents files.Co
 }
 
 // contents returns the files of the package for nfpm, which reads them from the disk.
-func (p *Package) contents(from *source.Source, scratch string) (files.Contents, error) {
+func (p *Package) contents(from *source.Source, format Format, scratch string) (files.Contents, error) {
 	var contents files.Contents
 	for _, file := range p.Files {
 		content := &files.Content{
@@ -122,8 +122,11 @@ func (p *Package) contents(from *source.Source, scratch string) (files.Contents,
 				return nil, err
 			}
 		}
-		if strings.HasPrefix(file.Name, "/etc/") {
+		switch {
+		case strings.HasPrefix(file.Name, "/etc/"):
 			content.Type = files.TypeConfigNoReplace
+		case format == RPM && file.Link == "" && (strings.HasPrefix(file.Name, "/usr/share/man/") || strings.HasPrefix(file.Name, "/usr/share/doc/")):
+			content.Type = files.TypeRPMDoc
 		}
 		contents = append(contents, content)
 	}
