@@ -78,10 +78,10 @@ func (r *run) commandPackage(architecture, binary string, documents []tarball.Fi
 	}
 	return packages.Package{
 		Name: "goldsmith", Architecture: architecture, Files: files,
-		Summary:     "golden images, declared in Kubernetes",
+		Summary: "golden images, declared in Kubernetes",
 		Description: "Goldsmith builds golden images that you declare as Kubernetes objects,\n" +
 			"and builds them again when their inputs change. This package has the\ncommands, and kubectl goldsmith.",
-		Recommends:  map[packages.Format][]string{packages.Deb: {"bash-completion"}},
+		Recommends: map[packages.Format][]string{packages.Deb: {"bash-completion"}},
 	}, nil
 }
 
