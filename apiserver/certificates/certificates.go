@@ -169,9 +169,9 @@ func loadAuthority(bundle, keyPEM []byte, now time.Time) (*authority, error) {
 	}
 	found := &authority{certificate: certificates[len(certificates)-1]}
 	found.key, _ = parsed.(crypto.Signer)
-	public, comparable := found.certificate.PublicKey.(*ecdsa.PublicKey)
+	public, ok := found.certificate.PublicKey.(*ecdsa.PublicKey)
 	switch {
-	case found.key == nil, !comparable, !public.Equal(found.key.Public()):
+	case found.key == nil, !ok, !public.Equal(found.key.Public()):
 		return nil, errors.New("the key of the authority does not match its certificate")
 	case now.Add(servingLifetime).After(found.certificate.NotAfter):
 		return nil, errors.New("the authority expires")

@@ -155,7 +155,7 @@ func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 			require.NoError(t, os.Chown(path, data.uid, data.gid))
 		}
 		for parent := filepath.Dir(data.path); parent != os.TempDir(); parent = filepath.Dir(parent) {
-			require.NoError(t, os.Chmod(parent, 0o711)) //nolint:gosec // others have to reach the directory
+			require.NoError(t, os.Chmod(parent, 0o711)) // others have to reach the directory
 		}
 		require.NoError(t, os.Chown(own, 4713, 4714))
 		t.Setenv("SUDO_UID", "4713")
