@@ -52,7 +52,7 @@ func (s *system) boot(t *testing.T, scenario string) {
 	if err != nil || len(kernel) != 1 {
 		t.Fatalf("got the kernels %v: %v", kernel, err)
 	}
-	out := mustRunWith(t, nil, "qemu-system-x86_64", "-accel", "kvm", "-accel", "tcg", "-m", "2G", "-smp", "2", "-nographic", "-no-reboot", "-net", "none",
+	out := mustRunWith(t, nil, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2G", "-smp", "2", "-nographic", "-no-reboot", "-net", "none",
 		"-drive", "file="+disk+",format=raw,if=virtio", "-kernel", kernel[0], "-initrd", strings.Replace(kernel[0], "vmlinuz", "initrd.img", 1),
 		"-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=no")
 	if !bytes.Contains(out, []byte(passed)) {

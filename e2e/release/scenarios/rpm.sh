@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs as root on a clean Debian with rpm, without Go, systemd or a network: the database of rpm is empty, so dependencies are not asked for.
 set -eux
-rpm="rpm --force-debian --nodeps"
+rpm="rpm --nodeps"
 $rpm --install /dist/goldsmith-[0-9]*.x86_64.rpm /dist/goldsmith-server-*.noarch.rpm /dist/goldsmith-builder-debian-*.noarch.rpm
 goldsmith version --client
 getent passwd goldsmith
