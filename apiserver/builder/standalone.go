@@ -61,6 +61,7 @@ func newNamespaces(client kubernetes.Interface) namespaces {
 	return namespaces{informer: coreinformers.NewNamespaceInformer(client, 0, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})}
 }
 
+// Start runs the informer until stop is closed.
 func (n namespaces) Start(stop <-chan struct{}) { go n.informer.Run(stop) }
 
 // WaitForCacheSync is for the server's check of its readiness, which does not wait.
@@ -68,6 +69,7 @@ func (n namespaces) WaitForCacheSync(<-chan struct{}) map[reflect.Type]bool {
 	return map[reflect.Type]bool{reflect.TypeFor[*corev1.Namespace](): n.informer.HasSynced()}
 }
 
+// Core returns the group of Namespaces.
 func (n namespaces) Core() coregroup.Interface { return core{informer: n.informer} }
 
 // core is the group of Namespaces, and its only version.
@@ -76,18 +78,23 @@ type core struct {
 	informer cache.SharedIndexInformer
 }
 
+// V1 returns the only version.
 func (c core) V1() coreinformers.Interface { return c }
 
+// Namespaces returns the informer.
 func (c core) Namespaces() coreinformers.TypedNamespaceInformer { return namespaceInformer{c.informer} }
 
 type namespaceInformer struct{ informer cache.SharedIndexInformer }
 
+// Informer returns the informer without the type of its objects.
 func (i namespaceInformer) Informer() cache.SharedIndexInformer { return i.informer }
 
+// TypedInformer returns the informer.
 func (i namespaceInformer) TypedInformer() coreinformers.NamespaceIndexInformer {
 	return cache.NewTypedSharedIndexInformer[*corev1.Namespace](i.informer)
 }
 
+// Lister reads what the informer has.
 func (i namespaceInformer) Lister() corelisters.NamespaceLister {
 	return corelisters.NewNamespaceLister(i.informer.GetIndexer())
 }

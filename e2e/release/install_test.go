@@ -34,10 +34,11 @@ ip link set lo up
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 printf '%s' ':aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:OCF' \
   >/proc/sys/fs/binfmt_misc/register # of the kernel of this user namespace only
+mount --bind "$root" "$root" # rpm changes how mounts of its root spread
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/dev"
 for device in null zero full random urandom tty; do : >"$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
-mkdir "$root/dev/shm" "$root/dev/pts" && chmod 1777 "$root/dev/shm"
+mkdir "$root/dev/shm" "$root/dev/pts" && mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts" && ln -s pts/ptmx "$root/dev/ptmx" && chmod 1777 "$root/dev/shm"
 ln -s /proc/self/fd "$root/dev/fd"
 mkdir -p "$root/dist" "$root/next"
 mount --bind -o ro "$dist" "$root/dist"
@@ -102,10 +103,11 @@ func commands(t *testing.T, way string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := []byte("set -eux\ncd /dist\n")
+	script := []byte("set -eux\nmkdir ~/release && cd ~/release && ln -s /dist/* .\n")
 	for _, block := range blocks.FindAllSubmatch(page, -1) {
 		if slices.Contains(strings.Fields(string(block[1])), way) {
 			script = append(script, block[2]...)
+			script = append(script, "until test -e \"${KUBECONFIG:-.goldsmith/kubeconfig}\"; do sleep 0.1; done\n"...) // a person reads that the server is ready
 		}
 	}
 	return script
@@ -121,7 +123,7 @@ func (s *system) extract(t *testing.T, scenario string) (root string) {
 	mustRun(t, "tar", "--extract", "--file="+s.archive, "--directory="+root, "--exclude=./dev/*")
 	mustRun(t, "cp", filepath.Join("scenarios", scenario+".sh"), filepath.Join(root, "scenario.sh"))
 	for _, way := range []string{"deb", "tar"} {
-		if err := os.WriteFile(filepath.Join(root, "readme-"+way+".sh"), commands(t, way), 0o644); err != nil { //nolint:gosec // a user of the system reads it
+		if err := os.WriteFile(filepath.Join(root, "readme-"+way+".sh"), commands(t, way), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ exec runuser -u ann -- sh -euxc '
   ./goldsmith version --client
   ./goldsmith up --memory >up.txt 2>&1 &
   server=$!
-  until test -e .goldsmith/kubeconfig; do kill -0 $server; sleep 0.1; done
+  until test -e .goldsmith/kubeconfig; do kill -0 $server || { cat up.txt; exit 1; }; sleep 0.1; done
   ./goldsmith init web --builder mock
   ./goldsmith kubectl apply -f web.yaml
   ./goldsmith logs web -f

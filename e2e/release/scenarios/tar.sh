@@ -6,11 +6,11 @@ set -eux
 useradd --create-home ann
 exec runuser -u ann -- sh -euxc '
   cd ~
-  mkdir bin
-  tar --extract --gzip --file="$(ls /dist/goldsmith_*_linux_amd64.tar.gz)" --directory=bin
-  ls -R bin
-  export PATH="$HOME/bin:$PATH"
-  goldsmith version --client
-  . bin/completions/goldsmith.bash 2>/dev/null || true
-  timeout 5m goldsmith demo
+  sh /readme-tar.sh
+  cd release/goldsmith
+  ./goldsmith kubectl wait image web --for=condition=Ready --timeout=1m
+  bash -c ". completions/goldsmith.bash"
+  test -s man/man1/goldsmith.1
+  test -s LICENSE
+  timeout 5m ./goldsmith demo
 '
