@@ -32,7 +32,7 @@ root=$1 dist=$2 next=$3
 mount --make-rprivate /
 ip link set lo up
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-printf '%s' ':aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:OCF' \
+printf '%s' ':aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$root/usr/bin/qemu-aarch64:OCF" \
   >/proc/sys/fs/binfmt_misc/register # of the kernel of this user namespace only
 mount --bind "$root" "$root" # rpm changes how mounts of its root spread
 mount -t proc proc "$root/proc"
@@ -83,7 +83,7 @@ func newSystem(t *testing.T) *system {
 	}
 	s := &system{archive: filepath.Join(t.TempDir(), "system.tar"), dist: directoryOf(t, "RELEASE"), next: directoryOf(t, "NEXT_RELEASE")}
 	// The packages that the packages of the release need are there, because the scenarios have no network.
-	mustRun(t, "mmdebstrap", "--quiet", "--variant=minbase", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion,sudo,systemd-sysv,linux-image-cloud-amd64", suite, s.archive)
+	mustRun(t, "mmdebstrap", "--quiet", "--variant=minbase", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion,sudo,systemd-sysv,linux-image-cloud-amd64,qemu-user", suite, s.archive)
 	return s
 }
 

@@ -20,7 +20,7 @@ const unit = `[Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'sh /scenario.sh && echo "` + passed + `"'
+ExecStart=/bin/sh -c 'sh /scenario.sh && echo "` + passed + `" || journalctl --unit goldsmith-server --no-pager --lines 60'
 ExecStopPost=/sbin/poweroff --force --force
 StandardOutput=journal+console
 StandardError=journal+console

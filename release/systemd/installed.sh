@@ -13,7 +13,7 @@ fi
 # Below /var/lib, where every user could make a link, only root can: the service makes the rest.
 if [ ! -e "$data" ]; then install -d -o goldsmith -g goldsmith -m 0700 "$data"; fi
 
-if command -v deb-systemd-helper >/dev/null; then
+if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
   deb-systemd-helper unmask "$unit" >/dev/null || true
   if deb-systemd-helper --quiet was-enabled "$unit"; then
     deb-systemd-helper enable "$unit" >/dev/null || true
@@ -34,7 +34,7 @@ if ! runuser -u goldsmith -- /usr/bin/goldsmith up --config /etc/goldsmith/serve
   echo "goldsmith-server: correct /etc/goldsmith/server.yaml, then run: systemctl restart $unit" >&2
   exit 0
 fi
-if command -v deb-systemd-invoke >/dev/null; then
+if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
   deb-systemd-invoke restart "$unit" >/dev/null || echo "goldsmith-server: the service did not start: journalctl -u $unit" >&2
 elif [ "$1" = 2 ]; then
   systemctl try-restart "$unit" || echo "goldsmith-server: the service did not start: journalctl -u $unit" >&2

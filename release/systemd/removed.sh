@@ -4,9 +4,9 @@
 set -e
 
 if [ -d /run/systemd/system ]; then systemctl daemon-reload >/dev/null || true; fi
-if [ "$1" = remove ] && command -v deb-systemd-helper >/dev/null; then deb-systemd-helper mask goldsmith-server.service >/dev/null || true; fi
+if [ "$1" = remove ] && [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then deb-systemd-helper mask goldsmith-server.service >/dev/null || true; fi
 if [ "$1" = purge ]; then
-  if command -v deb-systemd-helper >/dev/null; then
+  if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
     deb-systemd-helper purge goldsmith-server.service >/dev/null || true
     deb-systemd-helper unmask goldsmith-server.service >/dev/null || true
   fi

@@ -6,7 +6,7 @@ set -e
 
 case "$1" in remove | 0) ;; *) exit 0 ;; esac
 if [ ! -d /run/systemd/system ]; then exit 0; fi
-if command -v deb-systemd-invoke >/dev/null; then
+if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
   deb-systemd-invoke stop goldsmith-server.service >/dev/null || true
 else
   systemctl disable --now goldsmith-server.service >/dev/null 2>&1 || true

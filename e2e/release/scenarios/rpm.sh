@@ -8,7 +8,7 @@ goldsmith version --client
 getent passwd goldsmith
 test "$(stat --format='%U %a' /var/lib/goldsmith)" = 'goldsmith 700'
 rpm --query --requires goldsmith-server
-rpm --verify goldsmith goldsmith-server
+$rpm --verify goldsmith goldsmith-server
 echo 'max-builds: 1' >>/etc/goldsmith/server.yaml
 touch /var/lib/goldsmith/data
 $rpm --upgrade /next/goldsmith-[0-9]*.x86_64.rpm /next/goldsmith-server-*.noarch.rpm
