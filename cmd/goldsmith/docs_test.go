@@ -125,6 +125,9 @@ var clusterLanguages = []string{"sh cluster", "yaml cluster", "yaml kustomizatio
 // debianLanguage is the language of blocks that need a mirror of Debian and minutes: TestEveryDebianCommandOfTheDocsWorks runs them.
 const debianLanguage = "sh debian"
 
+// releaseLanguages are the languages of blocks that need the files of a release.
+var releaseLanguages = []string{"sh deb", "sh tar", "sh deb tar", "sh helm"}
+
 // reader is a user who follows the docs.
 type reader struct {
 	directory   string // as a checkout is after `make build`
@@ -175,6 +178,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language == "js": // run by the specs in e2e/browser
+	case slices.Contains(releaseLanguages, block.language): // run by the tests in e2e/release
 	case block.language != "" && block.language != debianLanguage && !slices.Contains(clusterLanguages, block.language):
 		t.Errorf("nothing checks a block of %s", block.language)
 	}

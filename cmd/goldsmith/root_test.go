@@ -27,6 +27,9 @@ func TestEveryVerbHasAGroupALineAndTwoExamples(t *testing.T) {
 	root := newRootCommand()
 	addCompletionCommand(root)
 	for _, verb := range root.Commands() {
+		if verb.Hidden {
+			continue
+		}
 		if verb.GroupID == "" {
 			t.Errorf("%s has no group", verb.Name())
 		}

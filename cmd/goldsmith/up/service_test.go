@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -207,6 +208,9 @@ func TestAServerEndsWithItsTerminal(t *testing.T) {
 	require.NoError(t, unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0))
 	number := require.Value(unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN))(t)
 	inside := require.Value(os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0))(t)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // the server would inherit that the tests ignore it, as below nohup
+	defer signal.Stop(hangups)
 	service := newManager(t, "up", "--memory", "--data-dir", t.TempDir())
 	service.command.Stdin = inside
 	service.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
