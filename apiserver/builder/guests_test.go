@@ -5,14 +5,18 @@ package builder_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
@@ -50,6 +54,51 @@ func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
 	g.Expect(apierrors.IsUnauthorized(listPods("of-nobody"))).To(BeTrue())
 	g.Expect(apierrors.IsUnauthorized(listPods("broken"))).To(BeTrue())
 	g.Expect(listPods(buildertest.Token)).To(Succeed(), "others keep their rights")
+}
+
+// leaving is an administrator who is removed after some authentications.
+type leaving struct {
+	present context.Context
+	remove  context.CancelFunc
+	until   atomic.Int32 // authentications
+}
+
+func (l *leaving) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	if token != "of-an-administrator" || l.until.Add(-1) < 0 {
+		return nil, false, nil
+	}
+	return &authenticator.Response{User: &user.DefaultInfo{Name: "ann", Groups: []string{user.SystemPrivilegedGroup}}}, true, nil
+}
+
+func (l *leaving) Present(info user.Info) context.Context {
+	if info.GetName() != "ann" || l.until.Load() <= 0 {
+		return nil
+	}
+	return l.present
+}
+
+func TestRequestsOfARemovedUserEndEvenAsAnotherUser(t *testing.T) {
+	g := buildertest.Parallel(t)
+	ann := &leaving{}
+	ann.present, ann.remove = context.WithCancel(t.Context())
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithGuests(ann, authorizer.AuthorizerFunc(mayListPods)))
+	follow := func(as rest.ImpersonationConfig) (watch.Interface, error) {
+		config := &rest.Config{Host: running.Address(), BearerToken: "of-an-administrator", Impersonate: as,
+			TLSClientConfig: rest.TLSClientConfig{CAData: running.CertificateAuthority()}}
+		return kubernetes.NewForConfigOrDie(config).CoreV1().ConfigMaps("default").Watch(t.Context(), metav1.ListOptions{})
+	}
+	another := rest.ImpersonationConfig{UserName: "bob", Groups: []string{user.SystemPrivilegedGroup}}
+	ann.until.Store(1)
+	_, err := follow(rest.ImpersonationConfig{})
+	g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), "removed after the authentication: %v", err)
+	ann.until.Store(2)
+	_, err = follow(rest.ImpersonationConfig{})
+	g.Expect(err).NotTo(HaveOccurred())
+	ann.until.Store(100)
+	own, others := require.Value(follow(rest.ImpersonationConfig{}))(t), require.Value(follow(another))(t)
+	ann.remove()
+	g.Eventually(own.ResultChan(), "20s").Should(BeClosed())
+	g.Eventually(others.ResultChan(), "20s").Should(BeClosed())
 }
 
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {

@@ -3,11 +3,9 @@
 package builder
 
 import (
-	"context"
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apiserver/pkg/authentication/user"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"goldsmith.dev/goldsmith/apiserver/authentication"
@@ -24,17 +22,11 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 		origins := config.CorsAllowedOriginList
 		config.CorsAllowedOriginList = nil // the library would allow credentials
 		api = requesterrors.Check(api, config.Serializer)
-		for _, guests := range o.server.guests {
-			if temporary, ok := guests.Tokens.(interface {
-				Present(user.Info) context.Context
-			}); ok {
-				api = filters.EndWithUsers(api, temporary.Present)
-			}
-		}
+		api = filters.EndWithUsers(api)
 		api = filters.EndStreams(api, streamed, config.DrainedNotify())
 		api = filters.EndStalls(api, streamed, o.stallLimit)
 		api = filters.AnswerOldHashes(api)
-		chain := genericapiserver.DefaultBuildHandlerChain(api, config)
+		chain := filters.WithAuthenticated(genericapiserver.DefaultBuildHandlerChain(api, config))
 		if landing := o.server.landing; landing != nil {
 			chain = filters.GreetBrowsers(landing, chain)
 		}

@@ -24,6 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/authentication"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -205,14 +206,14 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 
 // WithGuests authenticates further users by tokens that may change while the server runs, and authorizes them by rights. If
 // the decision of rights is not DecisionAllow, only members of system:masters are authorized. If the tokens have a method
-// Present(user.Info) context.Context, the server ends requests of a user, such as watches, when that context is done; nil is for users of
-// others. Like WithBearerToken, it is for a standalone server.
+// Present(user.Info) context.Context, the server ends requests of a user, such as watches, when that context is done; nil is for a user
+// who is removed already. Like WithBearerToken, it is for a standalone server.
 func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Authorizer) *Server {
 	if tokens == nil || rights == nil {
 		s.fail(errors.New("guests need tokens and rights"))
 		return s
 	}
-	s.guests = append(s.guests, authentication.Guests{Tokens: tokens, Rights: rights})
+	s.guests = append(s.guests, authentication.Guests{Tokens: filters.UntilRemoved(tokens), Rights: rights})
 	return s
 }
 

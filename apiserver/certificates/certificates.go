@@ -37,9 +37,10 @@ const (
 	clockSkew = time.Hour
 )
 
-// The files of Own in its directory. The certificate file ends with the certificate of the authority.
+// The files of Own in its directory.
 const (
-	certificateFile  = "apiserver.crt"
+	// CertificateFile has the certificate, and that of its authority: see AuthorityOf.
+	CertificateFile  = "apiserver.crt"
 	keyFile          = "apiserver.key"
 	authorityKeyFile = "apiserver-ca.key"
 )
@@ -53,13 +54,13 @@ func Own(directory string, hosts []string, now time.Time) (certificate, key []by
 	}
 	paths := map[string]string{}
 	content := map[string][]byte{}
-	for _, name := range []string{certificateFile, keyFile, authorityKeyFile} {
+	for _, name := range []string{CertificateFile, keyFile, authorityKeyFile} {
 		paths[name] = filepath.Join(directory, name)
 		if content[name], err = os.ReadFile(paths[name]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("read the serving certificate: %w", err)
 		}
 	}
-	certificate, key = content[certificateFile], content[keyFile]
+	certificate, key = content[CertificateFile], content[keyFile]
 	if usable(certificate, key, hosts, now) {
 		return certificate, key, nil
 	}
@@ -83,7 +84,7 @@ func Own(directory string, hosts []string, now time.Time) (certificate, key []by
 	for _, file := range []struct {
 		name    string
 		content []byte
-	}{{authorityKeyFile, created}, {keyFile, key}, {certificateFile, certificate}} {
+	}{{authorityKeyFile, created}, {keyFile, key}, {CertificateFile, certificate}} {
 		if file.content == nil {
 			continue
 		}
@@ -108,15 +109,6 @@ func replace(path string, content []byte) (err error) {
 		err = errors.Join(err, os.Remove(file.Name()))
 	}
 	return err
-}
-
-// Authority returns the certificate with which clients verify the certificate that Own keeps in a directory.
-func Authority(directory string) ([]byte, error) {
-	content, err := os.ReadFile(filepath.Join(directory, certificateFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the serving certificate: %w", err)
-	}
-	return AuthorityOf(content)
 }
 
 // AuthorityOf returns the certificate of the authority, which is the last one of a bundle.

@@ -20,7 +20,7 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	kept, _, err := Own(directory, hosts, time.Now())
 	require.NoError(t, err)
-	trusted := require.Value(Authority(directory))(t)
+	trusted := require.Value(AuthorityOf(kept))(t)
 	for _, test := range []struct {
 		name      string
 		hosts     []string

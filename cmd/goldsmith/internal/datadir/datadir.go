@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -356,6 +357,27 @@ func RecallFlags(path string) (flags []string) {
 		return nil
 	}
 	return flags
+}
+
+// ReadFile reads a regular file of at most MaxServerFile bytes. It does not wait for a named pipe. flags are further flags of open(2), such as
+// O_NOFOLLOW.
+func ReadFile(path string, flags int) (content []byte, err error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(file, MaxServerFile+1))
+	}
+	if err == nil && len(content) > MaxServerFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, MaxServerFile)
+	}
+	return content, err
 }
 
 // WriteFile replaces a file as a whole, even if the machine stops meanwhile. Only the owner can read the file.

@@ -34,7 +34,7 @@ func Check(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s exists and is not a file: set --kubeconfig to another file", path)
 	}
-	content, err := os.ReadFile(path)
+	content, err := datadir.ReadFile(path, 0)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return nil
 	}

@@ -9,15 +9,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -87,12 +90,14 @@ func NewCommand() *cobra.Command {
 			}
 			return data.remove(command.Context(), args[0], command.OutOrStdout())
 		},
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-			users, err := Read(directory)
-			if err == nil && len(args) == 0 {
-				for _, user := range users {
-					names = append(names, user.Name)
-				}
+		ValidArgsFunction: func(command *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			data, err := findDataDirectory(command, directory)
+			if err != nil || len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			users, _ := data.users() // without them, there is nothing to complete
+			for _, user := range users {
+				names = append(names, user.Name)
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -116,49 +121,90 @@ type dataDirectory struct {
 
 // findDataDirectory returns the data directory that a flag names.
 func findDataDirectory(command *cobra.Command, path string) (*dataDirectory, error) {
-	info, err := os.Stat(path)
+	data := &dataDirectory{path: path}
+	var info fs.FileInfo
+	err := data.asOwner(func() (err error) { // whose user is not known yet
+		info, err = os.Stat(path)
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) && !command.Flags().Changed("data-dir") {
 		if _, missing := os.Stat(packaged); missing == nil {
 			return nil, fmt.Errorf("this directory has no %s: for the server of this machine, add --data-dir %s", path, packaged)
 		}
 	}
-	var address []byte
 	if err == nil {
-		address, err = os.ReadFile(filepath.Join(path, "server", "address"))
+		data.path, err = filepath.Abs(path)
+	}
+	if err == nil {
+		owner, _ := info.Sys().(*syscall.Stat_t)
+		data.uid, data.gid = int(owner.Uid), int(owner.Gid)
+		err = data.asOwner(data.readAddress)
 	}
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("read the data directory: %w: run the command as the user of the server, or with sudo", err)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no server has used the data directory %s yet: first start it with `goldsmith up --data-dir %s`, or with systemctl", path, shellword.Quote(path))
 	case err != nil:
 		return nil, fmt.Errorf("read the data directory: %w", err)
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, fmt.Errorf("find the data directory: %w", err)
-	}
-	owner, _ := info.Sys().(*syscall.Stat_t)
-	return &dataDirectory{path: path, address: strings.TrimSpace(string(address)), uid: int(owner.Uid), gid: int(owner.Gid)}, nil
+	return data, nil
 }
 
-// asOwner writes to the data directory. If root calls it, it has the user of the server as its effective user meanwhile: the server can read
-// every file, and no link in the directory leads to a file of another user.
-func (d *dataDirectory) asOwner(write func() error) (err error) {
-	if os.Geteuid() == 0 && d.uid != 0 {
-		const keep = -1
-		if err := syscall.Setresgid(keep, d.gid, keep); err != nil {
-			return fmt.Errorf("act as the user of the server: %w", err)
-		}
-		if err := syscall.Setresuid(keep, d.uid, keep); err != nil {
-			return errors.Join(fmt.Errorf("act as the user of the server: %w", err), syscall.Setresgid(keep, 0, keep))
-		}
-		defer func() { err = errors.Join(err, syscall.Setresuid(keep, 0, keep), syscall.Setresgid(keep, 0, keep)) }()
+func (d *dataDirectory) readAddress() error {
+	path := filepath.Join(d.path, "server", "address")
+	content, err := datadir.ReadFile(path, syscall.O_NOFOLLOW)
+	if err != nil {
+		return err
 	}
-	err = write()
-	if errors.Is(err, fs.ErrPermission) {
+	address, err := netip.ParseAddrPort(strings.TrimSpace(string(content)))
+	if err != nil || !address.Addr().IsLoopback() {
+		return fmt.Errorf("%s has no loopback address: restart the server, which writes the file", path)
+	}
+	d.address = address.String()
+	return nil
+}
+
+// asOwner accesses the data directory. If root calls it, it acts as the user of the server, in a thread of its own: no link or pipe in the
+// directory makes root read or change a file of another user.
+func (d *dataDirectory) asOwner(access func() error) (err error) {
+	if os.Geteuid() == 0 && d.uid != 0 {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // until the goroutine ends, and the thread with it: no other goroutine gets the thread
+			err := becomeInThread(d.uid, d.gid)
+			if err == nil {
+				err = access()
+			}
+			done <- err
+		}()
+		err = <-done
+	} else if err = access(); errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: run the command as the user of the server, or with sudo", err)
 	}
 	return datadir.Explain(d.path, err)
+}
+
+// becomeInThread sets the effective user and group of the thread, without further groups. The functions of package syscall would set those of
+// all threads.
+func becomeInThread(uid, gid int) error {
+	const keep = ^uintptr(0)
+	err := unix.Setgroups(nil)
+	if err == nil {
+		err = errnoOf(syscall.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(gid), keep))
+	}
+	if err == nil {
+		err = errnoOf(syscall.RawSyscall(unix.SYS_SETRESUID, keep, uintptr(uid), keep))
+	}
+	if err != nil {
+		return fmt.Errorf("act as the user of the server: %w", err)
+	}
+	return nil
+}
+
+func errnoOf(_, _ uintptr, errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
 }
 
 func (d *dataDirectory) kubeconfig(name string) string {
@@ -173,10 +219,24 @@ func (d *dataDirectory) add(ctx context.Context, name string, groups []string, f
 	if err := checkGroups(groups); err != nil {
 		return fmt.Errorf("--group: %w", err)
 	}
-	if token := filepath.Join(d.path, "server", "users", name); exists(token) {
-		return fmt.Errorf("user %s has a token of `goldsmith up --user %[1]s`: choose another name, or start the server without the flag and delete %s", name, shellword.Quote(token))
+	stored := file == ""
+	if stored {
+		file = d.kubeconfig(name)
 	}
-	authority, err := certificates.Authority(filepath.Join(d.path, "server"))
+	var authority []byte
+	err = d.asOwner(func() (err error) {
+		if token := filepath.Join(d.path, "server", "users", name); exists(token) {
+			return fmt.Errorf("user %s has a token of `goldsmith up --user %[1]s`: choose another name, or start the server without the flag and delete %s", name, shellword.Quote(token))
+		}
+		bundle, err := datadir.ReadFile(filepath.Join(d.path, "server", certificates.CertificateFile), syscall.O_NOFOLLOW)
+		if err == nil {
+			authority, err = certificates.AuthorityOf(bundle)
+		}
+		if err == nil && stored {
+			err = kubeconfig.Check(file)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -190,27 +250,32 @@ func (d *dataDirectory) add(ctx context.Context, name string, groups []string, f
 			return err
 		})
 	}
-	switch file {
-	case "":
-		file = d.kubeconfig(name)
-		if err := kubeconfig.Check(file); err != nil {
-			return err
+	write := func(to io.Writer) error {
+		content, err := clientcmd.Write(*encode(token))
+		if err == nil {
+			_, err = to.Write(content)
 		}
+		return err
+	}
+	added := func(err error) error {
+		if err != nil {
+			err = fmt.Errorf("%w: the user is added: remove it before another try", err)
+		}
+		return err
+	}
+	switch {
+	case stored:
 		if err := store(); err != nil {
 			return err
 		}
 		if err := d.asOwner(func() error { return kubeconfig.Write(file, encode(token)) }); err != nil {
-			return fmt.Errorf("%w: the user is added: remove it before another try", err)
+			return added(err)
 		}
-	case "-":
+	case file == "-":
 		if err := store(); err != nil {
 			return err
 		}
-		content, err := clientcmd.Write(*encode(token))
-		if err == nil {
-			_, err = out.Write(content)
-		}
-		return err
+		return added(write(out))
 	default:
 		created, err := create(file)
 		if err != nil {
@@ -219,12 +284,8 @@ func (d *dataDirectory) add(ctx context.Context, name string, groups []string, f
 		if err := store(); err != nil {
 			return errors.Join(err, created.Close(), os.Remove(file))
 		}
-		content, err := clientcmd.Write(*encode(token))
-		if err == nil {
-			_, err = created.Write(content)
-		}
-		if err := errors.Join(err, created.Close()); err != nil {
-			return fmt.Errorf("%w: the user is added: remove it before another try", err)
+		if err := errors.Join(write(created), created.Close()); err != nil {
+			return added(err)
 		}
 	}
 	_, err = fmt.Fprintf(out, "user %s added to %s\nkubeconfig: %s\n", name, strings.Join(groups, ", "), file)
@@ -264,8 +325,16 @@ func giveToCaller(file *os.File) error {
 	return file.Chown(int(owner.Uid), int(owner.Gid))
 }
 
+func (d *dataDirectory) users() (users []User, err error) {
+	err = d.asOwner(func() (err error) {
+		users, err = Read(d.path)
+		return err
+	})
+	return users, err
+}
+
 func (d *dataDirectory) list(out, notices io.Writer) error {
-	users, err := Read(d.path)
+	users, err := d.users()
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +22,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 )
 
 // User is a user that `goldsmith user add` has added.
@@ -50,16 +51,31 @@ func Path(directory string) string { return filepath.Join(directory, "server", "
 // Read returns the users of a data directory. There are none if the file is missing.
 func Read(directory string) ([]User, error) {
 	path := Path(directory)
-	content, err := os.ReadFile(path)
+	content, err := datadir.ReadFile(path, syscall.O_NOFOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the users: %w", err)
 	}
+	const instead = ", or delete it and add the users again"
 	var read file
-	if err := yaml.UnmarshalStrict(content, &read); err != nil {
-		return nil, fmt.Errorf("%s: %s: restore the file, or delete it and add the users again", path, strings.Join(strings.Fields(err.Error()), " "))
+	var found int
+	for _, document := range documents.Split(content) {
+		text, err := document.JSON()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w"+instead, path, err)
+		}
+		if string(text) == "null" { // it has only comments
+			continue
+		}
+		if err = yaml.UnmarshalStrict(text, &read); err == nil && found > 0 {
+			err = errors.New("it has more than one YAML document")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: correct the file"+instead, path, strings.Join(strings.Fields(err.Error()), " "))
+		}
+		found++
 	}
 	seen := map[string]bool{}
 	for _, user := range read.Users {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"goldsmith.dev/goldsmith/apiserver/certificates"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -116,8 +118,9 @@ func TestADamagedFileIsToldAndStays(t *testing.T) {
 	data := serverDirectory(t)
 	digest := strings.Repeat("0", 64)
 	for content, want := range map[string]string{
-		"users: {":                             "did not find expected node content: restore the file, or delete it and add the users again",
+		"users: {":                             "did not find expected node content: correct the file, or delete it and add the users again",
 		"user: []":                             `unknown field "user"`,
+		"users: []\n---\nusers: []":            "it has more than one YAML document: correct the file, or delete",
 		"users: [{name: ann, groups: [view]}]": `user "ann": tokenSHA256: is no digest`,
 		"users: [{name: ann, groups: [root], tokenSHA256: \"" + digest + "\"}]":                                                  `user "ann": unknown group "root"`,
 		"users: [{name: ann, groups: [], tokenSHA256: \"" + digest + "\"}]":                                                      `user "ann": set at least one group`,
@@ -136,6 +139,102 @@ func TestADamagedFileIsToldAndStays(t *testing.T) {
 	}
 }
 
+func TestAUserWhoseTokenIsLostIsTold(t *testing.T) {
+	t.Parallel()
+	data := serverDirectory(t)
+	closed, writer := io.Pipe()
+	require.NoError(t, closed.Close())
+	if err := data.add(t.Context(), "ann", []string{view}, "-", writer); err == nil || !strings.Contains(err.Error(), "the user is added: remove it before another try") {
+		t.Errorf("without standard output: %v", err)
+	}
+}
+
+// TestAServiceCannotReadFilesThroughRoot plants links and named pipes in the directory of a service. Only root tests the rights of the service.
+func TestAServiceCannotReadFilesThroughRoot(t *testing.T) {
+	const secret = "secret-of-root"
+	elsewhere := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(elsewhere, []byte(secret), 0o600))
+	plants := map[string]func(path string) error{
+		"a link":           func(path string) error { return os.Symlink(elsewhere, path) },
+		"a named pipe":     func(path string) error { return syscall.Mkfifo(path, 0o666) },
+		"another address":  func(path string) error { return os.WriteFile(path, []byte("192.0.2.1:7443"), 0o644) },
+		"no address":       func(path string) error { return os.WriteFile(path, []byte(secret), 0o644) },
+		"a file too large": func(path string) error { return os.WriteFile(path, make([]byte, datadir.MaxServerFile+1), 0o644) },
+	}
+	for name, plant := range plants {
+		for _, file := range []string{"server/address", "server/apiserver.crt", "server/users.yaml", "kubeconfigs/mal"} {
+			data := serverDirectory(t)
+			path := filepath.Join(data.path, file)
+			require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.RemoveAll(path), plant(path)))
+			giveToService(t, data.path)
+			for _, verb := range []string{"add mal --group view", "list"} {
+				var out strings.Builder
+				command := NewCommand()
+				command.SetArgs(append(strings.Fields(verb), "--data-dir", data.path))
+				command.SetOut(&out)
+				command.SetErr(&out)
+				err := command.ExecuteContext(t.Context())
+				if needed := verb != "list" || file == "server/address" || file == "server/users.yaml"; needed != (err != nil) {
+					t.Errorf("%s: %s as %s: got error %v", verb, name, file, err)
+				}
+				if name != "no address" && strings.Contains(out.String(), secret) {
+					t.Errorf("%s: %s as %s: %s", verb, name, file, out.String())
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyTheThreadOfAnAccessActsAsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can act as another user")
+	}
+	const group = 4799
+	if groups := require.Value(syscall.Getgroups())(t); !slices.Contains(groups, group) {
+		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{group}}}
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	data := serverDirectory(t)
+	giveToService(t, data.path)
+	data.uid, data.gid = 4711, 4712
+	file := filepath.Join(data.path, "of-a-group-of-root")
+	require.NoError(t, errors.Join(os.WriteFile(file, nil, 0o640), os.Chown(file, 0, group)))
+	read := func() error {
+		_, err := os.ReadFile(file)
+		return err
+	}
+	err := data.asOwner(func() error {
+		others := make(chan error)
+		go func() { others <- read() }()
+		if err := <-others; err != nil {
+			t.Errorf("another thread: %v", err)
+		}
+		return read()
+	})
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a file of a group of root: got error %v", err)
+	}
+	require.NoError(t, read())
+}
+
+// giveToService gives a data directory to the user of a service, if the test is of root.
+func giveToService(t *testing.T, directory string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	require.NoError(t, filepath.WalkDir(directory, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, 4711, 4712))
+	}))
+	for parent := filepath.Dir(directory); parent != os.TempDir(); parent = filepath.Dir(parent) {
+		require.NoError(t, os.Chmod(parent, 0o711)) // others have to reach the directory
+	}
+}
+
 func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 	data := serverDirectory(t)
 	own := t.TempDir()
@@ -151,12 +250,7 @@ func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 	root := os.Geteuid() == 0
 	if root { // it calls `sudo goldsmith user add` for the directory of a service
 		data.uid, data.gid = 4711, 4712
-		for _, path := range []string{data.path, filepath.Join(data.path, "server"), filepath.Join(data.path, "server", "apiserver.crt")} {
-			require.NoError(t, os.Chown(path, data.uid, data.gid))
-		}
-		for parent := filepath.Dir(data.path); parent != os.TempDir(); parent = filepath.Dir(parent) {
-			require.NoError(t, os.Chmod(parent, 0o711)) // others have to reach the directory
-		}
+		giveToService(t, data.path)
 		require.NoError(t, os.Chown(own, 4713, 4714))
 		t.Setenv("SUDO_UID", "4713")
 	}
