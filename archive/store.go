@@ -59,9 +59,9 @@ type Store struct {
 // Ping does. Both fail with ErrNewer for an archive of a newer program, Open only for a directory. Errors name the scheme, and never the query or the
 // credentials in it.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
-	u, err := url.Parse(address)
+	u, err := parse(address)
 	if err != nil {
-		return nil, errors.New("open the log archive: not a URL; " + allowed)
+		return nil, err
 	}
 	if options.Timeout <= 0 {
 		options.Timeout = defaultTimeout
@@ -83,6 +83,33 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 	return newStore(b, location(u), options), nil
 }
 
+// Check reports why Open refuses a URL. It creates no directory.
+func Check(ctx context.Context, address string) error {
+	u, err := parse(address)
+	if err != nil {
+		return err
+	}
+	if u.Scheme == fileblob.Scheme {
+		_, err = directoryOf(u)
+	} else if opened, failed := openService(ctx, u); failed != nil {
+		err = failed
+	} else {
+		err = opened.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("open the log archive %s: %w", location(u), err)
+	}
+	return nil
+}
+
+func parse(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("open the log archive: not a URL; " + allowed)
+	}
+	return u, nil
+}
+
 func newStore(o objects, location string, options Options) *Store {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
@@ -99,13 +126,10 @@ const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azb
 
 // openDirectory opens a directory, and creates it if it is missing.
 func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
-	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
-		return "", nil, errors.New("a file URL must have an absolute path and no host: file:///directory")
+	directory, err := directoryOf(u)
+	if err != nil {
+		return "", nil, err
 	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		return "", nil, errors.New("remove the query and the fragment from the file URL")
-	}
-	directory := filepath.Clean(u.Path)
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return "", nil, fmt.Errorf("create directory: %w", err)
 	}
@@ -114,6 +138,17 @@ func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
 		NoTempDir: true, Metadata: fileblob.MetadataDontWrite, DirFileMode: 0o700,
 	})
 	return directory, b, err
+}
+
+// directoryOf returns the path of a directory.
+func directoryOf(u *url.URL) (string, error) {
+	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
+		return "", errors.New("a file URL must have an absolute path and no host: file:///directory")
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("remove the query and the fragment from the file URL")
+	}
+	return filepath.Clean(u.Path), nil
 }
 
 // openService opens a bucket.

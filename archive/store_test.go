@@ -47,6 +47,9 @@ func TestOpenRefusesWhatIsNoArchive(t *testing.T) {
 		"://hunter2":                             "not a URL",
 	} {
 		s, err := Open(t.Context(), address, Options{})
+		if checked := Check(t.Context(), address); checked == nil || err != nil && checked.Error() != err.Error() {
+			t.Errorf("%q: Check returns %v", address, checked)
+		}
 		if err == nil {
 			t.Errorf("%q: opened %s", address, s)
 			continue

@@ -11,6 +11,18 @@ import (
 
 const sqliteScheme = "sqlite:"
 
+// Check returns ErrInvalid for an address that Open does not accept. It opens no database.
+func Check(address string) error {
+	_, isSQLite, err := sqliteFile(address)
+	if !isSQLite {
+		_, err = parsePostgres(address)
+	}
+	if err != nil {
+		return fmt.Errorf("open the records: %w", err)
+	}
+	return nil
+}
+
 // sqliteFile returns the path in an address such as sqlite:///path/file.db, and whether it is an address of SQLite.
 func sqliteFile(address string) (path string, isSQLite bool, err error) {
 	if !strings.HasPrefix(address, sqliteScheme) {

@@ -106,11 +106,9 @@ func sqliteDialect() dialect {
 
 // openPostgres returns a pool that connects when it is used.
 func openPostgres(address string, timeout time.Duration) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(address)
+	config, err := parsePostgres(address)
 	if err != nil {
-		// The parser's error may quote a part of the password.
-		return nil, fmt.Errorf("%w: the address of the database is neither sqlite:///path, nor a valid postgres:// URL, nor a libpq keyword string "+
-			"(in a URL the special characters of a password are percent-encoded)", ErrInvalid)
+		return nil, err
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = timeout
@@ -123,6 +121,16 @@ func openPostgres(address string, timeout time.Duration) (*sql.DB, error) {
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxIdleTime(connectionIdle)
 	return pool, nil
+}
+
+func parsePostgres(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		// The parser's error may quote a part of the password.
+		return nil, fmt.Errorf("%w: the address of the database is neither sqlite:///path, nor a valid postgres:// URL, nor a libpq keyword string "+
+			"(in a URL the special characters of a password are percent-encoded)", ErrInvalid)
+	}
+	return config, nil
 }
 
 // A connector keeps its connection string, which has the password, out of its errors.

@@ -91,7 +91,11 @@ func (c *ownCertificate) CurrentCertKeyContent() (certificate, key []byte) {
 func (c *ownCertificate) renew(now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	certificate, key, err := certificates.Own(c.directory, c.hosts, now)
+	renew := certificates.Renew
+	if c.certificate == nil { // the server starts
+		renew = certificates.Own
+	}
+	certificate, key, err := renew(c.directory, c.hosts, now)
 	if err != nil {
 		return err
 	}

@@ -45,28 +45,47 @@ const (
 	authorityKeyFile = "apiserver-ca.key"
 )
 
-// Own returns a certificate, with the certificate of the authority that signed it, and its key. If a directory is given, they are kept there
-// and used again as long as they are valid for these hosts. The authority is kept too, so that clients trust the next certificate. It is
-// replaced with the last certificate that outlives it, after nine years. Without a directory, the certificate lives as long as its authority.
+// formerSuffix is of the copies of the certificate and of the key of an authority that was replaced.
+const formerSuffix = ".former"
+
+// Own returns a certificate, with the certificate of the authority that signed it, and its key, for the start of a server. If a directory is
+// given, they are kept there and used again as long as they are valid for these hosts. The authority is kept too, so that clients trust the
+// next certificate. A start in its last year replaces it, and copies its files to apiserver.crt.former and apiserver-ca.key.former. Without a
+// directory, the certificate lives as long as its authority.
 func Own(directory string, hosts []string, now time.Time) (certificate, key []byte, err error) {
 	if directory == "" {
 		return Generate(hosts, authorityLifetime)
 	}
-	paths := map[string]string{}
+	return keep(directory, hosts, now, true)
+}
+
+// Renew is Own for a running server, whose clock may be wrong for a while. It fails where Own would replace the authority.
+func Renew(directory string, hosts []string, now time.Time) (certificate, key []byte, err error) {
+	return keep(directory, hosts, now, false)
+}
+
+func keep(directory string, hosts []string, now time.Time, starts bool) (certificate, key []byte, err error) {
 	content := map[string][]byte{}
 	for _, name := range []string{CertificateFile, keyFile, authorityKeyFile} {
-		paths[name] = filepath.Join(directory, name)
-		if content[name], err = os.ReadFile(paths[name]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if content[name], err = os.ReadFile(filepath.Join(directory, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("read the serving certificate: %w", err)
 		}
 	}
 	certificate, key = content[CertificateFile], content[keyFile]
+	if bundle, err := certutil.ParseCertsPEM(certificate); err == nil {
+		if created := bundle[len(bundle)-1].NotBefore; now.Before(created) {
+			now = created.Add(clockSkew) // the clock is wrong
+		}
+	}
 	if usable(certificate, key, hosts, now) {
 		return certificate, key, nil
 	}
 	var created []byte // the key of a new authority
 	signer, err := loadAuthority(certificate, content[authorityKeyFile], now)
 	if err != nil { // there is none yet, it expires, or its files are damaged
+		if !starts {
+			return nil, nil, fmt.Errorf("renew the serving certificate: %w: a restart replaces the authority, and makes all kubeconfigs void", err)
+		}
 		if signer, err = newAuthority(hosts[0], now.Add(-clockSkew)); err == nil {
 			created, err = keyutil.MarshalPrivateKeyToPEM(signer.key)
 		}
@@ -80,15 +99,27 @@ func Own(directory string, hosts []string, now time.Time) (certificate, key []by
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the certificate directory: %w", err)
 	}
+	former := func(name string) []byte {
+		if created == nil {
+			return nil
+		}
+		return content[name]
+	}
 	// The keys first: a crash in between leaves a pair that does not match, which is replaced.
 	for _, file := range []struct {
 		name    string
 		content []byte
-	}{{authorityKeyFile, created}, {keyFile, key}, {CertificateFile, certificate}} {
+	}{
+		{CertificateFile + formerSuffix, former(CertificateFile)},
+		{authorityKeyFile + formerSuffix, former(authorityKeyFile)},
+		{authorityKeyFile, created},
+		{keyFile, key},
+		{CertificateFile, certificate},
+	} {
 		if file.content == nil {
 			continue
 		}
-		if err := replace(paths[file.name], file.content); err != nil {
+		if err := replace(filepath.Join(directory, file.name), file.content); err != nil {
 			return nil, nil, fmt.Errorf("keep the serving certificate: %w", err)
 		}
 	}
@@ -203,14 +234,17 @@ func (a *authority) issue(hosts []string, notBefore time.Time, lifetime time.Dur
 	return certificate, key, err
 }
 
-// usable reports whether a stored certificate belongs to its key, has all hosts and does not expire soon.
+// usable reports whether a stored certificate belongs to its key and its authority, has all hosts, is valid and does not expire soon.
 func usable(certificate, key []byte, hosts []string, now time.Time) bool {
-	pair, err := tls.X509KeyPair(certificate, key)
+	if _, err := tls.X509KeyPair(certificate, key); err != nil {
+		return false
+	}
+	bundle, err := certutil.ParseCertsPEM(certificate)
 	if err != nil {
 		return false
 	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil || now.Add(renewBefore).After(leaf.NotAfter) {
+	leaf := bundle[0]
+	if now.Before(leaf.NotBefore) || now.Add(renewBefore).After(leaf.NotAfter) || leaf.CheckSignatureFrom(bundle[len(bundle)-1]) != nil {
 		return false
 	}
 	return !slices.ContainsFunc(hosts, func(host string) bool { return leaf.VerifyHostname(host) != nil })

@@ -32,6 +32,7 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 		{"shortly before it expires", hosts, time.Now().AddDate(0, 11, 15), true, false},
 		{"for a host that it does not name", append(hosts, "192.0.2.1"), time.Now(), true, false},
 		{"after eight years", hosts, time.Now().AddDate(8, 11, 0), true, false},
+		{"once a clock that was ahead is right", hosts, time.Now(), true, false},
 		{"shortly before its authority expires", hosts, time.Now().AddDate(9, 11, 0), true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -54,5 +55,33 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 			}
 			kept = certificate
 		})
+	}
+}
+
+func TestAWrongClockDoesNotReplaceTheAuthorityOfARunningServer(t *testing.T) {
+	t.Parallel()
+	directory, hosts := t.TempDir(), []string{"localhost"}
+	kept, key, err := Own(directory, hosts, time.Now())
+	require.NoError(t, err)
+	trusted := require.Value(Authority(directory))(t)
+	if _, _, err := Renew(directory, hosts, time.Now().AddDate(20, 0, 0)); err == nil {
+		t.Error("a clock that is 20 years ahead replaces the authority")
+	}
+	for _, now := range []time.Time{time.Now(), time.Now().AddDate(-2, 0, 0)} {
+		if certificate, _, err := Renew(directory, hosts, now); err != nil || !bytes.Equal(certificate, kept) {
+			t.Errorf("at %s, the certificate is replaced: %v", now, err)
+		}
+	}
+	other, otherKey, err := Generate(hosts, servingLifetime)
+	require.NoError(t, err)
+	leaf := require.Value(certutil.ParseCertsPEM(other))(t)[0]
+	mixed := append(require.Value(certutil.EncodeCertificates(leaf))(t), trusted...)
+	if usable(mixed, otherKey, hosts, time.Now()) || !usable(kept, key, hosts, time.Now()) {
+		t.Error("a certificate of another authority is usable")
+	}
+	_, _, err = Own(directory, hosts, time.Now().AddDate(20, 0, 0))
+	require.NoError(t, err)
+	if former := require.Value(os.ReadFile(filepath.Join(directory, CertificateFile+formerSuffix)))(t); !bytes.Equal(former, kept) {
+		t.Error("the former authority is lost")
 	}
 }

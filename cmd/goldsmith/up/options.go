@@ -128,6 +128,7 @@ type Options struct {
 	defaultBuilders bool  // BuilderDocuments was not set
 	defaultKinds    bool  // Kinds was not set
 
+	workersSet          bool              // Workers is not the default, even if it is 0
 	locate              func(error) error // puts the file of --config and a line in front of an error about a flag, or nil
 	verbosity           int               // of the log
 	logsToStandardError bool              // the verbosity was set
@@ -143,10 +144,6 @@ const SuperviseCommand = "supervise"
 const DefaultBuilderCacheMax = "5Gi"
 
 const defaultListen = "127.0.0.1"
-
-var (
-	errTooFewWorkers = errors.New("--workers must be 1 or greater")
-)
 
 // addTo adds the flags for the options that a user can set.
 func (o *Options) addTo(flags *pflag.FlagSet) {
@@ -182,8 +179,10 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
-// complete fills in the defaults and makes paths absolute.
+// complete fills in the defaults and makes paths absolute. Its error has a line for each mistake, with the place in the file of --config.
 func (o *Options) complete() (err error) {
+	var problems []error
+	report := func(err error) { problems = append(problems, o.located(err)) }
 	if o.DataDirectory == "" {
 		o.DataDirectory = datadir.Default
 	}
@@ -199,28 +198,24 @@ func (o *Options) complete() (err error) {
 	if o.Listen == "" {
 		o.Listen = defaultListen
 	}
-	if o.Workers == 0 {
+	switch {
+	case o.Workers < 0, o.Workers == 0 && o.workersSet:
+		report(errors.New("--workers must be 1 or greater"))
+	case o.Workers == 0:
 		o.Workers = runtime.NumCPU()
 	}
-	if o.Workers < 0 {
-		return errTooFewWorkers
-	}
-	if _, err := o.Limits.Read(); err != nil {
-		return err
-	}
+	_, limits := o.Limits.Read()
+	report(limits)
 	if o.Limits.MaxBuilds == 0 || o.Limits.MaxBuilds > o.Workers {
 		o.Limits.MaxBuilds = o.Workers
 	}
-	if _, err := o.Retention.Read(); err != nil {
-		return err
-	}
+	_, retained := o.Retention.Read()
+	report(retained)
 	if o.Apply != "" {
 		if o.Apply, err = filepath.Abs(o.Apply); err != nil {
 			return fmt.Errorf("find the directory of manifests: %w", err)
 		}
-		if err := apply.Check(o.Apply, o.DataDirectory); err != nil {
-			return err
-		}
+		report(apply.Check(o.Apply, o.DataDirectory))
 	}
 	for _, documents := range []struct {
 		path      *string
@@ -234,21 +229,13 @@ func (o *Options) complete() (err error) {
 			return fmt.Errorf("find %s: %w", documents.file, err)
 		}
 	}
-	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
-		return err
-	}
-	if o.builderCacheMax, err = parseBuilderCacheMax(cmp.Or(o.BuilderCacheMax, DefaultBuilderCacheMax)); err != nil {
-		return err
-	}
-	if err := o.Registries.Check(); err != nil {
-		return err
-	}
-	if err := checkUserNames(o.Users); err != nil {
-		return err
-	}
-	if err := filters.CheckOrigins(o.Origins); err != nil {
-		return err
-	}
+	o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax)
+	report(err)
+	o.builderCacheMax, err = parseBuilderCacheMax(cmp.Or(o.BuilderCacheMax, DefaultBuilderCacheMax))
+	report(err)
+	report(o.Registries.Check())
+	report(checkUserNames(o.Users))
+	report(filters.CheckOrigins(o.Origins))
 	switch {
 	case o.LogArchive.URL != "":
 	case o.Memory:
@@ -271,5 +258,5 @@ func (o *Options) complete() (err error) {
 			return fmt.Errorf("find this program's own file: %w", err)
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }

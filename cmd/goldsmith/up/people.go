@@ -34,8 +34,12 @@ type people struct {
 	stored bool              // with --memory, no users are stored
 	tell   func(line string) // gets a line for each problem with the file
 
-	mu      sync.RWMutex
+	updating sync.Mutex // over the reading of users and their replacement, so that each replacement is of the latest
+	problem  string     // with the file, that was told last
+
+	mu      sync.RWMutex      // over the fields below, which only a holder of updating changes
 	named   map[string]string // token by name, of --user
+	added   []users.User      // of the file
 	current map[[sha256.Size]byte]*person
 	read    fileVersion // of the file when it was last read
 }
@@ -66,41 +70,54 @@ func versionOf(path string) fileVersion {
 // newPeople returns the users of --user with their tokens, and those of the file.
 func newPeople(data *datadir.Directory, named []string, stored bool, tell func(line string)) (*people, error) {
 	p := &people{data: data, stored: stored, tell: tell}
-	apply, err := p.prepare(named)
-	if err == nil {
-		apply()
+	if err := p.check(named); err != nil {
+		return nil, err
 	}
+	_, err := p.apply(named)
 	return p, err
 }
 
-// prepare reads the users. apply replaces the current users, and returns the difference, or "".
-func (p *people) prepare(named []string) (apply func() string, err error) {
+// check reports why apply would refuse the users. It changes nothing.
+func (p *people) check(named []string) error {
+	_, err := p.readStored(named)
+	return err
+}
+
+func (p *people) readStored(named []string) ([]users.User, error) {
+	if !p.stored {
+		return nil, nil
+	}
+	return readStoredUsers(p.data.Path, named)
+}
+
+// apply replaces the users of --user, reads the file again, and returns the difference, or "". An error is about users who could not be
+// added; the removed ones are removed nevertheless.
+func (p *people) apply(named []string) (difference string, err error) {
+	p.updating.Lock()
+	defer p.updating.Unlock()
 	tokens := map[string]string{}
+	var problems []error
 	for _, name := range named {
-		if tokens[name], err = p.data.UserToken(name); err != nil {
-			return nil, err
+		token := ""
+		if !p.stored { // the data directory keeps no tokens
+			token = p.named[name]
 		}
-	}
-	var added []users.User
-	var read fileVersion
-	if p.stored {
-		read = versionOf(users.Path(p.data.Path))
-		if added, err = readStoredUsers(p.data.Path, named); err != nil {
-			return nil, err
+		if token == "" {
+			if token, err = p.data.UserToken(name); err != nil {
+				problems = append(problems, err)
+				continue
+			}
 		}
+		tokens[name] = token
 	}
-	next := map[[sha256.Size]byte]*user.DefaultInfo{}
-	for name, token := range tokens {
-		next[sha256.Sum256([]byte(token))] = &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
+	p.problem = ""
+	read := versionOf(users.Path(p.data.Path))
+	added, err := p.readStored(named)
+	if err != nil { // the file has changed since check
+		problems = append(problems, err)
+		added, read = p.added, p.read
 	}
-	for _, added := range added {
-		digest, err := hex.DecodeString(added.TokenSHA256)
-		if err != nil {
-			return nil, err // never: Read has checked it
-		}
-		next[[sha256.Size]byte(digest)] = &user.DefaultInfo{Name: added.Name, Groups: added.Groups}
-	}
-	return func() string { return p.replace(tokens, next, read) }, nil
+	return p.replace(tokens, added, read), errors.Join(problems...)
 }
 
 // readStoredUsers returns the users of `goldsmith user`. Their names are not those of --user.
@@ -123,12 +140,21 @@ func checkStoredUsers(o *Options) error {
 	return o.located(err)
 }
 
-// replace ends the requests of those who are not among the next.
-func (p *people) replace(named map[string]string, next map[[sha256.Size]byte]*user.DefaultInfo, read fileVersion) (difference string) {
+// replace ends the requests of those who are no longer users.
+func (p *people) replace(named map[string]string, stored []users.User, read fileVersion) (difference string) {
+	next := map[[sha256.Size]byte]*user.DefaultInfo{}
+	for name, token := range named {
+		next[sha256.Sum256([]byte(token))] = &user.DefaultInfo{Name: name, Groups: []string{user.SystemPrivilegedGroup}}
+	}
+	for _, added := range stored {
+		if digest, err := hex.DecodeString(added.TokenSHA256); err == nil { // always: Read has checked it
+			next[[sha256.Size]byte(digest)] = &user.DefaultInfo{Name: added.Name, Groups: added.Groups}
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before, names := p.current, [2]map[string]*person{{}, {}}
-	p.named, p.read, p.current = named, read, map[[sha256.Size]byte]*person{}
+	p.named, p.added, p.read, p.current = named, stored, read, map[[sha256.Size]byte]*person{}
 	for digest, info := range next {
 		if same := before[digest]; same != nil && reflect.DeepEqual(same.info, info) {
 			p.current[digest] = same
@@ -157,30 +183,42 @@ func (p *people) tokens() map[string]string {
 	return p.named
 }
 
-// refresh reads the file if it has changed. If it has a mistake, the users stay as they were.
+// refresh reads the file if it has changed. If it has a mistake, the users stay as they were. A file that cannot be read is read again by the
+// next refresh, because it may be that a user was removed.
 func (p *people) refresh() {
 	if !p.stored {
 		return
 	}
-	now := versionOf(users.Path(p.data.Path))
+	path := users.Path(p.data.Path)
 	p.mu.RLock()
-	same, named := now == p.read, p.named
+	same := versionOf(path) == p.read
 	p.mu.RUnlock()
 	if same {
 		return
 	}
-	apply, err := p.prepare(slices.Sorted(maps.Keys(named)))
+	p.updating.Lock()
+	defer p.updating.Unlock()
+	now := versionOf(path)
+	if now == p.read { // another refresh has read it
+		return
+	}
+	added, err := p.readStored(slices.Sorted(maps.Keys(p.named)))
 	if err == nil {
-		if news := apply(); news != "" {
+		p.problem = ""
+		if news := p.replace(p.named, added, now); news != "" {
 			p.tell("users: " + news)
 		}
 		return
 	}
-	p.mu.Lock()
-	p.read = now // its problem is told once
-	p.mu.Unlock()
-	if !errors.Is(err, fs.ErrNotExist) {
-		p.tell(fmt.Sprintf("users: %v: the users stay as they were", err))
+	if problem := err.Error(); problem != p.problem {
+		p.problem = problem
+		p.tell(fmt.Sprintf("users: %s: the users stay as they were", problem))
+	}
+	var unread *fs.PathError
+	if !errors.As(err, &unread) { // the content has a mistake
+		p.mu.Lock()
+		p.read = now
+		p.mu.Unlock()
 	}
 }
 
@@ -188,7 +226,13 @@ func (p *people) refresh() {
 func (p *people) watch(ctx context.Context) error {
 	path := users.Path(p.data.Path)
 	const interval = 15 * time.Second // some file systems report no changes
-	return documents.Follow(ctx, path, func(event fsnotify.Event) bool { return event.Name == path }, func(watch func(string)) time.Duration {
+	concerns := func(event fsnotify.Event) bool {
+		if event.Name == path {
+			p.refresh() // at once, because `goldsmith user` replaces the file as a whole
+		}
+		return event.Name == path
+	}
+	return documents.Follow(ctx, path, concerns, func(watch func(string)) time.Duration {
 		watch(filepath.Dir(path))
 		p.refresh()
 		return interval

@@ -3,17 +3,20 @@
 package up
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // for the landing page
 	"errors"
 	"io"
 	"net"
+	"os"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiserver/pkg/storage/value"
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/certificates"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
@@ -80,6 +83,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 			return nil, errors.Join(err, listener.Close())
 		}
 	}
+	former, _ := certificates.Authority(s.data.Join("server")) // fails at the first start
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running *builder.Running
 	err = s.options.await("the storage, which reads its files", func() (err error) {
@@ -90,11 +94,25 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 		stop()
 		return nil, err
 	}
+	if !s.options.Memory {
+		s.tellOfAuthority(ctx, former, running.CertificateAuthority())
+	}
 	s.components.start(ctx, "API server", func(ctx context.Context) error {
 		context.AfterFunc(ctx, stop)
 		return running.Wait()
 	})
 	return running, s.options.await("the API server to be ready", func() error { return running.WaitReady(ctx) })
+}
+
+// tellOfAuthority tells that kubeconfigs are void, or will be. Those of --user are written at each start.
+func (s *system) tellOfAuthority(ctx context.Context, former, current []byte) {
+	const again = "remove each user of `goldsmith user list` and add it again"
+	if former != nil && !bytes.Equal(former, current) {
+		s.problem(ctx, "the authority of the certificate was about to expire, or its files are damaged: the server has a new one, and kubeconfigs of `goldsmith user add` are void: "+
+			"if the clock is wrong, stop the server, correct the clock and restore "+s.data.Join("server")+"/*.former; else "+again)
+	} else if _, err := os.Stat(s.data.Join("server", "apiserver-ca.key")); err != nil {
+		s.problem(ctx, "a version without apiserver-ca.key made the certificate: the first start within 30 days of its end makes kubeconfigs of `goldsmith user add` void: then "+again)
+	}
 }
 
 func (s *system) storage() builder.StorageBackend {

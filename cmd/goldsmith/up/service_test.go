@@ -172,6 +172,22 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	configure("user: [eve]\nbuilder: shell=" + script + "-gone\n")
 	expect(service.reload(t), `STATUS=reload failed: `+regexp.QuoteMeta(file)+`:4: --builder "shell=.*-gone": stat .*: no such file`)
 	expect(run("user", "add", "bob", "--group", "view", "--data-dir", data), "user bob has a token of `goldsmith up --user bob`")
+	foreign := filepath.Join(data, "kubeconfigs", "carl")
+	require.NoError(t, os.WriteFile(foreign, []byte("foreign"), 0o600))
+	configure("user: [bob, carl]\nbuilder: shell=" + script + "\n")
+	expect(service.reload(t), `STATUS=reload failed: .*carl.*: everything stays as it was`)
+	require.NoError(t, os.Remove(foreign))
+	expect(run("user", "add", "carl", "--group", "view", "--data-dir", data), "^user carl added to view\n")
+	configure("user: [bob]\nbuilder: shell=" + script + "\n")
+	// The defaults of a reload are in the directory that the server uses.
+	other := filepath.Join(top, "other")
+	require.NoError(t, errors.Join(os.Mkdir(other, 0o700), os.WriteFile(filepath.Join(other, "builders.yaml"), []byte("mistake"), 0o600)))
+	content := fmt.Sprintf("data-dir: %s\nlisten: 127.0.0.1:0\nuser: [bob]\nbuilder: shell=%s\n", other, script)
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	expect(service.reload(t), "STATUS=ready at ")
+	flags := filepath.Join(data, "server", "configuration-flags")
+	require.NoError(t, errors.Join(os.Remove(flags), os.MkdirAll(filepath.Join(flags, "full"), 0o700)))
+	expect(service.reload(t), `STATUS=reloaded, but not completely: keep the server's configuration-flags: `)
 	_ = require.Value(images.ImagesV1alpha1().Builders().Get(ctx, "shell", metav1.GetOptions{}))(t) // bob and the builder stay
 
 	require.NoError(t, service.command.Process.Signal(syscall.SIGTERM))
@@ -181,7 +197,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	}
 	journal := service.logged(t)
 	for _, line := range []string{
-		"reload: workers changed: restart to apply\n", "builders: registered shell\n", "<3>reload failed: " + file + ":4: unknown key workres", "stopping: no build is running.\n",
+		"reload: workers changed: restart to apply\n", "reload: data-dir changed: restart to apply\n", "builders: registered shell\n", "<3>reload failed: " + file + ":4: unknown key workres", "stopping: no build is running.\n",
 		"users: registered ann\n", "users: removed ann\n", "users: registered bob\n",
 	} {
 		if !strings.Contains(journal, line) {

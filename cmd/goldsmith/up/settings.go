@@ -53,10 +53,7 @@ func (s *settings) read() (*Options, *pflag.FlagSet, error) {
 		}
 		options.locate = file.Locate
 	}
-	options.logsToStandardError = flags.Changed("v")
-	if options.Workers < 1 { // in Options, 0 is the default
-		return nil, nil, options.located(errTooFewWorkers)
-	}
+	options.logsToStandardError, options.workersSet = flags.Changed("v"), true
 	return options, flags, nil
 }
 
@@ -107,13 +104,12 @@ func (o *Options) located(err error) error {
 
 // check reports mistakes in the options and in the files that they name, and starts nothing. It opens no database and no archive.
 func (o *Options) check(ctx context.Context) error {
-	if err := o.complete(); err != nil {
-		return o.located(err)
-	}
+	incomplete := o.complete()
 	_, listening := parseListen(o.Listen)
 	_, builders := o.readBuilders()
 	_, kinds := o.readKinds(ctx)
-	problems := []error{o.located(listening), o.located(builders), kinds, checkStoredUsers(o), o.checkKubeconfigs()}
+	problems := []error{incomplete, o.located(o.LogArchive.Check(ctx)), o.located(o.Records.Check()), o.located(listening), o.located(builders), kinds,
+		checkStoredUsers(o), o.checkKubeconfigs()}
 	return errors.Join(problems...)
 }
 
@@ -133,29 +129,38 @@ func (o *Options) checkKubeconfigs() error {
 // reload reads the settings and the files that they name again, and applies them. If there is a mistake, everything stays as it was.
 func (s *system) reload(ctx context.Context, server *serverUsers, write func() error) {
 	s.options.Service.Reloading()
-	stale, err := s.applyAgain(ctx, server, write)
+	stale, incomplete, err := s.applyAgain(ctx, server, write)
 	for _, name := range stale {
 		s.notice(ctx, fmt.Sprintf("reload: %s changed: restart to apply", name))
 	}
-	if err == nil {
+	problem := func(message string) {
+		message = strings.ReplaceAll(message, "\n", "; ")
+		s.problem(ctx, message)
+		s.options.Service.Ready(message)
+	}
+	switch {
+	case err != nil:
+		problem("reload failed: " + err.Error() + ": everything stays as it was")
+	case incomplete != nil:
+		problem("reloaded, but not completely: " + incomplete.Error())
+	default:
 		s.notice(ctx, "reloaded")
 		s.options.Service.Ready(s.status)
-		return
 	}
-	message := "reload failed: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ": everything stays as it was"
-	s.problem(ctx, message)
-	s.options.Service.Ready(message)
 }
 
-func (s *system) applyAgain(ctx context.Context, server *serverUsers, write func() error) (stale []string, err error) {
+// applyAgain changes nothing if it returns err. incomplete is what failed after the change.
+func (s *system) applyAgain(ctx context.Context, server *serverUsers, write func() error) (stale []string, incomplete, err error) {
 	next := s.options
 	if s.options.Again != nil {
 		var read *Options
 		if read, stale, err = s.options.Again(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		// Defaults of what a reload applies follow from these, which only a restart applies.
+		read.DataDirectory, read.Kubeconfig, read.Memory = next.DataDirectory, next.Kubeconfig, next.Memory
 		if err := read.complete(); err != nil {
-			return nil, read.located(err)
+			return nil, nil, err
 		}
 		next.Builders, next.BuilderDocuments, next.defaultBuilders = read.Builders, read.BuilderDocuments, read.defaultBuilders
 		next.Kinds, next.defaultKinds, next.Unconfined, next.Users = read.Kinds, read.defaultKinds, read.Unconfined, read.Users
@@ -163,22 +168,21 @@ func (s *system) applyAgain(ctx context.Context, server *serverUsers, write func
 	}
 	builders, err := s.builders.Prepare(next.registry())
 	if err != nil {
-		return nil, next.located(err)
+		return nil, nil, next.located(err)
 	}
 	kinds, err := s.kinds.Prepare(ctx, next.Kinds.Path, next.defaultKinds)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	people, err := server.people.prepare(next.Users)
-	if err != nil {
-		return nil, next.located(err)
+	if err := server.people.check(next.Users); err != nil {
+		return nil, nil, next.located(err)
 	}
 	if err := next.checkKubeconfigs(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	news, err := builders(s.agent.agent.Load().SetBuilders)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if news != "" {
 		s.notice(ctx, "builders: "+news)
@@ -186,12 +190,13 @@ func (s *system) applyAgain(ctx context.Context, server *serverUsers, write func
 	if news := kinds(); news != "" {
 		s.notice(ctx, "kinds: "+news)
 	}
-	if news := people(); news != "" {
+	news, problem := server.people.apply(next.Users)
+	if news != "" {
 		s.notice(ctx, "users: "+news)
 	}
 	// Others read the other fields meanwhile.
 	o := &s.options
 	o.Builders, o.BuilderDocuments, o.defaultBuilders = next.Builders, next.BuilderDocuments, next.defaultBuilders
 	o.Kinds, o.defaultKinds, o.Unconfined, o.Users, o.locate = next.Kinds, next.defaultKinds, next.Unconfined, next.Users, next.locate
-	return stale, errors.Join(write(), s.data.RememberFlags(o.configurationFlags()))
+	return stale, errors.Join(next.located(problem), write(), s.data.RememberFlags(o.configurationFlags())), nil
 }

@@ -299,3 +299,22 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestACheckTellsAllMistakesOfAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "server.yaml")
+	content := "workers: 0\nrecords: garbage://x\nlog-archive: garbage://x\nlisten: 192.0.2.1\nartifacts-max: many\n"
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	command := NewCommand()
+	command.SetArgs([]string{"--check", "--config", file, "--data-dir", t.TempDir()})
+	command.SilenceUsage, command.SilenceErrors = true, true
+	err := command.ExecuteContext(t.Context())
+	for _, want := range []string{
+		":1: --workers must be 1 or greater", ":2: --records: open the records: ", ":3: --log-archive: open the log archive garbage://x: unknown scheme",
+		`:4: --listen "192.0.2.1": `, ":5: --artifacts-max",
+	} {
+		if err == nil || !strings.Contains(err.Error(), file+want) {
+			t.Errorf("no %q: %v", want, err)
+		}
+	}
+}

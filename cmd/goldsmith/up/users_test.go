@@ -70,6 +70,10 @@ func TestUsersAreToldApartByTheirKubeconfigs(t *testing.T) {
 		}
 	})
 	options.Users = []string{"bob"}
+	server := filepath.Join(directory, "data", "server")
+	require.NoError(t, errors.Join(os.Remove(filepath.Join(server, "apiserver-ca.key")), os.Remove(filepath.Join(server, "apiserver.key"))))
+	notices := require.Value(os.Create(filepath.Join(directory, "notices")))(t)
+	options.Notices = notices
 	withSystem(t, options, func(ctx context.Context, _ versioned.Interface) {
 		if got := tokenIn(t, kubeconfig("bob")); got != tokens["bob"] {
 			t.Error("a restart replaces the token")
@@ -82,6 +86,10 @@ func TestUsersAreToldApartByTheirKubeconfigs(t *testing.T) {
 			t.Error("a user who is left out can still connect")
 		}
 	})
+	told := string(require.Value(os.ReadFile(notices.Name()))(t))
+	if !strings.Contains(told, "kubeconfigs of `goldsmith user add` are void") || notices.Close() != nil {
+		t.Errorf("a new authority is told as %q", told)
+	}
 }
 
 func TestKubeconfigsOfUsersAreRemovedWithMemory(t *testing.T) {

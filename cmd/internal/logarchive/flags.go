@@ -43,6 +43,17 @@ func clouds() string {
 	return text.String()
 }
 
+// Check reports why Open refuses the URL. It creates no directory.
+func (f *Flags) Check(ctx context.Context) error {
+	if f.URL == "" || f.URL == None {
+		return nil
+	}
+	if err := archive.Check(ctx, f.URL); err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	return nil
+}
+
 // Open opens the archive. It returns nil for no archive. The caller closes the archive.
 func (f *Flags) Open(ctx context.Context) (*archive.Store, error) {
 	if f.URL == "" || f.URL == None {

@@ -44,6 +44,18 @@ func (f *Flags) Complete(defaults string) {
 	}
 }
 
+// Check reports why Open refuses the address. It opens no database.
+func (f *Flags) Check() error {
+	completed := *f
+	if completed.Complete(None); completed.Address == None {
+		return nil
+	}
+	if err := records.Check(completed.Address); err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	return nil
+}
+
 // Open connects to the database as records.Connect does. It returns nil for no database. The caller closes the connection.
 func (f *Flags) Open(ctx context.Context) (*records.Connection, error) {
 	f.Complete(None)
