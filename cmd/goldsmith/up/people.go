@@ -214,8 +214,7 @@ func (p *people) refresh() {
 		p.problem = problem
 		p.tell(fmt.Sprintf("users: %s: the users stay as they were", problem))
 	}
-	var unread *fs.PathError
-	if !errors.As(err, &unread) { // the content has a mistake
+	if _, unread := errors.AsType[*fs.PathError](err); !unread { // the content has a mistake
 		p.mu.Lock()
 		p.read = now
 		p.mu.Unlock()
