@@ -83,7 +83,8 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 			return nil, errors.Join(err, listener.Close())
 		}
 	}
-	former, _ := certificates.Authority(s.data.Join("server")) // fails at the first start
+	bundle, _ := os.ReadFile(s.data.Join("server", certificates.CertificateFile)) // fails at the first start
+	former, _ := certificates.AuthorityOf(bundle)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running *builder.Running
 	err = s.options.await("the storage, which reads its files", func() (err error) {
