@@ -218,8 +218,8 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	expect(failing.logged(t), `^<3>Error: --listen`)
 }
 
-func TestAServerEndsWithItsTerminal(t *testing.T) {
-	t.Parallel()
+// TestAServerEndsWithItsTerminal is not parallel: servers of other tests, which are in this process, kill its children in other sessions when they stop.
+func TestAServerEndsWithItsTerminal(t *testing.T) { //nolint:paralleltest // see above
 	terminal := require.Value(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))(t)
 	require.NoError(t, unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0))
 	number := require.Value(unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN))(t)
