@@ -20,13 +20,13 @@ import (
 
 // writeArchives writes an archive of the command for each platform.
 func (r *run) writeArchives(ctx context.Context) error {
-	documents, err := r.documents(ctx)
-	if err != nil {
+	var err error
+	if r.documents, err = r.writeDocuments(ctx); err != nil {
 		return err
 	}
 	for _, platform := range r.archives {
 		binary := r.programs[platform][r.command]
-		files := append(slices.Clone(documents), tarball.File{Name: filepath.Base(binary), Mode: 0o755, Path: binary})
+		files := append(slices.Clone(r.documents), tarball.File{Name: filepath.Base(binary), Mode: 0o755, Path: binary})
 		write := tarball.WriteGzip
 		if platform.OS == "windows" { // which has no tar for those who double-click
 			write = tarball.WriteZip
@@ -47,8 +47,8 @@ func (r *run) archiveName(platform program.Platform) string {
 	return fmt.Sprintf("%s_%s_%s_%s.%s", r.command, r.version, platform.OS, platform.Architecture, suffix)
 }
 
-// documents returns the licence, and the manual pages and completions of the command.
-func (r *run) documents(ctx context.Context) ([]tarball.File, error) {
+// writeDocuments returns the licence, and the manual pages and completions that the command writes.
+func (r *run) writeDocuments(ctx context.Context) ([]tarball.File, error) {
 	files := []tarball.File{{Name: "LICENSE", Mode: 0o644, Path: filepath.Join(r.from.Directory, "LICENSE")}}
 	if !r.documented {
 		return files, nil

@@ -14,17 +14,13 @@ import (
 
 // writePackages writes the packages of Linux: the command for each architecture, the service that runs it, and a package without files that needs
 // the tools of the builder debian.
-func (r *run) writePackages(ctx context.Context) error {
-	documents, err := r.documents(ctx)
-	if err != nil {
-		return err
-	}
+func (r *run) writePackages(context.Context) error {
 	var list []packages.Package
 	for _, platform := range r.archives {
 		if platform.OS != "linux" {
 			continue
 		}
-		command, err := r.commandPackage(platform.Architecture, r.programs[platform][r.command], documents)
+		command, err := r.commandPackage(platform.Architecture, r.programs[platform][r.command])
 		if err != nil {
 			return err
 		}
@@ -54,20 +50,20 @@ func (r *run) writePackage(pkg *packages.Package) error {
 		if err != nil {
 			return err
 		}
-		if _, err := r.to.Write(name, func(out io.Writer) error { return pkg.Write(out, r.from, format, scratch) }); err != nil {
+		if err := r.to.Write(name, func(out io.Writer) error { return pkg.Write(out, r.from, format, scratch) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) commandPackage(architecture, binary string, documents []tarball.File) (packages.Package, error) {
+func (r *run) commandPackage(architecture, binary string) (packages.Package, error) {
 	files := []tarball.File{
 		{Name: "/usr/bin/goldsmith", Mode: 0o755, Path: binary},
 		{Name: "/usr/bin/kubectl-goldsmith", Link: "goldsmith"}, // kubectl finds its plugins by their name
 		{Name: "/usr/share/man/man1/kubectl-goldsmith.1.gz", Link: "goldsmith.1.gz"},
 	}
-	for _, document := range documents {
+	for _, document := range r.documents {
 		file, known, err := installed(&document)
 		if err != nil {
 			return packages.Package{}, err

@@ -50,14 +50,14 @@ func (r *run) writeManifests(ctx context.Context) error {
 		{bundle.FileName(release), "goldsmith-kustomize_" + r.version + "_oci.tar", "kustomize", r.version, bundle.Artifact(archive.Bytes(), release)},
 	} {
 		content := each.artifact.Content
-		if _, err := r.to.Write(each.file, func(out io.Writer) error { _, err := out.Write(content); return err }); err != nil {
+		if err := r.to.Write(each.file, func(out io.Writer) error { _, err := out.Write(content); return err }); err != nil {
 			return err
 		}
 		made, err := each.artifact.Image()
 		if err != nil {
 			return err
 		}
-		_, err = r.to.Write(each.layout, func(out io.Writer) error {
+		err = r.to.Write(each.layout, func(out io.Writer) error {
 			return image.WriteLayout(out, scratch, made, r.registry+"/"+each.repository+":"+each.tag, each.tag, r.from.Time)
 		})
 		if err != nil {
@@ -68,9 +68,9 @@ func (r *run) writeManifests(ctx context.Context) error {
 	var archives []krew.Archive
 	for _, platform := range r.archives {
 		name := r.archiveName(platform)
-		archives = append(archives, krew.Archive{OS: platform.OS, Architecture: platform.Architecture, File: name, SHA256: r.sums[name]})
+		archives = append(archives, krew.Archive{OS: platform.OS, Architecture: platform.Architecture, File: name, SHA256: r.to.Sum(name)})
 	}
-	if _, err := r.to.Write(krew.FileName, func(out io.Writer) error { return krew.Write(out, release, archives) }); err != nil {
+	if err := r.to.Write(krew.FileName, func(out io.Writer) error { return krew.Write(out, release, archives) }); err != nil {
 		return err
 	}
 
@@ -82,6 +82,6 @@ func (r *run) writeManifests(ctx context.Context) error {
 	if _, err := r.ask(ctx, r.programs[here][r.command], []string{"HOME=/nonexistent"}, "schema", "--output-directory="+jsonSchemas); err != nil {
 		return err
 	}
-	_, err = r.to.Write(schemas.FileName(release), func(out io.Writer) error { return schemas.Write(out, r.from.Directory, jsonSchemas, release) })
+	err = r.to.Write(schemas.FileName(release), func(out io.Writer) error { return schemas.Write(out, r.from.Directory, jsonSchemas, release) })
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/release/program"
 	"goldsmith.dev/goldsmith/release/sbom"
 	"goldsmith.dev/goldsmith/release/source"
+	"goldsmith.dev/goldsmith/release/tarball"
 )
 
 // Names of hosts that nobody has (RFC 2606), for a release whose address is not known.
@@ -37,11 +38,11 @@ type options struct {
 // run is a release that is being made.
 type run struct {
 	*options
-	from     *source.Source
-	to       *output.Directory
-	programs map[program.Platform]map[string]string // paths, by platform and name
-	images   map[string]reference                   // what Kubernetes pulls, by the name of the program
-	sums     map[string]string                      // SHA-256 in hexadecimal digits, by the name of the file
+	from      *source.Source
+	to        *output.Directory
+	programs  map[program.Platform]map[string]string // paths, by platform and name
+	images    map[string]reference                   // what Kubernetes pulls, by the name of the program
+	documents []tarball.File                         // of the command, for archives and packages
 }
 
 // reference is where a container image is.
@@ -124,16 +125,10 @@ func (r *run) compile(ctx context.Context) error {
 
 // write writes a file, and beside it the bill of the materials of its programs.
 func (r *run) write(name string, programs []string, further []sbom.Component, write func(io.Writer) error) error {
-	sum, err := r.to.Write(name, write)
-	if err != nil {
+	if err := r.to.Write(name, write); err != nil {
 		return err
 	}
-	if r.sums == nil {
-		r.sums = map[string]string{}
-	}
-	r.sums[name] = sum
-	_, err = r.to.Write(name+".cdx.json", func(out io.Writer) error { return sbom.Write(out, r.from, name, programs, further) })
-	return err
+	return r.to.Write(name+".cdx.json", func(out io.Writer) error { return sbom.Write(out, r.from, name, programs, further) })
 }
 
 // imageNames returns the names of the container images in order.

@@ -224,7 +224,7 @@ func TestAFullDiskLeavesAnEarlierRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := to.Write("a", func(out io.Writer) error { _, err := io.WriteString(out, "first"); return err }); err != nil {
+	if err := to.Write("a", func(out io.Writer) error { _, err := io.WriteString(out, "first"); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := to.Commit(); err != nil {
@@ -234,7 +234,7 @@ func TestAFullDiskLeavesAnEarlierRelease(t *testing.T) {
 	if to, err = output.Begin(filepath.Join(disk, "dist"), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	_, err = to.Write("a", func(out io.Writer) error {
+	err = to.Write("a", func(out io.Writer) error {
 		_, err := io.WriteString(out, "second")
 		if err == nil {
 			err = &os.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC}

@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -24,7 +26,8 @@ const Checksums = "SHA256SUMS"
 type Directory struct {
 	path    string
 	staging string
-	lock    *os.File // of staging, while this process writes
+	lock    *os.File          // of staging, while this process writes
+	sums    map[string]string // SHA-256 in hexadecimal digits, by the name of the file
 	log     io.Writer
 }
 
@@ -39,7 +42,7 @@ func Begin(path string, log io.Writer) (*Directory, error) {
 			return nil, fmt.Errorf("%s has files, and is no release: remove it, or choose another directory", path)
 		}
 	}
-	d := &Directory{path: path, staging: path + ".unfinished", log: log}
+	d := &Directory{path: path, staging: path + ".unfinished", sums: map[string]string{}, log: log}
 	if err := d.begin(); err != nil {
 		return nil, fmt.Errorf("begin to write %s: %w", path, err)
 	}
@@ -71,24 +74,28 @@ func (d *Directory) Scratch(name string) (string, error) {
 	return scratch, os.MkdirAll(scratch, 0o750)
 }
 
-// Write writes a file, and returns its digest in hexadecimal digits.
-func (d *Directory) Write(name string, write func(io.Writer) error) (string, error) {
+// Sum returns the SHA-256 of a file that was written, in hexadecimal digits.
+func (d *Directory) Sum(name string) string { return d.sums[name] }
+
+// Write writes a file.
+func (d *Directory) Write(name string, write func(io.Writer) error) error {
 	file, err := os.OpenFile(filepath.Join(d.staging, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // a release is for everybody
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	sum, buffered := sha256.New(), bufio.NewWriterSize(file, 1<<20)
 	err = write(io.MultiWriter(sum, buffered))
 	err = errors.Join(err, buffered.Flush(), file.Close())
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	info, err := os.Stat(file.Name())
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	_, _ = fmt.Fprintf(d.log, "%s, %.1f MB\n", name, float64(info.Size())/1e6) // the log is for people who watch
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	d.sums[name] = hex.EncodeToString(sum.Sum(nil))
+	return nil
 }
 
 // Commit writes the checksums, and puts the directory in its place. An earlier directory is replaced.
@@ -96,20 +103,12 @@ func (d *Directory) Commit() error {
 	if err := os.RemoveAll(filepath.Join(d.staging, ".scratch")); err != nil {
 		return fmt.Errorf("remove temporary files: %w", err)
 	}
-	entries, err := os.ReadDir(d.staging)
-	if err != nil {
-		return fmt.Errorf("list the files: %w", err)
-	}
 	var sums bytes.Buffer
-	for _, entry := range entries {
-		digest, err := digestOf(filepath.Join(d.staging, entry.Name()))
-		if err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(&sums, "%s  %s\n", digest, entry.Name()) // a Buffer returns no error
+	for _, name := range slices.Sorted(maps.Keys(d.sums)) {
+		_, _ = fmt.Fprintf(&sums, "%s  %s\n", d.sums[name], name) // a Buffer returns no error
 	}
 	// A signature of this file is one of the whole release.
-	if _, err := d.Write(Checksums, func(out io.Writer) error { _, err := sums.WriteTo(out); return err }); err != nil {
+	if err := d.Write(Checksums, func(out io.Writer) error { _, err := sums.WriteTo(out); return err }); err != nil {
 		return err
 	}
 	if err := os.Chmod(d.staging, 0o755); err != nil { //nolint:gosec // a release is for everybody
@@ -137,14 +136,4 @@ func (d *Directory) Abandon(err error) error {
 		err = fmt.Errorf("%w (%s is that of an earlier run)", err, d.path)
 	}
 	return errors.Join(err, os.RemoveAll(d.staging), d.lock.Close())
-}
-
-func digestOf(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
-	_, err = io.Copy(sum, file)
-	return hex.EncodeToString(sum.Sum(nil)), errors.Join(err, file.Close())
 }
