@@ -23,7 +23,7 @@ func (r *run) writeImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.images = map[string]reference{}
+	r.images = map[string]string{}
 	for _, name := range r.imageNames() {
 		built := image.Image{Name: name}
 		var programs []string
@@ -50,7 +50,7 @@ func (r *run) writeImages(ctx context.Context) error {
 			return fmt.Errorf("image %s: %w", name, err)
 		}
 		repository := r.registry + "/" + name
-		r.images[name] = reference{repository: repository, digest: digest.String()}
+		r.images[name] = digest.String()
 		err = r.write(fmt.Sprintf("%s_%s_oci.tar", name, r.version), programs, further, func(out io.Writer) error {
 			return image.WriteLayout(out, scratch, index, repository+":"+r.version, r.version, r.from.Time)
 		})

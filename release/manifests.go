@@ -25,10 +25,7 @@ func (r *run) writeManifests(ctx context.Context) error {
 		return err
 	}
 	release := &metadata.Release{
-		Version: r.version, Commit: r.from.Commit, Time: r.from.Time, Registry: r.registry, URL: r.address, Images: map[string]string{},
-	}
-	for name, reference := range r.images {
-		release.Images[name] = reference.digest
+		Version: r.version, Commit: r.from.Commit, Time: r.from.Time, Registry: r.registry, URL: r.address, Images: r.images,
 	}
 
 	var packed, archive bytes.Buffer

@@ -41,12 +41,9 @@ type run struct {
 	from      *source.Source
 	to        *output.Directory
 	programs  map[program.Platform]map[string]string // paths, by platform and name
-	images    map[string]reference                   // what Kubernetes pulls, by the name of the program
+	images    map[string]string                      // digests of the container images, by the name of the program
 	documents []tarball.File                         // of the command, for archives and packages
 }
-
-// reference is where a container image is.
-type reference struct{ repository, digest string }
 
 // release makes a release.
 func release(ctx context.Context, options *options) error {
