@@ -24,9 +24,7 @@ func (r *run) writeManifests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	release := &metadata.Release{
-		Version: r.version, Commit: r.from.Commit, Time: r.from.Time, Registry: r.registry, URL: r.address, Images: r.images,
-	}
+	release := &metadata.Release{Revision: r.from.Revision, Registry: r.registry, URL: r.address, Images: r.images}
 
 	var packed, archive bytes.Buffer
 	if err := chart.Write(&packed, r.from.Directory, release); err != nil {

@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/release/tarball"
 )
 
-var release = &metadata.Release{Version: "v0.1.0", Time: time.Unix(1_700_000_000, 0), URL: "https://releases.example.com/goldsmith"}
+var release = &metadata.Release{Revision: metadata.Revision{Version: "v0.1.0", Time: time.Unix(1_700_000_000, 0)}, URL: "https://releases.example.com/goldsmith"}
 
 // krew itself checks the manifest and installs the plugin of each platform, as `krew install --manifest --archive` does for users
 // without access to the address.

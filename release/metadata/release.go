@@ -8,14 +8,22 @@ import (
 	"time"
 )
 
-// Release is what every file of a release agrees on.
-type Release struct {
+// Revision is the commit that a release is made from, and the version that it gets.
+type Revision struct {
 	// Version is a semantic version with a v, such as v0.1.0.
 	Version string
 	// Commit is the full hash of the commit.
 	Commit string
 	// Time is the time of the commit. Every file has it, so that the same commit makes the same bytes.
 	Time time.Time
+}
+
+// Number returns the version without its v, as charts and packages have it.
+func (r *Revision) Number() string { return strings.TrimPrefix(r.Version, "v") }
+
+// Release is what every file of a release agrees on.
+type Release struct {
+	Revision
 	// Registry is the registry and path of the container images, such as registry.example.com/goldsmith.
 	Registry string
 	// Images has the digest of each container image by its name, such as goldsmith-apiserver.
@@ -23,9 +31,6 @@ type Release struct {
 	// URL is the address of the folder that has the files of all releases, without a slash at the end.
 	URL string
 }
-
-// Number returns the version without its v, as charts and packages have it.
-func (r *Release) Number() string { return strings.TrimPrefix(r.Version, "v") }
 
 // File returns the address of a file of this release.
 func (r *Release) File(name string) string {

@@ -42,7 +42,7 @@ func Compile(ctx context.Context, from *source.Source, directory string, platfor
 	command.Dir = from.Directory
 	// What a user has set for compiling must not decide the bytes of a release.
 	command.Env = append(os.Environ(), "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=",
-		"GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOGC=400")
+		"GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOGC=off", "GOMEMLIMIT=1GiB")
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	if err := command.Run(); err != nil {

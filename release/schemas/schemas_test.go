@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/release/metadata"
 )
 
-var release = &metadata.Release{Version: "v0.1.0", Time: time.Unix(1_700_000_000, 0)}
+var release = &metadata.Release{Revision: metadata.Revision{Version: "v0.1.0", Time: time.Unix(1_700_000_000, 0)}}
 
 func TestTheArchiveHasWhatDescribesTheAPI(t *testing.T) {
 	directory := t.TempDir()

@@ -14,17 +14,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"goldsmith.dev/goldsmith/release/metadata"
 )
 
 // Source is the commit that a release is made from.
 type Source struct {
 	// Directory is a copy of the files of the commit.
 	Directory string
-	// Version is a semantic version with a v before it.
-	Version string
-	// Commit is the hash of the commit, and Time when it was made. Every file of a release has this time.
-	Commit string
-	Time   time.Time
+	metadata.Revision
 }
 
 // form is that of https://semver.org, with a v before it as Go has it. Build metadata are refused: neither a tag of a container image nor a Helm
@@ -84,7 +82,7 @@ func Export(ctx context.Context, checkout, version, directory string) (*Source, 
 	if err := export(ctx, checkout, directory); err != nil {
 		return nil, err
 	}
-	return &Source{Directory: directory, Version: version, Commit: commit, Time: time.Unix(unix, 0).UTC()}, nil
+	return &Source{Directory: directory, Revision: metadata.Revision{Version: version, Commit: commit, Time: time.Unix(unix, 0).UTC()}}, nil
 }
 
 // export copies the files of HEAD with the modes that git has for them.
@@ -124,6 +122,3 @@ func abbreviate(lines []string) string {
 	}
 	return strings.Join(lines, ", ") + rest
 }
-
-// Number returns the version without the v, as packages and charts have it.
-func (s *Source) Number() string { return strings.TrimPrefix(s.Version, "v") }
