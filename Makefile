@@ -167,7 +167,7 @@ e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end sui
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
 
 .PHONY: release-test
-release-test: $(helm) ## Make two releases of snapshots, and install them on clean systems and in a kind cluster; needs root, mmdebstrap, bubblewrap, qemu-system-x86, lintian, rpm and rpmlint.
+release-test: $(helm) ## Make two releases of snapshots, and install them on clean systems and in a kind cluster; needs root, mmdebstrap, bubblewrap, qemu-system-x86, lintian, piuparts, dpkg-dev, rpm and rpmlint.
 	$(MAKE) --no-print-directory release VERSION=v0.0.1-snapshot OUTPUT=bin/release/first
 	$(MAKE) --no-print-directory release VERSION=v0.0.2-snapshot OUTPUT=bin/release/second
 	RELEASE=$(CURDIR)/bin/release/first NEXT_RELEASE=$(CURDIR)/bin/release/second go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/release

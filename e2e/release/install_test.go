@@ -53,6 +53,7 @@ func TestARelease(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) { clean.run(t, scenario) })
 	}
 	t.Run("service", func(t *testing.T) { clean.boot(t, "service") })
+	t.Run("purge", func(t *testing.T) { clean.purge(t) })
 }
 
 // TestPackagesKeepThePolicies of Debian and of rpm.
@@ -139,6 +140,26 @@ func (s *system) run(t *testing.T, scenario string) {
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, UidMappings: all, GidMappings: all,
 		GidMappingsEnableSetgroups: true, Pdeathsig: syscall.SIGKILL,
 	}, "sh", "-c", setUp, "setup", root, s.dist, s.next)
+}
+
+// purging has piuparts install and purge the packages of a release, from a repository made for it: nothing may be left.
+const purging = `
+set -eu
+root=$1 dist=$2 repository=$3
+mount --make-rprivate /
+cp "$dist"/*_amd64.deb "$dist"/*_all.deb "$repository"
+(cd "$repository" && dpkg-scanpackages . >Packages)
+rm -r "$root"/etc/apt/sources.list*
+echo "deb [trusted=yes] file:$repository ./" >"$root/etc/apt/sources.list"
+# debconf makes tmp.ci when it is first used.
+exec piuparts --log-level=error --tmpdir="$repository" --existing-chroot="$root" --bindmount="$repository" --keep-sources-list --no-upgrade-test \
+  --ignore=/var/cache/debconf/tmp.ci/ --apt goldsmith goldsmith-server goldsmith-builder-debian
+`
+
+func (s *system) purge(t *testing.T) {
+	t.Helper()
+	mustRunWith(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL},
+		"sh", "-c", purging, "purge", s.extract(t, "apt"), s.dist, t.TempDir())
 }
 
 func mustRun(t *testing.T, name string, arguments ...string) {
