@@ -47,8 +47,15 @@ func NewRestoreCommand() *cobra.Command {
 			if err := restore(command.Context(), directory, arguments[0], command.Root().Version, command.ErrOrStderr()); err != nil {
 				return err
 			}
-			start := startCommand(directory, command.ErrOrStderr())
-			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: %s\n", directory, arguments[0], start)
+			start := ""
+			err := datadir.AsOwner(directory, func() error {
+				start = startCommand(directory, command.ErrOrStderr())
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: %s\n", directory, arguments[0], start)
 			return err
 		},
 	}
@@ -99,38 +106,51 @@ func restore(ctx context.Context, directory, file, version string, notices io.Wr
 	if err := os.MkdirAll(filepath.Dir(directory), 0o700); err != nil {
 		return fmt.Errorf("make the parent of the data directory: %w", err)
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(directory), "."+filepath.Base(directory)+"-restore-") // mode 0700
+	partial, err := datadir.MakeBeside(directory, "."+filepath.Base(directory)+"-restore-")
 	if err != nil {
 		return fmt.Errorf("make a directory to restore to: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.RemoveAll(partial))
+			err = errors.Join(err, datadir.RemoveMade(partial))
 		}
 	}()
-	if err = datadir.KeepOutOfGit(partial); err == nil {
-		err = readBackup(ctx, cancellable{ctx, in}, partial, version)
+	var lacking []string
+	err = datadir.AsOwner(partial, func() (err error) {
+		if err = datadir.KeepOutOfGit(partial); err == nil {
+			err = readBackup(ctx, cancellable{ctx, in}, partial, version)
+		}
+		if err != nil {
+			return fmt.Errorf("restore %s: %w", file, err)
+		}
+		lacking, err = lackingArtifacts(ctx, partial)
+		return cmp.Or(err, ctx.Err())
+	})
+	if err == nil {
+		err = datadir.AsOwner(filepath.Dir(directory), func() error { return replace(directory, partial) })
 	}
 	if err != nil {
-		return fmt.Errorf("restore %s: %w", file, err)
-	}
-	lacking, err := lackingArtifacts(ctx, partial)
-	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
+	if len(lacking) > 0 {
+		_, _ = fmt.Fprintln(notices, lackingNotice(lacking)) // a notice that nobody can read is no failure
+	}
+	return nil
+}
+
+// replace puts a directory in the place of an empty one, or of none.
+func replace(directory, by string) error {
 	if datadir.KeepsOutOfGit(directory) {
-		if err := os.Remove(filepath.Join(directory, datadir.GitignoreName)); err != nil {
+		err := datadir.AsOwner(directory, func() error { return os.Remove(filepath.Join(directory, datadir.GitignoreName)) })
+		if err != nil {
 			return fmt.Errorf("replace the empty data directory: %w", err)
 		}
 	}
 	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
 		return fmt.Errorf("replace the empty data directory: %w: set --data-dir to a directory below it", err)
 	}
-	if err := os.Rename(partial, directory); err != nil {
+	if err := os.Rename(by, directory); err != nil {
 		return fmt.Errorf("put the data directory in its place: %w", err)
-	}
-	if len(lacking) > 0 {
-		_, _ = fmt.Fprintln(notices, lackingNotice(lacking)) // a notice that nobody can read is no failure
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -93,7 +92,7 @@ func serverDirectory(t *testing.T) *dataDirectory {
 	server := filepath.Join(directory, "server")
 	_, _, err := certificates.Own(server, []string{"localhost"}, time.Now())
 	require.NoError(t, errors.Join(err, os.WriteFile(filepath.Join(server, "address"), []byte("127.0.0.1:7443\n"), 0o600)))
-	return &dataDirectory{path: directory, address: "127.0.0.1:7443", uid: os.Geteuid(), gid: os.Getegid()}
+	return &dataDirectory{path: directory, address: "127.0.0.1:7443"}
 }
 
 func TestUsersThatAreAddedAtTheSameTimeAreAllKept(t *testing.T) {
@@ -185,42 +184,6 @@ func TestAServiceCannotReadFilesThroughRoot(t *testing.T) {
 	}
 }
 
-func TestOnlyTheThreadOfAnAccessActsAsTheOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can act as another user")
-	}
-	const group = 4799
-	if groups := require.Value(syscall.Getgroups())(t); !slices.Contains(groups, group) {
-		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{group}}}
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-		return
-	}
-	data := serverDirectory(t)
-	giveToService(t, data.path)
-	data.uid, data.gid = 4711, 4712
-	file := filepath.Join(data.path, "of-a-group-of-root")
-	require.NoError(t, errors.Join(os.WriteFile(file, nil, 0o640), os.Chown(file, 0, group)))
-	read := func() error {
-		_, err := os.ReadFile(file)
-		return err
-	}
-	err := data.asOwner(func() error {
-		others := make(chan error)
-		go func() { others <- read() }()
-		if err := <-others; err != nil {
-			t.Errorf("another thread: %v", err)
-		}
-		return read()
-	})
-	if !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("a file of a group of root: got error %v", err)
-	}
-	require.NoError(t, read())
-}
-
 // giveToService gives a data directory to the user of a service, if the test is of root.
 func giveToService(t *testing.T, directory string) {
 	t.Helper()
@@ -249,7 +212,6 @@ func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	root := os.Geteuid() == 0
 	if root { // it calls `sudo goldsmith user add` for the directory of a service
-		data.uid, data.gid = 4711, 4712
 		giveToService(t, data.path)
 		require.NoError(t, os.Chown(own, 4713, 4714))
 		t.Setenv("SUDO_UID", "4713")
