@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/component-helpers/auth/rbac/validation"
 
 	"goldsmith.dev/goldsmith/apiserver/certificates"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
@@ -71,8 +73,12 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		var allowed []string
 		for _, group := range append(Groups(), "somebody", user.AllAuthenticated) {
 			asked.User = &user.DefaultInfo{Name: "ann", Groups: []string{group, user.AllAuthenticated}}
-			if decision, _, err := Authorize(t.Context(), asked); decision == authorizer.DecisionAllow && err == nil {
+			decision, _, err := Rights.Authorize(t.Context(), asked)
+			if decision == authorizer.DecisionAllow && err == nil {
 				allowed = append(allowed, group)
+			}
+			if listed, _ := validation.Covers(listRules(t, asked.User), []rbacv1.PolicyRule{ruleOf(asked)}); listed != (decision == authorizer.DecisionAllow) {
+				t.Errorf("%s: the rules of group %s list it: %t", request, group, listed)
 			}
 		}
 		if got := strings.Join(allowed, " "); got != want {
@@ -80,9 +86,26 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		}
 	}
 	metrics := authorizer.AttributesRecord{Verb: "get", Path: "/metrics", User: &user.DefaultInfo{Groups: []string{admin}}}
-	if decision, _, _ := Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
+	if decision, _, _ := Rights.Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
 		t.Error("somebody besides system:masters can read metrics")
 	}
+}
+
+// listRules returns the rules that a SelfSubjectRulesReview has.
+func listRules(t *testing.T, info user.Info) (rules []rbacv1.PolicyRule) {
+	t.Helper()
+	resolver, _ := Rights.(authorizer.RuleResolver)
+	resources, paths, incomplete, err := resolver.RulesFor(t.Context(), info, "default")
+	if incomplete || err != nil {
+		t.Errorf("incomplete is %t: %v", incomplete, err)
+	}
+	for _, rule := range resources {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: rule.GetVerbs(), APIGroups: rule.GetAPIGroups(), Resources: rule.GetResources(), ResourceNames: rule.GetResourceNames()})
+	}
+	for _, rule := range paths {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: rule.GetVerbs(), NonResourceURLs: rule.GetNonResourceURLs()})
+	}
+	return rules
 }
 
 // serverDirectory returns a data directory that a server has used.
