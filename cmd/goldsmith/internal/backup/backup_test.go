@@ -27,6 +27,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -238,6 +239,28 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 	}
 }
 
+// A user who was removed after the backup has access again.
+func TestARestoreNamesTheUsers(t *testing.T) {
+	t.Parallel()
+	data, restored, file := t.TempDir(), filepath.Join(t.TempDir(), "restored"), filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, errors.Join(claim(t, data).Release(), os.Mkdir(filepath.Join(data, "server"), 0o700)))
+	stored := "users:\n"
+	for i := range 11 {
+		stored += fmt.Sprintf("- {name: u%d, groups: [view], tokenSHA256: \"%064x\"}\n", i, i+1<<20)
+	}
+	require.NoError(t, os.WriteFile(users.Path(data), []byte(stored), 0o600))
+	require.NoError(t, create(t.Context(), data, file, options{}, t.Output()))
+	out, command := &strings.Builder{}, NewRestoreCommand()
+	command.SetOut(out)
+	command.SetErr(out)
+	command.SetArgs([]string{"--data-dir", restored, file})
+	require.NoError(t, command.ExecuteContext(t.Context()))
+	want := "warning: the backup has the users u0, u1, u2, u3, u4, u5, u6, u7, u8, u9 and 1 more: to remove one who was removed after the backup: goldsmith user remove NAME --data-dir " + restored + "\n"
+	if !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %s", out)
+	}
+}
+
 func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	data, out := t.TempDir(), t.TempDir()
 	require.NoError(t, claim(t, data).Release())
@@ -405,7 +428,13 @@ func TestRootBacksUpAndRestoresForAService(t *testing.T) {
 	require.NoError(t, errors.Join(os.RemoveAll(data), os.Mkdir(data, 0o700)))
 	require.NoError(t, datadir.KeepOutOfGit(data))
 	giveToService(t, data)
-	require.NoError(t, restore(t.Context(), data, file, "v0.1.0", t.Output()))
+	out, command := &strings.Builder{}, NewRestoreCommand()
+	command.SetOut(out)
+	command.SetArgs([]string{"--data-dir", data, file})
+	require.NoError(t, command.ExecuteContext(t.Context()))
+	if want := data + " is restored from " + file + "; start its server as user 4711\n"; out.String() != want {
+		t.Errorf("got %s, want %s", out, want)
+	}
 	expectOwner(t, data, service)
 	for _, name := range []string{"server/token", "records.db", "storage/etcd/member", "version.json"} {
 		if !exists(filepath.Join(data, name)) {

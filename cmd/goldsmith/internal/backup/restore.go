@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
@@ -40,7 +41,7 @@ func NewRestoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Restore a data directory from a backup",
 		Long: "Restore a data directory from a backup file. `goldsmith up` then continues from the backup. The controller " +
-			"starts the next attempt of each build that was running. Builds that were created after the backup are lost.",
+			"starts the next attempt of each build that was running. Builds that were created after the backup are lost, and users who were removed after it have access again.",
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
@@ -49,18 +50,36 @@ func NewRestoreCommand() *cobra.Command {
 			}
 			start := ""
 			err := datadir.AsOwner(directory, func() error {
-				start = startCommand(directory, command.ErrOrStderr())
+				warnOfUsers(directory, command.ErrOrStderr())
+				start = "start it with: " + startCommand(directory, command.ErrOrStderr())
 				return nil
 			})
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: %s\n", directory, arguments[0], start)
+			if datadir.IsForeign(directory) {
+				start = "start its server as " + datadir.NameOfOwner(directory)
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; %s\n", directory, arguments[0], start)
 			return err
 		},
 	}
 	command.Flags().StringVar(&directory, "data-dir", datadir.Default, "data directory to restore, which must be empty or not exist")
 	return command
+}
+
+// warnOfUsers names the users who have access again, because some may have been removed after the backup. A damaged file of users is left to the start
+// of a server.
+func warnOfUsers(directory string, notices io.Writer) {
+	restored, _ := users.Read(directory)
+	names := make([]string, len(restored))
+	for i, user := range restored {
+		names[i] = user.Name
+	}
+	if len(names) > 0 {
+		_, _ = fmt.Fprintf(notices, "warning: the backup has the users %s: to remove one who was removed after the backup: goldsmith user remove NAME --data-dir %s\n",
+			firstOf(names), shellword.Quote(directory)) // a notice that nobody can read is no failure
+	}
 }
 
 // startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders and kinds of the server.
@@ -190,15 +209,19 @@ func lackingArtifacts(ctx context.Context, directory string) (names []string, er
 	return slices.Sorted(maps.Values(lacking)), nil
 }
 
-// lackingNotice names images, at most maxLacking of them.
+// lackingNotice names images.
 func lackingNotice(images []string) string {
-	const maxLacking = 10
-	named, more := images, ""
-	if n := len(images) - maxLacking; n > 0 {
-		named, more = images[:maxLacking], fmt.Sprintf(" and %d more", n)
+	return fmt.Sprintf("warning: the backup has no artifacts of %s: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts",
+		firstOf(images))
+}
+
+// firstOf returns a list of names, at most the first ten.
+func firstOf(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts",
-		strings.Join(named, ", "), more)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func readBackup(ctx context.Context, in io.Reader, directory, version string) (err error) {

@@ -41,7 +41,7 @@ func AsOwner(directory string, access func() error) (err error) {
 		return fmt.Errorf("act as the owner of %s: %w", directory, err)
 	}
 	if err = access(); errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: root accesses %s as %s, its owner", err, directory, nameOf(uid))
+		err = fmt.Errorf("%w: root accesses %s as %s, its owner", err, directory, NameOfOwner(directory))
 	}
 	return err
 }
@@ -55,8 +55,8 @@ func IsForeign(directory string) bool {
 // RefuseRoot refuses a server of root on the directory of another user as root: that user could not use the files of root later, and could make root change
 // files elsewhere by links.
 func RefuseRoot(directory string) error {
-	if uid, _, err := ownerOf(directory); err == nil && IsForeign(directory) {
-		return fmt.Errorf("data directory %s belongs to %s: run the server as this user, or set --data-dir to another directory", directory, nameOf(uid))
+	if IsForeign(directory) {
+		return fmt.Errorf("data directory %s belongs to %s: run the server as this user, or set --data-dir to another directory", directory, NameOfOwner(directory))
 	}
 	return nil
 }
@@ -100,7 +100,9 @@ func ownerOf(path string) (uid, gid int, err error) {
 	return int(stat.Uid), int(stat.Gid), nil
 }
 
-func nameOf(uid int) string {
+// NameOfOwner names the user that a directory belongs to, such as "user goldsmith".
+func NameOfOwner(directory string) string {
+	uid, _, _ := ownerOf(directory)
 	id := strconv.Itoa(uid)
 	if found, err := user.LookupId(id); err == nil {
 		return "user " + found.Username
