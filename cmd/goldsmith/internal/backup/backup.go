@@ -137,7 +137,7 @@ const noDataDirectory = "%s is not a data directory of `goldsmith up`: %w: set -
 // holds the lock itself.
 func prepare(directory, version string) (io.Closer, error) {
 	lock := filepath.Join(directory, "lock")
-	if _, err := os.Stat(lock); err != nil {
+	if _, err := os.Stat(lock); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf(noDataDirectory, directory, err)
 	}
 	if err := datadir.CheckTypes(directory); err != nil {

@@ -41,7 +41,7 @@ func AsOwner(directory string, access func() error) (err error) {
 		return fmt.Errorf("act as the owner of %s: %w", directory, err)
 	}
 	if err = access(); errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: root accesses %s as %s, its owner", err, directory, NameOfOwner(directory))
+		err = fmt.Errorf("%w: root accesses %s as %s, who owns it or a directory above it", err, directory, nameOf(uid))
 	}
 	return err
 }
@@ -52,17 +52,20 @@ func IsForeign(directory string) bool {
 	return err == nil && uid != 0 && os.Geteuid() == 0
 }
 
-// RefuseRoot refuses a server of root on the directory of another user as root: that user could not use the files of root later, and could make root change
+// RefuseRoot refuses a server of root on the directory of another user: that user could not use the files of root later, and could make root change
 // files elsewhere by links.
 func RefuseRoot(directory string) error {
-	if IsForeign(directory) {
-		return fmt.Errorf("data directory %s belongs to %s: run the server as this user, or set --data-dir to another directory", directory, NameOfOwner(directory))
+	info, err := os.Stat(directory)
+	if err != nil || os.Geteuid() != 0 {
+		return nil //nolint:nilerr // the server has the same error, or creates the directory
+	}
+	if stat, _ := info.Sys().(*syscall.Stat_t); stat.Uid != 0 {
+		return fmt.Errorf("data directory %s belongs to %s: run the server as this user, or set --data-dir to another directory", directory, nameOf(int(stat.Uid)))
 	}
 	return nil
 }
 
-// MakeBeside creates a directory of mode 0700 beside a directory, for the owner of that directory. If another user than root can rename both, it
-// belongs to this user.
+// MakeBeside creates a directory of mode 0700 beside a directory, for the owner of that directory, or of a new one.
 func MakeBeside(directory, pattern string) (made string, err error) {
 	parent := filepath.Dir(directory)
 	err = AsOwner(parent, func() error {
@@ -90,19 +93,54 @@ func RemoveMade(directory string) error {
 	return errors.Join(err, AsOwner(filepath.Dir(directory), func() error { return os.Remove(directory) }))
 }
 
-// ownerOf returns the user and the group of a file, or -1.
+// ownerOf returns the user and the group that a directory belongs to, or -1. If somebody else than root and the caller of sudo owns a link or a
+// directory on the way, who could put another directory in its place at any time, it belongs to this user.
 func ownerOf(path string) (uid, gid int, err error) {
-	info, err := os.Stat(path)
+	path, err = filepath.Abs(path)
 	if err != nil {
 		return -1, -1, err
 	}
-	stat, _ := info.Sys().(*syscall.Stat_t)
-	return int(stat.Uid), int(stat.Gid), nil
+	const most = 40 // links, as in Linux
+	for range most {
+		target := ""
+		for end := 1; end <= len(path) && target == ""; end++ {
+			if end < len(path) && path[end] != filepath.Separator {
+				continue
+			}
+			info, err := os.Lstat(path[:end])
+			if err != nil {
+				return -1, -1, err
+			}
+			stat, _ := info.Sys().(*syscall.Stat_t)
+			if uid, gid = int(stat.Uid), int(stat.Gid); uid != 0 && strconv.Itoa(uid) != os.Getenv("SUDO_UID") {
+				return uid, gid, nil
+			}
+			if info.Mode().Type() != fs.ModeSymlink {
+				continue
+			}
+			if target, err = os.Readlink(path[:end]); err != nil {
+				return -1, -1, err
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(path[:end]), target)
+			}
+			target = filepath.Join(target, path[end:])
+		}
+		if target == "" {
+			return uid, gid, nil
+		}
+		path = target
+	}
+	return -1, -1, &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP}
 }
 
 // NameOfOwner names the user that a directory belongs to, such as "user goldsmith".
 func NameOfOwner(directory string) string {
 	uid, _, _ := ownerOf(directory)
+	return nameOf(uid)
+}
+
+func nameOf(uid int) string {
 	id := strconv.Itoa(uid)
 	if found, err := user.LookupId(id); err == nil {
 		return "user " + found.Username

@@ -57,13 +57,42 @@ func TestRootAccessesTheDirectoryOfAnotherUserOnlyAsThatUser(t *testing.T) {
 		func(access func() error) error { return AsOwner(directory, access) }, // again
 	} {
 		err := AsOwner(directory, func() error { return acting(read) })
-		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "as user 4711, its owner") {
+		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "as user 4711, who owns it") {
 			t.Errorf("a file of a group of root: got error %v", err)
 		}
 	}
 	require.NoError(t, AsOwner(filepath.Dir(directory), read))
 	if groups, err := syscall.Getgroups(); err != nil || !slices.Equal(groups, []int{group}) || os.Geteuid() != 0 || os.Getegid() != 0 {
 		t.Errorf("afterwards user %d, group %d, groups %v, %v", os.Geteuid(), os.Getegid(), groups, err)
+	}
+}
+
+// A user who owns a directory on the way can replace what is below it by a link to a directory of root, also after it was examined.
+func TestWhoCanReplaceADirectoryIsItsOwner(t *testing.T) {
+	directory := ofAService(t)
+	parent := filepath.Dir(directory)
+	above := filepath.Dir(parent)
+	path := func(name string) string { return filepath.Join(above, name) }
+	require.NoError(t, errors.Join(os.Chown(parent, 4713, 4713), os.Mkdir(filepath.Join(parent, "of-root"), 0o700), os.Mkdir(path("of-root"), 0o700),
+		os.Symlink(path("of-root"), filepath.Join(parent, "link")), os.Lchown(filepath.Join(parent, "link"), 4713, 4713),
+		os.Symlink(filepath.Join("of-root", "..", filepath.Base(parent), "link"), path("link")), os.Symlink("of-root", path("foreign-link")),
+		os.Lchown(path("foreign-link"), 4713, 4713), os.Symlink("of-root", path("own-link")), os.Symlink("loop", path("loop"))))
+	for name, want := range map[string][2]int{ // without and with sudo of the owner of the parent
+		filepath.Join(parent, "data"): {4713, 4711}, filepath.Join(parent, "of-root"): {4713, 0}, filepath.Join(parent, "link"): {4713, 0},
+		path("link"): {4713, 0}, path("foreign-link"): {4713, 0}, path("own-link"): {0, 0}, parent: {4713, 4713}, path("loop"): {-1, -1},
+		filepath.Join(parent, "gone"): {4713, -1},
+	} {
+		for i, sudo := range []string{"", "4713"} {
+			t.Setenv("SUDO_UID", sudo)
+			acting := -1
+			err := AsOwner(name, func() error {
+				acting = os.Geteuid()
+				return nil
+			})
+			if acting != want[i] || (err != nil) != (want[i] < 0) {
+				t.Errorf("%s, with SUDO_UID=%s: as user %d, %v, want %d", name, sudo, acting, err, want[i])
+			}
+		}
 	}
 }
 
