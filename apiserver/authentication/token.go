@@ -5,7 +5,9 @@ package authentication
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -52,23 +54,47 @@ func Standalone(tokens Tokens, guests []Guests) (authenticator.Request, authoriz
 	for _, probe := range probes {
 		unauthenticated = append(unauthenticated, apiserver.AnonymousAuthCondition{Path: probe})
 	}
-	known, rights := []authenticator.Token{tokens}, []authorizer.Authorizer{probing}
+	known, rights := []authenticator.Token{tokens}, []authorizer.Authorizer(nil)
 	for _, guests := range guests {
 		known, rights = append(known, guests.Tokens), append(rights, guests.Rights)
 	}
 	holders := group.NewAuthenticatedGroupAdder(bearertoken.New(tokenunion.NewFailOnError(known...)))
-	return union.NewFailOnError(holders, anonymous.NewAuthenticator(unauthenticated)), privilegedOr(rights), nil
+	return union.NewFailOnError(holders, anonymous.NewAuthenticator(unauthenticated)), privilegedOr(probing, rights), nil
 }
 
-// privilegedOr authorizes members of system:masters, and what one of the rights allows.
-func privilegedOr(rights []authorizer.Authorizer) authorizer.Authorizer {
+// standalone authorizes members of system:masters, what one of the rights allows, and the probes.
+type standalone struct {
+	authorizer.AuthorizerFunc
+	rights []authorizer.Authorizer
+}
+
+func privilegedOr(probing authorizer.Authorizer, rights []authorizer.Authorizer) standalone {
 	privileged := authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)
-	return authorizer.AuthorizerFunc(func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
-		for _, right := range rights {
+	return standalone{func(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+		for _, right := range append([]authorizer.Authorizer{probing}, rights...) {
 			if decision, reason, err := right.Authorize(ctx, attributes); decision == authorizer.DecisionAllow {
 				return decision, reason, err
 			}
 		}
 		return privileged.Authorize(ctx, attributes)
-	})
+	}, rights}
+}
+
+// RulesFor lists the rules of a user. As kube-apiserver, it leaves out the probes. The list is incomplete if the user has rights that are not a
+// RuleResolver.
+func (s standalone) RulesFor(ctx context.Context, info user.Info, namespace string) (
+	of []authorizer.ResourceRuleInfo, paths []authorizer.NonResourceRuleInfo, incomplete bool, err error) {
+	if slices.Contains(info.GetGroups(), user.SystemPrivilegedGroup) {
+		return authorizerfactory.NewAlwaysAllowAuthorizer().RulesFor(ctx, info, namespace)
+	}
+	for _, right := range s.rights {
+		listed, ok := right.(authorizer.RuleResolver)
+		if !ok {
+			incomplete, err = true, errors.New("the rules of this user cannot be listed")
+			continue
+		}
+		moreOf, morePaths, more, failure := listed.RulesFor(ctx, info, namespace)
+		of, paths, incomplete, err = append(of, moreOf...), append(paths, morePaths...), incomplete || more, errors.Join(err, failure)
+	}
+	return of, paths, incomplete, err
 }

@@ -205,7 +205,8 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 }
 
 // WithGuests authenticates further users by tokens that may change while the server runs, and authorizes them by rights. If
-// the decision of rights is not DecisionAllow, only members of system:masters are authorized. If the tokens have a method
+// the decision of rights is not DecisionAllow, only members of system:masters are authorized. Rights that are an authorizer.RuleResolver, too, are in
+// the answers to SelfSubjectRulesReview. If the tokens have a method
 // Present(user.Info) context.Context, the server ends requests of a user, such as watches, when that context is done; nil is for a user
 // who is removed already. Like WithBearerToken, it is for a standalone server.
 func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Authorizer) *Server {

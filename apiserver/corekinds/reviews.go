@@ -167,23 +167,26 @@ func selfSubjectRulesReviews(scope *resources.Scope) (resources.Storages, error)
 	}), nil
 }
 
-// rulesOf returns the rules of a user. The users of a standalone server can do everything; those of others are functions, which
-// cannot be listed.
+// rulesOf returns the rules of a user, as far as the rights can be listed: some are functions.
 func rulesOf(ctx context.Context, rights authorizer.UnconditionalAuthorizer, info user.Info, namespace string) authorizationv1.SubjectRulesReviewStatus {
-	const all = "*" // verbs, groups, resources or paths
 	status := authorizationv1.SubjectRulesReviewStatus{ResourceRules: []authorizationv1.ResourceRule{}, NonResourceRules: []authorizationv1.NonResourceRule{}}
-	allows := func(asked authorizer.AttributesRecord) bool {
-		asked.User, asked.Verb = info, all
-		decision, _, err := rights.Authorize(ctx, asked)
-		return err == nil && decision == authorizer.DecisionAllow
-	}
-	if !allows(authorizer.AttributesRecord{Namespace: namespace, APIGroup: all, APIVersion: all, Resource: all, ResourceRequest: true}) ||
-		!allows(authorizer.AttributesRecord{Path: all}) {
+	listed, ok := rights.(authorizer.RuleResolver)
+	if !ok {
 		status.Incomplete, status.EvaluationError = true, "the rules of this user cannot be listed"
 		return status
 	}
-	everything := []string{all}
-	status.ResourceRules = append(status.ResourceRules, authorizationv1.ResourceRule{Verbs: everything, APIGroups: everything, Resources: everything})
-	status.NonResourceRules = append(status.NonResourceRules, authorizationv1.NonResourceRule{Verbs: everything, NonResourceURLs: everything})
+	of, paths, incomplete, err := listed.RulesFor(ctx, info, namespace)
+	for _, rule := range of {
+		status.ResourceRules = append(status.ResourceRules, authorizationv1.ResourceRule{
+			Verbs: rule.GetVerbs(), APIGroups: rule.GetAPIGroups(), Resources: rule.GetResources(), ResourceNames: rule.GetResourceNames(),
+		})
+	}
+	for _, rule := range paths {
+		status.NonResourceRules = append(status.NonResourceRules, authorizationv1.NonResourceRule{Verbs: rule.GetVerbs(), NonResourceURLs: rule.GetNonResourceURLs()})
+	}
+	status.Incomplete = incomplete
+	if err != nil {
+		status.EvaluationError = err.Error()
+	}
 	return status
 }

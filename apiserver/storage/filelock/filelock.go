@@ -58,6 +58,9 @@ func Await(ctx context.Context, path string) (*os.File, error) {
 
 // Holder returns the process that holds the lock of a file, or 0 if it is not known. If nobody holds the lock, it returns the last holder.
 func Holder(path string) int {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // to read a named pipe waits for ever
+		return 0
+	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return 0

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -56,5 +58,9 @@ func TestTheHolderIsUnknownWithoutItsNumber(t *testing.T) {
 			t.Errorf("got %d", holder)
 		}
 		require.NoError(t, os.WriteFile(path, nil, 0o600)) // as earlier versions left it
+	}
+	require.NoError(t, errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)))
+	if holder := filelock.Holder(path); holder != 0 {
+		t.Errorf("of a named pipe, got %d", holder)
 	}
 }

@@ -75,14 +75,26 @@ func (t *builderTokens) AuthenticateToken(_ context.Context, token string) (*aut
 }
 
 // builderRights lets builders report on builds of their namespace. The server restricts each builder to the build of its pod.
-func builderRights(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
-	const allowed = "create imagebuilds/report"
-	builder := attributes.GetUser()
-	if builder != nil && attributes.IsResourceRequest() &&
-		builder.GetName() == serviceaccount.MakeUsername(attributes.GetNamespace(), builderAccount) &&
-		attributes.GetVerb()+" "+attributes.GetResource()+"/"+attributes.GetSubresource() == allowed &&
-		attributes.GetAPIGroup() == v1alpha1.GroupName {
-		return authorizer.DecisionAllow, "builders may " + allowed, nil
+type builderRights struct{ authorizer.AuthorizerFunc }
+
+var mayReport = authorizer.DefaultResourceRuleInfo{Verbs: []string{"create"}, APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"imagebuilds/report"}}
+
+func isBuilder(info user.Info, namespace string) bool {
+	return info != nil && info.GetName() == serviceaccount.MakeUsername(namespace, builderAccount)
+}
+
+func allowReports(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+	if isBuilder(attributes.GetUser(), attributes.GetNamespace()) && attributes.IsResourceRequest() && attributes.GetVerb() == mayReport.Verbs[0] &&
+		attributes.GetResource()+"/"+attributes.GetSubresource() == mayReport.Resources[0] && attributes.GetAPIGroup() == mayReport.APIGroups[0] {
+		return authorizer.DecisionAllow, "builders may create imagebuilds/report", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil
+}
+
+// RulesFor lists the right of a builder in its namespace.
+func (builderRights) RulesFor(_ context.Context, info user.Info, namespace string) ([]authorizer.ResourceRuleInfo, []authorizer.NonResourceRuleInfo, bool, error) {
+	if !isBuilder(info, namespace) {
+		return nil, nil, false, nil
+	}
+	return []authorizer.ResourceRuleInfo{&mayReport}, nil, false, nil
 }

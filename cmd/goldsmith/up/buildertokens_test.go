@@ -56,8 +56,13 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 	report := authorizer.AttributesRecord{
 		User: builder, Verb: "create", Namespace: "team", APIGroup: v1alpha1.GroupName, Resource: "imagebuilds", Subresource: "report", Name: "debian-1", ResourceRequest: true,
 	}
-	if decision, _, err := builderRights(t.Context(), report); decision != authorizer.DecisionAllow || err != nil {
+	if decision, _, err := allowReports(t.Context(), report); decision != authorizer.DecisionAllow || err != nil {
 		t.Fatalf("it may not report: %v", err)
+	}
+	for namespace, want := range map[string]int{"team": 1, "other": 0} {
+		if rules, paths, incomplete, err := (builderRights{}).RulesFor(t.Context(), builder, namespace); len(rules) != want || len(paths) > 0 || incomplete || err != nil {
+			t.Errorf("in namespace %s it has the rules %v %v, %t, %v", namespace, rules, paths, incomplete, err)
+		}
 	}
 	for name, change := range map[string]func(*authorizer.AttributesRecord){
 		"another namespace":   func(a *authorizer.AttributesRecord) { a.Namespace = "other" },
@@ -78,7 +83,7 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 	} {
 		other := report
 		change(&other)
-		if decision, _, _ := builderRights(t.Context(), other); decision == authorizer.DecisionAllow {
+		if decision, _, _ := allowReports(t.Context(), other); decision == authorizer.DecisionAllow {
 			t.Errorf("it may do so with %s", name)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -142,6 +143,11 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	_, err := kube.CoreV1().Secrets("default").List(ctx, metav1.ListOptions{})
 	if err == nil || err.Error() != `secrets is forbidden: User "ann" cannot list resource "secrets" in API group "" in the namespace "default"` {
 		t.Errorf("a user who may view lists Secrets: %v", err)
+	}
+	review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: "default"}}
+	rules := require.Value(kube.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, review, metav1.CreateOptions{}))(t).Status
+	if text := rules.String(); rules.Incomplete || rules.EvaluationError != "" || !strings.Contains(text, "imageplans") || strings.Contains(text, "secrets") || len(rules.NonResourceRules) == 0 {
+		t.Errorf("a user who may view has the rules %s", text)
 	}
 	watch := require.Value(kube.CoreV1().ConfigMaps("default").Watch(ctx, metav1.ListOptions{}))(t)
 	expect(run("user", "remove", "ann", "--data-dir", data), "^user ann removed\n$")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubeconfig"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/config"
 )
@@ -102,13 +103,21 @@ func (o *Options) located(err error) error {
 	return o.locate(err)
 }
 
-// check reports mistakes in the options and in the files that they name, and starts nothing. It opens no database and no archive.
+// check reports mistakes in the options and in the files that they name, and starts nothing. It opens no database and no archive. Root reads the
+// files as the user whose server will read them.
 func (o *Options) check(ctx context.Context) error {
 	incomplete := o.complete()
+	if datadir.IsForeign(o.DataDirectory) {
+		return errors.Join(incomplete, datadir.AsOwner(o.DataDirectory, func() error { return o.checkFiles(ctx) }))
+	}
+	return errors.Join(incomplete, o.checkFiles(ctx))
+}
+
+func (o *Options) checkFiles(ctx context.Context) error {
 	_, listening := parseListen(o.Listen)
 	_, builders := o.readBuilders()
 	_, kinds := o.readKinds(ctx)
-	problems := []error{incomplete, o.located(o.LogArchive.Check(ctx)), o.located(o.Records.Check()), o.located(listening), o.located(builders), kinds,
+	problems := []error{o.located(o.LogArchive.Check(ctx)), o.located(o.Records.Check()), o.located(listening), o.located(builders), kinds,
 		checkStoredUsers(o), o.checkKubeconfigs()}
 	return errors.Join(problems...)
 }

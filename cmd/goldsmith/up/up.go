@@ -37,6 +37,9 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err := options.complete(); err != nil {
 		return err
 	}
+	if err := datadir.RefuseRoot(options.DataDirectory); err != nil {
+		return err
+	}
 	starting, ready := context.WithCancel(ctx)
 	defer ready()
 	go options.Service.ExtendUntil(starting)

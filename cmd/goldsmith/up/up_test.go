@@ -318,3 +318,31 @@ func TestACheckTellsAllMistakesOfAFile(t *testing.T) {
 		}
 	}
 }
+
+// TestRootChecksAsTheUserOfTheServer is of root: only it can act as another user.
+func TestRootChecksAsTheUserOfTheServer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can act as another user")
+	}
+	data, secret := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, errors.Join(os.WriteFile(secret, []byte("builders: [{name: secret-of-root}]"), 0o600), os.Symlink(secret, filepath.Join(data, "builders.yaml"))))
+	const service = 4711
+	require.NoError(t, os.Chown(data, service, service))
+	for parent := filepath.Dir(data); parent != os.TempDir(); parent = filepath.Dir(parent) {
+		require.NoError(t, os.Chmod(parent, 0o711)) // the service has to reach the directory
+	}
+	for arguments, want := range map[string]string{
+		"--check": "builders.yaml: permission denied", "": "belongs to user 4711: run the server as this user",
+	} {
+		command := NewCommand()
+		command.SetArgs(append(strings.Fields(arguments), "--data-dir", data))
+		command.SilenceUsage, command.SilenceErrors = true, true
+		err := command.ExecuteContext(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret-of-root") {
+			t.Errorf("%q: got error %v, want %s", arguments, err, want)
+		}
+	}
+	if left, err := os.ReadDir(data); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -84,8 +83,8 @@ func (u *serverUsers) admit(server *builder.Server) *builder.Server {
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).
 		WithBearerToken(u.controllerToken, privileged(controllerName)).
-		WithGuests(u.builders, authorizer.AuthorizerFunc(builderRights)).
-		WithGuests(u.people, authorizer.AuthorizerFunc(users.Authorize))
+		WithGuests(u.builders, builderRights{allowReports}).
+		WithGuests(u.people, users.Rights)
 }
 
 // administratorConfig connects as the user of the kubeconfig does.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -87,16 +88,33 @@ func isRead(name string) bool {
 	return filepath.Ext(name) == extension && !strings.HasPrefix(name, ".")
 }
 
-// ReadFile reads a regular file of at most maxMiB MiB that is UTF-8. A named pipe would wait for ever. The error does not have the path.
-func ReadFile(path string, maxMiB int64) (content []byte, err error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, WithoutPath(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
+// OpenRegular opens a regular file for reading with a function such as os.OpenFile, and flags of open(2) besides O_RDONLY. It does not wait for a
+// named pipe, even if one replaces the file meanwhile.
+func OpenRegular(open func(name string, flag int, mode fs.FileMode) (*os.File, error), path string, flags int) (*os.File, error) {
+	file, err := open(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0)
+	if errors.Is(err, syscall.ENXIO) { // a socket
+		err = notRegular(path)
 	}
-	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = notRegular(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func notRegular(path string) error {
+	return &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
+}
+
+// ReadFile reads a regular file of at most maxMiB MiB that is UTF-8. The error does not have the path.
+func ReadFile(path string, maxMiB int64) (content []byte, err error) {
+	file, err := OpenRegular(os.OpenFile, path, 0)
 	if err != nil {
 		return nil, WithoutPath(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -27,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -92,24 +94,21 @@ func create(ctx context.Context, directory, file string, o options, notices io.W
 	if directory, err = filepath.Abs(directory); err != nil {
 		return fmt.Errorf("resolve --data-dir %s: %w", directory, err)
 	}
-	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
-		return fmt.Errorf("%s is not a data directory of `goldsmith up`: %w: set --data-dir", directory, err)
+	if target, err := filepath.EvalSymlinks(directory); err == nil {
+		directory = target
 	}
-	if err := datadir.CheckTypes(directory); err != nil {
-		return datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+	if _, err := os.Stat(directory); err != nil {
+		return fmt.Errorf(noDataDirectory, directory, err)
 	}
-	if _, err := datadir.CheckVersion(directory, o.version); err != nil {
+	var held io.Closer
+	err = datadir.AsOwner(directory, func() (err error) {
+		held, err = prepare(directory, o.version)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	// Without a running server, none may start meanwhile. A running server holds the lock itself.
-	lock, err := filelock.Take(filepath.Join(directory, "lock"))
-	switch {
-	case errors.Is(err, filelock.ErrHeld):
-	case err != nil:
-		return fmt.Errorf("lock data directory %s: %w", directory, err)
-	default:
-		defer func() { err = errors.Join(err, lock.Close()) }()
-	}
+	defer func() { err = errors.Join(err, held.Close()) }()
 	// The snapshots are written beside the file, because they are as large as the data, and a temporary file system may be small.
 	scratch, err := os.MkdirTemp(filepath.Dir(file), "."+filepath.Base(file)+"-") // mode 0700
 	if err != nil {
@@ -132,6 +131,31 @@ func create(ctx context.Context, directory, file string, o options, notices io.W
 	return nil
 }
 
+const noDataDirectory = "%s is not a data directory of `goldsmith up`: %w: set --data-dir"
+
+// prepare checks a data directory, and locks it until the result is closed: without a running server, none may start meanwhile. A running server
+// holds the lock itself.
+func prepare(directory, version string) (io.Closer, error) {
+	lock := filepath.Join(directory, "lock")
+	if _, err := os.Stat(lock); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf(noDataDirectory, directory, err)
+	}
+	if err := datadir.CheckTypes(directory); err != nil {
+		return nil, datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+	}
+	if _, err := datadir.CheckVersion(directory, version); err != nil {
+		return nil, err
+	}
+	held, err := filelock.Take(lock)
+	if errors.Is(err, filelock.ErrHeld) {
+		return io.NopCloser(nil), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory %s: %w", directory, err)
+	}
+	return held, nil
+}
+
 // mayWrite refuses to replace an existing file without force.
 func mayWrite(file string, force bool) error {
 	_, err := os.Lstat(file)
@@ -144,6 +168,8 @@ func mayWrite(file string, force bool) error {
 	return fmt.Errorf("backup file %s exists: choose another name, or set --force to replace it", file)
 }
 
+// writeBackup writes the file as the caller, and reads the data directory as its owner. If root is the caller for another user, the owner cannot
+// use scratch, and the snapshots are beside the data directory instead.
 func writeBackup(ctx context.Context, directory, scratch, file string, o options, notices io.Writer) (err error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -154,8 +180,15 @@ func writeBackup(ctx context.Context, directory, scratch, file string, o options
 	if err != nil {
 		return err
 	}
+	if datadir.IsForeign(directory) {
+		if scratch, err = datadir.MakeBeside(directory, "."+filepath.Base(directory)+"-backup-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, datadir.RemoveMade(scratch)) }()
+	}
 	b := &backup{directory: directory, scratch: scratch, notices: notices, options: o, tar: tar.NewWriter(compressed)}
-	if err := b.addAll(ctx); err != nil {
+	err = datadir.AsOwner(directory, func() error { return cmp.Or(datadir.KeepOutOfGit(b.scratch), b.addAll(ctx)) })
+	if err != nil {
 		return err
 	}
 	return errors.Join(b.tar.Close(), compressed.Close(), out.Sync())
@@ -256,7 +289,7 @@ func (b *backup) addServer(ctx context.Context) error {
 		case !entry.Type().IsRegular():
 			return nil
 		}
-		content, err := top.Open(path)
+		content, err := documents.OpenRegular(top.OpenFile, path, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -283,14 +316,10 @@ func (b *backup) addDocuments(ctx context.Context) error {
 // addDocument adds a file of the data directory that the operator writes, if the file exists.
 func (b *backup) addDocument(ctx context.Context, name string) error {
 	path := filepath.Join(b.directory, name)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	content, err := os.Open(path)
+	content, err := documents.OpenRegular(os.OpenFile, path, 0)
 	if err != nil {
 		return err
 	}

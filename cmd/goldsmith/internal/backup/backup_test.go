@@ -16,7 +16,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -25,6 +27,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -236,6 +239,28 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 	}
 }
 
+// A user who was removed after the backup has access again.
+func TestARestoreNamesTheUsers(t *testing.T) {
+	t.Parallel()
+	data, restored, file := t.TempDir(), filepath.Join(t.TempDir(), "restored"), filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, errors.Join(claim(t, data).Release(), os.Mkdir(filepath.Join(data, "server"), 0o700)))
+	stored := "users:\n"
+	for i := range 11 {
+		stored += fmt.Sprintf("- {name: u%d, groups: [view], tokenSHA256: \"%064x\"}\n", i, i+1<<20)
+	}
+	require.NoError(t, os.WriteFile(users.Path(data), []byte(stored), 0o600))
+	require.NoError(t, create(t.Context(), data, file, options{}, t.Output()))
+	out, command := &strings.Builder{}, NewRestoreCommand()
+	command.SetOut(out)
+	command.SetErr(out)
+	command.SetArgs([]string{"--data-dir", restored, file})
+	require.NoError(t, command.ExecuteContext(t.Context()))
+	want := "warning: the backup has the users u0, u1, u2, u3, u4, u5, u6, u7, u8, u9 and 1 more: to remove one who was removed after the backup: goldsmith user remove NAME --data-dir " + restored + "\n"
+	if !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %s", out)
+	}
+}
+
 func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	data, out := t.TempDir(), t.TempDir()
 	require.NoError(t, claim(t, data).Release())
@@ -339,4 +364,176 @@ func TestABackupOfNewerDataIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", test.format, err)
 		}
 	}
+}
+
+// serviceDirectory returns a data directory of the user of a service, whose parent and the directory of its backups are root's. Only root can make it.
+func serviceDirectory(t *testing.T, storage bool) (data, backups string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can act as another user")
+	}
+	parent := t.TempDir()
+	data, backups = filepath.Join(parent, "data"), filepath.Join(parent, "backups")
+	require.NoError(t, os.Mkdir(backups, 0o700)) // the service cannot reach it
+	require.NoError(t, claim(t, data).Release())
+	database, err := records.Open(t.Context(), "sqlite://"+filepath.Join(data, "records.db"), records.Options{})
+	require.NoError(t, errors.Join(err, database.Close()))
+	if storage {
+		server, err := etcd.Start(t.Context(), filepath.Join(data, "storage"))
+		require.NoError(t, err)
+		require.NoError(t, server.Stop())
+	}
+	require.NoError(t, errors.Join(os.MkdirAll(filepath.Join(data, "server", "users"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), nil, 0o600)))
+	giveToService(t, data)
+	for ; parent != os.TempDir(); parent = filepath.Dir(parent) {
+		require.NoError(t, os.Chmod(parent, 0o711)) // others have to reach the directory
+	}
+	return data, backups
+}
+
+const service = 4711
+
+func giveToService(t *testing.T, directory string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(directory, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, service, service))
+	}))
+}
+
+// expectOwner fails for a file of another user, and for what a command left beside the directories.
+func expectOwner(t *testing.T, directory string, want uint32) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if stat, ok := info.Sys().(*syscall.Stat_t); err == nil && ok && stat.Uid != want {
+			t.Errorf("%s belongs to user %d, want %d", path, stat.Uid, want)
+		}
+		return err
+	}))
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(directory), ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// Root backs up the data of a service, and restores it for the service.
+func TestRootBacksUpAndRestoresForAService(t *testing.T) {
+	data, backups := serviceDirectory(t, true)
+	file := filepath.Join(backups, "backup.tar.gz")
+	require.NoError(t, create(t.Context(), data, file, options{artifacts: true}, t.Output()))
+	expectOwner(t, data, service)
+	expectOwner(t, file, 0)
+	require.NoError(t, errors.Join(os.RemoveAll(data), os.Mkdir(data, 0o700)))
+	require.NoError(t, datadir.KeepOutOfGit(data))
+	giveToService(t, data)
+	out, command := &strings.Builder{}, NewRestoreCommand()
+	command.SetOut(out)
+	command.SetArgs([]string{"--data-dir", data, file})
+	require.NoError(t, command.ExecuteContext(t.Context()))
+	if want := data + " is restored from " + file + "; start its server as user 4711\n"; out.String() != want {
+		t.Errorf("got %s, want %s", out, want)
+	}
+	expectOwner(t, data, service)
+	for _, name := range []string{"server/token", "records.db", "storage/etcd/member", "version.json"} {
+		if !exists(filepath.Join(data, name)) {
+			t.Errorf("%s is not restored", name)
+		}
+	}
+	require.NoError(t, errors.Join(os.RemoveAll(data), os.WriteFile(file, []byte("no backup"), 0o600)))
+	if err := restore(t.Context(), data, file, "v0.1.0", t.Output()); !errors.Is(err, errNoBackup) {
+		t.Errorf("no backup: %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(data)); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// A service plants what makes root read files of others, or wait.
+func TestAServiceCannotReadFilesThroughABackupOfRoot(t *testing.T) {
+	const secret = "secret-of-root"
+	elsewhere := filepath.Join(t.TempDir(), "secrets")
+	require.NoError(t, os.Mkdir(elsewhere, 0o755))
+	for _, name := range []string{"file", "token", "records.db", "index.json", "log", "build.json"} {
+		require.NoError(t, os.WriteFile(filepath.Join(elsewhere, name), []byte(secret), 0o600))
+	}
+	plants := map[string]func(path string) error{
+		"link":      func(path string) error { return os.Symlink(filepath.Join(elsewhere, "file"), path) },
+		"hard link": func(path string) error { return os.Link(filepath.Join(elsewhere, "file"), path) },
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o666) },
+		"device":    func(path string) error { return os.Symlink("/dev/zero", path) },
+		"socket": func(path string) error {
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			t.Chdir(filepath.Dir(path)) // the path of a socket is short
+			return errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)}), syscall.Close(fd))
+		},
+		"directory": func(path string) error { return os.Symlink(elsewhere, path) },
+		"sparse": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40))
+		},
+	}
+	const build = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab"
+	for _, name := range []string{
+		"builders.yaml", "kinds.yaml", "version.json", "records.db", "lock", "server", "server/token", "server/users/eve", "storage", "storage/etcd",
+		"storage/etcd/member/snap/db", "storage/etcd/endpoint", "logs", "logs/v1", "logs/v1/team/b-1/build.json", "artifacts", "artifacts/index.json", build, build + "/log",
+	} {
+		data, backups := serviceDirectory(t, strings.HasPrefix(name, "storage"))
+		for kind, plant := range plants {
+			if kind == "sparse" && strings.HasPrefix(name, "artifacts/") {
+				continue // an artifact can have any size, and holes
+			}
+			path, kept := filepath.Join(data, name), filepath.Join(t.TempDir(), "kept")
+			moved := os.Rename(path, kept)
+			require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), plant(path)))
+			if kind == "hard link" {
+				require.NoError(t, os.Lchown(filepath.Dir(path), service, service))
+			} else {
+				require.NoError(t, chownNew(data, path))
+			}
+			file := filepath.Join(backups, "backup")
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			err := create(ctx, data, file, options{force: true, artifacts: true, version: "v0.1.0"}, io.Discard)
+			if ctx.Err() != nil {
+				t.Errorf("%s as %s: waited", name, kind)
+			}
+			cancel()
+			if err == nil && bytes.Contains(contentOf(t, file), []byte(secret)) {
+				t.Errorf("%s as %s: the backup has the secret", name, kind)
+			}
+			if left, failure := filepath.Glob(filepath.Join(filepath.Dir(data), ".*")); failure != nil || len(left) > 0 {
+				t.Errorf("%s as %s: left %v", name, kind, left)
+			}
+			require.NoError(t, os.RemoveAll(path))
+			if moved == nil {
+				require.NoError(t, os.Rename(kept, path))
+			}
+		}
+	}
+	for _, name := range []string{"file", "token"} {
+		if content, err := os.ReadFile(filepath.Join(elsewhere, name)); err != nil || string(content) != secret {
+			t.Errorf("%s was changed: %q, %v", name, content, err)
+		}
+	}
+}
+
+// chownNew gives a path, and the directories above it, to the service.
+func chownNew(data, path string) (err error) {
+	for ; path != data; path = filepath.Dir(path) {
+		err = errors.Join(err, os.Lchown(path, service, service))
+	}
+	return err
+}
+
+// contentOf returns the uncompressed content of a backup.
+func contentOf(t *testing.T, file string) []byte {
+	t.Helper()
+	content, err := os.Open(file)
+	require.NoError(t, err)
+	defer func() { _ = content.Close() }()
+	uncompressed := require.Value(gzip.NewReader(content))(t)
+	return require.Value(io.ReadAll(io.LimitReader(uncompressed, 64<<20)))(t)
 }

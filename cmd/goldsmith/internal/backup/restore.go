@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
@@ -40,20 +41,45 @@ func NewRestoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Restore a data directory from a backup",
 		Long: "Restore a data directory from a backup file. `goldsmith up` then continues from the backup. The controller " +
-			"starts the next attempt of each build that was running. Builds that were created after the backup are lost.",
+			"starts the next attempt of each build that was running. Builds that were created after the backup are lost, and users who were removed after it have access again.",
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			if err := restore(command.Context(), directory, arguments[0], command.Root().Version, command.ErrOrStderr()); err != nil {
 				return err
 			}
-			start := startCommand(directory, command.ErrOrStderr())
-			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: %s\n", directory, arguments[0], start)
+			start := ""
+			err := datadir.AsOwner(directory, func() error {
+				warnOfUsers(directory, command.ErrOrStderr())
+				start = "start it with: " + startCommand(directory, command.ErrOrStderr())
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if datadir.IsForeign(directory) {
+				start = "start its server as " + datadir.NameOfOwner(directory)
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; %s\n", directory, arguments[0], start)
 			return err
 		},
 	}
 	command.Flags().StringVar(&directory, "data-dir", datadir.Default, "data directory to restore, which must be empty or not exist")
 	return command
+}
+
+// warnOfUsers names the users who have access again, because some may have been removed after the backup. A damaged file of users is left to the start
+// of a server.
+func warnOfUsers(directory string, notices io.Writer) {
+	restored, _ := users.Read(directory)
+	names := make([]string, len(restored))
+	for i, user := range restored {
+		names[i] = user.Name
+	}
+	if len(names) > 0 {
+		_, _ = fmt.Fprintf(notices, "warning: the backup has the users %s: to remove one who was removed after the backup: goldsmith user remove NAME --data-dir %s\n",
+			firstOf(names), shellword.Quote(directory)) // a notice that nobody can read is no failure
+	}
 }
 
 // startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders and kinds of the server.
@@ -99,38 +125,51 @@ func restore(ctx context.Context, directory, file, version string, notices io.Wr
 	if err := os.MkdirAll(filepath.Dir(directory), 0o700); err != nil {
 		return fmt.Errorf("make the parent of the data directory: %w", err)
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(directory), "."+filepath.Base(directory)+"-restore-") // mode 0700
+	partial, err := datadir.MakeBeside(directory, "."+filepath.Base(directory)+"-restore-")
 	if err != nil {
 		return fmt.Errorf("make a directory to restore to: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.RemoveAll(partial))
+			err = errors.Join(err, datadir.RemoveMade(partial))
 		}
 	}()
-	if err = datadir.KeepOutOfGit(partial); err == nil {
-		err = readBackup(ctx, cancellable{ctx, in}, partial, version)
+	var lacking []string
+	err = datadir.AsOwner(partial, func() (err error) {
+		if err = datadir.KeepOutOfGit(partial); err == nil {
+			err = readBackup(ctx, cancellable{ctx, in}, partial, version)
+		}
+		if err != nil {
+			return fmt.Errorf("restore %s: %w", file, err)
+		}
+		lacking, err = lackingArtifacts(ctx, partial)
+		return cmp.Or(err, ctx.Err())
+	})
+	if err == nil {
+		err = datadir.AsOwner(filepath.Dir(directory), func() error { return replace(directory, partial) })
 	}
 	if err != nil {
-		return fmt.Errorf("restore %s: %w", file, err)
-	}
-	lacking, err := lackingArtifacts(ctx, partial)
-	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
+	if len(lacking) > 0 {
+		_, _ = fmt.Fprintln(notices, lackingNotice(lacking)) // a notice that nobody can read is no failure
+	}
+	return nil
+}
+
+// replace puts a directory in the place of an empty one, or of none.
+func replace(directory, by string) error {
 	if datadir.KeepsOutOfGit(directory) {
-		if err := os.Remove(filepath.Join(directory, datadir.GitignoreName)); err != nil {
+		err := datadir.AsOwner(directory, func() error { return os.Remove(filepath.Join(directory, datadir.GitignoreName)) })
+		if err != nil {
 			return fmt.Errorf("replace the empty data directory: %w", err)
 		}
 	}
 	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
 		return fmt.Errorf("replace the empty data directory: %w: set --data-dir to a directory below it", err)
 	}
-	if err := os.Rename(partial, directory); err != nil {
+	if err := os.Rename(by, directory); err != nil {
 		return fmt.Errorf("put the data directory in its place: %w", err)
-	}
-	if len(lacking) > 0 {
-		_, _ = fmt.Fprintln(notices, lackingNotice(lacking)) // a notice that nobody can read is no failure
 	}
 	return nil
 }
@@ -170,15 +209,19 @@ func lackingArtifacts(ctx context.Context, directory string) (names []string, er
 	return slices.Sorted(maps.Values(lacking)), nil
 }
 
-// lackingNotice names images, at most maxLacking of them.
+// lackingNotice names images.
 func lackingNotice(images []string) string {
-	const maxLacking = 10
-	named, more := images, ""
-	if n := len(images) - maxLacking; n > 0 {
-		named, more = images[:maxLacking], fmt.Sprintf(" and %d more", n)
+	return fmt.Sprintf("warning: the backup has no artifacts of %s: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts",
+		firstOf(images))
+}
+
+// firstOf returns a list of names, at most the first ten.
+func firstOf(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts",
-		strings.Join(named, ", "), more)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func readBackup(ctx context.Context, in io.Reader, directory, version string) (err error) {

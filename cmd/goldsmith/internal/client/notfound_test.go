@@ -150,3 +150,24 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		}
 	}
 }
+
+func TestAUserWithoutAPermissionIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
+	images := v1alpha1.Resource("images")
+	for _, test := range []struct {
+		cause error
+		next  bool
+	}{
+		{apierrors.NewForbidden(images, "web", errors.New(`User "ann" cannot patch resource "images"`)), true},
+		{apierrors.NewForbidden(images, "web", errors.New("the quota is exceeded")), false},
+		{apierrors.NewNotFound(images, "web"), false},
+	} {
+		command := &cobra.Command{}
+		command.SetContext(t.Context())
+		err := MissingRights(command, fmt.Errorf("suspend image web: %w", test.cause))
+		const next = ": `goldsmith kubectl auth can-i --list` lists your permissions: ask an administrator for more"
+		if want := "suspend image web: " + test.cause.Error(); !errors.Is(err, test.cause) || test.next && err.Error() != want+next || !test.next && err.Error() != want {
+			t.Errorf("got error %v", err)
+		}
+	}
+}

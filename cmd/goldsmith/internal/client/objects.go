@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,12 +160,22 @@ func (c *Connection) NamesOf(ctx context.Context, kind *CatalogKind, limit int) 
 	return names, nil
 }
 
-// MissingRights explains that a verb has no permission for the Image of an object. Other errors stay as they are.
+// MissingRights tells a user who lacks a permission what to do, and which permission for the Image of an object a verb needs. Other errors stay as
+// they are.
 func MissingRights(command *cobra.Command, err error) error {
-	object := ObjectOf(command.Context())
 	var status apierrors.APIStatus
-	if object == nil || !apierrors.IsForbidden(err) || !errors.As(err, &status) || status.Status().Details == nil || status.Status().Details.Group != v1alpha1.GroupName {
+	if !apierrors.IsForbidden(err) || !errors.As(err, &status) || status.Status().Details == nil {
 		return err
 	}
-	return fmt.Errorf("%w: `%s` uses the Image of %s, and needs this permission besides those for %s", err, command.CommandPath(), object, object.Kind.Name)
+	if object := ObjectOf(command.Context()); object != nil && status.Status().Details.Group == v1alpha1.GroupName {
+		return fmt.Errorf("%w: `%s` uses the Image of %s, and needs this permission besides those for %s", err, command.CommandPath(), object, object.Kind.Name)
+	}
+	if strings.Contains(status.Status().Message, ` is forbidden: User "`) { // and not by the rules of the server for what the request has
+		program := "goldsmith kubectl"
+		if IsPlugin(os.Args[0]) {
+			program = "kubectl"
+		}
+		return fmt.Errorf("%w: `%s auth can-i --list` lists your permissions: ask an administrator for more", err, program)
+	}
+	return err
 }

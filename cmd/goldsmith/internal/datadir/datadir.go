@@ -21,6 +21,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
@@ -175,7 +176,7 @@ const (
 
 // KeepsOutOfGit reports whether a directory has the file that KeepOutOfGit writes.
 func KeepsOutOfGit(directory string) bool {
-	content, err := os.ReadFile(filepath.Join(directory, GitignoreName))
+	content, err := ReadFile(filepath.Join(directory, GitignoreName), 0)
 	return err == nil && string(content) == gitignore
 }
 
@@ -299,7 +300,7 @@ func (d *Directory) Recall(name string) (string, error) {
 	if d.memory {
 		return "", nil
 	}
-	content, err := os.ReadFile(d.Join("server", name))
+	content, err := ReadFile(d.Join("server", name), 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the server's %s: %w", name, err)
 	}
@@ -359,21 +360,14 @@ func RecallFlags(path string) (flags []string) {
 	return flags
 }
 
-// ReadFile reads a regular file of at most MaxServerFile bytes. It does not wait for a named pipe. flags are further flags of open(2), such as
-// O_NOFOLLOW.
+// ReadFile reads a regular file of at most MaxServerFile bytes. flags are further flags of open(2), such as O_NOFOLLOW.
 func ReadFile(path string, flags int) (content []byte, err error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0)
+	file, err := documents.OpenRegular(os.OpenFile, path, flags)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err == nil {
-		content, err = io.ReadAll(io.LimitReader(file, MaxServerFile+1))
-	}
+	content, err = io.ReadAll(io.LimitReader(file, MaxServerFile+1))
 	if err == nil && len(content) > MaxServerFile {
 		err = fmt.Errorf("%s has more than %d bytes", path, MaxServerFile)
 	}

@@ -276,3 +276,21 @@ func TestAFullDiskIsTheOneOfTheFile(t *testing.T) {
 		}
 	}
 }
+
+func TestNoFileOfADataDirectoryIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "server"), 0o700))
+	for _, name := range []string{VersionFile, "server/token", "server/" + configurationFlagsName, GitignoreName} {
+		require.NoError(t, syscall.Mkfifo(filepath.Join(directory, name), 0o600))
+	}
+	if _, err := CheckVersion(directory, "v0.1.0"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("the version: %v", err)
+	}
+	if _, err := (&Directory{Path: directory}).Recall("token"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("the token: %v", err)
+	}
+	if flags := RecallFlags(directory); flags != nil || KeepsOutOfGit(directory) {
+		t.Errorf("got flags %v", flags)
+	}
+}

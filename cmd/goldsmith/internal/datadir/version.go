@@ -3,13 +3,13 @@
 package datadir
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
@@ -84,15 +84,16 @@ func ParseVersion(record io.Reader, data, program string) (Version, error) {
 // is damaged. It changes nothing. It returns the zero Version for a directory without a record.
 func CheckVersion(directory, program string) (written Version, err error) {
 	path := filepath.Join(directory, VersionFile)
-	record, err := os.Open(path)
+	record, err := ReadFile(path, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Version{}, nil
 	}
-	if err != nil {
+	if _, unread := errors.AsType[*fs.PathError](err); unread {
 		return Version{}, fmt.Errorf("read the version of data directory %s: %w", directory, err)
 	}
-	defer func() { _ = record.Close() }() // it was only read
-	written, err = ParseVersion(record, "data directory "+directory, program)
+	if err == nil {
+		written, err = ParseVersion(bytes.NewReader(record), "data directory "+directory, program)
+	}
 	if _, newer := errors.AsType[*NewerError](err); err != nil && !newer {
 		return Version{}, fmt.Errorf("%s is damaged: %w; nothing was changed: if no version newer than goldsmith %s has used the directory: rm %s", path, err, program, shellword.Quote(path))
 	}

@@ -15,6 +15,7 @@ import (
 // the message applies.
 var hints = []struct{ part, next string }{
 	{"localhost:8080 was refused", "the kubeconfig has no server: set --kubeconfig or $KUBECONFIG to the kubeconfig of a server"},
+	{` is forbidden: User "`, "`goldsmith kubectl auth can-i --list` lists your permissions: ask an administrator for more"},
 	{"was refused", `is "goldsmith up" running?`},
 	{"certificate signed by unknown authority", "use the kubeconfig that \"goldsmith up\" of this server wrote"},
 	{"Unable to connect to the server", "correct the server in the kubeconfig, or name another kubeconfig with --kubeconfig"},

@@ -61,6 +61,7 @@ func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
 		"Error in configuration: context was not found for specified context: a":                               "hint: `goldsmith kubectl config get-contexts`",
 		`error: no matches for kind "Images" in version "images.goldsmith.dev/v1alpha1"`:                       "kind Image of apiVersion images.goldsmith.dev/v1alpha1",
 		"error: error validating data: failed to check CRD: failed to list CRDs: forbidden\n":                  "hint: the server has no such kind or version",
+		`Error from server (Forbidden): images.goldsmith.dev "web" is forbidden: User "ann" cannot delete`:     "hint: `goldsmith kubectl auth can-i --list`",
 		`error: the server doesn't have a resource type "imags"`:                                               "hint: `goldsmith kubectl api-resources`",
 		"error: failed to create quota: the server could not find the requested resource":                      "hint: `goldsmith kubectl api-resources`",
 		`error: error validating "a.hcl": error validating data: invalid object to validate`:                   "hint: a manifest is YAML or JSON",

@@ -13,14 +13,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -114,19 +112,14 @@ func NewCommand() *cobra.Command {
 
 // dataDirectory is a data directory that a server has used.
 type dataDirectory struct {
-	path     string
-	address  string
-	uid, gid int // of the owner
+	path    string
+	address string
 }
 
 // findDataDirectory returns the data directory that a flag names.
 func findDataDirectory(command *cobra.Command, path string) (*dataDirectory, error) {
 	data := &dataDirectory{path: path}
-	var info fs.FileInfo
-	err := data.asOwner(func() (err error) { // whose user is not known yet
-		info, err = os.Stat(path)
-		return err
-	})
+	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && !command.Flags().Changed("data-dir") {
 		if _, missing := os.Stat(packaged); missing == nil {
 			return nil, fmt.Errorf("this directory has no %s: for the server of this machine, add --data-dir %s", path, packaged)
@@ -136,8 +129,6 @@ func findDataDirectory(command *cobra.Command, path string) (*dataDirectory, err
 		data.path, err = filepath.Abs(path)
 	}
 	if err == nil {
-		owner, _ := info.Sys().(*syscall.Stat_t)
-		data.uid, data.gid = int(owner.Uid), int(owner.Gid)
 		err = data.asOwner(data.readAddress)
 	}
 	switch {
@@ -163,48 +154,9 @@ func (d *dataDirectory) readAddress() error {
 	return nil
 }
 
-// asOwner accesses the data directory. If root calls it, it acts as the user of the server, in a thread of its own: no link or pipe in the
-// directory makes root read or change a file of another user.
-func (d *dataDirectory) asOwner(access func() error) (err error) {
-	if os.Geteuid() == 0 && d.uid != 0 {
-		done := make(chan error)
-		go func() {
-			runtime.LockOSThread() // until the goroutine ends, and the thread with it: no other goroutine gets the thread
-			err := becomeInThread(d.uid, d.gid)
-			if err == nil {
-				err = access()
-			}
-			done <- err
-		}()
-		err = <-done
-	} else if err = access(); errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: run the command as the user of the server, or with sudo", err)
-	}
-	return datadir.Explain(d.path, err)
-}
-
-// becomeInThread sets the effective user and group of the thread, without further groups. The functions of package syscall would set those of
-// all threads.
-func becomeInThread(uid, gid int) error {
-	const keep = ^uintptr(0)
-	err := unix.Setgroups(nil)
-	if err == nil {
-		err = errnoOf(syscall.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(gid), keep))
-	}
-	if err == nil {
-		err = errnoOf(syscall.RawSyscall(unix.SYS_SETRESUID, keep, uintptr(uid), keep))
-	}
-	if err != nil {
-		return fmt.Errorf("act as the user of the server: %w", err)
-	}
-	return nil
-}
-
-func errnoOf(_, _ uintptr, errno syscall.Errno) error {
-	if errno == 0 {
-		return nil
-	}
-	return errno
+// asOwner accesses the data directory as its owner, if root calls it.
+func (d *dataDirectory) asOwner(access func() error) error {
+	return datadir.Explain(d.path, datadir.AsOwner(d.path, access))
 }
 
 func (d *dataDirectory) kubeconfig(name string) string {

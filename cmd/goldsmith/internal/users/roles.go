@@ -72,28 +72,51 @@ var rulesOf = sync.OnceValue(func() map[string][]rbacv1.PolicyRule {
 	return rules
 })
 
-// Authorize allows what the groups of a user allow, by the rules of RBAC. It has no opinion about other requests.
-func Authorize(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+// Rights are what the groups of a user allow, by the rules of RBAC. It is an authorizer.RuleResolver, too, and has no opinion about other requests.
+var Rights authorizer.Authorizer = rights{authorize}
+
+type rights struct{ authorizer.AuthorizerFunc }
+
+// RulesFor lists the rules of the groups of a user, which are the same for each namespace.
+func (rights) RulesFor(_ context.Context, info user.Info, _ string) (of []authorizer.ResourceRuleInfo, paths []authorizer.NonResourceRuleInfo, _ bool, _ error) {
+	for _, group := range info.GetGroups() {
+		for _, rule := range rulesOf()[group] {
+			if len(rule.Resources) > 0 {
+				of = append(of, &authorizer.DefaultResourceRuleInfo{Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames})
+			} else {
+				paths = append(paths, &authorizer.DefaultNonResourceRuleInfo{Verbs: rule.Verbs, NonResourceURLs: rule.NonResourceURLs})
+			}
+		}
+	}
+	return of, paths, false, nil
+}
+
+func authorize(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 	if attributes.GetUser() == nil {
 		return authorizer.DecisionNoOpinion, "", nil
 	}
-	asked := rbacv1.PolicyRule{Verbs: []string{attributes.GetVerb()}}
-	if attributes.IsResourceRequest() {
-		resource := attributes.GetResource()
-		if subresource := attributes.GetSubresource(); subresource != "" {
-			resource += "/" + subresource
-		}
-		asked.APIGroups, asked.Resources = []string{attributes.GetAPIGroup()}, []string{resource}
-		if name := attributes.GetName(); name != "" {
-			asked.ResourceNames = []string{name}
-		}
-	} else {
-		asked.NonResourceURLs = []string{attributes.GetPath()}
-	}
 	for _, group := range attributes.GetUser().GetGroups() {
-		if covered, _ := validation.Covers(rulesOf()[group], []rbacv1.PolicyRule{asked}); covered {
+		if covered, _ := validation.Covers(rulesOf()[group], []rbacv1.PolicyRule{ruleOf(attributes)}); covered {
 			return authorizer.DecisionAllow, "allowed by group " + group, nil
 		}
 	}
 	return authorizer.DecisionNoOpinion, "", nil
+}
+
+// ruleOf returns the rule that allows a request and no other.
+func ruleOf(attributes authorizer.Attributes) rbacv1.PolicyRule {
+	asked := rbacv1.PolicyRule{Verbs: []string{attributes.GetVerb()}}
+	if !attributes.IsResourceRequest() {
+		asked.NonResourceURLs = []string{attributes.GetPath()}
+		return asked
+	}
+	resource := attributes.GetResource()
+	if subresource := attributes.GetSubresource(); subresource != "" {
+		resource += "/" + subresource
+	}
+	asked.APIGroups, asked.Resources = []string{attributes.GetAPIGroup()}, []string{resource}
+	if name := attributes.GetName(); name != "" {
+		asked.ResourceNames = []string{name}
+	}
+	return asked
 }

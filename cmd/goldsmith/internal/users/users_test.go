@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/component-helpers/auth/rbac/validation"
 
 	"goldsmith.dev/goldsmith/apiserver/certificates"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
@@ -72,8 +73,12 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		var allowed []string
 		for _, group := range append(Groups(), "somebody", user.AllAuthenticated) {
 			asked.User = &user.DefaultInfo{Name: "ann", Groups: []string{group, user.AllAuthenticated}}
-			if decision, _, err := Authorize(t.Context(), asked); decision == authorizer.DecisionAllow && err == nil {
+			decision, _, err := Rights.Authorize(t.Context(), asked)
+			if decision == authorizer.DecisionAllow && err == nil {
 				allowed = append(allowed, group)
+			}
+			if listed, _ := validation.Covers(listRules(t, asked.User), []rbacv1.PolicyRule{ruleOf(asked)}); listed != (decision == authorizer.DecisionAllow) {
+				t.Errorf("%s: the rules of group %s list it: %t", request, group, listed)
 			}
 		}
 		if got := strings.Join(allowed, " "); got != want {
@@ -81,9 +86,26 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		}
 	}
 	metrics := authorizer.AttributesRecord{Verb: "get", Path: "/metrics", User: &user.DefaultInfo{Groups: []string{admin}}}
-	if decision, _, _ := Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
+	if decision, _, _ := Rights.Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
 		t.Error("somebody besides system:masters can read metrics")
 	}
+}
+
+// listRules returns the rules that a SelfSubjectRulesReview has.
+func listRules(t *testing.T, info user.Info) (rules []rbacv1.PolicyRule) {
+	t.Helper()
+	resolver, _ := Rights.(authorizer.RuleResolver)
+	resources, paths, incomplete, err := resolver.RulesFor(t.Context(), info, "default")
+	if incomplete || err != nil {
+		t.Errorf("incomplete is %t: %v", incomplete, err)
+	}
+	for _, rule := range resources {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: rule.GetVerbs(), APIGroups: rule.GetAPIGroups(), Resources: rule.GetResources(), ResourceNames: rule.GetResourceNames()})
+	}
+	for _, rule := range paths {
+		rules = append(rules, rbacv1.PolicyRule{Verbs: rule.GetVerbs(), NonResourceURLs: rule.GetNonResourceURLs()})
+	}
+	return rules
 }
 
 // serverDirectory returns a data directory that a server has used.
@@ -93,7 +115,7 @@ func serverDirectory(t *testing.T) *dataDirectory {
 	server := filepath.Join(directory, "server")
 	_, _, err := certificates.Own(server, []string{"localhost"}, time.Now())
 	require.NoError(t, errors.Join(err, os.WriteFile(filepath.Join(server, "address"), []byte("127.0.0.1:7443\n"), 0o600)))
-	return &dataDirectory{path: directory, address: "127.0.0.1:7443", uid: os.Geteuid(), gid: os.Getegid()}
+	return &dataDirectory{path: directory, address: "127.0.0.1:7443"}
 }
 
 func TestUsersThatAreAddedAtTheSameTimeAreAllKept(t *testing.T) {
@@ -185,42 +207,6 @@ func TestAServiceCannotReadFilesThroughRoot(t *testing.T) {
 	}
 }
 
-func TestOnlyTheThreadOfAnAccessActsAsTheOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can act as another user")
-	}
-	const group = 4799
-	if groups := require.Value(syscall.Getgroups())(t); !slices.Contains(groups, group) {
-		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{group}}}
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-		return
-	}
-	data := serverDirectory(t)
-	giveToService(t, data.path)
-	data.uid, data.gid = 4711, 4712
-	file := filepath.Join(data.path, "of-a-group-of-root")
-	require.NoError(t, errors.Join(os.WriteFile(file, nil, 0o640), os.Chown(file, 0, group)))
-	read := func() error {
-		_, err := os.ReadFile(file)
-		return err
-	}
-	err := data.asOwner(func() error {
-		others := make(chan error)
-		go func() { others <- read() }()
-		if err := <-others; err != nil {
-			t.Errorf("another thread: %v", err)
-		}
-		return read()
-	})
-	if !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("a file of a group of root: got error %v", err)
-	}
-	require.NoError(t, read())
-}
-
 // giveToService gives a data directory to the user of a service, if the test is of root.
 func giveToService(t *testing.T, directory string) {
 	t.Helper()
@@ -249,7 +235,6 @@ func TestAKubeconfigReplacesNoFileAndStaysWithItsReader(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	root := os.Geteuid() == 0
 	if root { // it calls `sudo goldsmith user add` for the directory of a service
-		data.uid, data.gid = 4711, 4712
 		giveToService(t, data.path)
 		require.NoError(t, os.Chown(own, 4713, 4714))
 		t.Setenv("SUDO_UID", "4713")
