@@ -20,9 +20,12 @@ import (
 // The server checks the signature of each request.
 func TestKeysOfAnyCharacters(t *testing.T) {
 	server, address := serve(t)
-	for _, prefix := range []string{"", "a folder/ä+c=~&.:@!$'()*,;[]%2F/", "/double//slash/"} {
+	for _, prefix := range []string{"", "a folder/ä+c=~&.:@!$'()*,;[]%2F/", "/double//slash/", "below/"} {
 		b := require.Value(openBucket(t, address))(t)
-		b.prefix = prefix
+		b.prefix, server.Path = prefix, ""
+		if prefix == "below/" {
+			b, server.Path = require.Value(openBucket(t, address+"/storage/v1/&prefix=below/"))(t), "/storage/v1"
+		}
 		for _, key := range []string{"v1/team/b-1/build.json", "a b/ä+c=~&.:@!$'()*,;[]%2F", "a//b", "x"} {
 			for _, content := range []string{"", "content", strings.Repeat("long ", 500_000)} {
 				require.NoError(t, b.Put(t.Context(), key, []byte(content)))

@@ -158,7 +158,7 @@ func (c *chain) assume(request *credentials.CredContext, by credentials.Value, p
 	}
 	seconds, _ := strconv.Atoi(profile["duration_seconds"])
 	return (&credentials.STSAssumeRole{STSEndpoint: c.tokens(), Options: credentials.STSAssumeRoleOptions{
-		AccessKey: by.AccessKeyID, SecretKey: by.SecretAccessKey, SessionToken: by.SessionToken, Location: cmp.Or(c.aws.region, "us-east-1"),
+		AccessKey: by.AccessKeyID, SecretKey: by.SecretAccessKey, SessionToken: by.SessionToken, Location: cmp.Or(c.aws.region, defaultRegion),
 		RoleARN: profile["role_arn"], RoleSessionName: cmp.Or(profile["role_session_name"], "goldsmith"), ExternalID: profile["external_id"],
 		DurationSeconds: cmp.Or(seconds, roleDuration),
 	}}).RetrieveWithCredContext(request)
@@ -175,7 +175,7 @@ func (c *chain) fromWebIdentity(request *credentials.CredContext, profile map[st
 // tokens returns the address of AWS's Security Token Service.
 func (c *chain) tokens() string {
 	regional := c.aws
-	regional.region = cmp.Or(regional.region, "us-east-1")
+	regional.region = cmp.Or(regional.region, defaultRegion)
 	return cmp.Or(c.files.endpoint("STS"), regional.endpoint("sts"))
 }
 

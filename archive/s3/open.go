@@ -23,6 +23,8 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+	"github.com/minio/minio-go/v7/pkg/signer"
 )
 
 const (
@@ -30,6 +32,8 @@ const (
 	defaultAttempts = 3
 	// idleConnections are kept for the next requests.
 	idleConnections = 10
+	// defaultRegion is what S3-compatible servers expect.
+	defaultRegion = "us-east-1"
 	// maxRefusal is how much of the text of an error is read, in bytes.
 	maxRefusal = 64 << 10
 )
@@ -42,7 +46,7 @@ var (
 // Open opens the bucket of a URL, s3://BUCKET. It sends no request. The parameters are those that gocloud.dev has for S3:
 //
 //	region                        of the bucket
-//	endpoint                      https://HOST or http://HOST of another server; dualstack, fips and disable_https are for AWS
+//	endpoint                      https://HOST or http://HOST of another server, for which dualstack, fips and disable_https have no effect
 //	use_path_style=true           the bucket is in the path instead of the host; also s3ForcePathStyle and hostname_immutable
 //	profile                       of the shared files, which takes precedence over the environment
 //	role                          the ARN of a role that is assumed
@@ -72,16 +76,23 @@ func Open(u *url.URL) (*Bucket, error) {
 		return nil, err
 	}
 
+	if err := s3utils.CheckValidBucketName(b.name); err != nil {
+		return nil, fmt.Errorf("use the bucket %s: %w", b.name, err)
+	}
 	files, err := readFiles(named)
 	if err != nil {
 		return nil, err
 	}
 	b.validate = cmp.Or(validation, strings.ToLower(files.setting("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation"))) != "when_required"
 	aws.region = cmp.Or(region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), files.profile["region"])
+	if aws.region == "aws-global" {
+		aws.region = defaultRegion
+	}
 	aws.dualStack = aws.dualStack || files.isSet("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
 	aws.fips = aws.fips || files.isSet("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
-	b.region = cmp.Or(aws.region, "us-east-1") // the latter is what S3-compatible servers expect
-	address, err := aws.address(cmp.Or(endpoint, files.endpoint("S3")))
+	b.region = cmp.Or(aws.region, defaultRegion)
+	endpoint = cmp.Or(endpoint, files.endpoint("S3"))
+	address, err := aws.address(endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -93,19 +104,19 @@ func Open(u *url.URL) (*Bucket, error) {
 		found = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
 	}
 	attempts, _ := strconv.Atoi(files.setting("AWS_MAX_ATTEMPTS", "max_attempts"))
-	lookup := minio.BucketLookupDNS
-	if inPath || !hostBucket.MatchString(b.name) || address.Scheme == "https" && strings.Contains(b.name, ".") || net.ParseIP(address.Hostname()) != nil {
+	lookup, hasDots := minio.BucketLookupDNS, strings.Contains(b.name, ".")
+	if inPath || !hostBucket.MatchString(b.name) || hasDots && (address.Scheme == "https" || endpoint == "") || net.ParseIP(address.Hostname()) != nil {
 		lookup = minio.BucketLookupPath // also for names that a host or its certificate cannot have
 	}
 	b.client, err = minio.NewCore(address.Host, &minio.Options{
 		Creds: found, Secure: address.Scheme == "https", Region: b.region, BucketLookup: lookup,
-		MaxRetries: cmp.Or(max(attempts, 0), defaultAttempts), Transport: &renewing{b.transport, found},
+		MaxRetries: cmp.Or(max(attempts, 0), defaultAttempts), Transport: &transport{b.transport, found, strings.TrimSuffix(address.Path, "/"), b.region},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("use the endpoint %s: %w", address.Host, err)
 	}
 	b.client.SetS3EnableDualstack(aws.dualStack)
-	if aws.accelerate || !strings.Contains(b.name, ".") {
+	if aws.accelerate || !hasDots {
 		b.client.SetS3TransferAccelerate(address.Host) // or the client would replace an endpoint of AWS by the one in its own table
 	}
 	return b, nil
@@ -205,15 +216,15 @@ func (a *aws) address(endpoint string) (*url.URL, error) {
 		return nil, errors.New("remove the parameter accelerate or the endpoint: only S3 of AWS has transfer acceleration")
 	case endpoint != "":
 	case a.region == "":
-		return nil, errors.New("set the region: s3://BUCKET?region=REGION")
+		return nil, errors.New("set the parameter region, such as region=eu-central-1, or AWS_REGION")
 	case !regionName.MatchString(a.region):
 		return nil, errors.New("the region is not a name such as eu-central-1")
 	default:
 		endpoint = a.endpoint("s3")
 	}
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New("the endpoint is not https://HOST or http://HOST: credentials, a path and a query cannot be in it")
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" {
+		return nil, errors.New("the endpoint is not https://HOST or http://HOST: credentials and a query cannot be in it")
 	}
 	return u, nil
 }
@@ -263,15 +274,23 @@ func newTransport(authorities string) (*http.Transport, error) {
 	return transport, nil
 }
 
-// renewing fetches new credentials for the next attempt when the server refuses them as expired, for example because they were revoked.
-type renewing struct {
+// transport does what the client cannot. It reaches an endpoint below a path. It fetches new credentials for the next attempt when the server
+// refuses them as expired.
+type transport struct {
 	http.RoundTripper
-	credentials *credentials.Credentials
+	credentials  *credentials.Credentials
+	path, region string
 }
 
 // RoundTrip implements http.RoundTripper.
-func (r *renewing) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := r.RoundTripper.RoundTrip(request)
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.path != "" {
+		var err error
+		if request, err = t.below(request); err != nil {
+			return nil, err
+		}
+	}
+	response, err := t.RoundTripper.RoundTrip(request)
 	if err != nil || response.StatusCode/100 != 4 {
 		return response, err
 	}
@@ -279,7 +298,24 @@ func (r *renewing) RoundTrip(request *http.Request) (*http.Response, error) {
 	_ = response.Body.Close()
 	response.Body = io.NopCloser(bytes.NewReader(content))
 	if bytes.Contains(content, []byte("<Code>ExpiredToken")) {
-		r.credentials.Expire()
+		t.credentials.Expire()
 	}
 	return response, err
+}
+
+// below returns a request for the same below the path of the endpoint, which the signature covers.
+func (t *transport) below(request *http.Request) (*http.Request, error) {
+	request = request.Clone(request.Context())
+	if request.URL.RawPath != "" {
+		request.URL.RawPath = t.path + request.URL.RawPath
+	}
+	request.URL.Path = t.path + request.URL.Path
+	if request.Header.Get("Authorization") == "" {
+		return request, nil
+	}
+	c, err := t.credentials.GetWithContext(&credentials.CredContext{Context: request.Context()})
+	if err != nil {
+		return nil, err
+	}
+	return signer.SignV4(*request, c.AccessKeyID, c.SecretAccessKey, c.SessionToken, t.region), nil
 }

@@ -72,6 +72,9 @@ func TestWhereABucketIs(t *testing.T) {
 		"s3://logs?region=xx-future-1":                                               "https://logs.s3.xx-future-1.amazonaws.com xx-future-1",
 		"s3://logs?region=cn-north-1":                                                "https://logs.s3.cn-north-1.amazonaws.com.cn cn-north-1",
 		"s3://logs?region=eusc-de-east-1":                                            "https://logs.s3.eusc-de-east-1.amazonaws.eu eusc-de-east-1",
+		"s3://logs?region=aws-global":                                                "https://logs.s3.us-east-1.amazonaws.com us-east-1",
+		"s3://logs.of.builds?region=eu-central-1&disable_https=true":                 "http://s3.eu-central-1.amazonaws.com/logs.of.builds eu-central-1",
+		"s3://logs.of.builds?endpoint=http://s3.example.com":                         "http://logs.of.builds.s3.example.com us-east-1",
 		"s3://logs.of.builds?region=eu-central-1":                                    "https://s3.eu-central-1.amazonaws.com/logs.of.builds eu-central-1",
 		"s3://logs?region=eu-central-1&use_path_style=true&awssdk=v2":                "https://s3.eu-central-1.amazonaws.com/logs eu-central-1",
 		"s3://logs?region=eu-central-1&disable_https=true&hostname_immutable=true":   "http://logs.s3.eu-central-1.amazonaws.com eu-central-1",
@@ -140,8 +143,8 @@ func TestWhatIsNoBucketIsRefused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	for query, want := range map[string]string{
-		"": "set the region", "region=hunter2/": "the region is not a name", "endpoint=s3.example.com": "the endpoint is not", "endpoint=https://u:hunter2@h": "the endpoint is not",
-		"endpoint=https://h/hunter2": "the endpoint is not", "endpoint=https://h?hunter2": "the endpoint is not", "endpoint=localhost:9000": "the endpoint is not",
+		"": "set the parameter region", "region=hunter2/": "the region is not a name", "endpoint=s3.example.com": "the endpoint is not", "endpoint=https://u:hunter2@h": "the endpoint is not",
+		"endpoint=https://h?hunter2": "the endpoint is not", "endpoint=localhost:9000": "the endpoint is not",
 		"profile=hunter2": "have no profile", "region=r&use_path_style=hunter2": "use_path_style is not true or false", "region=r&fips=hunter2": "fips is not true or false",
 		"region=r&response_checksum_validation=hunter2": "is not when_supported or when_required", "region=r&role=hunter2": "parameter role is not the ARN",
 		"region=r&ssetype=hunter2": "ssetype is not AES256", "region=r&rate_limiter_capacity=5": "remove the parameter rate_limiter_capacity",
@@ -151,6 +154,9 @@ func TestWhatIsNoBucketIsRefused(t *testing.T) {
 		if b, err := openBucket(t, "s3://logs?"+query); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, %v", query, b, err)
 		}
+	}
+	if _, err := openBucket(t, "s3://x?region=r"); err == nil || !strings.Contains(err.Error(), "use the bucket x: ") {
+		t.Errorf("a short name: %v", err)
 	}
 	t.Setenv("AWS_CA_BUNDLE", empty)
 	if _, err := openBucket(t, "s3://logs?region=r"); err == nil || !strings.Contains(err.Error(), "AWS_CA_BUNDLE has no certificates") {

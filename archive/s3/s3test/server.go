@@ -28,6 +28,8 @@ type Server struct {
 	Objects map[string][]byte
 	// Secret is the key of the signatures that requests must have. Empty means that the server reads none.
 	Secret string
+	// Path of the server, without a slash at its end. Empty is the root.
+	Path string
 
 	mu       sync.Mutex
 	requests int
@@ -66,7 +68,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/logs"), "/")
+	key := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, s.Path+"/logs"), "/")
 	switch {
 	case r.Method == http.MethodPut:
 		s.Objects[key] = body
