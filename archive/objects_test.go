@@ -13,7 +13,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"gocloud.dev/blob/fileblob"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -96,6 +99,52 @@ func TestAListIsWhole(t *testing.T) {
 			t.Errorf("canceled: %v", err)
 		}
 	})
+}
+
+// slow is a bucket that lists an entry each 30 ms, and then hangs.
+type slow struct{ Bucket }
+
+func (slow) List(ctx context.Context, prefix, _ string, each func(string, time.Time)) error {
+	for i := range 10 {
+		time.Sleep(30 * time.Millisecond)
+		each(fmt.Sprint(prefix, i), time.Time{})
+	}
+	<-ctx.Done()
+	return errors.New("the connection breaks")
+}
+
+func TestTheTimeLimitOfAListIsForEachEntry(t *testing.T) {
+	var got []string
+	err := (&bucket{Bucket: slow{}, timeout: 200 * time.Millisecond}).list(t.Context(), root, "", func(e entry) { got = append(got, e.key) })
+	if len(got) != 10 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Until version 0.1.0, directories were written by gocloud.dev.
+func TestADirectoryOfGocloud(t *testing.T) {
+	each := []string{"v1/team/b-1/build.json", "v1/team/b-1/1-p-1/0-5-0-4.zst", "v1/team/b_2.x/build.json"}
+	directory := t.TempDir()
+	theirs := require.Value(fileblob.OpenBucket(directory, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite, DirFileMode: 0o700}))(t)
+	ours := open(t, "file://"+directory, Options{})
+	for _, key := range each {
+		require.NoError(t, theirs.WriteAll(t.Context(), key, []byte(key), nil))
+		same(t, "their object", require.Value(ours.get(t.Context(), key, nil))(t), []byte(key))
+		info := require.Value(os.Stat(filepath.Join(directory, key)))(t)
+		require.NoError(t, ours.put(t.Context(), key, []byte("ours")))
+		same(t, "our object", require.Value(theirs.ReadAll(t.Context(), key))(t), []byte("ours"))
+		if mode := require.Value(os.Stat(filepath.Join(directory, key)))(t).Mode(); mode != info.Mode() {
+			t.Errorf("%s has mode %s instead of %s", key, mode, info.Mode())
+		}
+		require.NoError(t, theirs.Delete(t.Context(), key))
+		if _, err := ours.get(t.Context(), key, nil); !errors.Is(err, ErrNotFound) {
+			t.Errorf("deleted: %v", err)
+		}
+	}
+	if _, err := ours.get(t.Context(), "v1/team", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a folder: %v", err)
+	}
+	require.NoError(t, theirs.Close())
 }
 
 func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {

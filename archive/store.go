@@ -8,16 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
-	_ "gocloud.dev/blob/memblob" // mem://
-	_ "gocloud.dev/blob/s3blob"  // s3://
 	"k8s.io/utils/clock"
 )
 
@@ -26,6 +20,8 @@ const (
 	defaultTimeout = time.Minute
 	// stripes is the number of locks for builds. Builds that share a lock wait for each other.
 	stripes = 64
+	// fileScheme of the URLs of directories.
+	fileScheme = "file"
 )
 
 // Options of a Store. The zero value has the defaults.
@@ -50,12 +46,12 @@ type Store struct {
 // Open opens the archive at a URL:
 //
 //	file:///directory                     created with mode 0700 if it is missing
-//	s3://bucket?region=…&endpoint=…       credentials and other settings from the AWS SDK, such as AWS_*
+//	s3://bucket?region=…&endpoint=…       credentials and other settings as for the AWS SDKs, such as AWS_*: see package s3
 //	gs://bucket                           application default credentials; in programs that import archive/clouds
 //	azblob://container                    AZURE_STORAGE_*; in programs that import archive/clouds
 //	mem://                                in memory, separate for each Store
 //
-// The object stores take the query parameters of gocloud.dev, and prefix=a/folder/. Open sends no request to the store:
+// gs:// and azblob:// take the query parameters of gocloud.dev, s3:// those of package s3, and all three prefix=a/folder/. Open sends no request to the store:
 // Ping does. Both fail with ErrNewer for an archive of a newer program, Open only for a directory. Errors name the scheme, and never the query or the
 // credentials in it.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
@@ -67,12 +63,9 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 		options.Timeout = defaultTimeout
 	}
 	b := &bucket{timeout: options.Timeout}
-	if u.Scheme == fileblob.Scheme {
-		b.directory, b.Bucket, err = openDirectory(u)
-		if err == nil {
-			if err = checkFormat(ctx, b); err != nil {
-				err = errors.Join(err, b.close())
-			}
+	if u.Scheme == fileScheme {
+		if b.Bucket, err = openDirectory(u); err == nil {
+			err = checkFormat(ctx, b)
 		}
 	} else {
 		b.Bucket, err = openService(ctx, u)
@@ -89,7 +82,7 @@ func Check(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	if u.Scheme == fileblob.Scheme {
+	if u.Scheme == fileScheme {
 		_, err = directoryOf(u)
 	} else if opened, failed := openService(ctx, u); failed != nil {
 		err = failed
@@ -124,35 +117,8 @@ func newStore(o objects, location string, options Options) *Store {
 // allowed lists the allowed URLs.
 const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azblob://container"
 
-// openDirectory opens a directory, and creates it if it is missing.
-func openDirectory(u *url.URL) (string, *blob.Bucket, error) {
-	directory, err := directoryOf(u)
-	if err != nil {
-		return "", nil, err
-	}
-	if err := os.MkdirAll(directory, 0o700); err != nil {
-		return "", nil, fmt.Errorf("create directory: %w", err)
-	}
-	// A temporary file beside its target is renamed within one file system. Attributes would be files of their own.
-	b, err := fileblob.OpenBucket(directory, &fileblob.Options{
-		NoTempDir: true, Metadata: fileblob.MetadataDontWrite, DirFileMode: 0o700,
-	})
-	return directory, b, err
-}
-
-// directoryOf returns the path of a directory.
-func directoryOf(u *url.URL) (string, error) {
-	if u.Host != "" && u.Host != "localhost" || !filepath.IsAbs(u.Path) {
-		return "", errors.New("a file URL must have an absolute path and no host: file:///directory")
-	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		return "", errors.New("remove the query and the fragment from the file URL")
-	}
-	return filepath.Clean(u.Path), nil
-}
-
 // openService opens a bucket.
-func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+func openService(ctx context.Context, u *url.URL) (Bucket, error) {
 	if !slices.Contains([]string{"s3", "gs", "azblob", "mem"}, u.Scheme) {
 		return nil, fmt.Errorf("unknown scheme %q; %s", u.Scheme, allowed)
 	}
@@ -162,12 +128,13 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the URL must name a bucket without a path: to set a folder, add ?prefix=a/folder/")
 	}
-	if !supports(u.Scheme) {
+	open, ok := openers[u.Scheme]
+	if !ok {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+
 			"goldsmith-controller, which read every cloud", u.Scheme)
 	}
 	u.RawQuery = u.Query().Encode() // without quotes and spaces, which would end the query in the text of an error
-	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
+	b, err := open(ctx, u)
 	if err != nil {
 		return nil, errors.New(withoutValues(oneLine(err.Error()), u))
 	}
@@ -177,11 +144,8 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 // Reads reports whether this program has a client for the service of a URL: see archive/clouds.
 func Reads(address string) bool {
 	scheme, _, _ := strings.Cut(address, "://")
-	return supports(scheme)
-}
-
-func supports(scheme string) bool {
-	return blob.DefaultURLMux().ValidBucketScheme(scheme)
+	_, ok := openers[scheme]
+	return ok
 }
 
 // location is the URL without its possibly secret parts.

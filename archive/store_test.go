@@ -124,18 +124,20 @@ func TestAnArchiveOutlivesItsStore(t *testing.T) {
 }
 
 func TestNothingWorksAfterClose(t *testing.T) {
-	s := require.Value(Open(t.Context(), "mem://", Options{}))(t)
-	w := keep(t, s, []byte("one\n"), 0)
-	require.NoError(t, s.Close())
-	write(t, w, []byte("two\n"))
-	if err := w.Flush(t.Context()); err == nil {
-		t.Error("a flush worked")
-	}
-	if _, err := s.Reader(t.Context(), attempt(), Position{}); err == nil || errors.Is(err, ErrNotFound) {
-		t.Errorf("a reader: %v", err)
-	}
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("a ping worked")
+	for _, address := range []string{"mem://", "file://" + t.TempDir()} {
+		s := require.Value(Open(t.Context(), address, Options{}))(t)
+		w := keep(t, s, []byte("one\n"), 0)
+		require.NoError(t, s.Close())
+		write(t, w, []byte("two\n"))
+		if err := w.Flush(t.Context()); err == nil {
+			t.Error("a flush worked")
+		}
+		if _, err := s.Reader(t.Context(), attempt(), Position{}); err == nil || errors.Is(err, ErrNotFound) {
+			t.Errorf("a reader: %v", err)
+		}
+		if err := s.Ping(t.Context()); err == nil {
+			t.Error("a ping worked")
+		}
 	}
 }
 

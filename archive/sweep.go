@@ -76,7 +76,7 @@ func (s *Store) withLogs(ctx context.Context) (builds, garbage []string, err err
 	var attempt string
 	var chunks []span
 	err = s.list(ctx, root, "", func(e entry) {
-		if strings.HasSuffix(e.key, ".tmp") && e.modified.Before(oldest) {
+		if strings.HasSuffix(e.key, temporarySuffix) && e.modified.Before(oldest) {
 			garbage = append(garbage, e.key)
 		}
 		folder, name := path.Split(e.key)

@@ -11,7 +11,7 @@ import (
 
 // S3 is a bucket of an S3 server in a cluster: what a pod there has to know to use it.
 type S3 struct {
-	// URL is the bucket's, as gocloud.dev reads it: s3://bucket?endpoint=…
+	// URL is the bucket's, as --log-archive reads it: s3://bucket?endpoint=…
 	URL string
 	// AccessKeyID and SecretAccessKey are the credentials of an administrator.
 	AccessKeyID, SecretAccessKey string
