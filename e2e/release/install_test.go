@@ -84,7 +84,7 @@ func newSystem(t *testing.T) *system {
 	}
 	s := &system{archive: filepath.Join(t.TempDir(), "system.tar"), dist: directoryOf(t, "RELEASE"), next: directoryOf(t, "NEXT_RELEASE")}
 	// The packages that the packages of the release need are there, because the scenarios have no network.
-	mustRun(t, "mmdebstrap", "--quiet", "--variant=minbase", "--include=rpm,mmdebstrap,bubblewrap,debian-archive-keyring,bash-completion,sudo,systemd-sysv,linux-image-cloud-amd64,qemu-user", suite, s.archive)
+	mustRun(t, "mmdebstrap", "--quiet", "--variant=minbase", "--include=rpm,mmdebstrap,bubblewrap,strace,debian-archive-keyring,bash-completion,sudo,systemd-sysv,linux-image-cloud-amd64,qemu-user", suite, s.archive)
 	return s
 }
 
