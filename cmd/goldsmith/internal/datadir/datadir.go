@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -79,7 +80,7 @@ const endLimit = 15 * time.Second
 // Unless in memory mode, Claim records the version of the program. It changes nothing in a directory that a newer program has used: see CheckVersion.
 func Claim(ctx context.Context, path, version string, memory bool, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*Directory, error) {
 	check := func() (written Version, err error) {
-		if !memory {
+		if err = checkOwner(path); err == nil && !memory {
 			written, err = CheckVersion(path, version)
 		}
 		return written, err
@@ -109,6 +110,23 @@ func Claim(ctx context.Context, path, version string, memory bool, c clock.WithD
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil
+}
+
+// checkOwner refuses root in the data directory of another user: it would run builders as root, and the user's server could not read the new files.
+func checkOwner(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || os.Geteuid() != 0 {
+		return nil //nolint:nilerr // what follows creates the directory, or reports the error
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	if owner.Uid == 0 {
+		return nil
+	}
+	name := strconv.Itoa(int(owner.Uid))
+	if known, err := user.LookupId(name); err == nil {
+		name = known.Username
+	}
+	return fmt.Errorf("data directory %s belongs to user %s: run the command as that user, as in runuser -u %[2]s -- goldsmith up, or set --data-dir to another directory", path, name)
 }
 
 // takeLock locks a directory. It waits for a holder that is ending: a process that was killed while it stored a large artifact keeps
