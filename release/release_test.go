@@ -116,7 +116,7 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 	first := checkoutOf(t)
 	second := filepath.Join(t.TempDir(), "clone")
 	git(t, first, "clone", "--quiet", ".", second)
-	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(t.TempDir(), "elsewhere")}
+	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(second, "elsewhere")}
 	for i, checkout := range []string{first, second} {
 		if i == 1 {
 			t.Setenv("TZ", "Asia/Tokyo")

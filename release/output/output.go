@@ -100,8 +100,13 @@ func (d *Directory) begin() error {
 
 // Scratch returns a new directory for temporary files.
 func (d *Directory) Scratch(name string) (string, error) {
-	scratch := filepath.Join(d.staging, ".scratch", name)
-	return scratch, os.MkdirAll(scratch, 0o750)
+	all := filepath.Join(d.staging, ".scratch")
+	scratch := filepath.Join(all, name)
+	if err := os.MkdirAll(scratch, 0o750); err != nil {
+		return "", err
+	}
+	// In a checkout, the directory is no change of the checkout.
+	return scratch, os.WriteFile(filepath.Join(all, ".gitignore"), []byte("*\n"), 0o600)
 }
 
 // Sum returns the SHA-256 of a file that was written, in hexadecimal digits.
