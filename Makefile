@@ -88,7 +88,8 @@ demo: build ## Start everything, build the examples, show the result, stop.
 
 .PHONY: release
 release: ## Write a release into dist, from a clean commit: make release VERSION=v0.1.0. ADDRESS is where its files are downloaded, REGISTRY where its images are pulled.
-	@cd release && go build -o ../bin/release/make . && ../bin/release/make -version='$(released)' -output='$(abspath $(OUTPUT))' -address='$(ADDRESS)' -registry='$(REGISTRY)'
+	@cd release && go build -o ../bin/release/make .
+	@bin/release/make -checkout=. -version='$(released)' -output='$(OUTPUT)' -address='$(ADDRESS)' -registry='$(REGISTRY)'
 
 ##@ Use it in a cluster
 

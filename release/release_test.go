@@ -116,12 +116,16 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 	first := checkoutOf(t)
 	second := filepath.Join(t.TempDir(), "clone")
 	git(t, first, "clone", "--quiet", ".", second)
-	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(t.TempDir(), "elsewhere")}
+	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(second, "elsewhere")}
 	for i, checkout := range []string{first, second} {
 		if i == 1 {
 			t.Setenv("TZ", "Asia/Tokyo")
 			t.Setenv("LC_ALL", "C")
 			t.Setenv("GOFLAGS", "-tags=other")
+			for _, setting := range []string{"core.autocrlf=true", "log.showSignature=true", "tar.umask=0077", "status.showUntrackedFiles=no"} {
+				name, value, _ := strings.Cut(setting, "=")
+				git(t, checkout, "config", name, value)
+			}
 			defer syscall.Umask(syscall.Umask(0o077))
 		}
 		if err := release(t.Context(), &options{plan: small(), checkout: checkout, output: outputs[i], version: "v1.2.3-rc.1", log: io.Discard}); err != nil {
@@ -136,6 +140,9 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 	}
 	if len(want) != len(got) {
 		t.Errorf("got %d files, want %d", len(got), len(want))
+	}
+	if info, err := os.Stat(filepath.Join(outputs[1], output.Checksums)); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("the umask decided the mode: %v, %v", info.Mode(), err)
 	}
 	for _, name := range []string{
 		"goldsmith_v1.2.3-rc.1_linux_amd64.tar.gz", "goldsmith_v1.2.3-rc.1_windows_amd64.zip.cdx.json", "goldsmith_1.2.3~rc.1_amd64.deb",
@@ -180,6 +187,20 @@ func TestWhatIsNoReleaseIsRefusedAndNothingIsLeft(t *testing.T) {
 			}
 			mustWrite(t, filepath.Join(output, "thesis.txt"), "a")
 		}, "is no release"},
+		"a directory of downloads": {"v1.0.0", func(t *testing.T, _, output string) {
+			if err := os.Mkdir(output, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, filepath.Join(output, "SHA256SUMS"), "0000  other.iso\n")
+			mustWrite(t, filepath.Join(output, "other.iso"), "a")
+			mustWrite(t, filepath.Join(output, "thesis.txt"), "a")
+		}, "has thesis.txt, and is no release"},
+		"a file": {"v1.0.0", func(t *testing.T, _, output string) { mustWrite(t, output, "a") }, "is no directory, and is no release"},
+		"a link": {"v1.0.0", func(t *testing.T, checkout, output string) {
+			if err := os.Symlink(filepath.Join(checkout, "cmd"), output); err != nil {
+				t.Fatal(err)
+			}
+		}, "is no directory, and is no release"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkout, parent := checkoutOf(t), t.TempDir()

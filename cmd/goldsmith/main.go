@@ -42,6 +42,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 		root.SetOut(out)
 	}
 	addCompletionCommand(root)
+	refuseUnknownSubcommands(root)
 	root.SetErr(output.NewEscaping(root.ErrOrStderr()))
 	root.PersistentPreRun = func(command *cobra.Command, _ []string) {
 		if _, unescaped := command.Annotations[output.Unescaped]; !unescaped {

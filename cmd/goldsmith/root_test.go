@@ -356,6 +356,8 @@ func TestWhatIsMistypedIsExplained(t *testing.T) {
 		"get images -n team": "unknown verb \"get\": kubectl has it: use `goldsmith kubectl get ...`\n",
 		"apply -f web.yaml":  "unknown verb \"apply\": kubectl has it: use `goldsmith kubectl apply ...`\n",
 		"queue web":          "unknown command \"web\" for \"goldsmith queue\": see `goldsmith queue --help`\n",
+		"user remvoe ann":    "unknown command \"remvoe\" for \"goldsmith user\": see `goldsmith user --help`\n",
+		"completion tcsh":    "unknown command \"tcsh\" for \"goldsmith completion\": see `goldsmith completion --help`\n",
 		"build --folow web":  "unknown flag: --folow: see `goldsmith build --help`\n",
 		"build web -x":       "unknown shorthand flag: 'x' in -x: see `goldsmith build --help`\n",
 		"plan web -o":        "flag needs an argument: 'o' in -o: see `goldsmith plan --help`\n",

@@ -29,6 +29,17 @@ var synonyms = map[string][]string{
 	"watch":    {"status --watch", "kubectl get imagebuilds --watch"},
 }
 
+// refuseUnknownSubcommands makes verbs that only have subcommands end with an error, and not with their help alone, if a name is mistyped: a
+// script would take "user remvoe" for a removal.
+func refuseUnknownSubcommands(root *cobra.Command) {
+	for _, verb := range root.Commands() {
+		if verb.HasSubCommands() && !verb.Runnable() {
+			verb.Args, verb.DisableFlagsInUseLine = cobra.NoArgs, true
+			verb.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+		}
+	}
+}
+
 // explainUnknownVerb adds the likely verb, or the help that lists all verbs, to cobra's error for an unknown verb. It returns all
 // other errors unchanged.
 func explainUnknownVerb(root *cobra.Command, err error) error {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -37,16 +38,45 @@ func Begin(path string, log io.Writer) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(path, Checksums)); errors.Is(err, fs.ErrNotExist) {
-		if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
-			return nil, fmt.Errorf("%s has files, and is no release: remove it, or choose another directory", path)
-		}
+	if err := replaceable(path); err != nil {
+		return nil, err
 	}
 	d := &Directory{path: path, staging: path + ".unfinished", sums: map[string]string{}, log: log}
 	if err := d.begin(); err != nil {
 		return nil, fmt.Errorf("begin to write %s: %w", path, err)
 	}
 	return d, nil
+}
+
+// replaceable refuses a path that has anything but an earlier release: Commit deletes it.
+func replaceable(path string) error {
+	refused := func(what string) error {
+		return fmt.Errorf("%s %s, and is no release: remove it, or choose another directory", path, what)
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return refused("is no directory")
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	sums, err := os.ReadFile(filepath.Join(path, Checksums))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		isSum := strings.HasPrefix(entry.Name(), Checksums) // or a signature of it
+		if !isSum && !bytes.Contains(sums, []byte("  "+entry.Name()+"\n")) {
+			return refused("has " + entry.Name())
+		}
+	}
+	return nil
 }
 
 func (d *Directory) begin() error {
@@ -70,8 +100,13 @@ func (d *Directory) begin() error {
 
 // Scratch returns a new directory for temporary files.
 func (d *Directory) Scratch(name string) (string, error) {
-	scratch := filepath.Join(d.staging, ".scratch", name)
-	return scratch, os.MkdirAll(scratch, 0o750)
+	all := filepath.Join(d.staging, ".scratch")
+	scratch := filepath.Join(all, name)
+	if err := os.MkdirAll(scratch, 0o750); err != nil {
+		return "", err
+	}
+	// In a checkout, the directory is no change of the checkout.
+	return scratch, os.WriteFile(filepath.Join(all, ".gitignore"), []byte("*\n"), 0o600)
 }
 
 // Sum returns the SHA-256 of a file that was written, in hexadecimal digits.
@@ -85,7 +120,7 @@ func (d *Directory) Write(name string, write func(io.Writer) error) error {
 	}
 	sum, buffered := sha256.New(), bufio.NewWriterSize(file, 1<<20)
 	err = write(io.MultiWriter(sum, buffered))
-	err = errors.Join(err, buffered.Flush(), file.Close())
+	err = errors.Join(err, buffered.Flush(), file.Chmod(0o644), file.Close()) // whatever the umask
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

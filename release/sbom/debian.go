@@ -3,50 +3,44 @@
 package sbom
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// Debian returns the packages of Debian that a root file system has, by the status file of dpkg.
+// Debian returns the packages of Debian whose files a root file system has. Package tools of the builder debian lists them there.
 func Debian(root string) ([]Component, error) {
-	file, err := os.Open(filepath.Join(root, "var/lib/dpkg/status"))
+	list := filepath.Join(root, "var/lib/dpkg/status.d")
+	entries, err := os.ReadDir(list)
+	if err == nil && len(entries) == 0 {
+		err = fmt.Errorf("%s is empty", list)
+	}
+	var components []Component
+	for _, entry := range entries {
+		content, unread := os.ReadFile(filepath.Join(list, entry.Name()))
+		component, invalid := parse(content)
+		err = errors.Join(err, unread, invalid)
+		components = append(components, component)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the packages: %w", err)
-	}
-	components, err := parseStatus(file)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("list the packages of %s: %w", file.Name(), err)
 	}
 	return components, nil
 }
 
-// parseStatus reads paragraphs of fields (deb-control(5)).
-func parseStatus(file io.Reader) ([]Component, error) {
-	var components []Component
+// parse reads the fields of a package (deb-control(5)).
+func parse(control []byte) (Component, error) {
 	fields := map[string]string{}
-	add := func() {
-		if name, version := fields["Package"], fields["Version"]; name != "" && version != "" {
-			purl := "pkg:deb/debian/" + name + "@" + url.QueryEscape(version) + "?arch=" + fields["Architecture"]
-			components = append(components, Component{Name: name, Version: version, PackageURL: purl})
-		}
-		clear(fields)
+	for line := range strings.Lines(string(control)) {
+		name, value, _ := strings.Cut(line, ":")
+		fields[name] = strings.TrimSpace(value)
 	}
-	scanner := bufio.NewScanner(file)
-	for scanner.Scan() {
-		name, value, found := strings.Cut(scanner.Text(), ":")
-		switch {
-		case scanner.Text() == "":
-			add()
-		case found && !strings.HasPrefix(name, " "):
-			fields[name] = strings.TrimSpace(value)
-		}
+	name, version := fields["Package"], fields["Version"]
+	if name == "" || version == "" {
+		return Component{}, fmt.Errorf("no package has the fields %q", control)
 	}
-	add()
-	return components, scanner.Err()
+	return Component{Name: name, Version: version, PackageURL: "pkg:deb/debian/" + name + "@" + url.QueryEscape(version) + "?arch=" + fields["Architecture"]}, nil
 }

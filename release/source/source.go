@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,9 @@ func CheckVersion(version string) error {
 	return nil
 }
 
+// settings keep those of a user from deciding what git prints and writes.
+var settings = []string{"-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null", "-c", "log.showSignature=false", "-c", "status.showUntrackedFiles=normal"}
+
 // Export copies the files of the commit that is checked out into a directory, which must be empty. It refuses a checkout with changes, and a
 // version whose tag is at another commit.
 func Export(ctx context.Context, checkout, version, directory string) (*Source, error) {
@@ -47,7 +51,7 @@ func Export(ctx context.Context, checkout, version, directory string) (*Source, 
 		return nil, err
 	}
 	git := func(arguments ...string) (string, error) {
-		command := exec.CommandContext(ctx, "git", append([]string{"-C", checkout}, arguments...)...)
+		command := exec.CommandContext(ctx, "git", slices.Concat(settings, []string{"-C", checkout}, arguments)...)
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
@@ -71,7 +75,7 @@ func Export(ctx context.Context, checkout, version, directory string) (*Source, 
 	if tagged, err := git("rev-parse", "--verify", "--quiet", "refs/tags/"+version+"^{commit}"); err == nil && tagged != commit {
 		return nil, fmt.Errorf("VERSION=%s: the tag is at commit %s, and %s is checked out: check out the tag, or choose another version", version, tagged, commit)
 	}
-	seconds, err := git("show", "--no-patch", "--format=%ct", "HEAD")
+	seconds, err := git("show", "--no-patch", "--format=%ct", commit)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +83,15 @@ func Export(ctx context.Context, checkout, version, directory string) (*Source, 
 	if err != nil {
 		return nil, fmt.Errorf("read the time of commit %s: %w", commit, err)
 	}
-	if err := export(ctx, checkout, directory); err != nil {
+	if err := export(ctx, checkout, commit, directory); err != nil {
 		return nil, err
 	}
 	return &Source{Directory: directory, Revision: metadata.Revision{Version: version, Commit: commit, Time: time.Unix(unix, 0).UTC()}}, nil
 }
 
-// export copies the files of HEAD with the modes that git has for them.
-func export(ctx context.Context, checkout, directory string) error {
-	archive := exec.CommandContext(ctx, "git", "-C", checkout, "archive", "--format=tar", "HEAD")
+// export copies the files of a commit with the modes that git has for them.
+func export(ctx context.Context, checkout, commit, directory string) error {
+	archive := exec.CommandContext(ctx, "git", append(slices.Clone(settings), "-C", checkout, "archive", "--format=tar", commit)...)
 	extract := exec.CommandContext(ctx, "tar", "--extract", "--directory="+directory)
 	var stderr bytes.Buffer
 	archive.Stderr, extract.Stderr = &stderr, &stderr

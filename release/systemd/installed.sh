@@ -8,11 +8,16 @@ data=/var/lib/goldsmith
 case "$1" in configure | abort-upgrade | abort-deconfigure | abort-remove | 1 | 2) ;; *) exit 0 ;; esac
 
 if ! getent passwd goldsmith >/dev/null; then
-  useradd --system --user-group --home-dir "$data" --no-create-home --shell /usr/sbin/nologin --comment 'server of Goldsmith' goldsmith
+  group=--user-group
+  if getent group goldsmith >/dev/null; then group=--gid=goldsmith; fi
+  useradd --system $group --home-dir "$data" --no-create-home --shell /usr/sbin/nologin --comment 'server of Goldsmith' goldsmith
 fi
 # Below /var/lib, where every user could make a link, only root can: the service makes the rest.
-if [ ! -e "$data" ]; then install -d -o goldsmith -g goldsmith -m 0700 "$data"; fi
+if [ ! -e "$data" ]; then install -d -o goldsmith -g "$(id -g goldsmith)" -m 0700 "$data"; fi
 
+# A service that the administrator has stopped stays so in an upgrade. The removal of the package masks the unit.
+action=restart
+if [ "$1" != abort-remove ] && [ -n "${2:-}" ] && [ ! -L "/etc/systemd/system/$unit" ]; then action=try-restart; fi
 if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
   deb-systemd-helper unmask "$unit" >/dev/null || true
   if deb-systemd-helper --quiet was-enabled "$unit"; then
@@ -35,7 +40,7 @@ if ! runuser -u goldsmith -- /usr/bin/goldsmith up --config /etc/goldsmith/serve
   exit 0
 fi
 if [ -n "${DPKG_MAINTSCRIPT_NAME:-}" ]; then
-  deb-systemd-invoke restart "$unit" >/dev/null || echo "goldsmith-server: the service did not start: journalctl -u $unit" >&2
+  deb-systemd-invoke $action "$unit" >/dev/null || echo "goldsmith-server: the service did not start: journalctl -u $unit" >&2
 elif [ "$1" = 2 ]; then
   systemctl try-restart "$unit" || echo "goldsmith-server: the service did not start: journalctl -u $unit" >&2
 fi

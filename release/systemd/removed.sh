@@ -10,7 +10,8 @@ if [ "$1" = purge ]; then
     deb-systemd-helper purge goldsmith-server.service >/dev/null || true
     deb-systemd-helper unmask goldsmith-server.service >/dev/null || true
   fi
-  rm -rf /var/lib/goldsmith /var/cache/goldsmith
+  for directory in /var/lib/goldsmith /var/cache/goldsmith; do rm -rf $directory || mountpoint -q $directory; done # a file system stays, without files
   if [ -d /etc/goldsmith ]; then rmdir --ignore-fail-on-non-empty /etc/goldsmith; fi
-  if getent passwd goldsmith >/dev/null; then userdel goldsmith || true; fi
+  # A user of this name that was there before has another home.
+  case "$(getent passwd goldsmith)" in *:/var/lib/goldsmith:*) userdel goldsmith || true ;; esac
 fi

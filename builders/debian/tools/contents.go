@@ -71,7 +71,7 @@ func trixie() contents {
 		Removed:  []string{"dev", "etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/apt.conf.d/99mmdebstrap", "etc/machine-id", "var/cache/ldconfig", "var/lib/apt/lists", "var/log"},
 		Users:    "builder:x:65532:65532::/tmp:/bin/sh\n",
 		Groups:   "builder:x:65532:\n",
-		Revision: 2,
+		Revision: 3,
 	}
 }
 

@@ -178,12 +178,16 @@ func (m maker) make(ctx context.Context) error {
 	return os.Chtimes(m.directory, now, now) // for Due
 }
 
+// listPackages has mmdebstrap keep the description of each package whose files it extracts, where scanners look for it in images without dpkg.
+const listPackages = `mkdir "$1/var/lib/dpkg/status.d" && for package in "$1"/var/cache/apt/archives/*.deb; do ` +
+	`dpkg-deb --field "$package" >"$1/var/lib/dpkg/status.d/$(dpkg-deb --field "$package" Package)" || exit 1; done`
+
 // extract runs mmdebstrap.
 func (m maker) extract(ctx context.Context) error {
 	arguments := []string{
 		"--mode=chrootless", "--variant=extract", "--format=directory", "--architectures=amd64",
 		"--skip=check/qemu,check/signed-by,output/dev,output/mknod", "--keyring=" + Keyring,
-		"--include=" + strings.Join(m.Packages, ","),
+		"--include=" + strings.Join(m.Packages, ","), "--extract-hook=" + listPackages,
 	}
 	for _, path := range m.Excluded {
 		arguments = append(arguments, "--dpkgopt=path-exclude="+path)

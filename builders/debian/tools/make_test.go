@@ -29,6 +29,9 @@ for directory; do :; done
 echo "I: extracting archives..."
 mkdir -p "$directory/usr/bin" "$directory/usr/share/base-passwd" "$directory/etc/apt" "$directory/dev/pts" "$directory/var/log" \
   "$directory/usr/share/ca-certificates/mozilla" "$directory/etc/dpkg/dpkg.cfg.d" "$directory/tmp"
+mkdir -p "$directory/var/cache/apt/archives" "$directory/var/lib/dpkg"
+touch "$directory/var/cache/apt/archives/mawk_1_amd64.deb"
+for option; do case $option in --extract-hook=*) sh -c "${option#*=}" exec "$directory" ;; esac; done
 cd "$directory"
 touch usr/bin/mawk usr/bin/fakeroot-sysv usr/bin/faked-sysv var/log/dpkg.log etc/dpkg/dpkg.cfg.d/99mmdebstrap
 chmod 4755 usr/bin/mawk
@@ -48,7 +51,9 @@ env | sort >environment
 func machineWith(t *testing.T) (programs string, options Options) {
 	t.Helper()
 	programs = t.TempDir()
-	for name, script := range map[string]string{"mmdebstrap": fakeMmdebstrap, "bwrap": "#!/bin/sh\n"} {
+	for name, script := range map[string]string{
+		"mmdebstrap": fakeMmdebstrap, "bwrap": "#!/bin/sh\n", "dpkg-deb": "#!/bin/sh\n[ $# = 2 ] && echo Version: 1 || echo mawk\n",
+	} {
 		require.NoError(t, os.WriteFile(filepath.Join(programs, name), []byte(script), 0o700))
 	}
 	t.Setenv("PATH", programs+":"+os.Getenv("PATH"))
@@ -73,6 +78,8 @@ func TestTheToolsAreRepaired(t *testing.T) {
 		bundle:                   "A\nB\n",
 		"etc/apt/sources.list":   "deb [signed-by=" + Keyring + "] http://mirror.example/debian trixie main\ndeb [signed-by=" + Keyring + "] http://mirror.example/debian trixie-updates main\n",
 		"usr/bin/awk":            "",
+
+		"var/lib/dpkg/status.d/mawk": "Version: 1\n",
 	} {
 		if content, err := os.ReadFile(filepath.Join(directory, name)); err != nil || string(content) != want {
 			t.Errorf("%s: %q, %v, want %q", name, content, err, want)

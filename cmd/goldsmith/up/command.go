@@ -34,6 +34,9 @@ func NewCommand() *cobra.Command {
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		set := &settings{path: file, line: command.Flags()}
 		options, err := set.start()
+		if err != nil && !check {
+			systemd.NewNotifier().Status("failed: " + err.Error())
+		}
 		if err != nil {
 			return err
 		}

@@ -122,6 +122,13 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		}
 	}
 	expect(run("user", "add", "ann", "--group", "view", "--data-dir", data), "no server has used the data directory")
+	configure("workres: 2\n")
+	mistaken := newManager(t, "up", "--config", file)
+	require.NoError(t, mistaken.command.Start())
+	expect(mistaken.await(t, "STATUS="), "^STATUS=failed: "+file+":3: unknown key workres: did you mean workers\\?$")
+	if err := mistaken.command.Wait(); err == nil {
+		t.Error("a server starts with a mistake in its settings")
+	}
 	configure("workers: 2\n")
 	service := newManager(t, "up", "--config", file)
 	require.NoError(t, service.command.Start())

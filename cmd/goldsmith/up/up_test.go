@@ -332,7 +332,7 @@ func TestRootChecksAsTheUserOfTheServer(t *testing.T) {
 		require.NoError(t, os.Chmod(parent, 0o711)) // the service has to reach the directory
 	}
 	for arguments, want := range map[string]string{
-		"--check": "builders.yaml: permission denied", "": "belongs to user 4711: run the server as this user",
+		"--check": "builders.yaml: permission denied", "": "belongs to user 4711: run the command as that user",
 	} {
 		command := NewCommand()
 		command.SetArgs(append(strings.Fields(arguments), "--data-dir", data))

@@ -45,3 +45,16 @@ for path in /var/lib/goldsmith /etc/goldsmith /usr/bin/goldsmith /usr/lib/system
   if test -e $path; then exit 1; fi
 done
 if getent passwd goldsmith; then exit 1; fi
+
+# What the administrator had before stays: a user of this name, a group, and the file system of the data.
+useradd --create-home goldsmith
+apt-get install -y /dist/goldsmith_*_amd64.deb /dist/goldsmith-server_*_all.deb
+mount -t tmpfs tmpfs /var/lib/goldsmith
+touch /var/lib/goldsmith/data
+apt-get purge -y goldsmith-server
+getent passwd goldsmith
+test -z "$(ls /var/lib/goldsmith)"
+umount /var/lib/goldsmith && rmdir /var/lib/goldsmith
+userdel --remove goldsmith && groupadd goldsmith
+apt-get install -y /dist/goldsmith-server_*_all.deb
+test "$(stat --format='%U %G' /var/lib/goldsmith)" = 'goldsmith goldsmith'

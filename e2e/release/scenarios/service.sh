@@ -50,6 +50,14 @@ test "$process" = "$(systemctl show --property MainPID --value goldsmith-server)
 as_ann goldsmith kubectl get images
 cp /root/server.yaml /etc/goldsmith/server.yaml
 
+# An upgrade leaves a service that the administrator has stopped. An installation after a removal starts it.
+systemctl stop goldsmith-server
+apt-get install -y /next/goldsmith_*_amd64.deb /next/goldsmith-server_*_all.deb
+if systemctl is-active goldsmith-server; then exit 1; fi
+apt-get remove -y goldsmith-server
+apt-get install -y /next/goldsmith-server_*_all.deb
+as_ann goldsmith kubectl get images
+
 systemctl stop goldsmith-server
 apt-get purge -y goldsmith-server goldsmith
 if systemctl cat goldsmith-server; then exit 1; fi

@@ -80,7 +80,7 @@ const endLimit = 15 * time.Second
 // Unless in memory mode, Claim records the version of the program. It changes nothing in a directory that a newer program has used: see CheckVersion.
 func Claim(ctx context.Context, path, version string, memory bool, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*Directory, error) {
 	check := func() (written Version, err error) {
-		if !memory {
+		if err = RefuseRoot(path); err == nil && !memory {
 			written, err = CheckVersion(path, version)
 		}
 		return written, err

@@ -70,6 +70,20 @@ func (a announcing) AfterFunc(d time.Duration, f func()) clock.Timer {
 }
 
 // A process that is killed while it writes to a disk keeps its locks until it has written.
+func TestRootDoesNotServeTheDataOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	path := t.TempDir()
+	require.NoError(t, os.Chown(path, 65534, 65534))
+	if _, err := Claim(t.Context(), path, "v0.1.0", false, clock.RealClock{}, atOnce); err == nil || !strings.Contains(err.Error(), "belongs to user nobody: run the command as that user") {
+		t.Errorf("got %v", err)
+	}
+	if entries := require.Value(os.ReadDir(path))(t); len(entries) > 0 {
+		t.Errorf("got %v", entries)
+	}
+}
+
 func TestAStartWaitsForAFormerServerThatIsEnding(t *testing.T) {
 	killed := exec.CommandContext(t.Context(), "true")
 	require.NoError(t, killed.Start())

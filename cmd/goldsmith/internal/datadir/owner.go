@@ -41,7 +41,7 @@ func AsOwner(directory string, access func() error) (err error) {
 		return fmt.Errorf("act as the owner of %s: %w", directory, err)
 	}
 	if err = access(); errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: root accesses %s as %s, who owns it or a directory above it", err, directory, nameOf(uid))
+		err = fmt.Errorf("%w: root accesses %s as user %s, who owns it or a directory above it", err, directory, nameOf(uid))
 	}
 	return err
 }
@@ -52,17 +52,19 @@ func IsForeign(directory string) bool {
 	return err == nil && uid != 0 && os.Geteuid() == 0
 }
 
-// RefuseRoot refuses a server of root on the directory of another user: that user could not use the files of root later, and could make root change
-// files elsewhere by links.
+// RefuseRoot refuses a server of root on the directory of another user: it would run builders as root, the user could not use the files of root
+// later, and could make root change files elsewhere by links.
 func RefuseRoot(directory string) error {
 	info, err := os.Stat(directory)
 	if err != nil || os.Geteuid() != 0 {
 		return nil //nolint:nilerr // the server has the same error, or creates the directory
 	}
-	if stat, _ := info.Sys().(*syscall.Stat_t); stat.Uid != 0 {
-		return fmt.Errorf("data directory %s belongs to %s: run the server as this user, or set --data-dir to another directory", directory, nameOf(int(stat.Uid)))
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	if owner.Uid == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("data directory %s belongs to user %s: run the command as that user, as in runuser -u %[2]s -- goldsmith up, or set --data-dir to another directory",
+		directory, nameOf(int(owner.Uid)))
 }
 
 // MakeBeside creates a directory of mode 0700 beside a directory, for the owner of that directory, or of a new one.
@@ -137,13 +139,13 @@ func ownerOf(path string) (uid, gid int, err error) {
 // NameOfOwner names the user that a directory belongs to, such as "user goldsmith".
 func NameOfOwner(directory string) string {
 	uid, _, _ := ownerOf(directory)
-	return nameOf(uid)
+	return "user " + nameOf(uid)
 }
 
 func nameOf(uid int) string {
 	id := strconv.Itoa(uid)
 	if found, err := user.LookupId(id); err == nil {
-		return "user " + found.Username
+		return found.Username
 	}
-	return "user " + id
+	return id
 }

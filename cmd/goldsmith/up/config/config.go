@@ -86,6 +86,10 @@ func parse(path string, top *yaml.Node) (*File, error) {
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		key, node := top.Content[i], top.Content[i+1]
 		read := setting{key: key.Value, line: key.Line}
+		if key.Kind != yaml.ScalarNode {
+			problems = append(problems, fmt.Errorf("%s:%d: a key must be the name of a flag, such as workers", path, key.Line))
+			continue
+		}
 		report := func(format string, arguments ...any) {
 			problems = append(problems, fmt.Errorf("%s:%d: %s: %s", path, key.Line, key.Value, fmt.Sprintf(format, arguments...)))
 		}
@@ -175,11 +179,15 @@ func set(flags *pflag.FlagSet, flag *pflag.Flag, to setting) error {
 
 // suggest returns what to write instead of an unknown key.
 func suggest(key string, flags *pflag.FlagSet) string {
+	key = strings.TrimLeft(key, "-")
 	keys := &cobra.Command{SuggestionsMinimumDistance: 2} // it compares the names of commands
 	flags.VisitAll(func(flag *pflag.Flag) {
+		if min(len(key), len(flag.Name)) <= keys.SuggestionsMinimumDistance {
+			return // everything short is similar
+		}
 		keys.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
 	})
-	if similar := keys.SuggestionsFor(strings.TrimLeft(key, "-")); len(similar) > 0 {
+	if similar := keys.SuggestionsFor(key); len(similar) > 0 {
 		return "did you mean " + strings.Join(similar, " or ") + "?"
 	}
 	return "keys are the names of the flags that `goldsmith up --help` lists"

@@ -19,6 +19,7 @@ import (
 // settings are flags of each type, as they are set.
 func settings() (*pflag.FlagSet, func() string) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.Int("v", 0, "")
 	workers, memory, dir := flags.Int("workers", 2, ""), flags.Bool("memory", false, ""), flags.String("data-dir", ".goldsmith", "")
 	users, hosts, ttl := flags.StringArray("user", nil, ""), flags.StringSlice("plain-http-registries", nil, ""), flags.Duration("build-ttl", 0, "")
 	return flags, func() string { return fmt.Sprint(*workers, *memory, *dir, *users, *hosts, *ttl) }
@@ -67,6 +68,8 @@ func TestMistakesAreToldWithTheirLines(t *testing.T) {
 		"workers: 4\n\nworkres: 4\n":    "server.yaml:3: unknown key workres: did you mean workers?",
 		"--user: x":                     "server.yaml:1: unknown key --user: did you mean user?",
 		"x: 1":                          "server.yaml:1: unknown key x: keys are the names of the flags that `goldsmith up --help` lists",
+		"in: 1":                         "server.yaml:1: unknown key in: keys are the names of the flags that `goldsmith up --help` lists",
+		"[x]: 1":                        "server.yaml:1: a key must be the name of a flag, such as workers",
 		"workers: four":                 `server.yaml:1: workers: must be a whole number, and not "four"`,
 		"workers: '4'":                  `server.yaml:1: workers: must be a whole number, and not "4"`,
 		"workers: 99999999999999999999": `server.yaml:1: workers: must be a whole number, and not "99999999999999999999"`,
