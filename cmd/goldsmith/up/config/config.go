@@ -162,6 +162,9 @@ func set(flags *pflag.FlagSet, flag *pflag.Flag, to setting) error {
 		if tag != "" && value.tag != tag {
 			return fmt.Errorf("must be %s, and not %q", what, value.text)
 		}
+		if strings.HasPrefix(value.text, "~") {
+			return fmt.Errorf("no shell expands the ~ of %s: write the whole path", value.text)
+		}
 		texts = append(texts, value.text)
 	}
 	if repeatable {
