@@ -186,13 +186,19 @@ func sqliteName(path string, timeout time.Duration, more ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()
 }
 
-// ofFile returns a DamageError with the path of a file for an error that reports damage, and every other error as it is.
+// ofFile returns a DamageError with the path of a file for an error that reports damage. An error of a full disk wraps unix.ENOSPC. Every other
+// error is returned as it is.
 func ofFile(path string, err error) error {
 	refused, ok := errors.AsType[*sqlite.Error](err)
-	if !ok || !slices.Contains([]int{sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}, refused.Code()&0xff) {
+	switch {
+	case !ok:
 		return err
+	case slices.Contains([]int{sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}, refused.Code()&0xff):
+		return &DamageError{Path: path, Cause: refused}
+	case slices.Contains([]int{sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}, refused.Code()): // the index of the journal is a file too
+		return fmt.Errorf("%w: %w", err, unix.ENOSPC)
 	}
-	return &DamageError{Path: path, Cause: refused}
+	return err
 }
 
 // createFile creates an empty database that only its owner may read. It does not open an existing file, because closing the
