@@ -113,14 +113,14 @@ func (d directory) Read(_ context.Context, key string) (io.ReadCloser, int64, er
 
 // List leaves out files that are deleted meanwhile.
 func (d directory) List(ctx context.Context, prefix, delimiter string, each func(string, time.Time)) error {
-	top, cut := d.file(prefix), cutting(prefix, delimiter, each)
+	top, cut := d.file(prefix)+string(filepath.Separator), cutting(prefix, delimiter, each) // with a separator, top may be a symbolic link
 	return filepath.WalkDir(top, func(name string, file fs.DirEntry, err error) error {
 		if err = cmp.Or(ctx.Err(), err); err != nil || file.IsDir() {
 			return ignoreMissing(err)
 		}
 		info, err := file.Info()
 		if err == nil {
-			cut(prefix+filepath.ToSlash(strings.TrimPrefix(name, top+string(filepath.Separator))), info.ModTime())
+			cut(prefix+filepath.ToSlash(strings.TrimPrefix(name, top)), info.ModTime())
 		}
 		return ignoreMissing(err)
 	})
