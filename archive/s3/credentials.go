@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,16 +129,14 @@ func (c *chain) fromProfile(request *credentials.CredContext, name string, depth
 	return c.assume(request, found, profile)
 }
 
-// assume finds the credentials of a role.
+// assume finds the credentials of a role. They are valid for an hour, the default of the service.
 func (c *chain) assume(request *credentials.CredContext, by credentials.Value, profile map[string]string) (credentials.Value, error) {
 	if profile["mfa_serial"] != "" {
 		return by, errors.New("the AWS profile has an mfa_serial, and nobody is there to answer: use a role without it")
 	}
-	seconds, _ := strconv.Atoi(profile["duration_seconds"])
 	return (&credentials.STSAssumeRole{STSEndpoint: c.tokens(), Options: credentials.STSAssumeRoleOptions{
 		AccessKey: by.AccessKeyID, SecretKey: by.SecretAccessKey, SessionToken: by.SessionToken, Location: c.aws.region,
 		RoleARN: profile["role_arn"], RoleSessionName: cmp.Or(profile["role_session_name"], "goldsmith"), ExternalID: profile["external_id"],
-		DurationSeconds: seconds, // 0 is the service's default, an hour
 	}}).RetrieveWithCredContext(request)
 }
 
