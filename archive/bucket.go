@@ -98,8 +98,12 @@ func appendAll(buffer []byte, r io.ReadCloser, size int64) ([]byte, error) {
 	if size > 0 {
 		content.Grow(int(size) + bytes.MinRead) // the free space that ReadFrom requires at the end
 	}
-	n, err := content.ReadFrom(io.LimitReader(r, maxObject))
-	if err == nil && size > 0 && n != size {
+	n, err := content.ReadFrom(io.LimitReader(r, maxObject+1))
+	switch {
+	case err != nil:
+	case n > maxObject:
+		err = fmt.Errorf("size is more than the limit of %d bytes", maxObject)
+	case size > 0 && n != size:
 		err = fmt.Errorf("%w: received %d of %d bytes", io.ErrUnexpectedEOF, n, size)
 	}
 	return content.Bytes(), err

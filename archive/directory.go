@@ -113,27 +113,32 @@ func (d directory) Read(_ context.Context, key string) (io.ReadCloser, int64, er
 
 // List leaves out files that are deleted meanwhile.
 func (d directory) List(ctx context.Context, prefix, delimiter string, each func(string, time.Time)) error {
-	last := ""
-	top := d.file(prefix)
+	top, cut := d.file(prefix)+string(filepath.Separator), cutting(prefix, delimiter, each) // with a separator, top may be a symbolic link
 	return filepath.WalkDir(top, func(name string, file fs.DirEntry, err error) error {
 		if err = cmp.Or(ctx.Err(), err); err != nil || file.IsDir() {
 			return ignoreMissing(err)
 		}
 		info, err := file.Info()
-		if err != nil {
-			return ignoreMissing(err)
+		if err == nil {
+			cut(prefix+filepath.ToSlash(strings.TrimPrefix(name, top)), info.ModTime())
 		}
-		key := prefix + filepath.ToSlash(strings.TrimPrefix(name, top+string(filepath.Separator)))
-		if folder, _, found := strings.Cut(key[len(prefix):], delimiter); found && delimiter != "" {
-			if folder != last {
-				each(prefix+folder+delimiter, time.Time{})
-			}
-			last = folder
-			return nil
-		}
-		each(key, info.ModTime())
-		return nil
+		return ignoreMissing(err)
 	})
+}
+
+// cutting returns a function that cuts keys as Bucket.List does. Keys that are the same after the cut must follow each other.
+func cutting(prefix, delimiter string, each func(string, time.Time)) func(key string, modified time.Time) {
+	last := ""
+	return func(key string, modified time.Time) {
+		folder, _, found := strings.Cut(key[len(prefix):], delimiter)
+		switch folder = prefix + folder + delimiter; {
+		case !found || delimiter == "":
+			each(key, modified)
+		case folder != last:
+			each(folder, time.Time{})
+			last = folder
+		}
+	}
 }
 
 // Delete deletes a file.

@@ -58,18 +58,10 @@ func (m *memory) List(_ context.Context, prefix, delimiter string, each func(str
 	m.mu.Lock()
 	objects := maps.Clone(m.objects)
 	m.mu.Unlock()
-	last := ""
+	cut := cutting(prefix, delimiter, each)
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
-		name, below := strings.CutPrefix(key, prefix)
-		folder, _, cut := strings.Cut(name, delimiter)
-		cut = cut && delimiter != ""
-		switch folder = prefix + folder + delimiter; {
-		case !below:
-		case !cut:
-			each(key, objects[key].modified)
-		case folder != last:
-			each(folder, time.Time{})
-			last = folder
+		if strings.HasPrefix(key, prefix) {
+			cut(key, objects[key].modified)
 		}
 	}
 	return nil

@@ -3,9 +3,11 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -147,6 +149,20 @@ func TestADirectoryOfGocloud(t *testing.T) {
 	require.NoError(t, theirs.Close())
 }
 
+func TestADirectoryMayBeElsewhere(t *testing.T) {
+	directory := t.TempDir()
+	require.NoError(t, os.Symlink(t.TempDir(), filepath.Join(directory, "v1")))
+	s := open(t, "file://"+directory, Options{})
+	require.NoError(t, s.put(t.Context(), "v1/n/b/build.json", []byte("x")))
+	for delimiter, want := range map[string]string{"": "v1/n/b/build.json ", "/": "v1/n/ "} {
+		got := ""
+		require.NoError(t, s.list(t.Context(), root, delimiter, func(e entry) { got += e.key + " " }))
+		if got != want {
+			t.Errorf("listed are %q", got)
+		}
+	}
+}
+
 func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
 	directory := t.TempDir()
 	s := open(t, "file://"+directory, Options{})
@@ -155,6 +171,13 @@ func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
 	require.NoError(t, os.Truncate(name, 1<<40)) // sparse
 	if _, err := s.Writer(t.Context(), attempt(), Limit{}); err == nil || !strings.Contains(err.Error(), "1099511627776 bytes") {
 		t.Errorf("got %v", err)
+	}
+	content := bytes.Repeat([]byte("x"), maxObject+1)
+	for size, sound := range map[int64]bool{maxObject - 1: true, maxObject: true, maxObject + 1: false} {
+		got, err := appendAll(nil, io.NopCloser(bytes.NewReader(content[:size])), -1)
+		if (err == nil) != sound || sound && int64(len(got)) != size {
+			t.Errorf("of an unknown size, %d: got %d, %v", size, len(got), err)
+		}
 	}
 }
 

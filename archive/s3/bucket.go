@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
 // Bucket is a bucket. It is safe for concurrent use. Errors about an object that does not exist wrap fs.ErrNotExist.
@@ -31,8 +30,8 @@ type Bucket struct {
 	transport  *http.Transport
 	name       string
 	region     string
-	prefix     string // of all keys
-	encryption encrypt.ServerSide
+	prefix     string            // of all keys
+	encryption map[string]string // headers of new objects
 	// validate the checksums of responses.
 	validate bool
 }
@@ -44,9 +43,9 @@ func (b *Bucket) Put(ctx context.Context, key string, content []byte) error {
 	sum := md5.Sum(content) //nolint:gosec // as above
 	_, err := b.client.PutObject(ctx, b.name, b.prefix+key, bytes.NewReader(content), int64(len(content)),
 		base64.StdEncoding.EncodeToString(sum[:]), hex.EncodeToString(sha[:]), minio.PutObjectOptions{
-			ContentType: "application/octet-stream", ServerSideEncryption: b.encryption, DisableContentSha256: true, // no chunked signature
+			ContentType: "application/octet-stream", UserMetadata: b.encryption, DisableContentSha256: true, // no chunked signature
 		})
-	return b.explain(err)
+	return b.explain(withoutSuccess(err))
 }
 
 // Read opens an object. The size is in bytes, or -1 if the server does not tell it.
@@ -106,7 +105,7 @@ func (b *Bucket) Ping(ctx context.Context, prefix string) error {
 
 // Delete deletes an object. A missing object is no error for S3, and fs.ErrNotExist for some servers.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
-	return b.explain(b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{}))
+	return b.explain(withoutSuccess(b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{})))
 }
 
 // Close closes idle connections.
@@ -115,14 +114,20 @@ func (b *Bucket) Close() error {
 	return nil
 }
 
+// withoutSuccess ignores the client's error about a success with another status than the one that it expects. The code of such an error is
+// the status, unless the server has answered with an error.
+func withoutSuccess(err error) error {
+	if refusal := minio.ToErrorResponse(err); refusal.StatusCode/100 == 2 && strings.HasPrefix(refusal.Code, "2") {
+		return nil
+	}
+	return err
+}
+
 // explain adds to an error of the server what to do about it.
 func (b *Bucket) explain(err error) error {
 	var refusal minio.ErrorResponse
 	if !errors.As(err, &refusal) || refusal.StatusCode == 0 {
 		return err
-	}
-	if refusal.StatusCode/100 == 2 { // the client expects another status of success
-		return nil
 	}
 	text := fmt.Sprintf("the server answers %d %s: %s", refusal.StatusCode, refusal.Code, refusal.Message)
 	if refusal.RequestID != "" {
@@ -135,6 +140,8 @@ func (b *Bucket) explain(err error) error {
 		return fmt.Errorf("%s; create the bucket %s, or correct its name in the URL", text, b.name)
 	case minio.AccessDenied:
 		return fmt.Errorf("%s; the account needs s3:ListBucket of the bucket %s, and s3:GetObject, s3:PutObject and s3:DeleteObject of its objects", text, b.name)
+	case "RequestTimeTooSkewed":
+		return fmt.Errorf("%s; set the clock of this machine", text)
 	}
 	if refusal.Region != "" && refusal.Region != b.region {
 		return fmt.Errorf("%s; set region=%s in the URL, where the bucket %s is", text, refusal.Region, b.name)

@@ -99,20 +99,6 @@ func TestHeadersOfNewObjects(t *testing.T) {
 	}
 }
 
-func TestAnonymousRequestsHaveNoSignature(t *testing.T) {
-	server, address := serve(t)
-	server.Set(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
-		if r.Header.Get("Authorization") != "" {
-			t.Errorf("signed: %s", r.Header.Get("Authorization"))
-		}
-		return false
-	})
-	server.Secret = ""
-	b := require.Value(openBucket(t, address+"&anonymous=true"))(t)
-	require.NoError(t, b.Put(t.Context(), "key", []byte("x")))
-	require.NoError(t, b.Ping(t.Context(), ""))
-}
-
 func TestChecksumsOfResponses(t *testing.T) {
 	server, address := serve(t)
 	server.Objects["key"] = []byte("x")
@@ -147,6 +133,7 @@ func TestWhatTheServerRefuses(t *testing.T) {
 		{http.StatusForbidden, "SignatureDoesNotMatch", "us-east-1", 1, "403 SignatureDoesNotMatch: message (request id-1)"},
 		{http.StatusMovedPermanently, "PermanentRedirect", "eu-central-1", 1, "301 PermanentRedirect: message (request id-1); set region=eu-central-1 in the URL"},
 		{http.StatusBadRequest, "AuthorizationHeaderMalformed", "garage", 1, "set region=garage"},
+		{http.StatusForbidden, "RequestTimeTooSkewed", "", 1, "set the clock of this machine"},
 		{http.StatusPreconditionFailed, "PreconditionFailed", "", 1, "412 PreconditionFailed: message"},
 		{http.StatusServiceUnavailable, "SlowDown", "", 3, "503 SlowDown: message"},
 		{http.StatusInternalServerError, "InternalError", "", 3, "500 InternalError: message"},
@@ -180,6 +167,26 @@ func TestWhatTheServerRefuses(t *testing.T) {
 		return true
 	})
 	require.NoError(t, b.Put(t.Context(), "key", []byte("x")))
-	server.Set(func(w http.ResponseWriter, _ *http.Request, _ int) bool { w.WriteHeader(http.StatusOK); return true })
+	answer := func(status int, body string) {
+		server.Set(func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+			return true
+		})
+	}
+	answer(http.StatusOK, "")
 	require.NoError(t, b.Delete(t.Context(), "key"))
+	answer(http.StatusOK, "<Error><Code>AccessDenied</Code></Error>")
+	if err := b.Delete(t.Context(), "key"); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("a refusal with the status of success: %v", err)
+	}
+	for _, status := range []int{http.StatusNonAuthoritativeInfo, http.StatusNoContent} {
+		answer(status, "")
+		if _, _, err := b.Read(t.Context(), "key"); err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+			t.Errorf("status %d instead of an object: %v", status, err)
+		}
+		if err := b.List(t.Context(), "", "", nil); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("status %d instead of a list: %v", status, err)
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,11 +25,9 @@ const (
 	findTimeout = 20 * time.Second
 	// keptFor is how long credentials that are still valid are used before the next attempt to renew them.
 	keptFor = time.Minute
-	// metadataTimeout of a connection to EC2's service of metadata, and of its answer. The client falls back to the first version of
-	// that service when there is no answer within a second.
-	metadataTimeout = 2 * time.Second
-	// roleDuration of the credentials of a role, in seconds.
-	roleDuration = 900
+	// metadataTimeout of the requests to EC2's service of metadata. The client falls back to the first version of that service when there
+	// is no answer within a second.
+	metadataTimeout = 3 * time.Second
 	// maxProfiles is the number of profiles that may name each other as their sources.
 	maxProfiles = 8
 	howToSet    = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -50,7 +48,7 @@ type chain struct {
 
 // IsExpired implements credentials.Provider. Credentials without an end are found once.
 func (c *chain) IsExpired() bool {
-	return c.last.AccessKeyID == "" || !c.last.Expiration.IsZero() && c.Expiry.IsExpired()
+	return c.last.AccessKeyID == "" || !c.last.Expiration.IsZero() && (c.Expiry.IsExpired() || !time.Now().Before(c.last.Expiration))
 }
 
 // Retrieve implements credentials.Provider. The client does not call it.
@@ -60,24 +58,17 @@ func (c *chain) Retrieve() (credentials.Value, error) {
 
 // RetrieveWithCredContext implements credentials.Provider.
 func (c *chain) RetrieveWithCredContext(request *credentials.CredContext) (credentials.Value, error) {
-	ctx := request.Context
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	ctx, cancel := context.WithTimeout(cmp.Or(request.Context, context.Background()), findTimeout)
 	defer cancel()
 	found, err := c.find(&credentials.CredContext{Client: c.client, Context: ctx})
 	if err == nil && (found.AccessKeyID == "" || found.SecretAccessKey == "") {
 		err = errors.New("the source has no access key")
 	}
+	if now := time.Now(); err != nil && now.Before(c.last.Expiration) {
+		c.SetExpiration(now.Add(keptFor), 0)
+		return c.last, nil
+	}
 	if err != nil {
-		if until := time.Now().Add(keptFor); time.Now().Before(c.last.Expiration) {
-			if until.After(c.last.Expiration) {
-				until = c.last.Expiration
-			}
-			c.SetExpiration(until, 0)
-			return c.last, nil
-		}
 		return credentials.Value{}, fmt.Errorf("find credentials for S3: %w", err)
 	}
 	c.SetExpiration(found.Expiration, credentials.DefaultExpiryWindow)
@@ -89,11 +80,9 @@ func (c *chain) RetrieveWithCredContext(request *credentials.CredContext) (crede
 func (c *chain) find(request *credentials.CredContext) (found credentials.Value, err error) {
 	fixed := environment()
 	switch {
-	case c.named:
-		found, err = c.fromProfile(request, c.files.name, 0)
-	case fixed.AccessKeyID != "" && fixed.SecretAccessKey != "":
+	case !c.named && fixed.AccessKeyID != "" && fixed.SecretAccessKey != "":
 		found = fixed
-	case os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "":
+	case !c.named && os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "":
 		found, err = c.fromWebIdentity(request, nil)
 	default:
 		found, err = c.fromProfile(request, c.files.name, 0)
@@ -105,62 +94,49 @@ func (c *chain) find(request *credentials.CredContext) (found credentials.Value,
 }
 
 func environment() credentials.Value {
-	return credentials.Value{
-		AccessKeyID:     cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_ACCESS_KEY")),
-		SecretAccessKey: cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SECRET_KEY")),
-		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
-	}
+	found, _ := (&credentials.EnvAWS{}).Retrieve() // which has no errors
+	return found
 }
 
 // fromProfile finds the credentials of a profile, which another profile may have named.
 func (c *chain) fromProfile(request *credentials.CredContext, name string, depth int) (found credentials.Value, err error) {
 	profile := c.files.sections[profileSection+name]
-	has := func(keys ...string) bool {
-		for _, key := range keys {
-			if profile[key] != "" {
-				return true
-			}
-		}
-		return false
-	}
 	switch source := profile["source_profile"]; {
 	case depth == maxProfiles:
 		return found, errors.New("the source_profile of an AWS profile leads back to itself")
 	case source != "" && source != name:
 		found, err = c.fromProfile(request, source, depth+1)
-	case has("aws_access_key_id", "aws_secret_access_key"):
+	case profile["aws_access_key_id"]+profile["aws_secret_access_key"] != "":
 		found = credentials.Value{AccessKeyID: profile["aws_access_key_id"], SecretAccessKey: profile["aws_secret_access_key"], SessionToken: profile["aws_session_token"]}
 	case profile["credential_source"] == "Environment":
 		found = environment()
-	case has("credential_source"):
+	case profile["credential_source"] != "":
 		found, err = c.fromMachine(request)
-	case has("web_identity_token_file"):
+	case profile["web_identity_token_file"] != "":
 		return c.fromWebIdentity(request, profile)
-	case has("sso_session", "sso_start_url"):
+	case profile["sso_session"]+profile["sso_start_url"] != "":
 		found, err = (&credentials.FileAWSCredentials{Profile: name}).RetrieveWithCredContext(request)
-	case has("login_session"):
+	case profile["login_session"] != "":
 		err = fmt.Errorf("the AWS profile %s has a login_session: replace it by `credential_process = aws configure export-credentials --profile NAME`", name)
-	case has("credential_process"):
+	case profile["credential_process"] != "":
 		found, err = fromProcess(request.Context, profile["credential_process"])
 	default:
 		found, err = c.fromMachine(request)
 	}
-	if !has("role_arn") || err != nil {
+	if profile["role_arn"] == "" || err != nil {
 		return found, err
 	}
 	return c.assume(request, found, profile)
 }
 
-// assume finds the credentials of a role.
+// assume finds the credentials of a role. They are valid for an hour, the default of the service.
 func (c *chain) assume(request *credentials.CredContext, by credentials.Value, profile map[string]string) (credentials.Value, error) {
 	if profile["mfa_serial"] != "" {
 		return by, errors.New("the AWS profile has an mfa_serial, and nobody is there to answer: use a role without it")
 	}
-	seconds, _ := strconv.Atoi(profile["duration_seconds"])
 	return (&credentials.STSAssumeRole{STSEndpoint: c.tokens(), Options: credentials.STSAssumeRoleOptions{
-		AccessKey: by.AccessKeyID, SecretKey: by.SecretAccessKey, SessionToken: by.SessionToken, Location: cmp.Or(c.aws.region, defaultRegion),
+		AccessKey: by.AccessKeyID, SecretKey: by.SecretAccessKey, SessionToken: by.SessionToken, Location: c.aws.region,
 		RoleARN: profile["role_arn"], RoleSessionName: cmp.Or(profile["role_session_name"], "goldsmith"), ExternalID: profile["external_id"],
-		DurationSeconds: cmp.Or(seconds, roleDuration),
 	}}).RetrieveWithCredContext(request)
 }
 
@@ -174,9 +150,7 @@ func (c *chain) fromWebIdentity(request *credentials.CredContext, profile map[st
 
 // tokens returns the address of AWS's Security Token Service.
 func (c *chain) tokens() string {
-	regional := c.aws
-	regional.region = cmp.Or(regional.region, defaultRegion)
-	return cmp.Or(c.files.endpoint("STS"), regional.endpoint("sts"))
+	return cmp.Or(c.files.endpoint("STS"), c.aws.endpoint("sts"))
 }
 
 // fromMachine finds the credentials of this container, or of this machine in EC2.
@@ -188,33 +162,29 @@ func (c *chain) fromMachine(request *credentials.CredContext) (credentials.Value
 	full := os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 	switch {
 	case os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "":
+		return machine.RetrieveWithCredContext(request)
 	case full != "":
-		if u, err := url.Parse(full); err == nil && (u.Scheme == "https" || isContainerAgent(u.Hostname())) {
-			machine.Endpoint = full // for which the client does not require that the host is this one
+		if u, err := url.Parse(full); err != nil || u.Scheme != "https" && !isContainerAgent(u.Hostname()) {
+			return credentials.Value{}, errors.New("AWS_CONTAINER_CREDENTIALS_FULL_URI is not https, and its host is not a loopback address")
 		}
+		machine.Endpoint = full
+		return machine.RetrieveWithCredContext(request)
 	case c.files.isSet("AWS_EC2_METADATA_DISABLED", ""):
 		return credentials.Value{}, errors.New(howToSet)
-	default:
-		machine.Endpoint = strings.TrimRight(c.files.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint"), "/")
-		if machine.Endpoint == "" && strings.EqualFold(c.files.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode"), "IPv6") {
-			machine.Endpoint = "http://[fd00:ec2::254]"
-		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.DialContext, transport.ResponseHeaderTimeout = (&net.Dialer{Timeout: metadataTimeout}).DialContext, metadataTimeout
-		defer transport.CloseIdleConnections()
-		machine.Client = &http.Client{Transport: transport}
-		found, err := machine.RetrieveWithCredContext(request)
-		if err != nil {
-			err = fmt.Errorf("%s; this machine has no role of EC2: %w", howToSet, err)
-		}
-		return found, err
 	}
-	return machine.RetrieveWithCredContext(request)
+	machine.Endpoint = strings.TrimRight(c.files.setting("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint"), "/")
+	ctx, cancel := context.WithTimeout(request.Context, metadataTimeout)
+	defer cancel()
+	found, err := machine.RetrieveWithCredContext(&credentials.CredContext{Client: c.client, Context: ctx})
+	if err != nil {
+		err = fmt.Errorf("%s; this machine has no role of EC2: %w", howToSet, err)
+	}
+	return found, err
 }
 
-// isContainerAgent reports whether a host is where ECS or EKS gives credentials to containers.
+// isContainerAgent reports whether a host is where ECS, EKS or a process of this machine gives credentials to containers.
 func isContainerAgent(host string) bool {
-	return host == "169.254.170.2" || host == "169.254.170.23" || host == "fd00:ec2::23"
+	return host == "localhost" || net.ParseIP(host).IsLoopback() || slices.Contains([]string{"169.254.170.2", "169.254.170.23", "fd00:ec2::23"}, host)
 }
 
 // fromProcess runs the command of a profile, in a shell as the AWS SDKs do.

@@ -37,6 +37,8 @@ func machine(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<%[1]sResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><%[1]sResult><Credentials><AccessKeyId>%[2]s</AccessKeyId>`+
 			`<SecretAccessKey>%[3]s</SecretAccessKey><SessionToken>%[4]s</SessionToken><Expiration>%[5]s</Expiration></Credentials></%[1]sResult></%[1]sResponse>`,
 			action, id, secret, token, expiration)
+	case r.URL.Path == "/redirect":
+		http.Redirect(w, r, "/container", http.StatusTemporaryRedirect)
 	case action != "":
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = fmt.Fprint(w, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>`)
@@ -131,6 +133,9 @@ credential_process = exit 3
 		"role, refused":     {environment: environment{"AWS_PROFILE": "wrong"}, want: "not authorized"},
 		"another host": {environment: environment{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "x"},
 			want: "not a loopback address"},
+		"another host, file": {environment: environment{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": identity},
+			want: "not a loopback address"},
+		"a redirect":           {environment: environment{"AWS_CONTAINER_CREDENTIALS_FULL_URI": h.URL + "/redirect", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "Bearer x"}, want: "307"},
 		"no JSON":              {environment: environment{"AWS_PROFILE": "text"}, want: "does not answer with JSON"},
 		"a command that fails": {environment: environment{"AWS_PROFILE": "fails"}, want: "exit status 3"},
 	} {

@@ -22,17 +22,15 @@ type files struct {
 	// name and settings of the profile in use.
 	name    string
 	profile map[string]string
-	// sections by their name in config, such as "profile NAME".
+	// sections by their name in config, such as "profile NAME". A nested setting has the key "OUTER.INNER".
 	sections map[string]map[string]string
-	// endpoints are the addresses of services in the section of config that the profile names.
-	endpoints map[string]string
 }
 
 // readFiles reads the settings of a profile, of that in the environment, or of the default profile. The file credentials takes precedence.
 // A missing file has no settings. A missing profile is an error if it was named.
 func readFiles(name string) (*files, error) {
 	named := cmp.Or(name, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"))
-	f := &files{name: cmp.Or(named, "default"), sections: map[string]map[string]string{}, endpoints: map[string]string{}}
+	f := &files{name: cmp.Or(named, "default"), sections: map[string]map[string]string{}}
 	home, _ := os.UserHomeDir()
 	for _, source := range []struct{ path, prefix string }{
 		{cmp.Or(os.Getenv("AWS_CONFIG_FILE"), filepath.Join(home, ".aws", "config")), ""},
@@ -57,9 +55,7 @@ func readFiles(name string) (*files, error) {
 			for _, key := range section.Keys() {
 				for _, nested := range key.NestedValues() {
 					setting, value, _ := strings.Cut(nested, "=")
-					if strings.TrimSpace(setting) == "endpoint_url" {
-						f.endpoints[title+"/"+key.Name()] = strings.TrimSpace(value)
-					}
+					f.sections[title][key.Name()+"."+strings.TrimSpace(setting)] = strings.TrimSpace(value)
 				}
 			}
 		}
@@ -86,5 +82,5 @@ func (f *files) endpoint(service string) string {
 		return ""
 	}
 	return cmp.Or(os.Getenv("AWS_ENDPOINT_URL_"+service), os.Getenv("AWS_ENDPOINT_URL"),
-		f.endpoints["services "+f.profile["services"]+"/"+strings.ToLower(service)], f.profile["endpoint_url"])
+		f.sections["services "+f.profile["services"]][strings.ToLower(service)+".endpoint_url"], f.profile["endpoint_url"])
 }

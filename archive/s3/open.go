@@ -22,7 +22,6 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/minio/minio-go/v7/pkg/encrypt"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
@@ -43,32 +42,26 @@ var (
 	hostBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`)
 )
 
-// Open opens the bucket of a URL, s3://BUCKET. It sends no request. The parameters are those that gocloud.dev has for S3:
+// Open opens the bucket of a URL, s3://BUCKET. It sends no request. The parameters are:
 //
 //	region                        of the bucket
-//	endpoint                      https://HOST or http://HOST of another server, for which dualstack, fips and disable_https have no effect
-//	use_path_style=true           the bucket is in the path instead of the host; also s3ForcePathStyle and hostname_immutable
+//	endpoint                      https://HOST or http://HOST of another server, for which dualstack and fips have no effect
+//	use_path_style=true           the bucket is in the path instead of the host
 //	profile                       of the shared files, which takes precedence over the environment
 //	role                          the ARN of a role that is assumed
-//	anonymous=true                requests have no signature
 //	prefix                        of all keys
 //	ssetype, kmskeyid             encryption of new objects by the server
-//	dualstack, fips, accelerate   endpoints of AWS
-//	disable_https=true            http for endpoints of AWS
+//	dualstack, fips               endpoints of AWS
 //	response_checksum_validation  when_supported (the default) or when_required, which validates no checksum
-//	request_checksum_calculation  has no effect, because every request has a checksum that every server supports
 //
 // Errors have no values of the URL, except the bucket.
 func Open(u *url.URL) (*Bucket, error) {
 	p := parameters{values: u.Query()}
-	named, role, anonymous := p.take("profile"), p.take("role"), p.isSet("anonymous")
+	named, role := p.take("profile"), p.take("role")
 	b := &Bucket{name: u.Host, prefix: p.take("prefix"), encryption: p.encryption()}
-	region, endpoint := p.take("region"), p.take("endpoint")
-	aws := aws{dualStack: p.isSet("dualstack"), fips: p.isSet("fips"), accelerate: p.isSet("accelerate"), plain: p.isSet("disable_https")}
-	inPath := slices.Contains([]bool{p.isSet("use_path_style"), p.isSet("s3ForcePathStyle"), p.isSet("hostname_immutable") && endpoint != ""}, true)
-	p.oneOf("request_checksum_calculation", "when_supported", "when_required")
+	region, endpoint, inPath := p.take("region"), p.take("endpoint"), p.isSet("use_path_style")
+	aws := aws{dualStack: p.isSet("dualstack"), fips: p.isSet("fips")}
 	validation := p.oneOf("response_checksum_validation", "when_supported", "when_required")
-	p.take("awssdk")
 	if role != "" && !strings.HasPrefix(role, "arn:") {
 		p.fail("parameter role is not the ARN of a role, arn:…")
 	}
@@ -90,22 +83,19 @@ func Open(u *url.URL) (*Bucket, error) {
 	}
 	aws.dualStack = aws.dualStack || files.isSet("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
 	aws.fips = aws.fips || files.isSet("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
-	b.region = cmp.Or(aws.region, defaultRegion)
-	endpoint = cmp.Or(endpoint, files.endpoint("S3"))
-	address, err := aws.address(endpoint)
+	address, err := aws.address(cmp.Or(endpoint, files.endpoint("S3")))
 	if err != nil {
 		return nil, err
 	}
+	aws.region = cmp.Or(aws.region, defaultRegion)
+	b.region = aws.region
 	if b.transport, err = newTransport(files.setting("AWS_CA_BUNDLE", "ca_bundle")); err != nil {
 		return nil, err
 	}
-	found := credentials.New(&chain{files: files, named: named != "", role: role, aws: aws, client: &http.Client{Transport: b.transport}})
-	if anonymous {
-		found = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
-	}
+	found := credentials.New(&chain{files: files, named: named != "", role: role, aws: aws, client: &http.Client{Transport: b.transport, CheckRedirect: noRedirect}})
 	attempts, _ := strconv.Atoi(files.setting("AWS_MAX_ATTEMPTS", "max_attempts"))
 	lookup, hasDots := minio.BucketLookupDNS, strings.Contains(b.name, ".")
-	if inPath || !hostBucket.MatchString(b.name) || hasDots && (address.Scheme == "https" || endpoint == "") || net.ParseIP(address.Hostname()) != nil {
+	if inPath || !hostBucket.MatchString(b.name) || hasDots && address.Scheme == "https" || net.ParseIP(address.Hostname()) != nil {
 		lookup = minio.BucketLookupPath // also for names that a host or its certificate cannot have
 	}
 	b.client, err = minio.NewCore(address.Host, &minio.Options{
@@ -116,15 +106,19 @@ func Open(u *url.URL) (*Bucket, error) {
 		return nil, fmt.Errorf("use the endpoint %s: %w", address.Host, err)
 	}
 	b.client.SetS3EnableDualstack(aws.dualStack)
-	if aws.accelerate || !hasDots {
+	if !hasDots {
 		b.client.SetS3TransferAccelerate(address.Host) // or the client would replace an endpoint of AWS by the one in its own table
 	}
 	return b, nil
 }
 
+// noRedirect makes a client return redirects, so that it sends tokens to no other host.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // parameters of a URL. The first error is kept for finish.
 type parameters struct {
 	values url.Values
+	taken  []string
 	err    error
 }
 
@@ -135,10 +129,7 @@ func (p *parameters) fail(format string, values ...any) {
 // finish returns the first error, which may be that a parameter is left.
 func (p *parameters) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
-		if name == "rate_limiter_capacity" {
-			p.fail("remove the parameter rate_limiter_capacity: each request is sent at most %d times, which AWS_MAX_ATTEMPTS sets", defaultAttempts)
-		}
-		p.fail("unknown query parameter %q", name)
+		p.fail("unknown query parameter %q: allowed are %s", name, strings.Join(p.taken, ", "))
 	}
 	return p.err
 }
@@ -147,12 +138,12 @@ func (p *parameters) finish() error {
 func (p *parameters) take(name string) string {
 	value := p.values.Get(name)
 	p.values.Del(name)
+	p.taken = append(p.taken, name)
 	return value
 }
 
 func (p *parameters) isSet(name string) bool {
-	value := p.take(name)
-	set, err := strconv.ParseBool(cmp.Or(value, "false"))
+	set, err := strconv.ParseBool(cmp.Or(p.take(name), "false"))
 	if err != nil {
 		p.fail("parameter %s is not true or false", name)
 	}
@@ -162,46 +153,34 @@ func (p *parameters) isSet(name string) bool {
 // oneOf returns the value of a parameter as it is in the list, or "".
 func (p *parameters) oneOf(name string, allowed ...string) string {
 	value := p.take(name)
-	i := slices.IndexFunc(allowed, func(s string) bool { return strings.EqualFold(s, value) })
-	if value == "" || i < 0 {
-		if value != "" {
-			p.fail("parameter %s is not %s", name, strings.Join(allowed, " or "))
+	for _, known := range allowed {
+		if strings.EqualFold(known, value) {
+			return known
 		}
-		return ""
 	}
-	return allowed[i]
+	if value != "" {
+		p.fail("parameter %s is not %s", name, strings.Join(allowed, " or "))
+	}
+	return ""
 }
 
-// encryption returns the headers that encrypt new objects, or nil.
-func (p *parameters) encryption() encrypt.ServerSide {
+// encryption returns the headers that encrypt new objects.
+func (p *parameters) encryption() map[string]string {
 	method, key := p.oneOf("ssetype", "AES256", "aws:fsx", "aws:kms", "aws:kms:dsse"), p.take("kmskeyid")
-	if method == "" && key == "" {
-		return nil
-	}
-	headers := encryption{"X-Amz-Server-Side-Encryption": cmp.Or(method, "aws:kms")}
+	headers := map[string]string{}
 	if key != "" {
-		headers["X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"] = key
+		headers["X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"], method = key, cmp.Or(method, "aws:kms")
+	}
+	if method != "" {
+		headers["X-Amz-Server-Side-Encryption"] = method
 	}
 	return headers
 }
 
-// encryption is headers of a new object.
-type encryption map[string]string
-
-// Type implements encrypt.ServerSide. The client does not use it.
-func (encryption) Type() encrypt.Type { return encrypt.KMS }
-
-// Marshal implements encrypt.ServerSide.
-func (e encryption) Marshal(headers http.Header) {
-	for name, value := range e {
-		headers.Set(name, value)
-	}
-}
-
 // aws tells which endpoints of AWS are used.
 type aws struct {
-	region                             string
-	dualStack, fips, accelerate, plain bool
+	region          string
+	dualStack, fips bool
 }
 
 // domains of the parts of AWS that are separate from the others, by the beginning of the names of their regions.
@@ -210,10 +189,8 @@ var domains = map[string]string{
 }
 
 // address returns the address of a server, or of S3 if there is none.
-func (a *aws) address(endpoint string) (*url.URL, error) {
+func (a aws) address(endpoint string) (*url.URL, error) {
 	switch {
-	case endpoint != "" && a.accelerate:
-		return nil, errors.New("remove the parameter accelerate or the endpoint: only S3 of AWS has transfer acceleration")
 	case endpoint != "":
 	case a.region == "":
 		return nil, errors.New("set the parameter region, such as region=eu-central-1, or AWS_REGION")
@@ -230,7 +207,7 @@ func (a *aws) address(endpoint string) (*url.URL, error) {
 }
 
 // endpoint returns the address of a service of AWS.
-func (a *aws) endpoint(service string) string {
+func (a aws) endpoint(service string) string {
 	host, domain := service, "amazonaws.com"
 	for prefix, other := range domains {
 		if strings.HasPrefix(a.region, prefix) {
@@ -240,19 +217,10 @@ func (a *aws) endpoint(service string) string {
 	if a.fips {
 		host += "-fips"
 	}
-	if a.accelerate && service == "s3" {
-		host += "-accelerate"
-	}
 	if a.dualStack && service == "s3" {
 		host += ".dualstack"
 	}
-	if !a.accelerate || service != "s3" {
-		host += "." + a.region
-	}
-	if a.plain && service == "s3" {
-		return "http://" + host + "." + domain
-	}
-	return "https://" + host + "." + domain
+	return "https://" + host + "." + a.region + "." + domain
 }
 
 // newTransport returns a transport that trusts the authorities of a file, or those of the system.
@@ -296,11 +264,14 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	_ = response.Body.Close()
+	if err != nil {
+		return nil, err // or the client would take a part of the text for another refusal
+	}
 	response.Body = io.NopCloser(bytes.NewReader(content))
 	if bytes.Contains(content, []byte("<Code>ExpiredToken")) {
 		t.credentials.Expire()
 	}
-	return response, err
+	return response, nil
 }
 
 // below returns a request for the same below the path of the endpoint, which the signature covers.
@@ -310,9 +281,6 @@ func (t *transport) below(request *http.Request) (*http.Request, error) {
 		request.URL.RawPath = t.path + request.URL.RawPath
 	}
 	request.URL.Path = t.path + request.URL.Path
-	if request.Header.Get("Authorization") == "" {
-		return request, nil
-	}
 	c, err := t.credentials.GetWithContext(&credentials.CredContext{Context: request.Context()})
 	if err != nil {
 		return nil, err

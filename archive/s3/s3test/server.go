@@ -158,10 +158,10 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 // unsupported returns what a request has that some servers do not support, or "".
 func unsupported(r *http.Request, body []byte) string {
 	sha, sum := sha256.Sum256(body), md5.Sum(body)
-	switch signed := r.Header.Get("Authorization") != ""; {
+	switch {
 	case r.URL.Query().Has("location"):
 		return "the region of the bucket"
-	case signed && r.Header.Get("X-Amz-Content-Sha256") != hex.EncodeToString(sha[:]):
+	case r.Header.Get("X-Amz-Content-Sha256") != hex.EncodeToString(sha[:]):
 		return "X-Amz-Content-Sha256: " + r.Header.Get("X-Amz-Content-Sha256")
 	case r.Method == http.MethodPut && r.Header.Get("Content-Md5") != base64.StdEncoding.EncodeToString(sum[:]):
 		return "Content-MD5: " + r.Header.Get("Content-Md5")
