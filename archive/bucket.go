@@ -13,8 +13,6 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
-
-	"goldsmith.dev/goldsmith/archive/s3"
 )
 
 // Bucket is the objects of one place. It is safe for concurrent use. Errors about an object that does not exist wrap fs.ErrNotExist.
@@ -33,16 +31,8 @@ type Bucket interface {
 	Close() error
 }
 
-// openers open the buckets of a scheme. Only initialization writes them.
-var openers = map[string]func(context.Context, *url.URL) (Bucket, error){
-	"mem": openMemory,
-	"s3":  func(_ context.Context, u *url.URL) (Bucket, error) { return s3.Open(u) },
-}
-
-// Register lets Open open the URLs of a scheme. It must be called during initialization.
-func Register(scheme string, open func(context.Context, *url.URL) (Bucket, error)) {
-	openers[scheme] = open
-}
+// Opener opens the bucket of a URL.
+type Opener func(context.Context, *url.URL) (Bucket, error)
 
 // bucket is objects in a Bucket.
 type bucket struct {

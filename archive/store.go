@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/archive/s3"
 )
 
 const (
@@ -31,6 +33,8 @@ type Options struct {
 	// Timeout of one operation of the store, such as reading or writing one chunk. Defaults to one minute. Operations on a
 	// directory cannot be interrupted, so the timeout is checked between them.
 	Timeout time.Duration
+	// Clouds opens buckets of gs:// and azblob://: see archive/clouds. Defaults to an error, in programs without clients for them.
+	Clouds Opener
 }
 
 // Store is an archive of logs. It is safe for concurrent use.
@@ -47,8 +51,8 @@ type Store struct {
 //
 //	file:///directory                     created with mode 0700 if it is missing
 //	s3://bucket?region=…&endpoint=…       credentials and other settings as for the AWS SDKs, such as AWS_*: see package s3
-//	gs://bucket                           application default credentials; in programs that import archive/clouds
-//	azblob://container                    AZURE_STORAGE_*; in programs that import archive/clouds
+//	gs://bucket                           application default credentials; with Options.Clouds
+//	azblob://container                    AZURE_STORAGE_*; with Options.Clouds
 //	mem://                                in memory, separate for each Store
 //
 // gs:// and azblob:// take the query parameters of gocloud.dev, s3:// those of package s3, and all three prefix=a/folder/. Open sends no request to the store:
@@ -68,7 +72,7 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 			err = checkFormat(ctx, b)
 		}
 	} else {
-		b.Bucket, err = openService(ctx, u)
+		b.Bucket, err = openService(ctx, u, options.Clouds)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the log archive %s: %w", location(u), err)
@@ -76,15 +80,15 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 	return newStore(b, location(u), options), nil
 }
 
-// Check reports why Open refuses a URL. It creates no directory.
-func Check(ctx context.Context, address string) error {
+// Check reports why Open refuses a URL. It creates no directory. The opener is that of Options.
+func Check(ctx context.Context, address string, clouds Opener) error {
 	u, err := parse(address)
 	if err != nil {
 		return err
 	}
 	if u.Scheme == fileScheme {
 		_, err = directoryOf(u)
-	} else if opened, failed := openService(ctx, u); failed != nil {
+	} else if opened, failed := openService(ctx, u, clouds); failed != nil {
 		err = failed
 	} else {
 		err = opened.Close()
@@ -118,8 +122,16 @@ func newStore(o objects, location string, options Options) *Store {
 const allowed = "allowed are file:///directory, s3://bucket, gs://bucket and azblob://container"
 
 // openService opens a bucket.
-func openService(ctx context.Context, u *url.URL) (Bucket, error) {
-	if !slices.Contains([]string{"s3", "gs", "azblob", "mem"}, u.Scheme) {
+func openService(ctx context.Context, u *url.URL, clouds Opener) (Bucket, error) {
+	var open Opener
+	switch u.Scheme {
+	case "s3":
+		open = func(_ context.Context, u *url.URL) (Bucket, error) { return s3.Open(u) }
+	case "mem":
+		open = openMemory
+	case "gs", "azblob":
+		open = clouds
+	default:
 		return nil, fmt.Errorf("unknown scheme %q; %s", u.Scheme, allowed)
 	}
 	if u.User != nil {
@@ -128,8 +140,7 @@ func openService(ctx context.Context, u *url.URL) (Bucket, error) {
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the URL must name a bucket without a path: to set a folder, add ?prefix=a/folder/")
 	}
-	open, ok := openers[u.Scheme]
-	if !ok {
+	if open == nil {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+
 			"goldsmith-controller, which read every cloud", u.Scheme)
 	}
@@ -141,24 +152,18 @@ func openService(ctx context.Context, u *url.URL) (Bucket, error) {
 	return b, nil
 }
 
-// Reads reports whether this program has a client for the service of a URL: see archive/clouds.
-func Reads(address string) bool {
-	scheme, _, _ := strings.Cut(address, "://")
-	_, ok := openers[scheme]
-	return ok
-}
-
 // location is the URL without its possibly secret parts.
 func location(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// withoutValues removes the values of a URL's query from a text, the longest first, because a value may contain another value.
+// withoutValues removes the values of a URL's query from a text, the longest first, because a value may contain another value. What is as
+// short as a word such as "true" is no secret, and in other words.
 func withoutValues(text string, u *url.URL) string {
 	values := slices.Concat(slices.Collect(maps.Values(u.Query()))...)
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	for _, v := range values {
-		if v != "" {
+		if len(v) > len("true") {
 			text = strings.ReplaceAll(text, v, "…")
 		}
 	}

@@ -30,6 +30,7 @@ func TestOpenRefusesWhatIsNoArchive(t *testing.T) {
 		"mem://bucket":                           "must name a bucket without a path",
 		"mem://?secret=hunter2":                  "open the log archive mem:",
 		"s3://bucket?secret=hunter2":             "unknown query parameter",
+		"s3://bucket?secret=hunter2&a=e":         "unknown query parameter",
 		"s3://bucket?use_path_style=hunter2":     "use_path_style",
 		"s3://bucket?role=hunter2":               "role",
 		"s3://bucket?a%22b=%22hunter2":           "unknown query parameter",
@@ -47,7 +48,7 @@ func TestOpenRefusesWhatIsNoArchive(t *testing.T) {
 		"://hunter2":                             "not a URL",
 	} {
 		s, err := Open(t.Context(), address, Options{})
-		if checked := Check(t.Context(), address); checked == nil || err != nil && checked.Error() != err.Error() {
+		if checked := Check(t.Context(), address, nil); checked == nil || err != nil && checked.Error() != err.Error() {
 			t.Errorf("%q: Check returns %v", address, checked)
 		}
 		if err == nil {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clouds lets a program open log archives in Google Cloud Storage (gs://) and Azure Blob Storage (azblob://). A program
-// imports it only for this effect. The clients of these services are hundreds of packages, so `goldsmith`, which users compile
-// themselves, does not have them: see docs/decisions/programs.md.
+// Package clouds opens log archives in Google Cloud Storage (gs://) and Azure Blob Storage (azblob://). The clients of these
+// services are hundreds of packages, so `goldsmith`, which users compile themselves, does not have them: see docs/decisions/programs.md.
 package clouds
 
 import (
@@ -29,12 +28,8 @@ const (
 	pageSize = 1000
 )
 
-func init() {
-	archive.Register("azblob", open)
-	archive.Register("gs", open)
-}
-
-func open(ctx context.Context, u *url.URL) (archive.Bucket, error) {
+// Open implements archive.Opener.
+func Open(ctx context.Context, u *url.URL) (archive.Bucket, error) {
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, u)
 	if err != nil {
 		return nil, err

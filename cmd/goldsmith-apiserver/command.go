@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/archive/clouds"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
@@ -47,7 +48,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)
-	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{}, &records.Flags{}
+	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{Clouds: clouds.Open}, &records.Flags{}
 	documents, configured := &catalog.Flags{}, registry.NewConfiguration(nil)
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,

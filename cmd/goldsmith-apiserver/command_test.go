@@ -28,6 +28,9 @@ func TestTheDefaultsSuitACluster(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, flag.DefValue, expected)
 		}
 	}
+	if usage := command.Flags().Lookup("log-archive").Usage; !strings.Contains(usage, "gs://bucket") {
+		t.Errorf("the archive of logs cannot be in every cloud: %s", usage)
+	}
 	const plugin = "BuildTemplateAccess"
 	if usage := command.Flags().Lookup("disable-admission-plugins").Usage; !strings.Contains(usage, plugin) {
 		t.Errorf("%s is not enabled by default: %s", plugin, usage)

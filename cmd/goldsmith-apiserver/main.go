@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	_ "goldsmith.dev/goldsmith/archive/clouds" // log archives of every cloud
 )
 
 func main() {

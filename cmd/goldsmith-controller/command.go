@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"goldsmith.dev/goldsmith/archive/clouds"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/duration"
@@ -53,7 +54,7 @@ type options struct {
 
 // newCommand returns the command. log returns its logger, from the standard error of the command and the verbosity.
 func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *cobra.Command {
-	o := &options{}
+	o := &options{logArchive: logarchive.Flags{Clouds: clouds.Open}}
 	command := &cobra.Command{
 		Use:           "goldsmith-controller",
 		Short:         "Run Goldsmith's controllers in a cluster",

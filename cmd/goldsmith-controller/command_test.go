@@ -51,6 +51,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"certificates for weeks":           {[]string{"--certificate-validity=2w"}, `"--certificate-validity" flag: must be a duration such as`},
 		"a database without an address":    {[]string{"--records", "sqlite://relative.db"}, "--records: open the records: invalid: "},
 		"a cluster that is not there":      {[]string{"--kubeconfig", missing}, "configure the connection to the cluster: stat " + missing},
+		"a bucket of another cloud":        {[]string{"--kubeconfig", kubeconfig(t), "--log-archive=gs://bucket?x=y"}, "--log-archive: open the log archive gs://bucket: open bucket gs://bucket invalid query parameter"},
 		"an address that is none":          {[]string{"--kubeconfig", kubeconfig(t), "--leader-elect=false", "--health-probe-bind-address=nowhere"}, "nowhere"},
 		"an election outside of a cluster": {[]string{"--kubeconfig", kubeconfig(t)}, "--leader-elect-namespace is needed"},
 	} {

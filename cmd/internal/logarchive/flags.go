@@ -7,7 +7,6 @@ package logarchive
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -24,23 +23,18 @@ const (
 type Flags struct {
 	// URL is a URL that archive.Open accepts, None, or empty.
 	URL string
+	// Clouds opens buckets of the services whose clients only some programs have, if this one has them: see archive.Options.
+	Clouds archive.Opener
 }
 
 // AddTo adds the flag. Its usage describes the default, which replaces an empty URL.
 func (f *Flags) AddTo(flags *pflag.FlagSet, defaults string) {
-	flags.StringVar(&f.URL, flag, "", "archive that keeps logs of builds after their pods are deleted: "+
-		"file:///directory, s3://bucket?region=REGION"+clouds()+", or none; credentials from the default credential chain of the cloud provider (default: "+defaults+")")
-}
-
-// clouds returns the URLs of the services whose clients only some programs have: see archive/clouds.
-func clouds() string {
-	var text strings.Builder
-	for _, address := range []string{"gs://bucket", "azblob://container"} {
-		if archive.Reads(address) {
-			text.WriteString(", " + address)
-		}
+	clouds := ""
+	if f.Clouds != nil {
+		clouds = ", gs://bucket, azblob://container"
 	}
-	return text.String()
+	flags.StringVar(&f.URL, flag, "", "archive that keeps logs of builds after their pods are deleted: "+
+		"file:///directory, s3://bucket?region=REGION"+clouds+", or none; credentials from the default credential chain of the cloud provider (default: "+defaults+")")
 }
 
 // Check reports why Open refuses the URL. It creates no directory.
@@ -48,7 +42,7 @@ func (f *Flags) Check(ctx context.Context) error {
 	if f.URL == "" || f.URL == None {
 		return nil
 	}
-	if err := archive.Check(ctx, f.URL); err != nil {
+	if err := archive.Check(ctx, f.URL, f.Clouds); err != nil {
 		return fmt.Errorf("--%s: %w", flag, err)
 	}
 	return nil
@@ -59,7 +53,7 @@ func (f *Flags) Open(ctx context.Context) (*archive.Store, error) {
 	if f.URL == "" || f.URL == None {
 		return nil, nil
 	}
-	store, err := archive.Open(ctx, f.URL, archive.Options{})
+	store, err := archive.Open(ctx, f.URL, archive.Options{Clouds: f.Clouds})
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
