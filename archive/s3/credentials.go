@@ -48,7 +48,7 @@ type chain struct {
 
 // IsExpired implements credentials.Provider. Credentials without an end are found once.
 func (c *chain) IsExpired() bool {
-	return c.last.AccessKeyID == "" || !c.last.Expiration.IsZero() && (c.Expiry.IsExpired() || !time.Now().Before(c.last.Expiration))
+	return c.last.AccessKeyID == "" || !c.last.Expiration.IsZero() && (c.Expiry.IsExpired() || !c.CurrentTime().Before(c.last.Expiration))
 }
 
 // Retrieve implements credentials.Provider. The client does not call it.
@@ -64,7 +64,7 @@ func (c *chain) RetrieveWithCredContext(request *credentials.CredContext) (crede
 	if err == nil && (found.AccessKeyID == "" || found.SecretAccessKey == "") {
 		err = errors.New("the source has no access key")
 	}
-	if now := time.Now(); err != nil && now.Before(c.last.Expiration) {
+	if now := c.CurrentTime(); err != nil && now.Before(c.last.Expiration) {
 		c.SetExpiration(now.Add(keptFor), 0)
 		return c.last, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,14 +172,15 @@ func TestExpiredCredentialsAreFetchedAgain(t *testing.T) {
 		content, _ := os.ReadFile(directory + "/calls")
 		return len(content)
 	}
+	now := time.Now()
 	expires := func(in time.Duration) {
-		text := fmt.Sprintf(`{"AccessKeyId": %q, "SecretAccessKey": %q, "Expiration": %q}`, id, secret, time.Now().Add(in).UTC().Format(time.RFC3339Nano))
+		text := fmt.Sprintf(`{"AccessKeyId": %q, "SecretAccessKey": %q, "Expiration": %q}`, id, secret, now.Add(in).UTC().Format(time.RFC3339Nano))
 		require.NoError(t, os.WriteFile(answer, []byte(text), 0o600))
 	}
 	require.NoError(t, os.WriteFile(config, []byte("[default]\ncredential_process = echo >>"+directory+"/calls; cat "+answer+"\n"), 0o600))
 	t.Setenv("AWS_CONFIG_FILE", config)
 	expires(time.Hour)
-	b := require.Value(openBucket(t, address))(t)
+	b := require.Value(open(require.Value(url.Parse(address))(t), func() time.Time { return now }))(t)
 	step := func(what string, want int) {
 		t.Helper()
 		if err := b.Ping(t.Context(), ""); err != nil || calls() != want {
@@ -194,12 +196,12 @@ func TestExpiredCredentialsAreFetchedAgain(t *testing.T) {
 		return number == 1
 	}
 	server.Set(refuse)
-	expires(time.Second)
+	expires(time.Minute)
 	step("refused as expired", 2)
-	time.Sleep(850 * time.Millisecond) // four fifths of their time
+	now = now.Add(50 * time.Second) // more than four fifths of their time
 	require.NoError(t, os.Remove(answer))
 	step("renewed too early to fail", 3)
-	time.Sleep(200 * time.Millisecond)
+	now = now.Add(10 * time.Second)
 	expires(time.Hour)
 	step("then they have expired", 4)
 }

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -55,7 +56,10 @@ var (
 //	response_checksum_validation  when_supported (the default) or when_required, which validates no checksum
 //
 // Errors have no values of the URL, except the bucket.
-func Open(u *url.URL) (*Bucket, error) {
+func Open(u *url.URL) (*Bucket, error) { return open(u, time.Now) }
+
+// open is Open with a clock for when credentials end.
+func open(u *url.URL, now func() time.Time) (*Bucket, error) {
 	p := parameters{values: u.Query()}
 	named, role := p.take("profile"), p.take("role")
 	b := &Bucket{name: u.Host, prefix: p.take("prefix"), encryption: p.encryption()}
@@ -92,7 +96,10 @@ func Open(u *url.URL) (*Bucket, error) {
 	if b.transport, err = newTransport(files.setting("AWS_CA_BUNDLE", "ca_bundle")); err != nil {
 		return nil, err
 	}
-	found := credentials.New(&chain{files: files, named: named != "", role: role, aws: aws, client: &http.Client{Transport: b.transport, CheckRedirect: noRedirect}})
+	found := credentials.New(&chain{
+		Expiry: credentials.Expiry{CurrentTime: now}, files: files, named: named != "", role: role, aws: aws,
+		client: &http.Client{Transport: b.transport, CheckRedirect: noRedirect},
+	})
 	attempts, _ := strconv.Atoi(files.setting("AWS_MAX_ATTEMPTS", "max_attempts"))
 	lookup, hasDots := minio.BucketLookupDNS, strings.Contains(b.name, ".")
 	if inPath || !hostBucket.MatchString(b.name) || hasDots && address.Scheme == "https" || net.ParseIP(address.Hostname()) != nil {
