@@ -5,6 +5,7 @@ package kubectl
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/cli"
 	"k8s.io/component-base/version"
+	"k8s.io/klog/v2"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/apply"
 	"k8s.io/kubectl/pkg/cmd/util"
@@ -63,6 +65,7 @@ func run(args []string) error {
 		}
 		if !asksForLog(args) {
 			utilruntime.ErrorHandlers = nil // the library logs each failure of discovery beside the error of the command
+			showErrorsOnly()
 		}
 		util.BehaviorOnFatal(func(message string, code int) {
 			report(os.Stderr, message)
@@ -83,6 +86,12 @@ func run(args []string) error {
 	}
 	util.CheckErr(cli.RunNoErrOutput(command))
 	return nil
+}
+
+// showErrorsOnly hides what libraries log below errors. They may warn of a watch that `kubectl wait` ends when it has what it waited for.
+func showErrorsOnly() {
+	klog.LogToStderr(false) // errors go there nevertheless
+	klog.SetOutput(io.Discard)
 }
 
 // chooseKubeconfig makes kubectl use the kubeconfig of the working directory, unless $KUBECONFIG is set. A kubeconfig that does not exist

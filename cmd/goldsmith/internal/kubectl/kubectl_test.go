@@ -3,10 +3,14 @@
 package kubectl
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 )
 
@@ -48,6 +52,26 @@ func TestFindsTheKubeconfigFlagAmongKubectlsArguments(t *testing.T) {
 		if got := kubeconfigOf(strings.Fields(line)); got != want {
 			t.Errorf("kubectl %s: got %q, want %q", line, got, want)
 		}
+	}
+}
+
+func TestOnlyErrorsOfLibrariesAreShown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stderr")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal := os.Stderr
+	os.Stderr = file
+	showErrorsOnly()
+	klog.Background().Info("Warning: watch ended with error")
+	klog.Background().Error(nil, "an error")
+	klog.Flush()
+	os.Stderr = terminal
+	klog.LogToStderr(true)
+	shown, err := os.ReadFile(path)
+	if err = errors.Join(err, file.Close()); err != nil || strings.Contains(string(shown), "watch") || !strings.Contains(string(shown), "an error") {
+		t.Errorf("got %q, %v", shown, err)
 	}
 }
 
