@@ -184,13 +184,15 @@ var _ = Describe("The artifacts of a build", func() {
 
 	It("are found with their documents", func(ctx SpecContext) {
 		sbom, provenance := kept.add("", `{"sbom":1}`), kept.add("", `{"provenance":1}`)
-		raw.SBOM = &v1alpha1.ArtifactDocument{Digest: sbom.Digest, SizeBytes: sbom.SizeBytes, MediaType: "application/spdx+json", Verified: sbom.Verified}
-		raw.Provenance = &v1alpha1.ArtifactDocument{Digest: provenance.Digest, SizeBytes: provenance.SizeBytes, MediaType: "text/html\n", Verified: sbom.Verified}
+		raw.Documents = []v1alpha1.ArtifactDocument{
+			{Type: v1alpha1.DocumentSBOM, Digest: sbom.Digest, SizeBytes: sbom.SizeBytes, MediaType: "application/spdx+json", Verified: sbom.Verified},
+			{Type: v1alpha1.DocumentProvenance, Digest: provenance.Digest, SizeBytes: provenance.SizeBytes, MediaType: "text/html\n", Verified: sbom.Verified},
+		}
 		finish(ctx, raw)
 		answer, body := ask(ctx, http.MethodGet, "once/artifacts/"+sbom.Digest)
 		Expect(body).To(Equal(`{"sbom":1}`))
 		Expect(answer.Header.Get("Content-Type")).To(Equal("application/spdx+json"))
-		Expect(answer.Header.Get("Content-Disposition")).To(Equal("attachment; filename=once-linux-amd64.raw.sbom"))
+		Expect(answer.Header.Get("Content-Disposition")).To(Equal("attachment; filename=once-linux-amd64.raw.spdx"))
 		_, body = ask(ctx, http.MethodGet, "once/artifacts/"+provenance.Digest)
 		Expect(body).To(Equal(`{"provenance":1}`))
 	})

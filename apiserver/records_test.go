@@ -514,7 +514,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				once := server.RESTClient().Get().Namespace(namespace).Resource("images").Name("web").SubResource(subresource).MaxRetries(0)
 				expectUnavailable(once.Do(ctx).Into(into))
 			}
-			for _, path := range [][]string{{"imagereports"}, {"imagereports", "web"}, {"imagebuilds", build.Name, "diff"}} {
+			for _, path := range [][]string{{"imagereports"}, {"imagereports", "web"}, {"imagebuilds", build.Name, "diff"}, {"imagebuilds", build.Name, "packages"}} {
 				asked := server.RESTClient().Get().Namespace(namespace).Resource(path[0]).Suffix(path[1:]...).MaxRetries(0)
 				expectUnavailable(asked.Param("with", build.Name).Param("withUID", string(build.UID)).Param("uid", string(build.UID)).Do(ctx).Error())
 			}

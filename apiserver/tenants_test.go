@@ -74,7 +74,8 @@ var _ = Describe("Records and archived logs of an earlier namespace of the same 
 		for number, uid := range []types.UID{earlier, unknown, now} {
 			image := deleted(uid)
 			Expect(r.store.PutImage(ctx, image)).To(Succeed())
-			build := r.built(ctx, image, int64(number+1), v1alpha1.BuildSucceeded)
+			build := r.built(ctx, image, int64(number+1), v1alpha1.BuildSucceeded, withArtifacts(locked("linux/amd64/raw", lockOf(), "")))
+			Expect(r.store.PutLock(ctx, uid, sha(lockOf()), lockOf())).To(Succeed())
 			Expect(r.store.BuildDeleted(ctx, build.UID, time.Now())).To(Succeed())
 			Expect(r.store.ImageDeleted(ctx, uid, time.Now())).To(Succeed())
 			archived := archive.Build{Namespace: team, Name: build.Name, UID: build.UID, Finished: &build.Status.CompletionTime.Time}
@@ -103,6 +104,7 @@ var _ = Describe("Records and archived logs of an earlier namespace of the same 
 			read("images", "web", subresource, "uid", string(uid))
 		}
 		read("imagebuilds", build, "diff", "uid", buildUID, "with", build, "withUID", buildUID)
+		read("imagebuilds", build, "packages", "uid", buildUID)
 		read("imagebuilds", build, "log", "uid", buildUID)
 		return answers
 	}

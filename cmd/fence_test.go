@@ -33,7 +33,7 @@ type layer struct {
 	may    []string
 }
 
-var pureFunctions = []string{"jobs/capability", "jobs/catalog", "jobs/inputs", "jobs/queue", "jobs/render", "jobs/result", "jobs/state", "jobs/trigger"}
+var pureFunctions = []string{"jobs/capability", "jobs/catalog", "jobs/inputs", "jobs/lock", "jobs/queue", "jobs/render", "jobs/result", "jobs/sbom", "jobs/state", "jobs/trigger"}
 
 var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
@@ -96,6 +96,7 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
 	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}},                        // resources to serve
+	{"e2e/clients/sbom", []string{"jobs/lock", "jobs/sbom"}},                                           // what the libraries of scanners read
 	{"jobs/publish/transport", []string{"jobs/publish/registrytest"}},                                  // a registry to speak to
 	{"jobs/state", []string{"jobs/internal/states"}},                                                   // what clients take each state for
 	{"jobs/trigger", []string{"jobs/internal/states"}},                                                 // the same

@@ -19,7 +19,8 @@ import (
 // clusters are the roles that every cluster has, and that ours are bound to.
 var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-apiserver-authentication-reader"}
 
-// reports is the only role, with its binding, for accounts outside of Goldsmith. It allows to create imagebuilds/report.
+// reports is the only role, with its binding, for accounts outside of Goldsmith. It allows to create imagebuilds/report and
+// imagebuilds/attest.
 const reports = "goldsmith-builder-reports"
 
 // catalog is the API group of the kinds of images.
@@ -65,9 +66,9 @@ func rolesNameWhatTheyAllow(t *testing.T, built installation) {
 	}
 }
 
-// Every account has permission to report, and no other permission.
+// Every account has permission to report and to attest, and no other permission.
 func everyAccountMayReport(t *testing.T, built installation) {
-	want := []rbacv1.PolicyRule{{APIGroups: []string{"images.goldsmith.dev"}, Resources: []string{"imagebuilds/report"}, Verbs: []string{"create"}}}
+	want := []rbacv1.PolicyRule{{APIGroups: []string{"images.goldsmith.dev"}, Resources: []string{"imagebuilds/report", "imagebuilds/attest"}, Verbs: []string{"create"}}}
 	for _, each := range roles(built.objects) {
 		if each.name == reports && !reflect.DeepEqual(each.rules, want) {
 			t.Errorf("%s allows %+v", each, each.rules)

@@ -15,6 +15,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
@@ -130,6 +131,61 @@ func BenchmarkLargeHistory(b *testing.B) {
 			b.Run(c.name, func(b *testing.B) { readAgain(b, c.read) })
 		}
 	})
+}
+
+// BenchmarkLocks is 10,000 builds of 20 images. Each build has a lock of 300 packages, three of which are new.
+func BenchmarkLocks(b *testing.B) {
+	const images, builds = 20, 500
+	onEachForTiming(b, func(b *testing.B, store *records.Store) {
+		g, ctx := NewWithT(b), b.Context()
+		var digests []string
+		var took []time.Duration
+		var size int
+		for image := range images {
+			packages := newArchive(uint64(image))
+			lock, key := packages.lock(300), records.ImageKey{Namespace: "team", Name: fmt.Sprint("image-", image), UID: types.UID(fmt.Sprint("image-", image))}
+			for number := range builds {
+				packages.next(lock, 3)
+				content := contentOf(g, lock)
+				begin := time.Now()
+				digests = append(digests, putLock(ctx, g, store, key.UID, content))
+				took = append(took, time.Since(begin))
+				size += len(content)
+				build := ran(newBuild(key, int64(number), number), v1alpha1.BuildSucceeded, number+1, number+2)
+				build.Status.Artifacts[0].Documents = []v1alpha1.ArtifactDocument{{Type: v1alpha1.DocumentLock, Digest: digests[len(digests)-1]}}
+				g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+			}
+		}
+		b.Run("write", func(b *testing.B) {
+			for b.Loop() { // they are written already
+			}
+			b.ReportMetric(float64(size)/images/builds, "lock-B/build")
+			b.ReportMetric(float64(valueOf(store.Count(ctx, "SELECT SUM(LENGTH(content)) FROM locks"))(g))/images/builds, "content-B/build")
+			b.ReportMetric(float64(valueOf(store.Count(ctx, storedBytes(b)))(g))/images/builds, "stored-B/build")
+			reportPercentiles(b, took)
+		})
+		next := 0
+		b.Run("read", func(b *testing.B) {
+			readAgain(b, func(ctx context.Context) error {
+				next = (next + 7919) % len(digests)
+				_, err := store.Lock(ctx, digests[next])
+				return err
+			})
+		})
+		b.Run("expire", func(b *testing.B) {
+			store.SetClock(clocktesting.NewFakePassiveClock(noon.AddDate(10, 0, 0)))
+			readAgain(b, func(ctx context.Context) error { _, err := store.Expire(ctx, records.Rules{}); return err })
+			g.Expect(countLocks(ctx, g, store, "1 = 1")).To(BeEquivalentTo(len(digests)))
+		})
+	})
+}
+
+// storedBytes returns the query for the bytes of the table of locks and its indexes.
+func storedBytes(b *testing.B) string {
+	if strings.Contains(b.Name(), "PostgreSQL") {
+		return "SELECT pg_total_relation_size('locks')"
+	}
+	return "SELECT SUM(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'locks')"
 }
 
 // readPages reads one page after the other, and begins again at the end.

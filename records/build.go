@@ -179,7 +179,11 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 			attempts = append(attempts, attemptRow(build, &build.Status.Attempts[i]))
 		}
 		for _, artifact := range build.Status.Artifacts {
-			artifacts = append(artifacts, []any{string(build.UID), artifact.Target, artifact.Digest, artifact.SizeBytes, artifact.MediaType})
+			var lock string
+			if document := artifact.Document(v1alpha1.DocumentLock); document != nil {
+				lock = document.Digest
+			}
+			artifacts = append(artifacts, []any{string(build.UID), artifact.Target, artifact.Digest, artifact.SizeBytes, artifact.MediaType, lock})
 		}
 	}
 	for _, part := range []struct {
@@ -188,7 +192,7 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 	}{
 		{"documents", "build_uid, spec, status", documents},
 		{"attempts", attemptColumns, attempts},
-		{"artifacts", "build_uid, target, digest, size_bytes, media_type", artifacts},
+		{"artifacts", "build_uid, target, digest, size_bytes, media_type, lock", artifacts},
 	} {
 		if _, err := execute(ctx, tx, "DELETE FROM "+part.table+" WHERE build_uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...); err != nil {
 			return err

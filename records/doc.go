@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package records keeps the history of builds in a SQLite or PostgreSQL database, where it outlives the objects: builds with their
-// cause, user and outcome, changes of Images, and notes.
+// cause, user and outcome, the locks of their artifacts, changes of Images, and notes.
 //
 // Controllers write the database and API servers read it, any number of both at the same time. Builds never depend on it: no
 // decision needs the records, and every write can be repeated. PutBuilds and UndeletedUIDs make up for changes that were missed

@@ -81,12 +81,14 @@ type Expired struct {
 	Contents int64
 	// Images that were deleted, have no builds left, and whose retention has passed, with their notes and changes.
 	Images int64
+	// Locks that no artifact of a recorded build names.
+	Locks int64
 }
 
 // Expire deletes expired records, and expired contents of files, in transactions of at most 100 builds. It deletes the record
 // of a deleted Image, with its journals, once no build is left, if both limits are set. A legal hold at the time of deletion
-// lasts. If Expire fails, the returned counts are of what is deleted, and the call can be repeated. Errors: ErrInvalid for rules
-// with negative durations.
+// lasts. A lock that no artifact names is deleted 31 days after it was last written. If Expire fails, the returned counts are of
+// what is deleted, and the call can be repeated. Errors: ErrInvalid for rules with negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	var expired Expired
 	for uid, retention := range rules.Images {
@@ -116,6 +118,9 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 			}
 		}
 		more = len(images) == MaxLimit
+	}
+	if err := s.expireLocks(ctx, &expired.Locks); err != nil {
+		return expired, err
 	}
 	return expired, s.optimize(ctx)
 }

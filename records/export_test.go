@@ -6,6 +6,8 @@ import (
 	"context"
 	"io/fs"
 	"time"
+
+	"k8s.io/utils/clock"
 )
 
 // OpenWith opens a database with other migrations than this program's.
@@ -50,4 +52,12 @@ func (s *Store) Endless(ctx context.Context) error {
 // LockFile takes the lock that a SQLite database is opened under.
 func LockFile(ctx context.Context, path string) (unlock func() error, err error) {
 	return lockFile(ctx, path)
+}
+
+// SetClock changes the clock.
+func (s *Store) SetClock(clock clock.PassiveClock) { s.clock = clock }
+
+// Texts returns the texts that a query answers.
+func (s *Store) Texts(ctx context.Context, query string, args ...any) ([]string, error) {
+	return collect(ctx, s.write, func(scan scanner) (text string, err error) { return text, scan(&text) }, query, args...)
 }

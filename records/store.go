@@ -24,6 +24,8 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrNotFound means that the record does not exist.
 	ErrNotFound = errors.New("not found")
+	// ErrDamaged means that the record exists, and its content is damaged. Repeating the request does not help.
+	ErrDamaged = errors.New("record is damaged")
 	// ErrNewer means that a newer version of this program has migrated the database.
 	ErrNewer = errors.New("database is newer than this program")
 	// ErrMigration means that the database refuses a migration. Opening it again does not help. It is not returned if the server

@@ -49,7 +49,7 @@ Used by: {{ end }}{{ markdownRenderTypeLink $user }}{{ end }}{{ if .References }
 {{- define "type" -}}
 {{- $name := regexReplaceAll "\\[(\\w+)\\]\\(https:[^#]*#\\w+-(\\w+)-(\\w+)\\)" (markdownRenderType .) "${1} (${3}/${2})" -}}
 {{- $name = regexReplaceAll "^object \\(keys:string, values:(.*)\\)$" $name "map of ${1}" -}}
-{{- regexReplaceAll "^(.*) array$" $name "list of ${1}" | replace "UID (pkg/types)" "string" -}}
+{{- regexReplaceAll "^(.*) array$" $name "list of ${1}" | replace "UID (pkg/types)" "string" | replace "integer array" "base64 string" -}}
 {{- end -}}
 
 {{- /* A comment without line breaks, in which angle brackets are no HTML. */ -}}

@@ -6,7 +6,8 @@
 ["pretty", "dryRun", "fieldManager", "fieldValidation", "force"] as $common |
 # The types of other query parameters, which the document does not name.
 {
-  "imagebuilds/diff": "ImageBuildDiffOptions", "imagebuilds/log": "ImageBuildLogOptions", "images/changes": "ImageJournalOptions",
+  "imagebuilds/diff": "ImageBuildDiffOptions", "imagebuilds/log": "ImageBuildLogOptions",
+  "imagebuilds/packages": "ImageBuildPackagesOptions", "images/changes": "ImageJournalOptions",
   "images/history": "ImageHistoryOptions", "images/notes": "ImageJournalOptions", "images/stats": "ImageStatsOptions"
 } as $options |
 

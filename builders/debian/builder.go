@@ -108,7 +108,9 @@ type build struct {
 	time time.Time
 	// releases are the digests of the release files of the mirror, in the order of its suites.
 	releases []string
-	shared   string // names what all machines share
+	origins  []v1alpha1.PackageSource // where packages come from
+	lock     *result.Content          // of all artifacts; nil if there is none
+	shared   string                   // names what all machines share
 
 	advancing sync.Mutex
 	percent   int    // of the last report
@@ -160,7 +162,7 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
-	steps := []func(context.Context) error{b.makeRootFS, b.findShared}
+	steps := []func(context.Context) error{b.makeRootFS, b.writeLock, b.findShared}
 	if b.hasTarget(isDisk) {
 		steps = append(steps, b.makeDisk)
 	}
@@ -192,6 +194,7 @@ func isDisk(format v1alpha1.ArtifactFormat) bool { return format != v1alpha1.Art
 func (b *build) artifact(ctx context.Context, target render.InputTarget) (result.Artifact, error) {
 	made := result.Artifact{
 		Target:      target.Name,
+		Lock:        b.lock,
 		Annotations: map[string]string{"debian.release": release, "debian.time": b.time.Format(time.RFC3339), "debian.tools": b.toolsDigest},
 	}
 	if b.shared != "" {

@@ -41,6 +41,8 @@ type fixture struct {
 	input     *render.Input
 }
 
+const toolsDigest = "sha256:d034f4d4aab4b6b0f0f5c54ac8b6a1a2f8a1e6b7c4a3d2e1f0a9b8c7d6e5f4a3"
+
 const recorder = `#!/bin/sh
 cd "$(dirname "$0")/../../.." && echo "${0##*/} $*" >>calls
 `
@@ -57,7 +59,7 @@ func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	f.tool("mmdebstrap", `for last; do before=$target target=$list list=$last; done; cp rootfs.tar "$target"`)
 	f.tool("grub-mkimage", `while [ "$1" != -o ]; do shift; done; head -c 2000 /dev/zero >"$2"`)
 	f.mirrorOf("Sat, 21 Nov 2026 09:15:44 UTC")
-	f.write("tools"+tools.Digest, []byte("sha256:tools\n"))
+	f.write("tools"+tools.Digest, []byte(toolsDigest+"\n"))
 	f.write("rootfs.tar", rootFS(t, nil))
 	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, 512))
 	return f
@@ -155,7 +157,7 @@ func TestADiskIsMadeByTheTools(t *testing.T) {
 	if code != 0 || said.Outcome != result.OutcomeSucceeded || len(said.Artifacts) != 1 || said.Artifacts[0].File != "disk.raw" {
 		t.Fatalf("exit code %d, result %+v, failure %+v", code, said, said.Failure)
 	}
-	want := map[string]string{"debian.release": "trixie", "debian.time": "2026-11-21T09:15:44Z", "debian.tools": "sha256:tools"}
+	want := map[string]string{"debian.release": "trixie", "debian.time": "2026-11-21T09:15:44Z", "debian.tools": toolsDigest}
 	if diff := cmp.Diff(want, said.Artifacts[0].Annotations); diff != "" {
 		t.Error(diff)
 	}

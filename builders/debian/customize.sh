@@ -133,6 +133,10 @@ for verb in enable disable; do
   done <"$plan/$verb"
 done
 
+# The lock of the image has digests from the lists of apt, which mmdebstrap deletes. A script can replace or delete them, too.
+keep_lists() { cp --archive --link "$root/var/lib/apt/lists" "$plan/$1" 2>/dev/null || true; } # NAME
+keep_lists lists
+
 while read -r number name; do
   echo "script $name"
   libraries
@@ -154,6 +158,7 @@ while read -r number name; do
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"
+keep_lists lists.after
 
 # A script can install a shell, too.
 while IFS="$tab" read -r name shell _; do

@@ -8,6 +8,7 @@
 //	input ── parameters.go ──▶ configuration ── plan.go ──▶ plan: files, users, services and scripts, as a directory
 //	mirror ─ sources.go ─────▶ the time of the image: that of the newest release file
 //	plan ─── rootfs.go ──────▶ root file system as a tar, by mmdebstrap in a fake chroot, in which customize.sh applies the plan
+//	tar ──── lock.go ────────▶ a lock with every package in it, which package dpkg lists, with digests from the lists of apt
 //	tar ──── package disk ───▶ a disk with partition table, root file system and boot loaders for BIOS and UEFI
 //	tar ──── package oci ────▶ an image for containers
 //

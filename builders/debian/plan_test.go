@@ -137,6 +137,9 @@ func apply(t *testing.T, p *plan, fail, static string) (calls string, failed err
 	require.NoError(t, p.write(plan))
 	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.MkdirAll(filepath.Join(root, "etc/apt/sources.list.d"), 0o700)))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/apt/sources.list.d/0000sources.list"), []byte("deb\n"), 0o600))
+	const lists = "var/lib/apt/lists"
+	require.NoError(t, os.MkdirAll(filepath.Join(root, lists), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(root, lists, "main_Packages"), []byte("Package: p\n"), 0o600))
 	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.NewReplacer("ROOT", root, "BUILDER", filepath.Join(bin, "debian-builder")).Replace(static)} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))
 	}
@@ -147,6 +150,11 @@ func apply(t *testing.T, p *plan, fail, static string) (calls string, failed err
 	failed = planFailure(plan)
 	if (err == nil) != (failed == nil) {
 		t.Errorf("customize ends with %v, but its failure is %v", err, failed)
+	}
+	for _, name := range planLists {
+		if _, unkept := os.Stat(filepath.Join(plan, name, "main_Packages")); err == nil && unkept != nil {
+			t.Errorf("the lists of apt are not kept for the lock: %v", unkept)
+		}
 	}
 	return string(require.Value(os.ReadFile(filepath.Join(bin, "calls")))(t)), failed
 }

@@ -55,7 +55,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	// A mirror that nothing is installed from is checked, too: a later image would fail instead.
 	var newest time.Time
 	if plan.needsMirror() || b.config.setsMirror {
-		if newest, err = b.findTime(ctx, sources); err != nil {
+		if newest, b.origins, err = b.findTime(ctx, sources); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,9 @@ func (b *build) makeRootFS(ctx context.Context) error {
 			return err
 		}
 	}
-	if plan.needsMirror() && newest.After(b.time) {
+	if !plan.needsMirror() {
+		b.origins = nil
+	} else if newest.After(b.time) {
 		b.time = newest
 	}
 	b.begin(stagePackages, percentPackages)

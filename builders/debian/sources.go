@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 const (
@@ -118,26 +120,28 @@ func mirrorsOf(file string) (mirror, security string, err error) {
 
 var optionsOfSource = regexp.MustCompile(`\[.*?\]`)
 
-// findTime reads the release files of the mirrors, and returns the newest of their dates. So the same state of the mirrors gives the same time.
-func (b *build) findTime(ctx context.Context, sources []source) (newest time.Time, err error) {
+// findTime reads the release files of the mirrors, and returns the newest of their dates, and what they describe. So the same state of the mirrors
+// gives the same time.
+func (b *build) findTime(ctx context.Context, sources []source) (newest time.Time, origins []v1alpha1.PackageSource, err error) {
 	b.begin(stageMirror, percentMirror)
 	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxies()}}
 	defer client.CloseIdleConnections()
 	for _, source := range sources {
 		file, err := readRelease(ctx, client, source)
 		if err != nil {
-			return newest, err
+			return newest, nil, err
 		}
 		if err := b.config.checkComponents(source, file.components); err != nil {
-			return newest, err
+			return newest, nil, err
 		}
 		b.logf("%s is of %s", source.releaseFile(), file.date.Format(time.RFC3339))
 		if file.date.After(newest) {
 			newest = file.date
 		}
 		b.releases = append(b.releases, file.digest)
+		origins = append(origins, b.config.origins(source, file)...)
 	}
-	return newest, nil
+	return newest, origins, nil
 }
 
 // proxies returns the proxy for a request, as apt chooses it, from the environment of the builder.

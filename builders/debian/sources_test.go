@@ -60,7 +60,7 @@ func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
 	}
 	sources, _, err := b.sources()
 	require.NoError(t, err)
-	newest, err := b.findTime(t.Context(), sources)
+	newest, _, err := b.findTime(t.Context(), sources)
 	require.NoError(t, err)
 	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !newest.Equal(want) {
 		t.Errorf("time %v, want %v", newest, want)
@@ -84,7 +84,7 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	b := &build{config: c, getenv: func(name string) string { return environment[name] }, log: t.Output(), report: func(string, int, string) {}}
 	sources, _, err := b.sources()
 	require.NoError(t, err)
-	newest, err := b.findTime(t.Context(), sources)
+	newest, _, err := b.findTime(t.Context(), sources)
 	require.NoError(t, err)
 	const archive = "http://snapshot.debian.org/archive/"
 	want := []string{
@@ -113,7 +113,7 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	}
 
 	asked = nil
-	_, err = b.findTime(t.Context(), []source{{"http://direct.invalid/debian", release, paramMirror}})
+	_, _, err = b.findTime(t.Context(), []source{{"http://direct.invalid/debian", release, paramMirror}})
 	if err == nil || failureOf(err).Reason != ReasonMirror || asked != nil {
 		t.Errorf("error %v, and the proxy was asked for %q", err, asked)
 	}

@@ -4,7 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -37,7 +42,12 @@ func newTransferCommand(name, short string, run func(context.Context, transfer.O
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			builds, err := buildsOfPod()
+			if err != nil {
+				return err
+			}
 			return run(command.Context(), transfer.Options{
+				Builds:    builds,
 				PlainHTTP: trusted.PlainHTTP,
 				UserAgent: "goldsmith/" + buildversion.Get(version),
 				Log: func(format string, args ...any) {
@@ -48,6 +58,23 @@ func newTransferCommand(name, short string, run func(context.Context, transfer.O
 	}
 	trusted.AddTo(command.Flags())
 	return command
+}
+
+// buildsOfPod returns a client with the token of the pod of a publisher, or nil in a pod without this token.
+func buildsOfPod() (imagesv1alpha1.ImageBuildsGetter, error) {
+	if _, err := os.Stat(render.AttestToken); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	client, err := imagesv1alpha1.NewForConfig(&rest.Config{
+		Host: render.AttestServer, BearerTokenFile: render.AttestToken, TLSClientConfig: rest.TLSClientConfig{CAFile: render.AttestCA},
+		UserAgent: "goldsmith/" + buildversion.Get(version),
+		// No proxy: a user who requests a build could set one, and it would see the token.
+		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reach the API server: %w", err)
+	}
+	return client, nil
 }
 
 // publisher returns the publisher of builds. Without the flag its image is that of this process, whose pod is in the namespace.

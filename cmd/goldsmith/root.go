@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/notes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/packages"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/plan"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
@@ -63,6 +64,7 @@ func newRootCommand() *cobra.Command {
 		status.NewCommand(),
 		show.NewCommand(),
 		artifacts.NewCommand(),
+		packages.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
 		diff.NewCommand(),

@@ -216,7 +216,7 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
 		"notes image/web", "notes image/web text", "changes image/web", "cancel imagebuild/web-1", "logs image/web", "logs imagebuild/web-1 --uid a",
 		"queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
-		"suspend image/web", "resume image/web", "status", "status -n team", "status --watch", "show web", "show imagebuild/web-1", "builders",
+		"suspend image/web", "resume image/web", "status", "status -n team", "status --watch", "show web", "show imagebuild/web-1", "builders", "packages web", "packages imagebuild/web-1 --uid a", "packages ./kubeconfig",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetIn(strings.NewReader(web + "---\n" + web))
@@ -278,6 +278,15 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"--deleted":                  client.ErrNoKubeconfig.Error(),
 			"--deleted web":              client.ErrNoKubeconfig.Error(),
 			"web":                        client.ErrNoKubeconfig.Error(),
+		},
+		"packages": {
+			"":                             "takes one argument, IMAGE[@CHANNEL], BUILD or FILE, but got 0",
+			"web-1 web-2":                  "takes one argument, IMAGE[@CHANNEL], BUILD or FILE, but got 2",
+			"missing.raw":                  "open missing.raw: no such file or directory",
+			". --uid a":                    "--target and --uid select artifacts of a build, but . is a file: omit them",
+			"image/web --uid a":            "--uid selects a build, but image/web is an image: name a build, or omit --uid",
+			"web -o table":                 "must be json, yaml, name, wide, ",
+			"web --target linux/amd64/raw": client.ErrNoKubeconfig.Error(),
 		},
 		"plan": {
 			"":                  "set either IMAGE or -f FILE",

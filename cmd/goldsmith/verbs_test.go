@@ -36,11 +36,32 @@ spec:
   template: {resources: {requests: {cpu: 10m}}}
 `
 
+// listsPackages lists the packages of image web, whose latest artifact is in a file.
+func (s *session) listsPackages(file string) {
+	s.t.Helper()
+	const table = "NAME          VERSION   ARCHITECTURE\nmock-base     1.0       all\nmock-kernel   6.12.1    all\nmock-shell    5.2       all\n"
+	for _, argument := range []string{"web", "web@stable", "web-7", file} {
+		s.types("packages", argument).matches("^" + table + "$")
+	}
+	lock := filepath.Join(s.t.TempDir(), "web.lock")
+	s.types("artifacts", "get", "web", "--document", "lock", "-o", lock).says(lock + "\n")
+	s.types("packages", lock).matches("^" + table + "$")
+	packages := &v1alpha1.ImageBuildPackages{}
+	if s.types("packages", "web-7", "--target", "linux/amd64/raw", "-o", "json").reads(packages); packages.Name != "web-7" || len(packages.Locks) != 1 {
+		s.t.Errorf("got %+v", packages)
+	}
+	s.types("packages", "web", "--target", "linux/amd64/iso").fails(exit.Failure, "its targets are linux/amd64/raw\n")
+	s.types("packages", "web-3").fails(exit.Failure, "build web-3 has no artifacts: its phase is Failed")
+	s.types("__complete", "packages", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
+	s.types("__complete", "packages", "web", "--target", "").says("linux/amd64/raw\n")
+	s.types("show", "web-7").matches(`\n +packages +3 \(the same as in web-\d+\)\n`)
+}
+
 // pushesArtifacts publishes an artifact twice: the server with its build, and the user.
 func (s *session) pushesArtifacts() {
 	s.t.Helper()
 	s.t.Setenv("DOCKER_CONFIG", s.t.TempDir())
-	registry := registrytest.New(s.t, registrytest.Options{})
+	registry := registrytest.New(s.t, registrytest.Options{Referrers: true}) // so that documents need no tags
 	s.apply(strings.NewReplacer("{name: web}", "{name: published}", "spec:\n", "spec:\n  output: {repository: "+registry.Host()+"/team/web}\n").Replace(web))
 	s.types("build", "published", "--wait").says()
 	s.types("artifacts", "published").matches(`VERIFIED +TAG +LOCATION\n.* Content +published-2 +` + registry.Host() + `/team/web@sha256:[0-9a-f]{64}\n`)
@@ -139,6 +160,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("artifacts", "web-3").fails(exit.Failure, "build web-3 has no artifacts: its phase is Failed")
 	s.types("__complete", "artifacts", "get", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
 	s.types("__complete", "artifacts", "get", "web", "--target", "").says("linux/amd64/raw\n")
+
+	s.listsPackages(file)
 
 	s.types("suspend", "web").says("image web suspended\n")
 	s.types("suspend", "web").says("image web was suspended already\n")

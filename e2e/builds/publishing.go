@@ -38,6 +38,22 @@ func describePublishing(w *fixture) {
 			Expect(registry.DigestOf("team/web", build.Name)).To(Equal(digest))
 			Expect(registry.DigestOf("team/web", "web-1")).To(BeEmpty())
 
+			By("the documents about it are in the repository, and its packages are listed")
+			var documents []string
+			for i := range artifact.Documents {
+				document := &artifact.Documents[i]
+				documents = append(documents, document.Name())
+				Expect(document.Verified).To(Equal(v1alpha1.ArtifactVerifiedContent))
+				Expect(document.Location).To(HavePrefix(image.Spec.Output.Repository + "@sha256:"))
+			}
+			Expect(documents).To(Equal([]string{"lock", "cyclonedx", "spdx"}))
+			listed := &v1alpha1.ImageBuildPackages{}
+			Expect(w.Goldsmith.ImagesV1alpha1().RESTClient().Get().Namespace(w.Namespace).Resource("imagebuilds").Name(build.Name).
+				SubResource("packages").Do(ctx).Into(listed)).To(Succeed())
+			Expect(listed.Locks).To(HaveLen(1))
+			Expect(listed.Locks[0].Digest).To(Equal(artifact.Document(v1alpha1.DocumentLock).Digest))
+			Expect(listed.Locks[0].Lock.Packages).To(HaveLen(int(*artifact.Packages)))
+
 			By("another image starts from the published artifact")
 			based := workspace.NewImage("based")
 			based.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "web"}}

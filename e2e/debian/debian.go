@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package debian has the specs of the builder debian in a cluster. They fetch packages from a mirror on this machine, which keeps them, and
-// boot what was built in QEMU. They need qemu-system-x86 and ovmf.
+// boot what was built in QEMU. They need qemu-system-x86, ovmf, e2fsprogs and dpkg.
 package debian
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,7 +42,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		return patient
 	})
 
-	It("A server is built twice in restricted pods, with the same digests, and boots with BIOS and UEFI", func(ctx SpecContext) {
+	It("A server is built twice in restricted pods, with the same digests, boots with BIOS and UEFI, and has the packages of its lock", func(ctx SpecContext) {
 		address := host.Address(ctx, w.Kube)
 		registry := host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
@@ -54,13 +59,29 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		Expect(os.WriteFile(filepath.Join(credentials, "config.json"), registry.Credentials(), 0o600)).To(Succeed())
 		authority := filepath.Join(credentials, "ca.crt")
 		Expect(os.WriteFile(authority, registry.CA, 0o600)).To(Succeed())
+		goldsmith := func(arguments ...string) string {
+			command := exec.CommandContext(ctx, programs.Goldsmith, append(arguments, "--namespace", w.Namespace)...)
+			command.Env = append(os.Environ(), "KUBECONFIG="+w.Environment.Kubeconfig, "DOCKER_CONFIG="+credentials, "SSL_CERT_FILE="+authority)
+			said, err := command.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), "%q: %s", arguments, said)
+			return string(said)
+		}
 		for target, firmware := range map[string]string{"linux/amd64/raw": "bios", "linux/amd64/qcow2": "uefi"} {
-			boot := exec.CommandContext(ctx, programs.Goldsmith, "boot", first.Name, "--namespace", w.Namespace,
-				"--target", target, "--firmware", firmware, "--until", "login", "--timeout", deadline.Boot.Deadline().String())
-			boot.Env = append(os.Environ(), "KUBECONFIG="+w.Environment.Kubeconfig, "DOCKER_CONFIG="+credentials, "SSL_CERT_FILE="+authority)
-			console, err := boot.CombinedOutput()
-			Expect(err).NotTo(HaveOccurred(), "%s with %s: %s", target, firmware, console)
-			Expect(string(console)).To(ContainSubstring("web login: "))
+			console := goldsmith("boot", first.Name, "--target", target, "--firmware", firmware, "--until", "login", "--timeout", deadline.Boot.Deadline().String())
+			Expect(console).To(ContainSubstring("web login: "), "%s with %s", target, firmware)
+		}
+
+		By("has the packages of its lock")
+		disk, lockFile := filepath.Join(credentials, "disk.raw"), filepath.Join(credentials, "lock.json")
+		goldsmith("artifacts", "get", first.Name, "--target", "linux/amd64/raw", "--output", disk)
+		goldsmith("artifacts", "get", first.Name, "--target", "linux/amd64/raw", "--document", "lock", "--output", lockFile)
+		content, err := os.ReadFile(lockFile)
+		Expect(err).NotTo(HaveOccurred())
+		packages := &v1alpha1.Lock{}
+		Expect(json.Unmarshal(content, packages)).To(Succeed())
+		Expect(listed(packages)).To(Equal(installed(ctx, disk)))
+		for _, one := range packages.Packages {
+			Expect(one.SHA256).NotTo(BeEmpty(), one.Name)
 		}
 
 		By("is the same again")
@@ -88,6 +109,42 @@ func server(proxy, repository string) *v1alpha1.Image {
 	}
 	image.Spec.Output = &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
 	return image
+}
+
+// rootOffset is where the root file system of a disk begins.
+const rootOffset = 66 << 20
+
+// installed returns the packages that dpkg lists on a disk, one on each line, sorted.
+func installed(ctx context.Context, disk string) []string {
+	debugfs, err := exec.LookPath("debugfs")
+	if err != nil {
+		debugfs = "/usr/sbin/debugfs"
+	}
+	status, err := exec.CommandContext(ctx, debugfs, "-R", "cat /var/lib/dpkg/status", fmt.Sprintf("%s?offset=%d", disk, rootOffset)).Output()
+	Expect(err).NotTo(HaveOccurred())
+	database := GinkgoT().TempDir()
+	Expect(os.WriteFile(filepath.Join(database, "status"), status, 0o600)).To(Succeed())
+	const format = "${db:Status-Status} ${Package} ${Version} ${Architecture} ${source:Package} ${source:Version}\n"
+	shown, err := exec.CommandContext(ctx, "dpkg-query", "--admindir="+database, "--show", "--showformat="+format).Output()
+	Expect(err).NotTo(HaveOccurred())
+	var lines []string
+	for line := range strings.Lines(string(shown)) {
+		if one, found := strings.CutPrefix(line, "installed "); found {
+			lines = append(lines, strings.TrimSpace(one))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// listed returns the packages of a lock as installed does.
+func listed(packages *v1alpha1.Lock) []string {
+	lines := make([]string, len(packages.Packages))
+	for i, one := range packages.Packages {
+		lines[i] = strings.Join([]string{one.Name, one.Version, one.Architecture, one.Source.Name, one.Source.Version}, " ")
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func digests(build *v1alpha1.ImageBuild) map[string]string {

@@ -20,7 +20,8 @@ var exceptions = map[string]string{
 	"update images/status":      "",
 	"patch imagebuilds/status":  "",
 	"update imagebuilds/status": "",
-	"create imagebuilds/report": "", // the service accounts of pods have a role of their own for it
+	"create imagebuilds/report": "", // the service accounts of pods have a role of their own for both
+	"create imagebuilds/attest": "",
 	"update imagekinds/status":  "", // the server and the controllers write the status
 	"patch imagekinds/status":   "",
 	// Administrators of the cluster offer kinds to all namespaces.

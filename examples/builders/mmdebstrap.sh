@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A builder for Goldsmith: wraps another tool. mmdebstrap installs a Debian system, and the artifact is the tar of its root file
-# system, which "docker import" reads. The same packages make the same bytes.
+# system, which "docker import" reads, with a lock that lists its packages. The same packages make the same bytes.
 # Needs jq, mmdebstrap, fakechroot and fakeroot, a mirror of Debian, and no privileges.
 #
 # base        reference debian:SUITE, such as debian:bookworm
@@ -53,12 +53,19 @@ for target in $(input '.targets[].name'); do
     ppc64le) architecture=ppc64el ;;
     *) architecture=${architecture%/oci} ;;
   esac
+  tar=$GOLDSMITH_OUTPUT/$(echo "$target" | tr / -).tar
   echo "making $target: suite $suite, packages ${packages:-of the suite only}"
   {
     mmdebstrap --mode=fakechroot --variant=minbase --format=tar --architectures="$architecture" ${packages:+"--include=$packages"} \
-      "$suite" "$GOLDSMITH_OUTPUT/$(echo "$target" | tr / -).tar" ${mirror:+"$mirror"} 2>&1 || touch "$work/failed"
+      "$suite" "$tar" ${mirror:+"$mirror"} 2>&1 || touch "$work/failed"
   } | tee "$work/log"
-  [ -e "$work/failed" ] || continue
+  if [ ! -e "$work/failed" ]; then
+    # The lock: dpkg has a paragraph for each package, and an empty line at the end.
+    tar --extract --to-stdout --file "$tar" ./var/lib/dpkg/status | jq -Rs '{version: 1, distribution: {id: "debian"}, packages: [split("\n\n")[] |
+      split("\n") | map(capture("^(?<key>Package|Status|Version|Architecture): (?<value>.*)")) | from_entries |
+      select(.Status // "" | endswith(" installed")) | {name: .Package, version: .Version, architecture: .Architecture}]}' >"$tar.lock.json"
+    continue
+  fi
   # A failure of the network may not repeat: Goldsmith tries again.
   if grep -qE 'Could not (resolve|connect)|Unable to connect|Connection timed out| 50[234] ' "$work/log"; then
     fail MirrorUnavailable "$(tail -n 1 "$work/log")" true
@@ -67,4 +74,4 @@ for target in $(input '.targets[].name'); do
 done
 
 input '{version: 1, outcome: "Succeeded", artifacts: [.targets[] | {target: .name, file: (.name | gsub("/"; "-") + ".tar"),
-  mediaType: "application/vnd.oci.image.layer.v1.tar"}]}' >"$GOLDSMITH_RESULT"
+  mediaType: "application/vnd.oci.image.layer.v1.tar", lock: {file: (.name | gsub("/"; "-") + ".tar.lock.json")}}]}' >"$GOLDSMITH_RESULT"

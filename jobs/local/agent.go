@@ -28,6 +28,8 @@ import (
 	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
@@ -77,6 +79,8 @@ type Options struct {
 	// Builds reads the builds to which artifacts belong. Required with Artifacts: nothing is stored for a pod that is not the current
 	// attempt of a build.
 	Builds imagesv1alpha1.ImageBuildsGetter
+	// RecordLocks records the locks of artifacts. Default: locks are not recorded.
+	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
 	// Artifacts are published, and those of a base are fetched, only if Artifacts is set.
 	PlainHTTPRegistries []string
@@ -253,7 +257,7 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	a.pods = corelisters.NewPodLister(pods.GetIndexer())
 	if a.options.Artifacts != nil {
 		a.transfer = transfer.New(transfer.Options{
-			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, Secrets: a.options.Client.CoreV1(),
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, RecordLocks: a.options.RecordLocks, Secrets: a.options.Client.CoreV1(),
 			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
 		})
 	}

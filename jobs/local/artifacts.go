@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/local/transfer"
 	"goldsmith.dev/goldsmith/jobs/publish"
@@ -89,8 +90,12 @@ func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped
 	go func() {
 		defer close(done)
 		pod := r.transferred()
-		if reported.Check = r.agent.transfer.Store(ctx, pod, reported); *reported.Check == (result.Check{}) {
+		var locks []documents.Lock
+		if reported.Check, locks = r.agent.transfer.Store(ctx, pod, reported); *reported.Check == (result.Check{}) {
 			reported.Check = r.agent.transfer.Publish(publishing, pod, reported)
+		}
+		if *reported.Check == (result.Check{}) {
+			r.agent.transfer.Record(ctx, pod, locks)
 		}
 	}()
 	meanwhile := *e

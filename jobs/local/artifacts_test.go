@@ -129,11 +129,11 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 			c.Expect(outcome.Artifacts[1].Digest).To(Equal(good.Digest), "two artifacts can name one file")
 			continue
 		}
-		document := v1alpha1.ArtifactDocument{Digest: digestOf("sbom\n"), SizeBytes: 5, MediaType: "x/sbom", Verified: v1alpha1.ArtifactVerifiedContent}
+		document := v1alpha1.ArtifactDocument{Type: v1alpha1.DocumentSBOM, Digest: digestOf("sbom\n"), SizeBytes: 5, MediaType: "x/sbom", Verified: v1alpha1.ArtifactVerifiedContent}
 		raw := good
-		raw.Annotations, raw.SBOM = map[string]string{"a": "b"}, &document
+		raw.Annotations, raw.Documents = map[string]string{"a": "b"}, []v1alpha1.ArtifactDocument{document}
 		c.Expect(outcome.Artifacts[0]).To(Equal(raw))
-		c.Expect(outcome.Artifacts[1]).To(And(HaveField("Verified", BeEmpty()), HaveField("Provenance", HaveField("Digest", document.Digest))))
+		c.Expect(outcome.Artifacts[1]).To(And(HaveField("Verified", BeEmpty()), HaveField("Documents", ConsistOf(And(HaveField("Type", v1alpha1.DocumentProvenance), HaveField("Digest", document.Digest))))))
 	}
 	again := c.run("file", withTwoTargets, func(job *batchv1.Job) {
 		job.Name, job.UID = "again", ""
@@ -145,10 +145,10 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 	c.Expect(slices.DeleteFunc(store.Entries(), func(entry artifacts.Entry) bool { return entry.Build != build })).To(Equal([]artifacts.Entry{
 		{Build: build, Artifact: artifacts.Artifact{
 			Target: "linux/amd64/raw", Content: content, MediaType: good.MediaType, Title: "disk",
-			Annotations: map[string]string{"a": "b"}, SBOM: &artifacts.Document{Content: text, MediaType: "x/sbom"},
+			Annotations: map[string]string{"a": "b"}, Documents: []artifacts.Document{{Type: v1alpha1.DocumentSBOM, Content: text, MediaType: "x/sbom"}},
 		}},
 		{Build: build, Artifact: artifacts.Artifact{
-			Target: "linux/amd64/qcow2", MediaType: "application/x-qemu-disk", Provenance: &artifacts.Document{Content: text, MediaType: "x/p"},
+			Target: "linux/amd64/qcow2", MediaType: "application/x-qemu-disk", Documents: []artifacts.Document{{Type: v1alpha1.DocumentProvenance, Content: text, MediaType: "x/p"}},
 		}},
 	}), "those of the newest attempt")
 	blob := require.Value(store.OpenBlob(content.Digest))(t)

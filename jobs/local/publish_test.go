@@ -3,6 +3,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -26,12 +27,16 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-const makeDisk = `printf making; cd "$GOLDSMITH_OUTPUT"; echo disk >disk; echo sbom >sbom`
+const (
+	makeDisk = `printf making; cd "$GOLDSMITH_OUTPUT"; echo disk >disk; echo sbom >sbom; printf '%s' '` + diskLock + `' >lock`
+	diskLock = `{"version":1,"packages":[{"name":"openssl","version":"3.5.6-1","architecture":"amd64"}]}`
+)
 
 // withOutput is a Job with the two targets whose artifacts are published.
 func withOutput(name string, output render.Output) func(*batchv1.Job) {
@@ -54,14 +59,23 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 	guarded := registrytest.New(t, registrytest.Options{Auth: "Basic", TLS: true, Referrers: true})
 	named := registrytest.New(t, registrytest.Options{Referrers: true})
 	store, adapt := withStore(t, t.TempDir(), nil)
+	recorded := make(chan string, 1)
 	c := newCluster(t, map[string]string{
-		"good": makeDisk + succeed(`"file":"disk","annotations":{"a":"b"},"sbom":{"file":"sbom","mediaType":"x/sbom"},"provenance":{"file":"sbom","mediaType":"x/provenance"}`,
+		"good": makeDisk + succeed(`"file":"disk","annotations":{"a":"b"},"sbom":{"file":"sbom","mediaType":"x/sbom"},"provenance":{"file":"sbom","mediaType":"x/provenance"},"lock":{"file":"lock"}`,
 			`"location":"oci://r/x","digest":"`+digestOf("x")+`","sizeBytes":1`),
 		"elsewhere": makeDisk + succeed(`"location":"oci://r/x","digest":"`+digestOf("x")+`","sizeBytes":1`, `"location":"oci://r/y","digest":"`+digestOf("y")+`","sizeBytes":1`),
 		"two":       makeDisk + succeed(`"file":"disk"`),
 		"bad":       makeDisk + succeed(`"file":"disk"`) + "; exit 3",
 		"invalid":   makeDisk + succeed(`"file":"missing"`),
-	}, adapt, func(o *Options) { o.PlainHTTPRegistries = []string{named.Host()} })
+	}, adapt, func(o *Options) {
+		o.PlainHTTPRegistries = []string{named.Host()}
+		o.RecordLocks = func(_ context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error {
+			for _, lock := range locks {
+				recorded <- build.Name + " " + lock.Digest
+			}
+			return errors.New("the database is full")
+		}
+	})
 	login := guarded.DockerConfig(registrytest.Password)
 	c.createRegistrySecret("registry", map[string][]byte{corev1.DockerConfigJsonKey: login, "ca.crt": guarded.CA()})
 	c.createRegistrySecret("wrong", map[string][]byte{corev1.DockerConfigJsonKey: guarded.DockerConfig("wrong"), "ca.crt": guarded.CA()})
@@ -119,7 +133,7 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 				if tt.tag != "" {
 					line += ", tag " + tt.tag
 				}
-				g.Expect(log).To(And(HavePrefix(begun), ContainSubstring("\ngoldsmith: pushed linux/amd64/raw in "), HaveSuffix("\n"+line+"\n")))
+				g.Expect(log).To(And(HavePrefix(begun), ContainSubstring("\ngoldsmith: pushed linux/amd64/raw in "), HaveSuffix("\n"+line+"\ngoldsmith: the packages are not recorded: the database is full\n")))
 			default:
 				g.Expect(log).To(And(HavePrefix("making\ngoldsmith: "), HaveSuffix("not published: "+outcome.Failure.Message+"\n")))
 			}
@@ -138,9 +152,20 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 			require.NoError(t, json.Unmarshal(text, &manifest))
 			g.Expect(manifest).To(And(HaveField("ArtifactType", raw.MediaType), HaveField("Annotations", raw.Annotations), HaveField("Layers", ConsistOf(
 				And(HaveField("Digest", digest.Digest(raw.Digest)), HaveField("Annotations", HaveKeyWithValue(ociv1.AnnotationTitle, "linux-amd64.raw")))))))
-			g.Expect(raw.SBOM.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
-			g.Expect(raw.Provenance.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
-			g.Expect(raw.Provenance.Location).NotTo(Equal(raw.SBOM.Location))
+			sbom, provenance := raw.Document(v1alpha1.DocumentSBOM), raw.Document(v1alpha1.DocumentProvenance)
+			g.Expect(sbom.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
+			g.Expect(provenance.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
+			g.Expect(provenance.Location).NotTo(Equal(sbom.Location))
+			g.Expect(recorded).To(Receive(HaveSuffix(" " + digestOf(diskLock))))
+			var described []string
+			for i := range raw.Documents {
+				document := &raw.Documents[i]
+				described = append(described, strings.TrimSpace(document.Name()+" "+string(document.MadeBy)))
+				g.Expect(document.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
+				g.Expect(store.Has(document.Digest)).To(BeTrue())
+			}
+			g.Expect(described).To(Equal([]string{"lock", "sbom", "provenance", "cyclonedx Goldsmith", "spdx Goldsmith"}))
+			g.Expect(raw.Packages).To(HaveValue(BeEquivalentTo(1)))
 			_, content := tt.registry.Get("/team/" + tt.name + "/blobs/" + digestOf("sbom\n"))
 			g.Expect(string(content)).To(Equal("sbom\n"))
 			g.Expect(raw).To(And(HaveField("Tag", tt.tag), HaveField("Digest", digestOf("disk\n")), HaveField("Verified", v1alpha1.ArtifactVerifiedContent)))

@@ -4,7 +4,7 @@
 // configured ways. It is for trying Goldsmith, and for tests.
 //
 // The artifact of each target is a file with the input of the builder, without build, attempt and the other targets. The same
-// inputs therefore give the same digests, and each target has a digest of its own. It knows nothing of Kubernetes, and
+// inputs therefore give the same digests, and each target has a digest of its own. All targets have the same lock. It knows nothing of Kubernetes, and
 // talks to a network only where it is told to report its progress: that is its step, and how many of its steps are done.
 //
 // Its parameters, all optional; others are ignored:
@@ -22,6 +22,9 @@
 //	              (all, where one of these is set; it fails in the first step where failAt is not set)
 //	exitCode      the exit code (0, or 1 where it fails)
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
+//	packages      the packages in its lock, as the builder debian takes them: openssl=3.5.6-1 curl. Without a version
+//	              it is 1.0 (three that do not exist)
+//	lock          good, none or malformed: the lock that it writes, one for all targets (good)
 //	onTerm        what it does when it is told to end: exit with code 143, ignore it, or hurry, which is to do the
 //	              rest without waiting (exit)
 //	crash         segv or oom: ends by a segmentation fault, or by using up memory, where it would fail. oom stops

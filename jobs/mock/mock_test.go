@@ -16,11 +16,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/lock"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -221,7 +223,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 func TestEveryBadParameterIsNamed(t *testing.T) {
 	bad := map[string]string{
 		"duration": "-1s", "steps": "-1", "linesPerStep": "1.5", "lineBytes": "0", "failAt": "6", "retryable": "yes",
-		"failAttempts": "-1", "exitCode": "256", "result": "great", "onTerm": "", "crash": "",
+		"failAttempts": "-1", "exitCode": "256", "result": "great", "onTerm": "", "crash": "", "lock": "great",
 	}
 	_, err := newBehaviour(bad, 1)
 	if err == nil {
@@ -370,6 +372,67 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 		if artifact.Digest != contents.Digest(content) || artifact.SizeBytes != int64(len(content)) {
 			t.Errorf("the result has %+v for %s", artifact, want.file)
 		}
+	}
+}
+
+func TestAllTargetsShareALock(t *testing.T) {
+	all := func(name, version string) v1alpha1.Package {
+		return v1alpha1.Package{Name: name, Version: version, Architecture: "all"}
+	}
+	for name, test := range map[string]struct {
+		parameters map[string]string
+		want       []v1alpha1.Package
+		invalid    string
+	}{
+		"by default":           {nil, []v1alpha1.Package{all("mock-base", "1.0"), all("mock-kernel", "6.12.1"), all("mock-shell", "5.2")}, ""},
+		"packages":             {map[string]string{"packages": "openssl=3.5.6-1, zlib1g\ncurl=1=2"}, []v1alpha1.Package{all("openssl", "3.5.6-1"), all("zlib1g", "1.0"), all("curl", "1=2")}, ""},
+		"packages in JSON":     {map[string]string{"packages": `["nginx","curl"]`}, []v1alpha1.Package{all("nginx", "1.0"), all("curl", "1.0")}, ""},
+		"no packages":          {map[string]string{"packages": ""}, nil, ""},
+		"packages of bad form": {map[string]string{"packages": "a\u202e=1"}, nil, "packages[0].name"},
+		"the same twice":       {map[string]string{"packages": "a=1,a=1"}, nil, "packages[1] is the same as packages[0]"},
+		"malformed":            {map[string]string{"lock": "malformed"}, nil, "is not a JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input := sampleInput(1, test.parameters)
+			target := input.Targets[0]
+			input.Targets = nil
+			var wanted []v1alpha1.Target
+			for i := range 16 { // as many as an image can have, with long names
+				target.Platform = fmt.Sprintf("linux/architecture%d/v8", i)
+				wanted = append(wanted, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
+				target.Name = result.TargetName(wanted[i])
+				input.Targets = append(input.Targets, target)
+			}
+			c := newContract(t, input)
+			runBubbled(t, c)
+			if outcome := result.Parse(c.result(t), 0, wanted, result.Policy{AllowUnlocated: true}); outcome.Failure != nil {
+				t.Fatal(outcome.Failure)
+			}
+			var left result.Result
+			require.NoError(t, json.Unmarshal([]byte(c.result(t)), &left))
+			for _, artifact := range left.Artifacts {
+				if artifact.Lock == nil || artifact.Lock.File != "lock.json" {
+					t.Errorf("the lock of %s is %+v", artifact.Target, artifact.Lock)
+				}
+			}
+			content := require.Value(os.ReadFile(filepath.Join(c.getenv(render.EnvOutput), "lock.json")))(t)
+			read, err := lock.Read(content)
+			if test.invalid != "" {
+				if err == nil || !strings.Contains(err.Error(), test.invalid) {
+					t.Errorf("error %v, want %q", err, test.invalid)
+				}
+				return
+			}
+			require.NoError(t, err)
+			if diff := cmp.Diff(test.want, read.Packages, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	c := newContract(t, sampleInput(1, map[string]string{"lock": "none"}))
+	runBubbled(t, c)
+	if _, err := os.Stat(filepath.Join(c.getenv(render.EnvOutput), "lock.json")); err == nil || strings.Contains(c.result(t), "lock") {
+		t.Error("it writes a lock")
 	}
 }
 

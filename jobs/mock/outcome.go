@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/contents"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -85,7 +86,7 @@ func (b *builder) fail() int {
 	})
 }
 
-// finish makes an artifact for each target, and ends the build.
+// finish makes an artifact for each target and their lock, and ends the build.
 func (b *builder) finish(targets []render.InputTarget, made map[string]any) int {
 	message := result.Result{Outcome: result.OutcomeSucceeded}
 	for _, target := range targets {
@@ -95,7 +96,28 @@ func (b *builder) finish(targets []render.InputTarget, made map[string]any) int 
 		}
 		message.Artifacts = append(message.Artifacts, artifact)
 	}
+	if b.behaviour.lock != lockNone {
+		if err := b.makeLock(message.Artifacts); err != nil {
+			return b.refuse("OutputNotWritable", fmt.Errorf("make the lock: %w", err))
+		}
+	}
 	return b.leave(message)
+}
+
+// makeLock writes a lock, which all artifacts share. A result with 16 targets has no room for its digest and size: Goldsmith computes them.
+func (b *builder) makeLock(artifacts []result.Artifact) error {
+	text, err := json.Marshal(v1alpha1.Lock{Version: v1alpha1.LockVersion, Packages: append([]v1alpha1.Package{}, b.behaviour.packages...)})
+	if err != nil {
+		return err
+	}
+	if b.behaviour.lock == lockMalformed {
+		text = text[:len(text)/2]
+	}
+	const name = "lock.json"
+	for i := range artifacts {
+		artifacts[i].Lock = &result.Content{File: name}
+	}
+	return os.WriteFile(filepath.Join(b.outputDir, name), text, 0o644) //nolint:gosec // other users take it from there
 }
 
 func (b *builder) makeArtifact(target render.InputTarget, made map[string]any) (result.Artifact, error) {

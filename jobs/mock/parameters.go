@@ -3,12 +3,14 @@
 package mock
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -20,6 +22,19 @@ const (
 	resultMalformed = "malformed"
 	resultOversized = "oversized"
 	resultBadDigest = "baddigest"
+)
+
+// The values of the parameter lock.
+const (
+	lockGood      = "good"
+	lockNone      = "none"
+	lockMalformed = "malformed"
+)
+
+// The packages in a lock.
+const (
+	defaultPackages = "mock-base mock-kernel=6.12.1 mock-shell=5.2"
+	defaultVersion  = "1.0"
 )
 
 // The values of the parameter onTerm.
@@ -58,6 +73,8 @@ type behaviour struct {
 	retryable    bool
 	exitCode     int
 	result       string
+	lock         string
+	packages     []v1alpha1.Package
 	onTerm       string
 	crash        string
 }
@@ -73,6 +90,8 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		failReason:   p.text("failReason", "MockFailed"),
 		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
+		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
+		packages:     packages(p.text("packages", defaultPackages)),
 		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
 		result:       resultGood,
 	}
@@ -161,6 +180,17 @@ func (p *parser) duration(name string, attempt int32, byDefault time.Duration) t
 		values[i] = value
 	}
 	return values[min(max(int(attempt), 1), len(values))-1]
+}
+
+// packages returns the packages of a list of NAME or NAME=VERSION, as the builder debian takes it, or in JSON. It checks nothing: a lock that is not
+// valid is for Goldsmith to find.
+func packages(list string) (packages []v1alpha1.Package) {
+	separator := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,[]"`, r) }
+	for item := range strings.FieldsFuncSeq(list, separator) {
+		name, version, _ := strings.Cut(item, "=")
+		packages = append(packages, v1alpha1.Package{Name: name, Version: cmp.Or(version, defaultVersion), Architecture: "all"})
+	}
+	return packages
 }
 
 func (p *parser) boolean(name string, byDefault bool) bool {

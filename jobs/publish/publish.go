@@ -21,7 +21,7 @@ import (
 // annotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
 const annotationTarget = "dev.goldsmith.target"
 
-// Document is an SBOM or a provenance document of an artifact.
+// Document is a document about an artifact.
 type Document struct {
 	transport.Content
 	// MediaType is the media type of the document.
@@ -39,8 +39,8 @@ type Artifact struct {
 	transport.Content
 	// Annotations are those that the builder set. An image keeps only its own.
 	Annotations map[string]string
-	// SBOM and Provenance are pushed as referrers of the artifact. They may be nil.
-	SBOM, Provenance *Document
+	// Documents are pushed as referrers of the artifact.
+	Documents []Document
 	// Tag is moved to the artifact once all artifacts are pushed. With the empty tag the artifact is pushed by its digest only.
 	Tag string
 }
@@ -63,8 +63,8 @@ type Pushed struct {
 	Digest string
 	// Location is REPOSITORY@DIGEST.
 	Location string
-	// SBOM and Provenance are the locations of the artifact's documents. Empty without the document.
-	SBOM, Provenance string
+	// Documents are the locations of the artifact's documents, in their order.
+	Documents []string
 	// Tag is Artifact.Tag. The tag names the manifest, or an index of it if several artifacts share the tag.
 	Tag string
 	// Image means that the artifact was pushed as the image, or the index, of its OCI image layout. Its tar cannot be fetched back.
@@ -119,18 +119,12 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 		})
 	}
 	for i := range artifacts {
-		for _, document := range []struct {
-			*Document
-			location *string
-		}{{artifacts[i].SBOM, &pushed[i].SBOM}, {artifacts[i].Provenance, &pushed[i].Provenance}} {
-			if document.Document == nil {
-				continue
-			}
-			referrer, err := p.pushReferrer(ctx, document.Document, manifests[i])
+		for j := range artifacts[i].Documents {
+			referrer, err := p.pushReferrer(ctx, &artifacts[i].Documents[j], manifests[i])
 			if err != nil {
 				return nil, err
 			}
-			*document.location = p.location(referrer)
+			pushed[i].Documents = append(pushed[i].Documents, p.location(referrer))
 		}
 	}
 	tags, err := tagged(artifacts, manifests)

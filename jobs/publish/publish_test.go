@@ -45,8 +45,10 @@ func artifact(target, tag string, content []byte) Artifact {
 }
 
 func withDocuments(a Artifact) Artifact {
-	a.SBOM = &Document{contentOf([]byte("sbom of " + a.Target)), "application/vnd.cyclonedx+json"}
-	a.Provenance = &Document{contentOf([]byte("provenance of " + a.Target)), "application/vnd.in-toto+json"}
+	a.Documents = []Document{
+		{contentOf([]byte("sbom of " + a.Target)), "application/vnd.cyclonedx+json"},
+		{contentOf([]byte("provenance of " + a.Target)), "application/vnd.in-toto+json"},
+	}
 	return a
 }
 
@@ -81,7 +83,7 @@ func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
 			if got := referrersOf(t, r, pushed[0].Digest, referrers); !slices.Equal(got, []string{"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}) {
 				t.Errorf("the referrers are %v", got)
 			}
-			for location, kind := range map[string]string{pushed[0].SBOM: "application/vnd.cyclonedx+json", pushed[0].Provenance: "application/vnd.in-toto+json"} {
+			for location, kind := range map[string]string{pushed[0].Documents[0]: "application/vnd.cyclonedx+json", pushed[0].Documents[1]: "application/vnd.in-toto+json"} {
 				digest, ok := strings.CutPrefix(location, r.Host()+"/team/web@")
 				if !ok || manifestOf(t, r, digest).ArtifactType != kind {
 					t.Errorf("the location %q is not that of the document of type %s", location, kind)

@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -22,6 +23,7 @@ import (
 func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open func(*result.Content) (transport.File, error), o transport.Options) error {
 	var files []*result.Artifact
 	var artifacts []Artifact
+	var documents [][]*result.Content // those of each of the artifacts
 	for i := range reported.Artifacts {
 		artifact := &reported.Artifacts[i]
 		if artifact.Verified == "" {
@@ -32,9 +34,16 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 		artifacts = append(artifacts, Artifact{
 			Target: artifact.Target, Platform: path.Clean(platform),
 			MediaType: cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(format))),
-			Content:   contentOfFile(&artifact.Content, open), Annotations: artifact.Annotations,
-			Tag: output.Tags[artifact.Target], SBOM: documentOfFile(artifact.SBOM, open), Provenance: documentOfFile(artifact.Provenance, open),
+			Content:   contentOfFile(&artifact.Content, open), Annotations: artifact.Annotations, Tag: output.Tags[artifact.Target],
 		})
+		documents = append(documents, nil)
+		last := len(artifacts) - 1
+		for _, document := range artifact.Documents() {
+			if document.Verified != "" {
+				documents[last] = append(documents[last], document)
+				artifacts[last].Documents = append(artifacts[last].Documents, Document{contentOfFile(document, openMade(artifact, open)), document.MediaType})
+			}
+		}
 	}
 	if len(artifacts) == 0 {
 		return nil
@@ -48,24 +57,30 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 		if pushed[i].Image && !result.IsLayout(artifact.MediaType) {
 			artifact.MediaType = result.MediaTypeLayout // so that nobody looks for the tar in the registry
 		}
-		for document, location := range map[*result.Content]string{artifact.SBOM: pushed[i].SBOM, artifact.Provenance: pushed[i].Provenance} {
-			if document != nil && location != "" {
-				document.Location = location
-			}
+		for j, document := range documents[i] {
+			document.Location = pushed[i].Documents[j]
 		}
 	}
 	return nil
 }
 
-func contentOfFile(content *result.Content, open func(*result.Content) (transport.File, error)) transport.Content {
-	return transport.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (transport.File, error) { return open(content) }}
+// openMade opens documents about an artifact that were made and not stored yet, and with open everything else.
+func openMade(artifact *result.Artifact, open func(*result.Content) (transport.File, error)) func(*result.Content) (transport.File, error) {
+	return func(content *result.Content) (transport.File, error) {
+		for i := range artifact.Made {
+			if made := &artifact.Made[i]; &made.Content == content && made.Write != nil {
+				var text bytes.Buffer
+				text.Grow(int(*made.SizeBytes))
+				err := made.Write(&text)
+				return memory{bytes.NewReader(text.Bytes())}, err
+			}
+		}
+		return open(content)
+	}
 }
 
-func documentOfFile(document *result.Content, open func(*result.Content) (transport.File, error)) *Document {
-	if document == nil || document.Verified == "" {
-		return nil
-	}
-	return &Document{contentOfFile(document, open), document.MediaType}
+func contentOfFile(content *result.Content, open func(*result.Content) (transport.File, error)) transport.Content {
+	return transport.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (transport.File, error) { return open(content) }}
 }
 
 // Published returns a line for each artifact of a result that PushResult has pushed.

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/lock"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -280,7 +281,22 @@ func TestTheMmdebstrapExampleWrapsTheTool(t *testing.T) {
 	t.Parallel()
 	const tool = `for argument; do case $argument in */*.tar) output=$argument ;; esac; done
 printf '%s\n' "$@" | grep -v '\.tar$' >"$TMPDIR/arguments"
-tar --create --file "$output" --owner 0 --group 0 --mtime "@$SOURCE_DATE_EPOCH" --directory "$HOME" arguments
+mkdir -p "$HOME/var/lib/dpkg"
+cat >"$HOME/var/lib/dpkg/status" <<'end'
+Package: vim
+Status: install ok installed
+Architecture: armhf
+Version: 2:9.0.1378-2+deb12u2
+Description: Vi IMproved - enhanced vi editor
+ Version: none
+
+Package: cron
+Status: deinstall ok config-files
+Architecture: armhf
+Version: 3.0pl1-162
+
+end
+tar --create --file "$output" --owner 0 --group 0 --mtime "@$SOURCE_DATE_EPOCH" --directory "$HOME" arguments ./var/lib/dpkg/status
 `
 	input := exampleInput("linux/arm/v7", v1alpha1.ArtifactFormatOCI, map[string]string{"packages": "vim,g++", "mirror": "https://mirror.example.org/debian"})
 	artifact, file := runExampleTwice(t, "mmdebstrap.sh", input, standIn(t, tool))
@@ -290,6 +306,13 @@ tar --create --file "$output" --owner 0 --group 0 --mtime "@$SOURCE_DATE_EPOCH" 
 	const want = "--mode=fakechroot\n--variant=minbase\n--format=tar\n--architectures=armhf\n--include=vim,g++\nbookworm\nhttps://mirror.example.org/debian\n"
 	if got := string(untar(t, require.Value(os.ReadFile(file))(t))["arguments"]); got != want {
 		t.Errorf("the arguments of the tool are %q, want %q", got, want)
+	}
+	got := require.Value(lock.Read(require.Value(os.ReadFile(file + ".lock.json"))(t)))(t)
+	packages := &v1alpha1.Lock{Version: 1, Distribution: &v1alpha1.Distribution{ID: "debian"}, Packages: []v1alpha1.Package{
+		{Name: "vim", Version: "2:9.0.1378-2+deb12u2", Architecture: "armhf"},
+	}}
+	if diff := cmp.Diff(packages, got); diff != "" {
+		t.Errorf("the lock differs: %s", diff)
 	}
 }
 

@@ -4,6 +4,7 @@ package render
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -12,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/lock"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -30,14 +34,15 @@ func section(t *testing.T, heading string) string {
 	return text
 }
 
-// The tables of the page have a row for each field that Goldsmith writes into an input or reads from a result, and no other.
+// The tables of the page have a row for each field that Goldsmith writes into an input, or reads from a result or a lock, and no other.
 func TestThePageHasEveryField(t *testing.T) {
 	document := reflect.TypeFor[result.Content]()
 	// These fields belong to Goldsmith: what a builder sets there is ignored.
-	ignored := []string{"check", "ignored", "artifacts[].verified", "artifacts[].tag"}
+	ignored := []string{"check", "ignored", "artifacts[].verified", "artifacts[].tag", "artifacts[].packages", "artifacts[].made"}
 	for heading, of := range map[string]reflect.Type{
 		"### Fields of the input":  reflect.TypeFor[Input](),
 		"### Fields of the result": reflect.TypeFor[result.Result](),
+		"## Locks":                 reflect.TypeFor[v1alpha1.Lock](),
 	} {
 		var want []string
 		var walk func(path string, of reflect.Type)
@@ -48,7 +53,7 @@ func TestThePageHasEveryField(t *testing.T) {
 				walk(path, of.Elem())
 			case of.Kind() == reflect.Slice:
 				walk(path+"[]", of.Elem())
-			case of.Kind() == reflect.Struct:
+			case of.Kind() == reflect.Struct && of != reflect.TypeFor[metav1.Time]():
 				for field := range of.Fields() {
 					if !field.IsExported() {
 						continue
@@ -75,6 +80,35 @@ func TestThePageHasEveryField(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the table below %q differs from %s: %s", heading, of, diff)
 		}
+	}
+}
+
+// The page shows how a shell builder writes a lock.
+func TestThePageShowsHowToWriteALock(t *testing.T) {
+	_, script, _ := strings.Cut(section(t, "## Locks"), "```sh\n")
+	script, _, _ = strings.Cut(script, "```\n")
+	if n := strings.Count(script, "\n"); n == 0 || n > 5 {
+		t.Errorf("the script has %d lines", n)
+	}
+	root, output := t.TempDir(), t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg"), 0o700))
+	const status = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nSource: bash (5.2.37-2)\nVersion: 5.2.37-2+b5\nDescription: a shell\n Version: 0\n\n" +
+		"Package: cron\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 3.0\n\n" +
+		"Package: tzdata\nStatus: hold ok installed\nArchitecture: all\nVersion: 2025b-4\n\n"
+	require.NoError(t, os.WriteFile(filepath.Join(root, "var/lib/dpkg/status"), []byte(status), 0o600))
+	command := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script)
+	command.Env = []string{"PATH=" + commonPath, "root=" + root, EnvOutput + "=" + output}
+	said, err := command.CombinedOutput()
+	if err != nil || len(said) > 0 {
+		t.Fatalf("the script ends with %v, and prints %s", err, said)
+	}
+	got := require.Value(lock.Read(require.Value(os.ReadFile(filepath.Join(output, "lock.json")))(t)))(t)
+	want := &v1alpha1.Lock{Version: 1, Distribution: &v1alpha1.Distribution{ID: "debian"}, Packages: []v1alpha1.Package{
+		{Name: "bash", Version: "5.2.37-2+b5", Architecture: "amd64"},
+		{Name: "tzdata", Version: "2025b-4", Architecture: "all"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -17,18 +17,38 @@ const (
 	tokenFile  = "token"
 	caFile     = "ca.crt"
 	reportName = "report"
+	attestName = "attest"
 	// tokenSeconds is how long a token is valid; the kubelet replaces it in time.
 	tokenSeconds = 3600
 	// rootCA is the ConfigMap with the API server's certificate authorities that is in every namespace.
 	rootCA = "kube-root-ca.crt"
 	// inClusterServer is the API server as pods reach it.
 	inClusterServer = "https://kubernetes.default.svc"
+
+	// AttestServer is the API server, to which a publisher uploads the locks that it has read.
+	AttestServer = inClusterServer
+	// AttestToken is the file with the token of the publisher.
+	AttestToken = attestDir + "/" + tokenFile
+	// AttestCA is the file with the certificate authorities of the server.
+	AttestCA  = attestDir + "/" + caFile
+	attestDir = "/goldsmith/attest"
 )
 
 // addReports gives the builder a token of its own pod, for the API server's default audience. The token tells the server which pod
-// reports. It is the only token that the pod has.
+// reports.
 func addReports(pod *corev1.PodSpec, build *v1alpha1.ImageBuild) {
-	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: reportName, VolumeSource: corev1.VolumeSource{
+	pod.Volumes = append(pod.Volumes, tokenVolume(reportName))
+	container := &pod.Containers[0]
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: reportName, MountPath: reportDir, ReadOnly: true})
+	container.Env = append(container.Env,
+		corev1.EnvVar{Name: EnvReportURL, Value: reportURL(build)},
+		corev1.EnvVar{Name: EnvReportToken, Value: path.Join(reportDir, tokenFile)},
+		corev1.EnvVar{Name: EnvReportCA, Value: path.Join(reportDir, caFile)})
+}
+
+// tokenVolume has a token of the pod, and the certificate authorities of the API server.
+func tokenVolume(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
 		Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
 			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: tokenFile, ExpirationSeconds: new(int64(tokenSeconds))}},
 			{ConfigMap: &corev1.ConfigMapProjection{
@@ -36,13 +56,7 @@ func addReports(pod *corev1.PodSpec, build *v1alpha1.ImageBuild) {
 				Items:                []corev1.KeyToPath{{Key: caFile, Path: caFile}},
 			}},
 		}},
-	}})
-	container := &pod.Containers[0]
-	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: reportName, MountPath: reportDir, ReadOnly: true})
-	container.Env = append(container.Env,
-		corev1.EnvVar{Name: EnvReportURL, Value: reportURL(build)},
-		corev1.EnvVar{Name: EnvReportToken, Value: path.Join(reportDir, tokenFile)},
-		corev1.EnvVar{Name: EnvReportCA, Value: path.Join(reportDir, caFile)})
+	}}
 }
 
 func reportURL(build *v1alpha1.ImageBuild) string {

@@ -4,7 +4,9 @@ package result
 
 import (
 	"fmt"
+	"io"
 	"iter"
+	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -71,8 +73,49 @@ type Artifact struct {
 	SBOM *Content `json:"sbom,omitempty"`
 	// Provenance tells how the artifact was built. Optional.
 	Provenance *Content `json:"provenance,omitempty"`
+	// Lock is the file with a v1alpha1.Lock. Its media type can be omitted. Optional.
+	Lock *Content `json:"lock,omitempty"`
+	// Packages is the number of packages in the lock. It is not part of the contract: what a builder sets here is ignored.
+	Packages *int32 `json:"packages,omitempty"`
+	// Made are the documents that Goldsmith made about the artifact. They are not part of the contract: what a builder sets here is ignored.
+	Made []Document `json:"made,omitempty"`
 	// Tag is the tag with which Goldsmith published the artifact. It is not part of the contract: what a builder sets here is ignored.
 	Tag string `json:"tag,omitempty"`
+}
+
+// Document is a document about an artifact.
+type Document struct {
+	// Type is what the document tells about the artifact.
+	Type v1alpha1.ArtifactDocumentType `json:"type"`
+	Content
+	// Write writes the document itself, until it is stored. Documents are large, so nobody keeps them in memory.
+	Write func(io.Writer) error `json:"-"`
+}
+
+// Reported returns the documents that the builder made, in the order of the status. Changes of their contents change the artifact.
+func (a *Artifact) Reported() iter.Seq2[v1alpha1.ArtifactDocumentType, *Content] {
+	return func(yield func(v1alpha1.ArtifactDocumentType, *Content) bool) {
+		_ = (a.Lock == nil || yield(v1alpha1.DocumentLock, a.Lock)) &&
+			(a.SBOM == nil || yield(v1alpha1.DocumentSBOM, a.SBOM)) &&
+			(a.Provenance == nil || yield(v1alpha1.DocumentProvenance, a.Provenance))
+	}
+}
+
+// Documents returns all documents about the artifact, in the order of the status: those that the builder made, then those that Goldsmith made.
+// Changes of their contents change the artifact.
+func (a *Artifact) Documents() iter.Seq2[v1alpha1.ArtifactDocumentType, *Content] {
+	return func(yield func(v1alpha1.ArtifactDocumentType, *Content) bool) {
+		for of, content := range a.Reported() {
+			if !yield(of, content) {
+				return
+			}
+		}
+		for i := range a.Made {
+			if !yield(a.Made[i].Type, &a.Made[i].Content) {
+				return
+			}
+		}
+	}
 }
 
 // Content is where the content of an artifact, or of a document about it, is, and what the builder knows about it.
@@ -121,16 +164,19 @@ func (c *Content) Confirm(name, digest string, sizeBytes int64) error {
 	return nil
 }
 
-// NamedContents returns the contents, in the order of Contents, with their names in messages.
+// NamedContents returns the contents that the builder made, in the order of Contents, with their names in messages.
 func (r *Result) NamedContents() iter.Seq2[string, *Content] {
 	return func(yield func(string, *Content) bool) {
 		for i := range r.Artifacts {
 			artifact := &r.Artifacts[i]
 			name := fmt.Sprintf("artifact %q", artifact.Target)
-			if !yield(name, &artifact.Content) ||
-				artifact.SBOM != nil && !yield("sbom of "+name, artifact.SBOM) ||
-				artifact.Provenance != nil && !yield("provenance of "+name, artifact.Provenance) {
+			if !yield(name, &artifact.Content) {
 				return
+			}
+			for of, document := range artifact.Reported() {
+				if !yield(strings.ToLower(string(of))+" of "+name, document) {
+					return
+				}
 			}
 		}
 	}
@@ -147,7 +193,7 @@ type Policy struct {
 	Checked bool
 }
 
-// Contents returns the content of each artifact and of the documents about it.
+// Contents returns the content of each artifact and of the documents about it that the builder made.
 func (r *Result) Contents() (contents []*Content) {
 	for _, content := range r.NamedContents() {
 		contents = append(contents, content)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/utils/ptr"
@@ -24,6 +25,18 @@ type findings struct {
 	Of string `json:"of,omitempty"`
 	// Contents are the contents that it read, in the order of Result.Contents.
 	Contents []finding `json:"contents,omitempty"`
+	// About is what it found out about each artifact, in the order of the artifacts. A publisher of an earlier version leaves it out.
+	About []about `json:"about,omitempty"`
+	// Undocumented means that Contents has only the artifacts, because their documents have no room. The repository has the documents.
+	Undocumented bool `json:"undocumented,omitempty"`
+}
+
+// about is what a publisher found out about an artifact.
+type about struct {
+	// Packages is the number of packages in the lock.
+	Packages *int32 `json:"p,omitempty"`
+	// Made are the documents that the publisher made. They are left out if they have no room: the repository has them.
+	Made []finding `json:"m,omitempty"`
 }
 
 // finding is a content that was read. It is empty for a content without a file.
@@ -34,7 +47,18 @@ type finding struct {
 	SizeBytes int64 `json:"s,omitempty"`
 	// Manifest is the digest of the manifest in the repository. Empty if the content was not published.
 	Manifest string `json:"m,omitempty"`
+	// Kind is that of a document that the publisher made, as its index in kinds.
+	Kind int `json:"k,omitempty"`
 }
+
+// documentKind is a type of documents in a format.
+type documentKind struct {
+	of        v1alpha1.ArtifactDocumentType
+	mediaType string
+}
+
+// kinds are the kinds of documents that a publisher makes.
+var kinds = []documentKind{{v1alpha1.DocumentSBOM, v1alpha1.MediaTypeCycloneDX}, {v1alpha1.DocumentSBOM, v1alpha1.MediaTypeSPDX}}
 
 // notTheResult is why nothing is published if a user has set the annotation from which the publisher knows the result.
 const notTheResult = "the publisher read another result than that of the builder"
@@ -43,27 +67,60 @@ const notTheResult = "the publisher read another result than that of the builder
 const digestPrefix = "sha256:"
 
 // Findings returns the message of a publisher about a result that it has checked and published, or about nil for a result that it cannot
-// read. It has at most MaxBytes. Only WithFindings reads it.
-func Findings(checked *Result) (string, error) {
+// read. It has at most MaxBytes. Only WithFindings reads it. documented is whether all documents about artifacts have room in it: those that
+// Goldsmith made are left out first, then all.
+func Findings(checked *Result) (message string, documented bool, err error) {
 	found := findings{}
 	if checked != nil {
 		found.Check, found.Of = checked.Check, checked.outputDigest()
 		for _, content := range checked.Contents() {
-			if content.Verified == "" {
-				found.Contents = append(found.Contents, finding{})
-				continue
-			}
-			_, manifest, _ := strings.Cut(content.Location, "@")
-			found.Contents = append(found.Contents, finding{Digest: packed(content.Digest), SizeBytes: ptr.Deref(content.SizeBytes, 0), Manifest: packed(manifest)})
+			found.Contents = append(found.Contents, findingOf(content))
+		}
+		for i := range checked.Artifacts {
+			found.About = append(found.About, about{checked.Artifacts[i].Packages, madeFindings(&checked.Artifacts[i])})
 		}
 	}
 	text, err := json.Marshal(found)
-	if err == nil && len(text) > MaxBytes {
-		text, err = json.Marshal(findings{Check: &Check{
-			Invalid: fmt.Sprintf("%d contents are more than a pod can report: leave out documents, or make fewer targets", len(found.Contents)),
-		}})
+	if err != nil || len(text) <= MaxBytes {
+		return string(text), true, err
 	}
-	return string(text), err
+	for i := range found.About {
+		found.About[i].Made = nil
+	}
+	if text, err = json.Marshal(found); err != nil || len(text) <= MaxBytes {
+		return string(text), false, err
+	}
+	found.Contents, found.Undocumented = nil, true
+	for i := range checked.Artifacts {
+		found.Contents = append(found.Contents, findingOf(&checked.Artifacts[i].Content))
+	}
+	if text, err = json.Marshal(found); err != nil || len(text) <= MaxBytes {
+		return string(text), false, err
+	}
+	text, err = json.Marshal(findings{Check: &Check{
+		Invalid: fmt.Sprintf("%d artifacts are more than a pod can report: make fewer targets", len(found.Contents)),
+	}})
+	return string(text), false, err
+}
+
+func findingOf(content *Content) finding {
+	if content.Verified == "" {
+		return finding{}
+	}
+	_, manifest, _ := strings.Cut(content.Location, "@")
+	return finding{Digest: packed(content.Digest), SizeBytes: ptr.Deref(content.SizeBytes, 0), Manifest: packed(manifest)}
+}
+
+func madeFindings(artifact *Artifact) (all []finding) {
+	for i := range artifact.Made {
+		made := &artifact.Made[i]
+		one := findingOf(&made.Content)
+		one.Kind = slices.IndexFunc(kinds, func(kind documentKind) bool { return kind == documentKind{made.Type, made.MediaType} })
+		if one.Kind >= 0 {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // WithFindings returns the message of a builder, completed with the message of the publisher of its pod, for Parse with Policy.Checked.
@@ -105,24 +162,61 @@ func (r *Result) outputDigest() string {
 }
 
 func (r *Result) complete(all *findings, repository string, tags map[string]string) {
+	of := r.outputDigest()
+	if all.Undocumented {
+		for i := range r.Artifacts {
+			artifact := &r.Artifacts[i]
+			artifact.Lock, artifact.SBOM, artifact.Provenance = nil, nil, nil
+		}
+	}
 	contents, found := r.Contents(), all.Contents
-	if len(contents) != len(found) || all.Of != r.outputDigest() {
+	if len(contents) != len(found) || all.Of != of || all.About != nil && len(all.About) != len(r.Artifacts) {
 		r.Check = &Check{NotStored: notTheResult}
 		return
 	}
 	for i, content := range contents {
-		if found[i].Digest == "" {
-			continue
-		}
-		content.Digest, content.SizeBytes, content.Verified = unpacked(found[i].Digest), &found[i].SizeBytes, v1alpha1.ArtifactVerifiedContent
-		if found[i].Manifest != "" {
-			content.Location = repository + "@" + unpacked(found[i].Manifest)
-		}
+		found[i].complete(content, repository)
 	}
 	for i := range r.Artifacts {
-		if r.Artifacts[i].Verified != "" {
-			r.Artifacts[i].Tag = tags[r.Artifacts[i].Target]
+		artifact := &r.Artifacts[i]
+		if artifact.Verified != "" {
+			artifact.Tag = tags[artifact.Target]
 		}
+		artifact.forgetUnpublished()
+		if all.About == nil {
+			continue
+		}
+		artifact.Packages = all.About[i].Packages
+		for _, made := range all.About[i].Made {
+			if made.Kind < 0 || made.Kind >= len(kinds) {
+				continue // of another version of the publisher
+			}
+			document := Document{Type: kinds[made.Kind].of, Content: Content{MediaType: kinds[made.Kind].mediaType}}
+			if made.complete(&document.Content, repository); document.Location != "" {
+				artifact.Made = append(artifact.Made, document)
+			}
+		}
+	}
+}
+
+// forgetUnpublished removes the documents whose files were read and not published, because the builder itself published their artifact. They
+// are deleted with the pod.
+func (a *Artifact) forgetUnpublished() {
+	for _, document := range []**Content{&a.Lock, &a.SBOM, &a.Provenance} {
+		if of := *document; of != nil && of.Verified != "" && of.Location == "" {
+			*document = nil
+		}
+	}
+}
+
+// complete adds what was found to a content.
+func (f *finding) complete(content *Content, repository string) {
+	if f.Digest == "" {
+		return
+	}
+	content.Digest, content.SizeBytes, content.Verified = unpacked(f.Digest), &f.SizeBytes, v1alpha1.ArtifactVerifiedContent
+	if f.Manifest != "" {
+		content.Location = repository + "@" + unpacked(f.Manifest)
 	}
 }
 

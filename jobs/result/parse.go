@@ -129,7 +129,8 @@ func failureOutcome(failure *v1alpha1.BuildFailure) Outcome {
 func (r *Result) forgetCheck() {
 	r.Check, r.Ignored = nil, r.unknown
 	for i := range r.Artifacts {
-		r.Artifacts[i].Tag = ""
+		artifact := &r.Artifacts[i]
+		artifact.Tag, artifact.Packages, artifact.Made = "", nil, nil
 	}
 	for _, content := range r.Contents() {
 		content.Verified = ""
@@ -156,6 +157,11 @@ func decode(text string, limit int) (*Result, error) {
 		names[i] = unknown[i].Error()
 	}
 	decoded.unknown = v1alpha1.CutMessage(strings.Join(names, ", "))
+	for i := range decoded.Artifacts {
+		if lock := decoded.Artifacts[i].Lock; lock != nil {
+			lock.MediaType = cmp.Or(lock.MediaType, v1alpha1.LockMediaType)
+		}
+	}
 	fault := ""
 	switch {
 	case decoded.Version != Version:
@@ -224,13 +230,26 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 			return nil, fmt.Errorf("annotation %q of artifact %q: key and value must be printable, and the key not empty", key, a.Target)
 		}
 	}
-	sbom, err := a.document("sbom", a.SBOM, policy, required)
-	if err != nil {
-		return nil, err
+	var documents []v1alpha1.ArtifactDocument
+	for of, content := range a.Reported() {
+		unread := of == v1alpha1.DocumentLock && content.Verified == "" && content.Location == ""
+		completed := required
+		if unread { // it is nowhere: the artifact is nowhere either, or the builder published it
+			completed = incomplete
+		}
+		document, err := a.document(of, content, policy, completed)
+		if err != nil {
+			return nil, err
+		}
+		if !unread {
+			documents = append(documents, *document)
+		}
 	}
-	provenance, err := a.document("provenance", a.Provenance, policy, required)
-	if err != nil {
-		return nil, err
+	for i := range a.Made {
+		made := &a.Made[i]
+		document := documentOf(made.Type, &made.Content)
+		document.MadeBy = v1alpha1.DocumentMadeByGoldsmith
+		documents = append(documents, *document)
 	}
 	return &v1alpha1.Artifact{
 		Target:      a.Target,
@@ -240,30 +259,36 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 		Location:    content.Location,
 		Verified:    content.Verified,
 		Annotations: a.Annotations,
-		SBOM:        sbom,
-		Provenance:  provenance,
+		Documents:   documents,
+		Packages:    a.Packages,
 		Tag:         a.Tag,
 	}, nil
 }
 
-func (a *Artifact) document(field string, content *Content, policy Policy, required completeness) (*v1alpha1.ArtifactDocument, error) {
-	if content == nil {
-		return nil, nil
-	}
-	name := fmt.Sprintf("%s of artifact %q", field, a.Target)
+// document returns what the status says about a document that the builder made.
+func (a *Artifact) document(of v1alpha1.ArtifactDocumentType, content *Content, policy Policy, required completeness) (*v1alpha1.ArtifactDocument, error) {
+	name := fmt.Sprintf("%s of artifact %q", strings.ToLower(string(of)), a.Target)
 	if content.File == "" && content.Location == "" {
 		return nil, errUnlocated(name)
+	}
+	if of == v1alpha1.DocumentLock && content.MediaType != v1alpha1.LockMediaType {
+		return nil, fmt.Errorf("mediaType of %s is %q, must be %s: write that version of locks", name, content.MediaType, v1alpha1.LockMediaType)
 	}
 	if err := content.validate(name, policy, required); err != nil {
 		return nil, err
 	}
+	return documentOf(of, content), nil
+}
+
+func documentOf(of v1alpha1.ArtifactDocumentType, content *Content) *v1alpha1.ArtifactDocument {
 	return &v1alpha1.ArtifactDocument{
+		Type:      of,
 		Digest:    content.Digest,
 		SizeBytes: ptr.Deref(content.SizeBytes, 0),
 		MediaType: content.MediaType,
 		Location:  content.Location,
 		Verified:  content.Verified,
-	}, nil
+	}
 }
 
 func errUnlocated(name string) error {
@@ -285,10 +310,12 @@ func (c *Content) validate(name string, policy Policy, required completeness) er
 		return fmt.Errorf("location of %s is longer than %d bytes", name, v1alpha1.MaxLocationBytes)
 	case !v1alpha1.ValidLocation(c.Location):
 		return fmt.Errorf("location of %s is %q, must be a URL or an OCI reference, printable and without spaces", name, c.Location)
+	case strings.HasPrefix(c.Location, "/apis/"):
+		return fmt.Errorf("location of %s is %q, a path of this server, which only Goldsmith sets: set file, or a URL or an OCI reference", name, c.Location)
 	case v1alpha1.HasPassword(c.Location):
 		return fmt.Errorf("location of %s has a password, which everybody who can read the build would read: remove it", name)
 	case !v1alpha1.ValidMediaType(c.MediaType):
-		return fmt.Errorf("mediaType of %s is %q, must be a media type such as application/gzip", name, c.MediaType)
+		return fmt.Errorf("mediaType of %s is %q, must be a media type without parameters, such as application/gzip", name, c.MediaType)
 	case c.Digest == "" && !optional:
 		return fmt.Errorf("%s has no digest", name)
 	case c.Digest != "" && !ValidDigest(c.Digest):

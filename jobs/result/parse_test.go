@@ -76,13 +76,15 @@ func TestParseSuccess(t *testing.T) {
 		{
 			name: "everything that a builder can tell, and what only Goldsmith can",
 			message: strings.Replace(good, `"file":"disk"`, `"location":"oci://registry.example/debian@`+digestA+`","mediaType":"a/b","annotations":{"k":"v"},`+
-				`"sbom":{"location":"https://example.com/sbom","digest":"`+digestB+`","sizeBytes":3,"mediaType":"application/vnd.cyclonedx+json","verified":"Content"},"verified":"Content","tag":"made-up"`, 1),
+				`"sbom":{"location":"https://example.com/sbom","digest":"`+digestB+`","sizeBytes":3,"mediaType":"application/vnd.cyclonedx+json","verified":"Content"},"verified":"Content","tag":"made-up",`+
+				`"lock":{"location":"https://example.com/lock","digest":"`+digestA+`","sizeBytes":4},"packages":7,"made":[{"type":"SBOM","digest":"`+digestA+`"}]`, 1),
 			targets: oneTarget,
 			want: []v1alpha1.Artifact{{
 				Target: "linux/amd64/raw", Digest: digestA, SizeBytes: 7, MediaType: "a/b", Location: "oci://registry.example/debian@" + digestA,
 				Annotations: map[string]string{"k": "v"},
-				SBOM: &v1alpha1.ArtifactDocument{
-					Digest: digestB, SizeBytes: 3, MediaType: "application/vnd.cyclonedx+json", Location: "https://example.com/sbom",
+				Documents: []v1alpha1.ArtifactDocument{
+					{Type: v1alpha1.DocumentLock, Digest: digestA, SizeBytes: 4, MediaType: v1alpha1.LockMediaType, Location: "https://example.com/lock"},
+					{Type: v1alpha1.DocumentSBOM, Digest: digestB, SizeBytes: 3, MediaType: "application/vnd.cyclonedx+json", Location: "https://example.com/sbom"},
 				},
 			}},
 		},
@@ -289,6 +291,7 @@ func TestParseInvalidMessage(t *testing.T) {
 		"an unprintable annotation": {strings.Replace(good, `"file"`, `"annotations":{"a":"\n"},"file"`, 1), `annotation "a" of artifact`},
 		"an annotation without key": {strings.Replace(good, `"file"`, `"annotations":{"":"a"},"file"`, 1), "the key not empty"},
 		"an SBOM without a place":   {strings.Replace(good, `"file"`, `"sbom":{"mediaType":"a/b"},"file"`, 1), `sbom of artifact "linux/amd64/raw" has neither file nor location`},
+		"a lock of another version": {strings.Replace(good, `"file"`, `"lock":{"file":"x","mediaType":"application/vnd.goldsmith.lock.v2+json"},"file"`, 1), `mediaType of lock of artifact "linux/amd64/raw" is "application/vnd.goldsmith.lock.v2+json", must be application/vnd.goldsmith.lock.v1+json`},
 		"an SBOM without a type":    {strings.Replace(good, `"file"`, `"sbom":{"file":"x"},"file"`, 1), `mediaType of sbom`},
 		"a provenance that is text": {strings.Replace(good, `"file"`, `"provenance":"x","file"`, 1), "not JSON that matches the builder contract"},
 		"no digest":                 {strings.Replace(good, `"digest":"`+digestA+`",`, "", 1), "has no digest"},

@@ -57,7 +57,7 @@ func findings(t *testing.T, change func(*result.Result)) string {
 	content.Digest, content.SizeBytes, content.Verified = goodDigest, new(int64(7)), v1alpha1.ArtifactVerifiedContent
 	content.Location = "registry.example.com/debian@" + goodDigest
 	change(read)
-	message, err := result.Findings(read)
+	message, _, err := result.Findings(read)
 	if err != nil {
 		t.Fatal(err)
 	}

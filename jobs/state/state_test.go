@@ -519,7 +519,7 @@ func TestAKeptArtifactHasALocation(t *testing.T) {
 		w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, claimed))
 		w.Results.Checked = checked
 		artifacts := Next(w.Observed).Status.Artifacts
-		if len(artifacts) != 1 || artifacts[0].Location != want || artifacts[0].SBOM.Location != want || (artifacts[0].Verified != "") != checked {
+		if len(artifacts) != 1 || artifacts[0].Location != want || artifacts[0].Document(v1alpha1.DocumentSBOM).Location != want || (artifacts[0].Verified != "") != checked {
 			t.Errorf("checked %t: the artifacts are %+v", checked, artifacts)
 		}
 	}

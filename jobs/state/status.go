@@ -107,10 +107,9 @@ func located(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) []v1alph
 	for i := range artifacts {
 		artifact := &artifacts[i]
 		locate(&artifact.Location, artifact.Verified, artifact.Digest)
-		for _, document := range []*v1alpha1.ArtifactDocument{artifact.SBOM, artifact.Provenance} {
-			if document != nil {
-				locate(&document.Location, document.Verified, document.Digest)
-			}
+		for i := range artifact.Documents {
+			document := &artifact.Documents[i]
+			locate(&document.Location, document.Verified, document.Digest)
 		}
 	}
 	return artifacts

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -50,15 +52,23 @@ func (p *program) publish(ctx context.Context) (message string, err error) {
 	reported := result.Readable(text, p.input.BuildTargets(), result.Policy{AllowUnlocated: true}) // the controller decides about these
 	if reported == nil {
 		p.Log("the result has no artifacts to publish")
-		return result.Findings(nil)
+		message, _, err := result.Findings(nil)
+		return message, err
 	}
-	reported.Check = p.check(ctx, reported)
-	if *reported.Check == (result.Check{}) {
+	var locks []documents.Lock
+	reported.Check, locks = p.check(ctx, reported)
+	published := *reported.Check == (result.Check{})
+	if published {
 		for _, line := range publish.Published(reported) {
 			p.Log("%s", line)
 		}
+		p.attest(ctx, locks)
 	}
-	return result.Findings(reported)
+	message, documented, err := result.Findings(reported)
+	if published && !documented {
+		p.Log("the status of the build has no room for all documents about artifacts: %s has them, as referrers", p.output.Repository)
+	}
+	return message, err
 }
 
 func (p *program) awaitResult(ctx context.Context) (text string, err error) {
@@ -73,12 +83,15 @@ func (p *program) awaitResult(ctx context.Context) (text string, err error) {
 	return text, nil
 }
 
-// check reads and publishes the files of a result, completes their contents, and returns what it found.
-func (p *program) check(ctx context.Context, reported *result.Result) *result.Check {
+// check reads and publishes the files of a result, completes their contents, and returns what it found, and the locks of artifacts.
+func (p *program) check(ctx context.Context, reported *result.Result) (found *result.Check, locks []documents.Lock) {
 	err := p.confirm(ctx, reported)
+	if err == nil {
+		locks, err = documents.Make(reported, func(content *result.Content) (io.ReadCloser, error) { return p.open(content) })
+	}
 	if problem, ok := errors.AsType[*artifacts.InvalidError](err); ok {
 		p.Log("%v", problem)
-		return &result.Check{Invalid: problem.Text}
+		return &result.Check{Invalid: problem.Text}, nil
 	}
 	var options transport.Options
 	if err == nil {
@@ -86,14 +99,17 @@ func (p *program) check(ctx context.Context, reported *result.Result) *result.Ch
 	}
 	if err == nil {
 		p.Log("publishing in %s", p.output.Repository)
-		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (transport.File, error) {
-			return os.OpenInRoot(p.at(render.PublishFiles), filepath.Clean(content.File))
-		}, options)
+		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (transport.File, error) { return p.open(content) }, options)
 	}
 	if err != nil {
 		p.Log("%v", err)
 	}
-	return publish.CheckOf(err)
+	return publish.CheckOf(err), locks
+}
+
+// open opens the file of a content.
+func (p *program) open(content *result.Content) (*os.File, error) {
+	return os.OpenInRoot(p.at(render.PublishFiles), filepath.Clean(content.File))
 }
 
 // confirm reads the files of a result, and completes their contents.

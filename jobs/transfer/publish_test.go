@@ -3,19 +3,28 @@
 package transfer
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
@@ -23,19 +32,25 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-const target = "linux/amd64/raw"
+const (
+	target   = "linux/amd64/raw"
+	diskLock = `{"version":1,"packages":[{"name":"openssl","version":"3.5.6-1","architecture":"amd64"}]}`
+)
 
 // pod is what a publisher sees of its pod.
 type pod struct {
 	t      *testing.T
 	root   string
 	output render.Output
+	// attested is what was uploaded. attest are the answers.
+	attested []*v1alpha1.BuildAttestation
+	attest   []error
 }
 
 // newPod is a pod whose builder has ended and made the file disk, and which publishes in a registry.
 func newPod(t *testing.T, registry *registrytest.Registry) *pod {
 	t.Helper()
-	p := &pod{t, t.TempDir(), render.Output{Repository: registry.Host() + "/team/web", Secret: "registry", Tags: map[string]string{target: "web-1"}}}
+	p := &pod{t: t, root: t.TempDir(), output: render.Output{Repository: registry.Host() + "/team/web", Secret: "registry", Tags: map[string]string{target: "web-1"}}}
 	p.write(render.PublishInput, require.Value(json.Marshal(render.Input{
 		Build: render.InputBuild{Namespace: "team", Name: "web-1"}, Targets: []render.InputTarget{{Name: target, Platform: "linux/amd64", Format: "raw"}},
 	}))(t))
@@ -61,7 +76,16 @@ func (p *pod) publish(message string) (outcome result.Outcome, log string) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	var lines strings.Builder
-	require.NoError(p.t, Publish(ctx, Options{Root: p.root, Log: func(format string, args ...any) {
+	builds := fake.NewClientset()
+	builds.PrependReactor("create", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		attested := action.(clienttesting.CreateAction).GetObject().(*v1alpha1.BuildAttestation)
+		p.attested = append(p.attested, attested)
+		if answer := len(p.attested) - 1; answer < len(p.attest) {
+			return true, nil, p.attest[answer]
+		}
+		return true, attested, nil
+	})
+	require.NoError(p.t, Publish(ctx, Options{Root: p.root, Builds: builds.ImagesV1alpha1(), Log: func(format string, args ...any) {
 		_, _ = fmt.Fprintf(&lines, format+"\n", args...)
 		if lines.Len() == len("waiting for the result of the builder\n") {
 			p.write(render.PublishResult, []byte(message))
@@ -81,22 +105,53 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 	p := newPod(t, registry)
 	p.write(filepath.Join(render.PublishFiles, "sbom.json"), []byte("{}"))
 	registry.Inject(1, "", "", registrytest.Status(http.StatusServiceUnavailable))
-	outcome, log := p.publish(succeeded(`"file":"disk","sizeBytes":7,"sbom":{"file":"sbom.json","mediaType":"application/vnd.cyclonedx+json"}`))
+	p.write(filepath.Join(render.PublishFiles, "lock.json"), []byte(diskLock))
+	outcome, log := p.publish(succeeded(`"file":"disk","sizeBytes":7,"sbom":{"file":"sbom.json","mediaType":"application/vnd.cyclonedx+json"},"lock":{"file":"lock.json"}`))
 	if outcome.Failure != nil {
 		t.Fatalf("%+v", outcome.Failure)
 	}
 	artifact := outcome.Artifacts[0]
 	digest, ok := strings.CutPrefix(artifact.Location, p.output.Repository+"@")
 	if status, _ := registry.Get("/team/web/manifests/" + digest); !ok || status != http.StatusOK || artifact.SizeBytes != 7 || artifact.Tag != "web-1" ||
-		artifact.Verified != v1alpha1.ArtifactVerifiedContent || !strings.HasPrefix(artifact.SBOM.Location, p.output.Repository+"@sha256:") {
+		artifact.Verified != v1alpha1.ArtifactVerifiedContent || !strings.HasPrefix(artifact.Document(v1alpha1.DocumentSBOM).Location, p.output.Repository+"@sha256:") {
 		t.Errorf("%d, %+v", status, artifact)
+	}
+	var described []string
+	for i := range artifact.Documents {
+		document := &artifact.Documents[i]
+		_, digest, _ := strings.Cut(document.Location, "@")
+		if status, _ := registry.Get("/team/web/manifests/" + digest); status != http.StatusOK {
+			t.Errorf("%d, %+v", status, document)
+		}
+		described = append(described, strings.TrimSpace(document.Name()+" "+string(document.MadeBy)))
+	}
+	if want := []string{"lock", "cyclonedx", "spdx Goldsmith"}; !slices.Equal(described, want) || *artifact.Packages != 1 {
+		t.Errorf("the documents are %q, and %d packages", described, *artifact.Packages)
 	}
 	if tags := registry.Tags("team/web"); len(tags) != 1 || tags[0] != "web-1" {
 		t.Errorf("the tags are %v", tags)
 	}
-	steps := regexp.MustCompile(`\npushing linux/amd64/raw: 7 B, sha256:[0-9a-f]{12}\n(?s:.*)\npushed linux/amd64/raw in [0-9.]+m?s\n(?s:.*)published linux/amd64/raw: `)
+	if len(p.attested) != 1 || len(p.attested[0].Locks) != 1 {
+		t.Fatalf("uploaded: %+v", p.attested)
+	}
+	handed := require.Value(io.ReadAll(require.Value(gzip.NewReader(bytes.NewReader(p.attested[0].Locks[0])))(t)))(t)
+	if string(handed) != diskLock {
+		t.Errorf("uploaded: %s", handed)
+	}
+	steps := regexp.MustCompile(`\npushing linux/amd64/raw: 7 B, sha256:[0-9a-f]{12}\n(?s:.*)\npushed linux/amd64/raw in [0-9.]+m?s\n(?s:.*)published linux/amd64/raw: (?s:.*)\nrecorded the packages\n\z`)
 	if !steps.MatchString(log) || !strings.Contains(log, target+": "+artifact.Location) || !strings.Contains(log, "retrying: push to "+p.output.Repository+": HTTP 503") {
 		t.Errorf("the log is %q", log)
+	}
+}
+
+func TestABuildSucceedsWithoutTheServerThatListsItsPackages(t *testing.T) {
+	p := newPod(t, registrytest.New(t, registrytest.Options{Auth: "Basic", Referrers: true}))
+	p.write(filepath.Join(render.PublishFiles, "lock.json"), []byte(diskLock))
+	refusal := apierrors.NewForbidden(v1alpha1.Resource("imagebuilds/attest"), "web-1", errors.New("no"))
+	p.attest = []error{errors.New("connection refused"), apierrors.NewServiceUnavailable("later"), refusal}
+	outcome, log := p.publish(succeeded(`"file":"disk","lock":{"file":"lock.json"}`))
+	if outcome.Failure != nil || len(p.attested) != 3 || !strings.HasSuffix(log, "\nthe packages are not recorded: "+refusal.Error()+"; goldsmith artifacts get web-1 --document lock has them\n") {
+		t.Errorf("%+v, log %q", outcome.Failure, log)
 	}
 }
 
@@ -116,6 +171,7 @@ func TestThePublisherReportsWhatIsWrong(t *testing.T) {
 				require.NoError(p.t, os.Symlink("../registry/.dockerconfigjson", p.at(filepath.Join(render.PublishFiles, "link"))))
 			},
 		},
+		"a bad lock":       {artifact: `"file":"disk","lock":{"file":"disk"}`, reason: v1alpha1.ReasonInvalidResult, says: `lock of artifact "linux/amd64/raw": is not a JSON object`},
 		"another size":     {artifact: `"file":"disk","sizeBytes":8`, reason: v1alpha1.ReasonInvalidResult, says: "has 7 bytes"},
 		"another digest":   {artifact: `"file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `"`, reason: v1alpha1.ReasonInvalidResult, says: "digest of artifact"},
 		"a missing Secret": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryDenied, says: "the Secret team/registry of output.secretRef does not exist", change: (*pod).loseSecret},

@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	PlainHTTP []string
 	// UserAgent is sent to the registry.
 	UserAgent string
+	// Builds uploads locks. Nil if the pod has no token for the API server.
+	Builds imagesv1alpha1.ImageBuildsGetter
 	// Log gets one line for each step, as transport.Options describe. Defaults to none.
 	Log func(format string, args ...any)
 }

@@ -22,177 +22,189 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		v1alpha1.Artifact{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
-		v1alpha1.ArtifactChange{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
-		v1alpha1.ArtifactDocument{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
-		v1alpha1.AttemptedBuild{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
-		v1alpha1.Backoff{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
-		v1alpha1.Base{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Base(ref),
-		v1alpha1.BaseBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
-		v1alpha1.BaseImageReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
-		v1alpha1.BuildAttempt{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
-		v1alpha1.BuildFailure{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
-		v1alpha1.BuildInputs{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
-		v1alpha1.BuildProgress{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
-		v1alpha1.BuildRecord{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref),
-		v1alpha1.BuildReport{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
-		v1alpha1.BuildRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
-		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
-		v1alpha1.BuildStage{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
-		v1alpha1.BuildStats{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
-		v1alpha1.BuildTemplate{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
-		v1alpha1.BuildTimeouts{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
-		v1alpha1.BuildTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
-		v1alpha1.Builder{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Builder(ref),
-		v1alpha1.BuilderExecutable{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
-		v1alpha1.BuilderList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
-		v1alpha1.BuilderReason{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref),
-		v1alpha1.BuilderReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
-		v1alpha1.BuilderTarget{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
-		v1alpha1.CancelRequest{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
-		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
-		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
-		v1alpha1.ConfigMapReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
-		v1alpha1.Duration{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Duration(ref),
-		v1alpha1.DurationPercentiles{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
-		v1alpha1.FailureCount{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
-		v1alpha1.FinishedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
-		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
-		v1alpha1.HistoryTTL{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
-		v1alpha1.Image{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Image(ref),
-		v1alpha1.ImageBuild{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
-		v1alpha1.ImageBuildDiff{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref),
-		v1alpha1.ImageBuildDiffOptions{}.OpenAPIModelName():   schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref),
-		v1alpha1.ImageBuildList{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
-		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
-		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
-		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
-		v1alpha1.ImageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageChange(ref),
-		v1alpha1.ImageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
-		v1alpha1.ImageChannel{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
-		v1alpha1.ImageChannels{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
-		v1alpha1.ImageConformance{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref),
-		v1alpha1.ImageHealth{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
-		v1alpha1.ImageHistory{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
-		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
-		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
-		v1alpha1.ImageKind{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageKind(ref),
-		v1alpha1.ImageKindBinding{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref),
-		v1alpha1.ImageKindColumn{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref),
-		v1alpha1.ImageKindDerivation{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref),
-		v1alpha1.ImageKindList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
-		v1alpha1.ImageKindNames{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
-		v1alpha1.ImageKindSpec{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
-		v1alpha1.ImageKindStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref),
-		v1alpha1.ImageKindValue{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
-		v1alpha1.ImageKindVersion{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
-		v1alpha1.ImageList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
-		v1alpha1.ImageNote{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
-		v1alpha1.ImageNoteList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
-		v1alpha1.ImagePlan{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
-		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
-		v1alpha1.ImageReference{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
-		v1alpha1.ImageReport{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
-		v1alpha1.ImageReportList{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
-		v1alpha1.ImageSpec{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
-		v1alpha1.ImageStats{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
-		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
-		v1alpha1.ImageStatus{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
-		v1alpha1.InlineSource{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
-		v1alpha1.InputChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
-		v1alpha1.LatestBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
-		v1alpha1.NoteRecord{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
-		v1alpha1.Output{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Output(ref),
-		v1alpha1.Parameter{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
-		v1alpha1.PinnedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
-		v1alpha1.Quantity{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
-		v1alpha1.QueuedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
-		v1alpha1.QueuedBuildList{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
-		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
-		v1alpha1.RerunRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
-		v1alpha1.ResolvedInputs{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
-		v1alpha1.ResourceRequirements{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
-		v1alpha1.RetryPolicy{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
-		v1alpha1.Schedule{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
-		v1alpha1.SecretReference{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
-		v1alpha1.Source{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Source(ref),
-		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
-		v1alpha1.Target{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Target(ref),
-		v1alpha1.Triggers{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
-		v1.Affinity{}.OpenAPIModelName():                      schema_k8sio_api_core_v1_Affinity(ref),
-		v1.ConfigMapKeySelector{}.OpenAPIModelName():          schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
-		v1.EnvVar{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_EnvVar(ref),
-		v1.EnvVarSource{}.OpenAPIModelName():                  schema_k8sio_api_core_v1_EnvVarSource(ref),
-		v1.FileKeySelector{}.OpenAPIModelName():               schema_k8sio_api_core_v1_FileKeySelector(ref),
-		v1.NodeAffinity{}.OpenAPIModelName():                  schema_k8sio_api_core_v1_NodeAffinity(ref),
-		v1.NodeSelector{}.OpenAPIModelName():                  schema_k8sio_api_core_v1_NodeSelector(ref),
-		v1.NodeSelectorRequirement{}.OpenAPIModelName():       schema_k8sio_api_core_v1_NodeSelectorRequirement(ref),
-		v1.NodeSelectorTerm{}.OpenAPIModelName():              schema_k8sio_api_core_v1_NodeSelectorTerm(ref),
-		v1.ObjectFieldSelector{}.OpenAPIModelName():           schema_k8sio_api_core_v1_ObjectFieldSelector(ref),
-		v1.PodAffinity{}.OpenAPIModelName():                   schema_k8sio_api_core_v1_PodAffinity(ref),
-		v1.PodAffinityTerm{}.OpenAPIModelName():               schema_k8sio_api_core_v1_PodAffinityTerm(ref),
-		v1.PodAntiAffinity{}.OpenAPIModelName():               schema_k8sio_api_core_v1_PodAntiAffinity(ref),
-		v1.PreferredSchedulingTerm{}.OpenAPIModelName():       schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref),
-		v1.ResourceFieldSelector{}.OpenAPIModelName():         schema_k8sio_api_core_v1_ResourceFieldSelector(ref),
-		v1.SecretKeySelector{}.OpenAPIModelName():             schema_k8sio_api_core_v1_SecretKeySelector(ref),
-		v1.Toleration{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_Toleration(ref),
-		v1.WeightedPodAffinityTerm{}.OpenAPIModelName():       schema_k8sio_api_core_v1_WeightedPodAffinityTerm(ref),
-		resource.Quantity{}.OpenAPIModelName():                schema_apimachinery_pkg_api_resource_Quantity(ref),
-		metav1.APIGroup{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroup(ref),
-		metav1.APIGroupList{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_APIGroupList(ref),
-		metav1.APIResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIResource(ref),
-		metav1.APIResourceList{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_APIResourceList(ref),
-		metav1.APIVersions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIVersions(ref),
-		metav1.ApplyOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_ApplyOptions(ref),
-		metav1.Condition{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_Condition(ref),
-		metav1.CreateOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_CreateOptions(ref),
-		metav1.DeleteOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_DeleteOptions(ref),
-		metav1.Duration{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_Duration(ref),
-		metav1.FieldSelectorRequirement{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
-		metav1.FieldsV1{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_FieldsV1(ref),
-		metav1.GetOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GetOptions(ref),
-		metav1.GroupKind{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_GroupKind(ref),
-		metav1.GroupResource{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_GroupResource(ref),
-		metav1.GroupVersion{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_GroupVersion(ref),
-		metav1.GroupVersionForDiscovery{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
-		metav1.GroupVersionKind{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_GroupVersionKind(ref),
-		metav1.GroupVersionResource{}.OpenAPIModelName():      schema_pkg_apis_meta_v1_GroupVersionResource(ref),
-		metav1.InternalEvent{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_InternalEvent(ref),
-		metav1.LabelSelector{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_LabelSelector(ref),
-		metav1.LabelSelectorRequirement{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
-		metav1.List{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_List(ref),
-		metav1.ListMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ListMeta(ref),
-		metav1.ListOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_ListOptions(ref),
-		metav1.ManagedFieldsEntry{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
-		metav1.MicroTime{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_MicroTime(ref),
-		metav1.ObjectMeta{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_ObjectMeta(ref),
-		metav1.OwnerReference{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_OwnerReference(ref),
-		metav1.PartialObjectMetadata{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
-		metav1.PartialObjectMetadataList{}.OpenAPIModelName(): schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
-		metav1.Patch{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Patch(ref),
-		metav1.PatchOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_PatchOptions(ref),
-		metav1.Preconditions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_Preconditions(ref),
-		metav1.RootPaths{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_RootPaths(ref),
-		metav1.ServerAddressByClientCIDR{}.OpenAPIModelName(): schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
-		metav1.ShardInfo{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ShardInfo(ref),
-		metav1.Status{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_Status(ref),
-		metav1.StatusCause{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_StatusCause(ref),
-		metav1.StatusDetails{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_StatusDetails(ref),
-		metav1.Table{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Table(ref),
-		metav1.TableColumnDefinition{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
-		metav1.TableOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_TableOptions(ref),
-		metav1.TableRow{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TableRow(ref),
-		metav1.TableRowCondition{}.OpenAPIModelName():         schema_pkg_apis_meta_v1_TableRowCondition(ref),
-		metav1.Time{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Time(ref),
-		metav1.Timestamp{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_Timestamp(ref),
-		metav1.TypeMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TypeMeta(ref),
-		metav1.UpdateOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_UpdateOptions(ref),
-		metav1.WatchEvent{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_WatchEvent(ref),
-		runtime.RawExtension{}.OpenAPIModelName():             schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
-		runtime.TypeMeta{}.OpenAPIModelName():                 schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
-		runtime.Unknown{}.OpenAPIModelName():                  schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
-		intstr.IntOrString{}.OpenAPIModelName():               schema_apimachinery_pkg_util_intstr_IntOrString(ref),
-		version.Info{}.OpenAPIModelName():                     schema_k8sio_apimachinery_pkg_version_Info(ref),
+		v1alpha1.Artifact{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
+		v1alpha1.ArtifactChange{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
+		v1alpha1.ArtifactDocument{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
+		v1alpha1.ArtifactLock{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ArtifactLock(ref),
+		v1alpha1.AttemptedBuild{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
+		v1alpha1.Backoff{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
+		v1alpha1.Base{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Base(ref),
+		v1alpha1.BaseBuild{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
+		v1alpha1.BaseImageReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
+		v1alpha1.BuildAttempt{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
+		v1alpha1.BuildAttestation{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref),
+		v1alpha1.BuildFailure{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
+		v1alpha1.BuildInputs{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
+		v1alpha1.BuildProgress{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
+		v1alpha1.BuildRecord{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref),
+		v1alpha1.BuildReport{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
+		v1alpha1.BuildRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
+		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
+		v1alpha1.BuildStage{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
+		v1alpha1.BuildStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
+		v1alpha1.BuildTemplate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
+		v1alpha1.BuildTimeouts{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
+		v1alpha1.BuildTrigger{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
+		v1alpha1.Builder{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Builder(ref),
+		v1alpha1.BuilderExecutable{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
+		v1alpha1.BuilderList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
+		v1alpha1.BuilderReason{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref),
+		v1alpha1.BuilderReference{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
+		v1alpha1.BuilderTarget{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
+		v1alpha1.CancelRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
+		v1alpha1.CancelRequested{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
+		v1alpha1.ComparedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
+		v1alpha1.ConfigMapReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.Distribution{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_Distribution(ref),
+		v1alpha1.Duration{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Duration(ref),
+		v1alpha1.DurationPercentiles{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
+		v1alpha1.FailureCount{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
+		v1alpha1.FinishedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
+		v1alpha1.HistoryLimits{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
+		v1alpha1.HistoryTTL{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
+		v1alpha1.Image{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_Image(ref),
+		v1alpha1.ImageBuild{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
+		v1alpha1.ImageBuildDiff{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref),
+		v1alpha1.ImageBuildDiffOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref),
+		v1alpha1.ImageBuildList{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
+		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
+		v1alpha1.ImageBuildPackages{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildPackages(ref),
+		v1alpha1.ImageBuildPackagesOptions{}.OpenAPIModelName(): schema_goldsmith_apis_images_v1alpha1_ImageBuildPackagesOptions(ref),
+		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
+		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
+		v1alpha1.ImageChange{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageChange(ref),
+		v1alpha1.ImageChanges{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
+		v1alpha1.ImageChannel{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
+		v1alpha1.ImageChannels{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
+		v1alpha1.ImageConformance{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref),
+		v1alpha1.ImageHealth{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
+		v1alpha1.ImageHistory{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
+		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
+		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
+		v1alpha1.ImageKind{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageKind(ref),
+		v1alpha1.ImageKindBinding{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref),
+		v1alpha1.ImageKindColumn{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref),
+		v1alpha1.ImageKindDerivation{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref),
+		v1alpha1.ImageKindList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
+		v1alpha1.ImageKindNames{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
+		v1alpha1.ImageKindSpec{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
+		v1alpha1.ImageKindStatus{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref),
+		v1alpha1.ImageKindValue{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
+		v1alpha1.ImageKindVersion{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
+		v1alpha1.ImageList{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
+		v1alpha1.ImageNote{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
+		v1alpha1.ImageNoteList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
+		v1alpha1.ImagePlan{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
+		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
+		v1alpha1.ImageReference{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
+		v1alpha1.ImageReport{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
+		v1alpha1.ImageReportList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
+		v1alpha1.ImageSpec{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
+		v1alpha1.ImageStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
+		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
+		v1alpha1.ImageStatus{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
+		v1alpha1.InlineSource{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
+		v1alpha1.InputChange{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
+		v1alpha1.LatestBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
+		v1alpha1.Lock{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Lock(ref),
+		v1alpha1.NoteRecord{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
+		v1alpha1.Output{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Output(ref),
+		v1alpha1.Package{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Package(ref),
+		v1alpha1.PackageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageChange(ref),
+		v1alpha1.PackageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref),
+		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
+		v1alpha1.Parameter{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
+		v1alpha1.PinnedInputs{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
+		v1alpha1.Quantity{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
+		v1alpha1.QueuedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
+		v1alpha1.QueuedBuildList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
+		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
+		v1alpha1.ReleaseFile{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref),
+		v1alpha1.RerunRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
+		v1alpha1.ResolvedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
+		v1alpha1.ResourceRequirements{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
+		v1alpha1.RetryPolicy{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
+		v1alpha1.Schedule{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
+		v1alpha1.SecretReference{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
+		v1alpha1.Source{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Source(ref),
+		v1alpha1.SourcePackage{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref),
+		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
+		v1alpha1.Target{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Target(ref),
+		v1alpha1.Triggers{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
+		v1.Affinity{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_Affinity(ref),
+		v1.ConfigMapKeySelector{}.OpenAPIModelName():            schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
+		v1.EnvVar{}.OpenAPIModelName():                          schema_k8sio_api_core_v1_EnvVar(ref),
+		v1.EnvVarSource{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_EnvVarSource(ref),
+		v1.FileKeySelector{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_FileKeySelector(ref),
+		v1.NodeAffinity{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_NodeAffinity(ref),
+		v1.NodeSelector{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_NodeSelector(ref),
+		v1.NodeSelectorRequirement{}.OpenAPIModelName():         schema_k8sio_api_core_v1_NodeSelectorRequirement(ref),
+		v1.NodeSelectorTerm{}.OpenAPIModelName():                schema_k8sio_api_core_v1_NodeSelectorTerm(ref),
+		v1.ObjectFieldSelector{}.OpenAPIModelName():             schema_k8sio_api_core_v1_ObjectFieldSelector(ref),
+		v1.PodAffinity{}.OpenAPIModelName():                     schema_k8sio_api_core_v1_PodAffinity(ref),
+		v1.PodAffinityTerm{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_PodAffinityTerm(ref),
+		v1.PodAntiAffinity{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_PodAntiAffinity(ref),
+		v1.PreferredSchedulingTerm{}.OpenAPIModelName():         schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref),
+		v1.ResourceFieldSelector{}.OpenAPIModelName():           schema_k8sio_api_core_v1_ResourceFieldSelector(ref),
+		v1.SecretKeySelector{}.OpenAPIModelName():               schema_k8sio_api_core_v1_SecretKeySelector(ref),
+		v1.Toleration{}.OpenAPIModelName():                      schema_k8sio_api_core_v1_Toleration(ref),
+		v1.WeightedPodAffinityTerm{}.OpenAPIModelName():         schema_k8sio_api_core_v1_WeightedPodAffinityTerm(ref),
+		resource.Quantity{}.OpenAPIModelName():                  schema_apimachinery_pkg_api_resource_Quantity(ref),
+		metav1.APIGroup{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_APIGroup(ref),
+		metav1.APIGroupList{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_APIGroupList(ref),
+		metav1.APIResource{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIResource(ref),
+		metav1.APIResourceList{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_APIResourceList(ref),
+		metav1.APIVersions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIVersions(ref),
+		metav1.ApplyOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_ApplyOptions(ref),
+		metav1.Condition{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Condition(ref),
+		metav1.CreateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_CreateOptions(ref),
+		metav1.DeleteOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_DeleteOptions(ref),
+		metav1.Duration{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_Duration(ref),
+		metav1.FieldSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
+		metav1.FieldsV1{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_FieldsV1(ref),
+		metav1.GetOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_GetOptions(ref),
+		metav1.GroupKind{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_GroupKind(ref),
+		metav1.GroupResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_GroupResource(ref),
+		metav1.GroupVersion{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GroupVersion(ref),
+		metav1.GroupVersionForDiscovery{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
+		metav1.GroupVersionKind{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_GroupVersionKind(ref),
+		metav1.GroupVersionResource{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_GroupVersionResource(ref),
+		metav1.InternalEvent{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_InternalEvent(ref),
+		metav1.LabelSelector{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_LabelSelector(ref),
+		metav1.LabelSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
+		metav1.List{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_List(ref),
+		metav1.ListMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_ListMeta(ref),
+		metav1.ListOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ListOptions(ref),
+		metav1.ManagedFieldsEntry{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
+		metav1.MicroTime{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_MicroTime(ref),
+		metav1.ObjectMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ObjectMeta(ref),
+		metav1.OwnerReference{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_OwnerReference(ref),
+		metav1.PartialObjectMetadata{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
+		metav1.PartialObjectMetadataList{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
+		metav1.Patch{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Patch(ref),
+		metav1.PatchOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_PatchOptions(ref),
+		metav1.Preconditions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_Preconditions(ref),
+		metav1.RootPaths{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_RootPaths(ref),
+		metav1.ServerAddressByClientCIDR{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
+		metav1.ShardInfo{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_ShardInfo(ref),
+		metav1.Status{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Status(ref),
+		metav1.StatusCause{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_StatusCause(ref),
+		metav1.StatusDetails{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_StatusDetails(ref),
+		metav1.Table{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Table(ref),
+		metav1.TableColumnDefinition{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
+		metav1.TableOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_TableOptions(ref),
+		metav1.TableRow{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TableRow(ref),
+		metav1.TableRowCondition{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_TableRowCondition(ref),
+		metav1.Time{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_Time(ref),
+		metav1.Timestamp{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Timestamp(ref),
+		metav1.TypeMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TypeMeta(ref),
+		metav1.UpdateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_UpdateOptions(ref),
+		metav1.WatchEvent{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_WatchEvent(ref),
+		runtime.RawExtension{}.OpenAPIModelName():               schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
+		runtime.TypeMeta{}.OpenAPIModelName():                   schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
+		runtime.Unknown{}.OpenAPIModelName():                    schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		intstr.IntOrString{}.OpenAPIModelName():                 schema_apimachinery_pkg_util_intstr_IntOrString(ref),
+		version.Info{}.OpenAPIModelName():                       schema_k8sio_apimachinery_pkg_version_Info(ref),
 	}
 }
 
@@ -265,16 +277,33 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 							},
 						},
 					},
-					"sbom": {
+					"documents": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+									"mediaType",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
 						SchemaProps: spec.SchemaProps{
-							Description: "sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.",
-							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+							Description: "documents lists the documents about the artifact: those that its builder made, and those that Goldsmith made. At most one document of each type and media type.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+									},
+								},
+							},
 						},
 					},
-					"provenance": {
+					"packages": {
 						SchemaProps: spec.SchemaProps{
-							Description: "provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.",
-							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+							Description: "packages is the number of packages in the lock of the artifact. packages is empty if the artifact has no lock that Goldsmith read. The packages subresource of the build lists the packages.",
+							Type:        []string{"integer"},
+							Format:      "int32",
 						},
 					},
 					"tag": {
@@ -336,6 +365,15 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref common.Reference
 				Description: "ArtifactDocument is a document about an artifact.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is the kind of the document: Lock, SBOM or Provenance.\n\nPossible enum values:\n - `\"Lock\"` lists the sources and the packages that the artifact was made of.\n - `\"Provenance\"` tells how the artifact was built.\n - `\"SBOM\"` is a software bill of materials.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Lock", "Provenance", "SBOM"},
+						},
+					},
 					"digest": {
 						SchemaProps: spec.SchemaProps{
 							Description: "digest is the digest of the document: \"sha256:\" and 64 hex digits.",
@@ -375,10 +413,68 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref common.Reference
 							Enum:        []interface{}{"Content"},
 						},
 					},
+					"madeBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "madeBy is Goldsmith if Goldsmith made the document. madeBy is empty if the builder of the artifact made it, and reports about itself.\n\nPossible enum values:\n - `\"Goldsmith\"` means that Goldsmith made the document.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Goldsmith"},
+						},
+					},
 				},
-				Required: []string{"digest", "sizeBytes", "mediaType"},
+				Required: []string{"type", "digest", "sizeBytes", "mediaType"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArtifactLock(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArtifactLock is the lock of artifacts.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"targets": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "targets lists the platforms and formats of the artifacts, each joined by a slash.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the lock: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"lock": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lock is the lock.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.Lock{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"targets", "digest", "lock"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Lock{}.OpenAPIModelName()},
 	}
 }
 
@@ -644,6 +740,62 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 		},
 		Dependencies: []string{
 			v1alpha1.BuildFailure{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildAttestation uploads what was read in the pod of a build's current attempt, after its builder has ended. The pod creates a BuildAttestation at the attest subresource of its own build, with a token that is bound to the pod. The server records it, and does not return the locks.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"locks": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "locks has the locks of the artifacts, at most 16, each compressed by gzip.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "byte",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -2138,6 +2290,35 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Distribution(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Distribution identifies a distribution of packages, in the terms of `os-release(5)`.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id is the ID of the distribution, such as `debian`.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the `VERSION_ID` of the distribution, such as 13.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"id"},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Duration(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2538,12 +2719,37 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 					},
+					"packages": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "packages compares the packages of the artifacts that have a lock in both builds. Artifacts with the same two locks share an item. If an item has no changes, the packages are the same.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageChanges{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"packagesMessage": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packagesMessage explains why packages is incomplete: only one of the builds has a lock of an artifact, or the records database does not have the lock, or is unavailable. packagesMessage is empty if every lock was compared.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"from", "to"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ArtifactChange{}.OpenAPIModelName(), v1alpha1.ComparedBuild{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+			v1alpha1.ArtifactChange{}.OpenAPIModelName(), v1alpha1.ComparedBuild{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackageChanges{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -2727,6 +2933,110 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildPackages(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildPackages lists the packages in the artifacts of a build. The packages subresource of a build returns the ImageBuildPackages, including that of a deleted build. The server keeps locks in its records database.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"buildUID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "buildUID is the UID of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"locks": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "locks lists the locks of the artifacts, in the order of the artifacts. Artifacts that have the same lock share an item.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ArtifactLock{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"buildUID"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArtifactLock{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildPackagesOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildPackagesOptions are the query parameters of a build's packages subresource.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. Name and UID also find a deleted build. With a UID, the server never uses another build of the same name. Defaults to the UID of the existing build of this name.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target selects the artifact of a platform and format, joined by a slash. Defaults to all artifacts.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -5167,6 +5477,79 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Lock(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Lock lists what an artifact was made of: the sources that packages came from, and the packages. A builder writes a lock as a JSON file beside the artifact, of at most 8 MiB, and of 2 MiB compressed by gzip. Goldsmith lists the packages, compares builds, and writes software bills of materials from it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the format: 1.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"tools": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tools is a digest of the tools of the builder, which can make other bytes of the same packages.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"distribution": {
+						SchemaProps: spec.SchemaProps{
+							Description: "distribution is the distribution that the packages belong to. distribution is empty if they belong to none.",
+							Ref:         ref(v1alpha1.Distribution{}.OpenAPIModelName()),
+						},
+					},
+					"sources": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "sources lists where packages came from. At most 1,000 sources.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageSource{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"packages": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "packages lists the packages in the artifact, including those of the base. At most 20,000 packages, without duplicates.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Package{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"version", "packages"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Distribution{}.OpenAPIModelName(), v1alpha1.Package{}.OpenAPIModelName(), v1alpha1.PackageSource{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -5251,6 +5634,221 @@ func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) 
 		},
 		Dependencies: []string{
 			v1alpha1.SecretReference{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Package(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Package is a package in an artifact.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the package, as the distribution writes it.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"architecture": {
+						SchemaProps: spec.SchemaProps{
+							Description: "architecture is the architecture of the package, as the distribution writes it, such as amd64, or all.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is the source package that the package was built from.",
+							Ref:         ref(v1alpha1.SourcePackage{}.OpenAPIModelName()),
+						},
+					},
+					"sha256": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sha256 is the SHA-256 of the file of the package, as 64 lower-case hex digits.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"licence": {
+						SchemaProps: spec.SchemaProps{
+							Description: "licence is the licence of the package, as its archive writes it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"purl": {
+						SchemaProps: spec.SchemaProps{
+							Description: "purl is the package URL of the package, without credentials, for a package that does not belong to the distribution. Defaults to a package URL of the distribution. See https://github.com/package-url/purl-spec.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "version", "architecture"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SourcePackage{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageChange(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageChange is the difference of one package between two builds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"architecture": {
+						SchemaProps: spec.SchemaProps{
+							Description: "architecture is the architecture of the package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the version of the package in the build that ImageBuildDiff.from describes. from is empty if the package was added. from and to are equal if only the SHA-256 of the package differs.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the version of the package in the build that ImageBuildDiff.to describes. to is empty if the package was removed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "architecture"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageChanges are the packages that differ between two builds, for artifacts that have the same two locks.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"targets": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "targets lists the platforms and formats of the artifacts, each joined by a slash.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"changes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "changes lists the packages, sorted by name, architecture and version.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"unchanged": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unchanged is the number of packages that both builds have in the same version.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"targets"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.PackageChange{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageSource is a place that packages came from, such as a component of a suite of a mirror.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"uri": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uri is the address of the source, without credentials.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"suite": {
+						SchemaProps: spec.SchemaProps{
+							Description: "suite is the suite, such as trixie-security.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"component": {
+						SchemaProps: spec.SchemaProps{
+							Description: "component is the component, such as main.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the state of the source: its signed release file.",
+							Ref:         ref(v1alpha1.ReleaseFile{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"uri"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ReleaseFile{}.OpenAPIModelName()},
 	}
 }
 
@@ -5493,6 +6091,34 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 					},
 				},
 				Required: []string{"position"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReleaseFile identifies a release file of a source of packages.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"date": {
+						SchemaProps: spec.SchemaProps{
+							Description: "date is the date in the release file, from 1970 to 9999.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"sha256": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sha256 is the SHA-256 of the release file, as 64 lower-case hex digits.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
 			},
 		},
 		Dependencies: []string{
@@ -5798,6 +6424,35 @@ func schema_goldsmith_apis_images_v1alpha1_Source(ref common.ReferenceCallback) 
 		},
 		Dependencies: []string{
 			v1alpha1.ConfigMapReference{}.OpenAPIModelName(), v1alpha1.InlineSource{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SourcePackage is a source package.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the source package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the source package.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
 	}
 }
 

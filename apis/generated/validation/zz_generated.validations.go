@@ -196,6 +196,50 @@ func Validate_BaseImageReference(
 	return errs
 }
 
+// Validate_BuildAttestation validates an instance of BuildAttestation according
+// to declarative validation rules in the API schema.
+func Validate_BuildAttestation(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.BuildAttestation) (errs field.ErrorList) {
+
+	// field v1alpha1.BuildAttestation.TypeMeta has no validation
+	// field v1alpha1.BuildAttestation.ObjectMeta has no validation
+
+	{ // field v1alpha1.BuildAttestation.Locks
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj [][]byte,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildAttestation) [][]byte {
+				return oldObj.Locks
+			})
+		errs = append(errs, fn(fldPath.Child("locks"), obj.Locks, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_BuildInputs validates an instance of BuildInputs according
 // to declarative validation rules in the API schema.
 func Validate_BuildInputs(

@@ -45,6 +45,33 @@ func (a *Artifact) FileName(build string) string {
 	}, build+"-"+platform+format)
 }
 
+// Document returns the first document of a type about an artifact, or nil.
+func (a *Artifact) Document(of ArtifactDocumentType) *ArtifactDocument {
+	for i := range a.Documents {
+		if a.Documents[i].Type == of {
+			return &a.Documents[i]
+		}
+	}
+	return nil
+}
+
+// The media types of software bills of materials that Goldsmith makes.
+const (
+	MediaTypeCycloneDX = "application/vnd.cyclonedx+json"
+	MediaTypeSPDX      = "application/spdx+json"
+)
+
+// Name returns the name by which users ask for the document: lock, cyclonedx, spdx, sbom for any other bill of materials, or provenance.
+func (d *ArtifactDocument) Name() string {
+	switch {
+	case d.Type == DocumentSBOM && strings.EqualFold(d.MediaType, MediaTypeCycloneDX):
+		return "cyclonedx"
+	case d.Type == DocumentSBOM && strings.EqualFold(d.MediaType, MediaTypeSPDX):
+		return "spdx"
+	}
+	return strings.ToLower(string(d.Type))
+}
+
 // RecordedArtifacts returns the artifacts that the status of an Image has of a build, even after the build is deleted: of the latest
 // successful build, and of the builds that channels name. It returns nil for every other build.
 func (status *ImageStatus) RecordedArtifacts(build string) []Artifact {

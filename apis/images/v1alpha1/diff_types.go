@@ -37,6 +37,15 @@ type ImageBuildDiff struct {
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []ArtifactChange `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,5,rep,name=artifacts"`
+	// packages compares the packages of the artifacts that have a lock in both builds. Artifacts with the same two locks share an item.
+	// If an item has no changes, the packages are the same.
+	// +optional
+	// +listType=atomic
+	Packages []PackageChanges `json:"packages,omitempty" protobuf:"bytes,6,rep,name=packages"`
+	// packagesMessage explains why packages is incomplete: only one of the builds has a lock of an artifact, or the records database does
+	// not have the lock, or is unavailable. packagesMessage is empty if every lock was compared.
+	// +optional
+	PackagesMessage string `json:"packagesMessage,omitempty" protobuf:"bytes,7,opt,name=packagesMessage"`
 }
 
 // ComparedBuild describes one of the two compared builds.
@@ -79,6 +88,38 @@ type ArtifactChange struct {
 	// such artifact.
 	// +optional
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
+}
+
+// PackageChanges are the packages that differ between two builds, for artifacts that have the same two locks.
+type PackageChanges struct {
+	// targets lists the platforms and formats of the artifacts, each joined by a slash.
+	// +required
+	// +listType=set
+	Targets []string `json:"targets" protobuf:"bytes,1,rep,name=targets"`
+	// changes lists the packages, sorted by name, architecture and version.
+	// +optional
+	// +listType=atomic
+	Changes []PackageChange `json:"changes,omitempty" protobuf:"bytes,2,rep,name=changes"`
+	// unchanged is the number of packages that both builds have in the same version.
+	// +optional
+	Unchanged int32 `json:"unchanged,omitempty" protobuf:"varint,3,opt,name=unchanged"`
+}
+
+// PackageChange is the difference of one package between two builds.
+type PackageChange struct {
+	// name is the name of the package.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// architecture is the architecture of the package.
+	// +required
+	Architecture string `json:"architecture" protobuf:"bytes,2,opt,name=architecture"`
+	// from is the version of the package in the build that ImageBuildDiff.from describes. from is empty if the package was added.
+	// from and to are equal if only the SHA-256 of the package differs.
+	// +optional
+	From string `json:"from,omitempty" protobuf:"bytes,3,opt,name=from"`
+	// to is the version of the package in the build that ImageBuildDiff.to describes. to is empty if the package was removed.
+	// +optional
+	To string `json:"to,omitempty" protobuf:"bytes,4,opt,name=to"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

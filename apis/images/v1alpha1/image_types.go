@@ -755,12 +755,17 @@ type Artifact struct {
 	// annotations are what the builder reported about the artifact, by key.
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty" protobuf:"bytes,7,rep,name=annotations"`
-	// sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.
+	// documents lists the documents about the artifact: those that its builder made, and those that Goldsmith made. At most one
+	// document of each type and media type.
 	// +optional
-	SBOM *ArtifactDocument `json:"sbom,omitempty" protobuf:"bytes,8,opt,name=sbom"`
-	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
+	// +listType=map
+	// +listMapKey=type
+	// +listMapKey=mediaType
+	Documents []ArtifactDocument `json:"documents,omitempty" protobuf:"bytes,11,rep,name=documents"`
+	// packages is the number of packages in the lock of the artifact. packages is empty if the artifact has no lock that Goldsmith read.
+	// The packages subresource of the build lists the packages.
 	// +optional
-	Provenance *ArtifactDocument `json:"provenance,omitempty" protobuf:"bytes,9,opt,name=provenance"`
+	Packages *int32 `json:"packages,omitempty" protobuf:"varint,12,opt,name=packages"`
 	// tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later
 	// build by now. tag is empty if the build published nothing, and for one-off builds.
 	// +optional
@@ -776,6 +781,9 @@ const ArtifactVerifiedContent ArtifactVerification = "Content"
 
 // ArtifactDocument is a document about an artifact.
 type ArtifactDocument struct {
+	// type is the kind of the document: Lock, SBOM or Provenance.
+	// +required
+	Type ArtifactDocumentType `json:"type" protobuf:"bytes,6,opt,name=type,casttype=ArtifactDocumentType"`
 	// digest is the digest of the document: "sha256:" and 64 hex digits.
 	// +required
 	Digest string `json:"digest" protobuf:"bytes,1,opt,name=digest"`
@@ -791,7 +799,31 @@ type ArtifactDocument struct {
 	// verified reports what Goldsmith checked itself, as verified of the artifact.
 	// +optional
 	Verified ArtifactVerification `json:"verified,omitempty" protobuf:"bytes,5,opt,name=verified,casttype=ArtifactVerification"`
+	// madeBy is Goldsmith if Goldsmith made the document. madeBy is empty if the builder of the artifact made it, and reports about
+	// itself.
+	// +optional
+	MadeBy ArtifactDocumentMaker `json:"madeBy,omitempty" protobuf:"bytes,7,opt,name=madeBy,casttype=ArtifactDocumentMaker"`
 }
+
+// ArtifactDocumentType is the kind of a document about an artifact.
+// +enum
+type ArtifactDocumentType string
+
+const (
+	// DocumentLock lists the sources and the packages that the artifact was made of.
+	DocumentLock ArtifactDocumentType = "Lock"
+	// DocumentSBOM is a software bill of materials.
+	DocumentSBOM ArtifactDocumentType = "SBOM"
+	// DocumentProvenance tells how the artifact was built.
+	DocumentProvenance ArtifactDocumentType = "Provenance"
+)
+
+// ArtifactDocumentMaker is who made a document about an artifact, if that is not the builder.
+// +enum
+type ArtifactDocumentMaker string
+
+// DocumentMadeByGoldsmith means that Goldsmith made the document.
+const DocumentMadeByGoldsmith ArtifactDocumentMaker = "Goldsmith"
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 

@@ -11,6 +11,7 @@ import (
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
 // +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
+// +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun

@@ -23,6 +23,11 @@ func (in ArtifactDocument) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArtifactLock) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArtifactLock"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in AttemptedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.AttemptedBuild"
 }
@@ -50,6 +55,11 @@ func (in BaseImageReference) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildAttempt) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildAttempt"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildAttestation) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildAttestation"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -163,6 +173,11 @@ func (in ConfigMapReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Distribution) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Distribution"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Duration) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Duration"
 }
@@ -220,6 +235,16 @@ func (in ImageBuildList) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageBuildLogOptions) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageBuildLogOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildPackages) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildPackages"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildPackagesOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildPackagesOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -403,6 +428,11 @@ func (in LatestBuild) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Lock) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Lock"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in NoteRecord) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.NoteRecord"
 }
@@ -410,6 +440,26 @@ func (in NoteRecord) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Output) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Output"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Package) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Package"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageChange) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageChange"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageChanges) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageChanges"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageSource) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageSource"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -440,6 +490,11 @@ func (in QueuedBuildList) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in QueuedBuildStatus) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.QueuedBuildStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReleaseFile) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ReleaseFile"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -475,6 +530,11 @@ func (in SecretReference) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Source) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Source"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SourcePackage) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SourcePackage"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -4,5 +4,5 @@
 // and notes of images, records the edits of Images, and checks whether the database answers. Packages image, imagebuild
 // and imagereport read the database through it.
 //
-// If the database is unavailable, only requests that read it or add notes fail.
+// If the database is unavailable, only requests that read it, add notes or upload locks fail.
 package history

@@ -49,7 +49,7 @@ var notOneLine = map[string]string{
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.CancelRequested": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored,
-	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageReport": fromStored,
+	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
 	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
 }
 
@@ -148,6 +148,10 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 		"a query of differences": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageBuildDiffOptions{With: "debian-1", UID: "a", WithUID: "b"}
 			return options, func() field.ErrorList { return imagebuild.ValidateDiffOptions(options) }
+		},
+		"a query of packages": func() (any, func() field.ErrorList) {
+			options := &v1alpha1.ImageBuildPackagesOptions{UID: "a", Target: "linux/amd64/raw"}
+			return options, func() field.ErrorList { return imagebuild.ValidatePackagesOptions(options) }
 		},
 	}
 }

@@ -39,8 +39,8 @@ type Artifacts interface {
 	Has(digest string) bool
 }
 
-// artifactsREST serves the subresource artifacts: GET of imagebuilds/NAME/artifacts/DIGEST answers the content of an artifact, of its
-// SBOM or of its provenance. It is a Connecter, because only a Connecter sees the header Range and can answer HEAD. A GET and a HEAD
+// artifactsREST serves the subresource artifacts: GET of imagebuilds/NAME/artifacts/DIGEST answers the content of an artifact, or of a
+// document about it. It is a Connecter, because only a Connecter sees the header Range and can answer HEAD. A GET and a HEAD
 // are authorized as the verb get.
 type artifactsREST struct {
 	subresource.Base
@@ -84,7 +84,7 @@ func (a *artifactsREST) Connect(ctx context.Context, name string, _ runtime.Obje
 	}
 	wanted := find(name, built, digest)
 	if wanted == nil {
-		return nil, notServed(http.StatusNotFound, metav1.StatusReasonNotFound, name, fmt.Sprintf("no artifact has the digest %s: %s", digest, listed(name, built)))
+		return nil, notServed(artifactsResource, http.StatusNotFound, metav1.StatusReasonNotFound, name, fmt.Sprintf("no artifact has the digest %s: %s", digest, listed(name, built)))
 	}
 	content, err := a.open(ctx, name, wanted)
 	if err != nil {
@@ -131,15 +131,14 @@ func find(build string, artifacts []v1alpha1.Artifact, digest string) *served {
 	for i := range artifacts {
 		artifact := &artifacts[i]
 		file := artifact.FileName(build)
-		itself := &v1alpha1.ArtifactDocument{
-			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location, Verified: artifact.Verified,
+		if artifact.Digest == digest {
+			return &served{v1alpha1.ArtifactDocument{
+				Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location, Verified: artifact.Verified,
+			}, "artifact " + artifact.Target, file}
 		}
-		for _, content := range []struct {
-			*v1alpha1.ArtifactDocument
-			what, suffix string
-		}{{itself, "artifact ", ""}, {artifact.SBOM, "SBOM of artifact ", ".sbom"}, {artifact.Provenance, "provenance of artifact ", ".provenance"}} {
-			if content.ArtifactDocument != nil && content.Digest == digest {
-				return &served{*content.ArtifactDocument, content.what + artifact.Target, file + content.suffix}
+		for j := range artifact.Documents {
+			if document := &artifact.Documents[j]; document.Digest == digest {
+				return &served{*document, document.Name() + " of artifact " + artifact.Target, file + "." + document.Name()}
 			}
 		}
 	}
@@ -174,12 +173,12 @@ func (a *artifactsREST) open(ctx context.Context, build string, wanted *served) 
 func notKept(build string, wanted *served) error {
 	switch {
 	case wanted.Location == "":
-		return notServed(http.StatusNotFound, metav1.StatusReasonNotFound, build,
+		return notServed(artifactsResource, http.StatusNotFound, metav1.StatusReasonNotFound, build,
 			fmt.Sprintf("the %s is not kept by this server, and its builder reported no location", wanted.name))
 	case strings.HasPrefix(wanted.Location, "/apis/"):
-		return notServed(http.StatusGone, metav1.StatusReasonGone, build, fmt.Sprintf("the %s is no longer kept: build again", wanted.name))
+		return notServed(artifactsResource, http.StatusGone, metav1.StatusReasonGone, build, fmt.Sprintf("the %s is no longer kept: build again", wanted.name))
 	}
-	return notServed(http.StatusNotFound, metav1.StatusReasonNotFound, build,
+	return notServed(artifactsResource, http.StatusNotFound, metav1.StatusReasonNotFound, build,
 		fmt.Sprintf("the %s is not kept by this server: get it from %s", wanted.name, wanted.Location))
 }
 
@@ -195,10 +194,10 @@ func listed(build string, artifacts []v1alpha1.Artifact) string {
 	return fmt.Sprintf("imagebuild %s has %s", build, strings.Join(all, ", "))
 }
 
-func notServed(code int32, reason metav1.StatusReason, build, message string) error {
+func notServed(resource string, code int32, reason metav1.StatusReason, build, message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
-		Details: &metav1.StatusDetails{Group: v1alpha1.GroupName, Kind: artifactsResource, Name: build},
+		Details: &metav1.StatusDetails{Group: v1alpha1.GroupName, Kind: resource, Name: build},
 	}}
 }
 

@@ -13,11 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
-	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -27,13 +25,12 @@ const diffResource = "imagebuilds/diff"
 
 // differ serves the diff subresource: it compares two builds, either of which may be deleted.
 type differ struct {
-	builds  rest.Getter
-	records *history.Database
-	scope   *resources.Scope
+	reader
+	scope *resources.Scope
 }
 
-func newDiff(builds rest.Getter, records *history.Database, scope *resources.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
-	d := &differ{builds: builds, records: records, scope: scope}
+func newDiff(of reader, scope *resources.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
+	d := &differ{reader: of, scope: scope}
 	return subresource.NewView(diffResource, &v1alpha1.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
@@ -45,15 +42,17 @@ func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.Ima
 	if err := d.mayCompare(ctx, options.With); err != nil {
 		return nil, err
 	}
-	from, err := d.read(ctx, options.With, types.UID(options.WithUID))
+	from, err := d.read(ctx, diffResource, options.With, types.UID(options.WithUID))
 	if err != nil {
 		return nil, err
 	}
-	to, err := d.read(ctx, name, types.UID(options.UID))
+	to, err := d.read(ctx, diffResource, name, types.UID(options.UID))
 	if err != nil {
 		return nil, err
 	}
-	return difference(from, to), nil
+	answer := difference(from, to)
+	answer.Packages, answer.PackagesMessage = packageChanges(ctx, d.openLocks(diffResource, name), from.ImageBuild, to.ImageBuild)
+	return answer, nil
 }
 
 // mayCompare refuses a user without permission for the other build. Permission for the build of the request was checked before.
@@ -67,18 +66,6 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 		return nil
 	}
 	return apierrors.NewForbidden(v1alpha1.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q needs permission to get imagebuilds/diff of the second build, %s", user, name))
-}
-
-// read reads a build: the existing build or, by its UID, the record of a deleted build.
-func (d *differ) read(ctx context.Context, name string, uid types.UID) (*history.RecordedBuild, error) {
-	existing, err := store.Get[*v1alpha1.ImageBuild](ctx, d.builds, name)
-	switch {
-	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
-		return nil, err
-	case err != nil || uid != "" && existing.UID != uid:
-		return history.ReadBuild(ctx, d.records, diffResource, name, uid)
-	}
-	return &history.RecordedBuild{ImageBuild: existing}, nil
 }
 
 func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {

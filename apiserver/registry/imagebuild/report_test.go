@@ -62,7 +62,7 @@ func TestWhoMayReport(t *testing.T) {
 			if n := len(test.attempts); n > 0 {
 				build.Status.CurrentAttempt = test.attempts[n-1].Number
 			}
-			number, err := reportedAttempt(build, types.UID(test.pod))
+			number, err := reportOfPod.attempt(build, types.UID(test.pod))
 			if codeOf(err) != test.code || err != nil && !strings.Contains(err.Error(), test.message) {
 				t.Fatalf("got %v, want %d %s", err, test.code, test.message)
 			}

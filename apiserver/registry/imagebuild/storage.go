@@ -42,7 +42,7 @@ type Options struct {
 	Archive func() (*archive.Store, error)
 	// Artifacts reads the artifacts that the server keeps. Nil means that it keeps none.
 	Artifacts Artifacts
-	// Records has the records of deleted builds, which can be compared. Defaults to none.
+	// Records has the records of deleted builds, which can be compared, and the locks of artifacts. Defaults to none.
 	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
@@ -120,13 +120,16 @@ func (s *Store) Log() buildlog.TextView { return s.log }
 
 // Storages are the resource and its subresources.
 func (s *Store) Storages(images Images) resources.Storages {
+	reader := reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
 	return resources.Storages{
 		"":          &REST{s, images},
 		"status":    s.Status(newStatusStrategy(s.scope.Scheme)),
 		"cancel":    newCancel(s.Store, s.scope.Scheme, s.options.Clock),
 		"report":    newReport(s.Store, s.scope.Scheme, s.options.Clock),
+		"attest":    newAttest(reader),
 		"log":       s.log,
-		"diff":      newDiff(s.Store.Store, s.options.Records, s.scope),
+		"diff":      newDiff(reader, s.scope),
+		"packages":  newPackages(reader),
 		"artifacts": newArtifacts(s, images, s.options.Artifacts),
 		"rerun":     images.Rerun(),
 	}

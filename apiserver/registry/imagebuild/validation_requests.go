@@ -23,3 +23,9 @@ func ValidateDiffOptions(options *v1alpha1.ImageBuildDiffOptions) field.ErrorLis
 	errs = append(errs, validation.UID(options.WithUID, field.NewPath("withUID"), "a build")...)
 	return validation.Declared(declared.Validate_ImageBuildDiffOptions, options, nil, errs)
 }
+
+// ValidatePackagesOptions validates the parameters of a request for the packages of a build.
+func ValidatePackagesOptions(options *v1alpha1.ImageBuildPackagesOptions) field.ErrorList {
+	errs := validation.UID(options.UID, field.NewPath("uid"), "a build")
+	return append(errs, validation.Line(options.Target, field.NewPath("target"))...)
+}

@@ -24,3 +24,8 @@ func TestCancelRequest(t *testing.T) {
 	validationtest.ExpectPaths(t, ValidateCancelRequest(&v1alpha1.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
 		[]string{"metadata.name", "reason"})
 }
+
+func TestImageBuildPackagesOptions(t *testing.T) {
+	validationtest.ExpectPaths(t, ValidatePackagesOptions(&v1alpha1.ImageBuildPackagesOptions{UID: "a-1", Target: "linux/amd64/raw"}), nil)
+	validationtest.ExpectPaths(t, ValidatePackagesOptions(&v1alpha1.ImageBuildPackagesOptions{UID: "a/1", Target: "a\nb"}), []string{"uid", "target"})
+}

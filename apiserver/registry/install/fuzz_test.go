@@ -86,6 +86,7 @@ var manifests = []string{
 	`{KIND "BuildRequest"}`, `{KIND "BuildRequest","metadata":{"name":"x"},"requestID":"\u0000","reason":"Because","message":"m","changes":[{},null]}`,
 	`{KIND "CancelRequest"}`, `{KIND "CancelRequest","metadata":{"name":"x"},"reason":"not needed"}`,
 	`{KIND "ImageBuildLogOptions","attempt":-1,"tailLines":-1,"limitBytes":0,"sinceTime":null}`,
+	`{KIND "ImageBuildPackagesOptions","uid":"/","target":"\u0000"}`,
 	`{KIND "ImageHistoryOptions"}`, `{KIND "ImageHistoryOptions","limit":-1,"continue":"x","outcome":"?","trigger":"Rerun","user":"a","since":"1h","until":"2030-01-02T03:04:05Z","uid":"/"}`,
 	`{KIND "ImageStatsOptions","since":"9999999999h"}`, `{KIND "ImageJournalOptions","limit":501,"uid":"u"}`,
 	`{KIND "ImageNote"}`, `{KIND "ImageNote","metadata":{"name":"x"},"id":"\u0000","text":"\u0000","author":"a","time":null}`,
@@ -144,6 +145,8 @@ func FuzzObjects(f *testing.F) {
 			buildlog.ValidateLogOptions(object)
 		case *v1alpha1.ImageBuildDiffOptions:
 			imagebuild.ValidateDiffOptions(object)
+		case *v1alpha1.ImageBuildPackagesOptions:
+			imagebuild.ValidatePackagesOptions(object)
 		case *v1alpha1.ImageHistoryOptions:
 			history.ValidateHistoryOptions(object, time.Unix(1_900_000_000, 0))
 		case *v1alpha1.ImageStatsOptions:

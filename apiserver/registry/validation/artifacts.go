@@ -4,6 +4,7 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -12,8 +13,12 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// maxArtifacts is one for each target of a build.
-const maxArtifacts = 16
+const (
+	// maxArtifacts is one for each target of a build.
+	maxArtifacts = 16
+	// maxDocuments is the maximum number of documents about an artifact.
+	maxDocuments = 16
+)
 
 // Artifacts validates the artifacts of a build.
 func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList {
@@ -37,17 +42,45 @@ func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList 
 		if artifact.Tag != "" && !inputs.ValidTag(artifact.Tag) {
 			errs = append(errs, field.Invalid(path.Index(i).Child("tag"), artifact.Tag, "must be a tag of an OCI repository"))
 		}
-		errs = append(errs, document(artifact.SBOM, path.Index(i).Child("sbom"))...)
-		errs = append(errs, document(artifact.Provenance, path.Index(i).Child("provenance"))...)
+		errs = append(errs, documents(artifact.Documents, path.Index(i).Child("documents"))...)
+		if packages := artifact.Packages; packages != nil {
+			errs = append(errs, apivalidation.ValidateNonnegativeField(int64(*packages), path.Index(i).Child("packages"))...)
+		}
 	}
 	return errs
 }
 
-// document validates a content that builds make, if it is set.
-func document(content *v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
-	if content == nil {
-		return nil
+// documents validates the documents about an artifact.
+func documents(all []v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if n := len(all); n > maxDocuments {
+		errs = append(errs, field.TooMany(path, n, maxDocuments))
 	}
+	type kind struct {
+		of        v1alpha1.ArtifactDocumentType
+		mediaType string
+	}
+	seen := map[kind]bool{}
+	for i := range all {
+		one := &all[i]
+		its := kind{one.Type, one.MediaType}
+		if seen[its] {
+			errs = append(errs, field.Duplicate(path.Index(i), fmt.Sprintf("%s of media type %s", its.of, its.mediaType)))
+		}
+		seen[its] = true
+		if types := []v1alpha1.ArtifactDocumentType{v1alpha1.DocumentLock, v1alpha1.DocumentProvenance, v1alpha1.DocumentSBOM}; !slices.Contains(types, one.Type) {
+			errs = append(errs, field.NotSupported(path.Index(i).Child("type"), one.Type, types))
+		}
+		if made := one.MadeBy; made != "" && made != v1alpha1.DocumentMadeByGoldsmith {
+			errs = append(errs, field.NotSupported(path.Index(i).Child("madeBy"), made, []v1alpha1.ArtifactDocumentMaker{v1alpha1.DocumentMadeByGoldsmith}))
+		}
+		errs = append(errs, document(one, path.Index(i))...)
+	}
+	return errs
+}
+
+// document validates a content that builds make.
+func document(content *v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
 	errs := RequiredDigest(content.Digest, path.Child("digest"))
 	errs = append(errs, apivalidation.ValidateNonnegativeField(content.SizeBytes, path.Child("sizeBytes"))...)
 	if content.MediaType == "" {

@@ -5,3 +5,6 @@ package suite
 
 // Name is the release of Debian that the tools of the builder are of, and that the builder makes images of.
 const Name = "trixie"
+
+// Version is the version of that release.
+const Version = "13"

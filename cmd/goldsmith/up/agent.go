@@ -15,7 +15,10 @@ import (
 	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
@@ -46,6 +49,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		PlainHTTPRegistries: s.options.Registries.PlainHTTP,
 		Builds:              images.ImagesV1alpha1(),
 		Fit:                 fit,
+		RecordLocks:         s.recordLocks,
 		Results:             s.resultPolicy(),
 		Hidden:              hidden,
 		Workers:             s.options.Workers,
@@ -59,6 +63,20 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	s.components.start(ctx, "agent", agent.Run)
 	s.startBuilders(ctx, agent)
 	logs.agent.Store(agent)
+	return nil
+}
+
+// recordLocks records the locks of the artifacts of a build, whose packages the server then lists.
+func (s *system) recordLocks(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error {
+	for i := range locks {
+		content, err := locks[i].Content()
+		if err != nil {
+			return err
+		}
+		if err := history.RecordLock(ctx, history.Connect(s.records), build, content); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

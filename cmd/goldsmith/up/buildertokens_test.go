@@ -71,6 +71,7 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 		"another group":       func(a *authorizer.AttributesRecord) { a.APIGroup = "" },
 		"another resource":    func(a *authorizer.AttributesRecord) { a.Resource = "images" },
 		"another subresource": func(a *authorizer.AttributesRecord) { a.Subresource = "cancel" },
+		"an attestation":      func(a *authorizer.AttributesRecord) { a.Subresource = "attest" }, // the agent records the locks
 		"a Secret": func(a *authorizer.AttributesRecord) {
 			a.Verb, a.APIGroup, a.Resource, a.Subresource, a.Name = "get", "", "secrets", "", "hidden"
 		},

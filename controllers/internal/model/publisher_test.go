@@ -53,7 +53,7 @@ func (w *environment) publish(pod *corev1.Pod) string {
 		made.Location = repository + "@" + digest(w.truth.results)
 		truth.made, truth.published = true, v1alpha1.Artifact{Digest: made.Digest, Location: made.Location}
 	}
-	message, err := result.Findings(reported)
+	message, _, err := result.Findings(reported)
 	if err != nil {
 		panic(err)
 	}

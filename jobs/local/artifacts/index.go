@@ -11,11 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // The annotations of an entry of index.json.
@@ -25,9 +28,7 @@ const (
 	annotationName      = "dev.goldsmith.build.name"
 	annotationImage     = "dev.goldsmith.image"
 	annotationTarget    = "dev.goldsmith.target"
-	annotationDocument  = "dev.goldsmith.document" // only of a document: one of the two below
-	documentSBOM        = "sbom"
-	documentProvenance  = "provenance"
+	annotationDocument  = "dev.goldsmith.document" // only of a document: its type, in lower case
 )
 
 // Build identifies a build.
@@ -52,12 +53,14 @@ type Artifact struct {
 	Title string
 	// Annotations are those that the builder set.
 	Annotations map[string]string
-	// SBOM and Provenance are the documents about the artifact, if there are any.
-	SBOM, Provenance *Document
+	// Documents are the documents about the artifact.
+	Documents []Document
 }
 
 // Document is a document about an artifact.
 type Document struct {
+	// Type is what the document tells about the artifact.
+	Type      v1alpha1.ArtifactDocumentType
 	Content   Content
 	MediaType string
 }
@@ -80,10 +83,8 @@ func (r *record) digests() []string {
 	for _, manifest := range r.manifests {
 		needed = append(needed, manifest.Digest.String())
 	}
-	for _, document := range []*Document{r.Artifact.SBOM, r.Artifact.Provenance} {
-		if document != nil {
-			needed = append(needed, document.Content.Digest)
-		}
+	for _, document := range r.Artifact.Documents {
+		needed = append(needed, document.Content.Digest)
 	}
 	return needed
 }
@@ -154,15 +155,12 @@ func (s *Store) describe(build Build, artifact Artifact) (record, error) {
 	}
 	r.manifests = []ociv1.Descriptor{annotated(subject, annotations)}
 	delete(annotations, ociv1.AnnotationRefName)
-	for i, document := range []*Document{artifact.SBOM, artifact.Provenance} {
-		if document == nil {
-			continue
-		}
+	for _, document := range artifact.Documents {
 		manifest, err := s.putManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &subject)
 		if err != nil {
 			return record{}, err
 		}
-		annotations[annotationDocument] = []string{documentSBOM, documentProvenance}[i]
+		annotations[annotationDocument] = strings.ToLower(string(document.Type))
 		r.manifests = append(r.manifests, annotated(manifest, annotations))
 	}
 	return r, nil
@@ -280,10 +278,10 @@ func (s *Store) readIndex() error {
 		default:
 			about := &s.records[at]
 			about.manifests = append(about.manifests, descriptor)
-			if kind == documentSBOM {
-				about.Artifact.SBOM = &Document{content, layer.MediaType}
-			} else {
-				about.Artifact.Provenance = &Document{content, layer.MediaType}
+			for _, of := range []v1alpha1.ArtifactDocumentType{v1alpha1.DocumentLock, v1alpha1.DocumentSBOM, v1alpha1.DocumentProvenance} {
+				if strings.EqualFold(string(of), kind) {
+					about.Artifact.Documents = append(about.Artifact.Documents, Document{of, content, layer.MediaType})
+				}
 			}
 		}
 	}

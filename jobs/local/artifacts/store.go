@@ -146,10 +146,8 @@ func (s *Store) Has(digest string) bool {
 // Complete reports whether the store has the content and the documents of an artifact, as far as its builder gave them to the store.
 func (s *Store) Complete(entry Entry) bool {
 	contents := []Content{entry.Artifact.Content}
-	for _, document := range []*Document{entry.Artifact.SBOM, entry.Artifact.Provenance} {
-		if document != nil {
-			contents = append(contents, document.Content)
-		}
+	for _, document := range entry.Artifact.Documents {
+		contents = append(contents, document.Content)
 	}
 	return !slices.ContainsFunc(contents, func(c Content) bool { return c != Content{} && !s.Has(c.Digest) })
 }

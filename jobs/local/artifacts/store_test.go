@@ -16,6 +16,7 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -37,21 +38,24 @@ func readJSON[T any](f *fixture, path string) (value T) {
 func TestTheStoreIsAnImageLayout(t *testing.T) {
 	f := newFixture(t)
 	disk, sbom, provenance := f.taken("disk", "disk"), f.taken("sbom", "{sbom}"), f.taken("provenance", "{provenance}")
+	other, lock := f.taken("other", "{other}"), f.taken("lock", "{lock}")
 	artifact := raw(disk)
 	artifact.Annotations = map[string]string{"org.opencontainers.image.version": "12"}
-	artifact.SBOM = &Document{sbom, "application/spdx+json"}
-	artifact.Provenance = &Document{provenance, "application/vnd.in-toto+json"}
+	artifact.Documents = []Document{
+		{v1alpha1.DocumentSBOM, sbom, "application/spdx+json"}, {v1alpha1.DocumentSBOM, other, "application/vnd.cyclonedx+json"},
+		{v1alpha1.DocumentProvenance, provenance, "application/vnd.in-toto+json"}, {v1alpha1.DocumentLock, lock, v1alpha1.LockMediaType},
+	}
 	require.NoError(t, f.store.Record(debian7, []Artifact{artifact}))
 
 	f.Expect(readJSON[map[string]string](f, filepath.Join(f.dir, "oci-layout"))).To(Equal(map[string]string{"imageLayoutVersion": "1.0.0"}))
 	index := readJSON[ociv1.Index](f, filepath.Join(f.dir, "index.json"))
 	f.Expect(index.SchemaVersion).To(Equal(2))
-	f.Expect(index.Manifests).To(HaveLen(3))
+	f.Expect(index.Manifests).To(HaveLen(5))
 	for i, want := range []struct {
 		content   Content
 		mediaType string
 		kind      string
-	}{{disk, artifact.MediaType, ""}, {sbom, "application/spdx+json", "sbom"}, {provenance, "application/vnd.in-toto+json", "provenance"}} {
+	}{{disk, artifact.MediaType, ""}, {sbom, "application/spdx+json", "sbom"}, {other, "application/vnd.cyclonedx+json", "sbom"}, {provenance, "application/vnd.in-toto+json", "provenance"}, {lock, v1alpha1.LockMediaType, "lock"}} {
 		entry := index.Manifests[i]
 		annotations := map[string]string{
 			"dev.goldsmith.build.uid": "uid-7", "dev.goldsmith.build.namespace": "team", "dev.goldsmith.build.name": "debian-7",
@@ -84,7 +88,7 @@ func TestTheStoreIsAnImageLayout(t *testing.T) {
 	f.reopen()
 	f.Expect(f.store.Entries()).To(Equal(want))
 	f.Expect(f.store.Usage()).To(Equal(usage))
-	elsewhere := Artifact{Target: "linux/amd64/oci", MediaType: ociv1.MediaTypeImageManifest, SBOM: artifact.SBOM}
+	elsewhere := Artifact{Target: "linux/amd64/oci", MediaType: ociv1.MediaTypeImageManifest, Documents: artifact.Documents[:1]}
 	require.NoError(t, f.store.Record(debian8, []Artifact{raw(disk), elsewhere}))
 	f.reopen()
 	f.Expect(f.store.Entries()).To(Equal(append(want, Entry{debian8, raw(disk)}, Entry{debian8, elsewhere})))
@@ -135,7 +139,7 @@ func TestAMediaTypeDoesNotHideAContent(t *testing.T) {
 func TestRemoveSparesWhatIsNeededAndWhatIsTaken(t *testing.T) {
 	f := newFixture(t)
 	shared, own, sbom := f.taken("shared", "shared"), f.taken("own", "own"), f.taken("sbom", "sbom")
-	withDocument := Artifact{Target: "linux/arm64/raw", Content: own, MediaType: "x/y", SBOM: &Document{sbom, "x/sbom"}}
+	withDocument := Artifact{Target: "linux/arm64/raw", Content: own, MediaType: "x/y", Documents: []Document{{v1alpha1.DocumentSBOM, sbom, "x/sbom"}}}
 	require.NoError(t, f.store.Record(debian7, []Artifact{raw(shared), withDocument}))
 	require.NoError(t, f.store.Record(debian8, []Artifact{raw(shared)}))
 	before := f.store.Usage()
@@ -201,7 +205,7 @@ func (f *fixture) twoBuilds(prepare func()) (err error) {
 		return err
 	}
 	artifact := raw(second)
-	artifact.SBOM = &Document{sbom, "x/sbom"}
+	artifact.Documents = []Document{{v1alpha1.DocumentSBOM, sbom, "x/sbom"}}
 	return f.store.Record(debian8, []Artifact{artifact})
 }
 
@@ -213,7 +217,7 @@ func (f *fixture) expectWhole(builds ...Build) {
 		for _, needed := range r.digests() {
 			f.Expect(digest.FromString(f.read(needed)).String()).To(Equal(needed))
 		}
-		f.Expect(r.Build == debian7 || r.Artifact.SBOM != nil).To(BeTrue())
+		f.Expect(r.Build == debian7 || len(r.Artifact.Documents) == 1).To(BeTrue())
 	}
 	f.Expect(recorded).To(Equal(builds))
 	f.Expect(f.ingested()).To(BeEmpty())

@@ -193,10 +193,8 @@ func (n *needs) add(build named, all []v1alpha1.Artifact) {
 	n.names[build] = true
 	for i := range all {
 		n.digests[all[i].Digest] = true
-		for _, document := range []*v1alpha1.ArtifactDocument{all[i].SBOM, all[i].Provenance} {
-			if document != nil {
-				n.documents[document.Digest] = true
-			}
+		for _, document := range all[i].Documents {
+			n.documents[document.Digest] = true
 		}
 	}
 }
@@ -303,10 +301,8 @@ func identity(artifact *artifacts.Artifact) (digests []string) {
 	if artifact.Content.Digest != "" {
 		return []string{artifact.Content.Digest}
 	}
-	for _, document := range []*artifacts.Document{artifact.SBOM, artifact.Provenance} {
-		if document != nil {
-			digests = append(digests, document.Content.Digest)
-		}
+	for _, document := range artifact.Documents {
+		digests = append(digests, document.Content.Digest)
 	}
 	return digests
 }

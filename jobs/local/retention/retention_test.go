@@ -218,11 +218,11 @@ func TestEveryArtifactOfABaseIsNeeded(t *testing.T) {
 
 // Builds of equal packages have equal documents, and reproducible builds equal contents, with documents that differ.
 func TestEqualContentsKeepNoDeletedBuild(t *testing.T) {
-	document := func(digest string) *v1alpha1.ArtifactDocument {
-		if digest == "" {
-			return nil
+	documents := func(digests ...string) (all []v1alpha1.ArtifactDocument) {
+		for _, digest := range slices.DeleteFunc(digests, func(digest string) bool { return digest == "" }) {
+			all = append(all, v1alpha1.ArtifactDocument{Digest: digest})
 		}
-		return &v1alpha1.ArtifactDocument{Digest: digest}
+		return all
 	}
 	type made struct{ build, content, sbom, provenance string }
 	for name, tt := range map[string]struct {
@@ -269,19 +269,19 @@ func TestEqualContentsKeepNoDeletedBuild(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			image := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
 			image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: tt.latest.build, Artifacts: []v1alpha1.Artifact{{
-				Digest: tt.latest.content, SBOM: document(tt.latest.sbom), Provenance: document(tt.latest.provenance),
+				Digest: tt.latest.content, Documents: documents(tt.latest.sbom, tt.latest.provenance),
 			}}}
-			kept := func(digest string) *artifacts.Document {
-				if digest == "" {
-					return nil
+			kept := func(digests ...string) (documents []artifacts.Document) {
+				for _, digest := range slices.DeleteFunc(digests, func(digest string) bool { return digest == "" }) {
+					documents = append(documents, artifacts.Document{Content: artifacts.Content{Digest: digest}})
 				}
-				return &artifacts.Document{Content: artifacts.Content{Digest: digest}}
+				return documents
 			}
 			var entries []artifacts.Entry
 			for _, of := range tt.deleted {
 				entries = append(entries, artifacts.Entry{
 					Build:    artifacts.Build{UID: types.UID(of.build), Namespace: "team", Name: of.build},
-					Artifact: artifacts.Artifact{Content: artifacts.Content{Digest: of.content}, SBOM: kept(of.sbom), Provenance: kept(of.provenance)},
+					Artifact: artifacts.Artifact{Content: artifacts.Content{Digest: of.content}, Documents: kept(of.sbom, of.provenance)},
 				})
 			}
 			var orphans []string
@@ -306,7 +306,7 @@ func TestBuildsWithDocumentsOnlyAreEvicted(t *testing.T) {
 		builds = append(builds, build)
 		entries = append(entries, artifacts.Entry{
 			Build:    artifacts.Build{UID: build.UID, Namespace: "team", Name: made.name},
-			Artifact: artifacts.Artifact{SBOM: &artifacts.Document{Content: artifacts.Content{Digest: made.sbom}}},
+			Artifact: artifacts.Artifact{Documents: []artifacts.Document{{Content: artifacts.Content{Digest: made.sbom}}}},
 		})
 	}
 	evictable := needsOf(nil, builds).evictable(entries)

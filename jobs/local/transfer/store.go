@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -22,45 +23,51 @@ const largeFile = 64 << 20
 // errOutOfTime reports that the agent stopped to store the files of a pod.
 var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
 
-// Store stores and records the files of a result, completes their contents, and returns what it found.
-func (t *Transfer) Store(ctx context.Context, of Pod, reported *result.Result) *result.Check {
+// Store stores and records the files of a result, completes their contents, makes documents about artifacts, and returns what it found. It
+// returns the locks of the artifacts, for Record.
+func (t *Transfer) Store(ctx context.Context, of Pod, reported *result.Result) (*result.Check, []documents.Lock) {
 	p := &pod{t, of}
-	err := p.keep(ctx, reported)
+	locks, err := p.keep(ctx, reported)
 	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
-		return &result.Check{Invalid: invalid.Text}
+		return &result.Check{Invalid: invalid.Text}, nil
 	}
 	switch {
 	case err == nil:
-		return &result.Check{}
+		return &result.Check{}, locks
 	case ctx.Err() != nil:
-		return &result.Check{NotStored: errOutOfTime.Error()}
+		return &result.Check{NotStored: errOutOfTime.Error()}, nil
 	}
 	p.Say("not stored: %v", err)
 	p.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", p.Ref.String())
-	return &result.Check{NotStored: err.Error()}
+	return &result.Check{NotStored: err.Error()}, nil
 }
 
-// keep stores and records the files of a result.
-func (p *pod) keep(ctx context.Context, reported *result.Result) error {
+// keep stores and records the files of a result, and the documents that Goldsmith makes.
+func (p *pod) keep(ctx context.Context, reported *result.Result) ([]documents.Lock, error) {
 	paths := artifacts.Paths(reported)
 	if len(paths) == 0 {
-		return nil
+		return nil, nil
 	}
 	build, err := p.build(ctx) // before anything is stored: artifacts of others may be removed to make room
 	if err != nil {
-		return err
+		return nil, err
 	}
 	taken, err := p.storeFiles(ctx, reported, paths)
 	defer p.options.Store.Release(taken...)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	locks, added, err := p.describe(reported)
+	defer p.options.Store.Release(added...)
+	if err != nil {
+		return nil, err
 	}
 	if fit := p.options.Fit; fit != nil {
 		if err := fit(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return p.record(build, reported)
+	return locks, p.record(build, reported)
 }
 
 // storeFiles moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
@@ -110,12 +117,12 @@ func (p *pod) record(build artifacts.Build, reported *result.Result) error {
 		artifact := &reported.Artifacts[i]
 		entry := artifacts.Artifact{
 			Target: artifact.Target, Content: contentOf(&artifact.Content), MediaType: mediaType(artifact), Annotations: artifact.Annotations,
-			SBOM: documentOf(artifact.SBOM), Provenance: documentOf(artifact.Provenance),
+			Documents: documentsOf(artifact),
 		}
 		if artifact.File != "" {
 			entry.Title = filepath.Base(artifact.File)
 		}
-		if entry.Content != (artifacts.Content{}) || entry.SBOM != nil || entry.Provenance != nil {
+		if entry.Content != (artifacts.Content{}) || len(entry.Documents) > 0 {
 			kept = append(kept, entry)
 		}
 	}
@@ -138,9 +145,12 @@ func contentOf(content *result.Content) artifacts.Content {
 	return artifacts.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes}
 }
 
-func documentOf(document *result.Content) *artifacts.Document {
-	if document == nil || document.Verified == "" {
-		return nil
+// documentsOf returns the documents about an artifact that were taken.
+func documentsOf(artifact *result.Artifact) (documents []artifacts.Document) {
+	for of, document := range artifact.Documents() {
+		if document.Verified != "" {
+			documents = append(documents, artifacts.Document{Type: of, Content: contentOf(document), MediaType: document.MediaType})
+		}
 	}
-	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
+	return documents
 }

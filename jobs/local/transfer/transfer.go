@@ -19,12 +19,14 @@ import (
 	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// Options configure a Transfer. All but Fit and PlainHTTPRegistries are required.
+// Options configure a Transfer. All but Fit, RecordLocks and PlainHTTPRegistries are required.
 type Options struct {
 	// Store keeps the artifacts.
 	Store *artifacts.Store
@@ -33,6 +35,8 @@ type Options struct {
 	// Jobs reads Jobs from a cache, and Builds the builds to which artifacts belong.
 	Jobs   batchlisters.JobLister
 	Builds imagesv1alpha1.ImageBuildsGetter
+	// RecordLocks records the locks of artifacts, after the artifacts were stored and published. Default: locks are not recorded.
+	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
 	// Secrets reads credentials for registries.
 	Secrets typedcorev1.SecretsGetter
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.

@@ -100,6 +100,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: documents
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
+          elementRelationship: associative
+          keys:
+          - type
+          - mediaType
     - name: location
       type:
         scalar: string
@@ -107,12 +116,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
-    - name: provenance
+    - name: packages
       type:
-        namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
-    - name: sbom
-      type:
-        namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
+        scalar: numeric
     - name: sizeBytes
       type:
         scalar: numeric
@@ -137,6 +143,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: location
       type:
         scalar: string
+    - name: madeBy
+      type:
+        scalar: string
     - name: mediaType
       type:
         scalar: string
@@ -145,6 +154,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: type
+      type:
+        scalar: string
+      default: ""
     - name: verified
       type:
         scalar: string

@@ -121,18 +121,21 @@ func orNone(text string) string {
 	return text
 }
 
-// The documents of an artifact.
-const (
-	sbom       = "sbom"
-	provenance = "provenance"
-)
+// documents are the names of documents, as v1alpha1.ArtifactDocument.Name returns them.
+var documents = []string{"lock", sbom, "cyclonedx", "spdx", "provenance"}
+
+// sbom is any software bill of materials.
+const sbom = "sbom"
+
+// anyDocument names them for people.
+const anyDocument = "lock, sbom, cyclonedx, spdx or provenance"
 
 // content is an artifact, or a document about one.
 type content struct {
 	v1alpha1.ArtifactDocument
 	namespace, build string
 	target           string
-	// document is sbom, provenance or, for the artifact, empty.
+	// document is the name of the document or, for the artifact, empty.
 	document string
 	// fileName is the default name of the file.
 	fileName string
@@ -159,16 +162,12 @@ func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []conte
 		tag: artifact.Tag,
 	}
 	contents := []content{itself}
-	for _, document := range []struct {
-		name string
-		*v1alpha1.ArtifactDocument
-	}{{sbom, artifact.SBOM}, {provenance, artifact.Provenance}} {
-		if document.ArtifactDocument != nil {
-			about := itself
-			about.ArtifactDocument, about.document, about.tag = *document.ArtifactDocument, document.name, ""
-			about.fileName += "." + document.name
-			contents = append(contents, about)
-		}
+	for i := range artifact.Documents {
+		about := itself
+		about.ArtifactDocument, about.tag = artifact.Documents[i], ""
+		about.document = about.Name()
+		about.fileName += "." + about.document
+		contents = append(contents, about)
 	}
 	return contents
 }

@@ -381,7 +381,10 @@ func TestOneContentIsChosen(t *testing.T) {
 	several := debian7()
 	several.Status.Artifacts = append(several.Status.Artifacts, v1alpha1.Artifact{
 		Target: "linux/amd64/oci", Digest: digestOf("oci"), Location: "registry.example.com/debian:7",
-		SBOM: &v1alpha1.ArtifactDocument{Digest: digestOf("sbom"), Location: "https://example.com/debian.spdx.json"},
+		Documents: []v1alpha1.ArtifactDocument{
+			{Type: v1alpha1.DocumentSBOM, Digest: digestOf("sbom"), Location: "https://example.com/debian.cdx.json", MediaType: "application/vnd.cyclonedx+json"},
+			{Type: v1alpha1.DocumentSBOM, Digest: digestOf("spdx"), Location: "https://example.com/debian.spdx.json", MediaType: "application/spdx+json"},
+		},
 	})
 	alone := debian7()
 	alone.Status.Artifacts[0].Location, alone.Status.Artifacts[0].Verified = "", ""
@@ -395,10 +398,11 @@ func TestOneContentIsChosen(t *testing.T) {
 		{several, "", "", "build debian-7 has several artifacts: choose one with --target: linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/arm64/raw", "", "build debian-7 has no artifact for target linux/arm64/raw: its targets are linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/amd64/raw", "sbom", "artifact linux/amd64/raw of build debian-7 has no sbom"},
-		{several, "linux/amd64/raw", "licence", `--document "licence": must be sbom or provenance`},
+		{several, "linux/amd64/raw", "licence", `--document "licence": must be lock, sbom, cyclonedx, spdx or provenance`},
 		{several, "linux/amd64/oci", "", "the server does not keep the artifact linux/amd64/oci of build debian-7: fetch it from registry.example.com/debian:7" +
 			" with a client of that place, such as oras or skopeo for an OCI reference, and compare its digest with " + digestOf("oci")},
-		{several, "linux/amd64/oci", "sbom", "the server does not keep the sbom of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.spdx.json with curl"},
+		{several, "linux/amd64/oci", "sbom", "the server does not keep the cyclonedx of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.cdx.json with curl"},
+		{several, "linux/amd64/oci", "spdx", "the server does not keep the spdx of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.spdx.json with curl"},
 		{alone, "", "", "the server does not keep the artifact linux/amd64/raw of build debian-7, and its builder reported no location"},
 	} {
 		f := newFixture(t)

@@ -61,7 +61,7 @@ func findNamed(ctx context.Context, connection *client.Connection, kind client.K
 		if err != nil {
 			return nil, err
 		}
-		if build := recorded(image, name); build != nil {
+		if build := Recorded(image, name); build != nil {
 			return build, nil
 		}
 	}
@@ -99,7 +99,7 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		return nil, err
 	}
 	if latest := image.Status.LatestSuccessful; latest != nil && (build == nil || latest.Number > *build.Spec.Number) {
-		build = recorded(image, latest.Name)
+		build = Recorded(image, latest.Name)
 	}
 	if build == nil {
 		newest, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
@@ -138,15 +138,15 @@ func ofChannel(ctx context.Context, connection *client.Connection, image *v1alph
 	}
 	build, err := get(ctx, connection, named)
 	if build == nil && err == nil {
-		if build = recorded(image, named); build == nil {
+		if build = Recorded(image, named); build == nil {
 			err = fmt.Errorf("build %s, which channel %s of image %s names, was deleted: move the channel to another build", named, name, image.Name)
 		}
 	}
 	return build, err
 }
 
-// recorded returns a deleted build as the status of its Image has it, or nil if the status does not have it.
-func recorded(image *v1alpha1.Image, name string) *v1alpha1.ImageBuild {
+// Recorded returns a deleted build as the status of its Image has it, or nil if the status does not have it.
+func Recorded(image *v1alpha1.Image, name string) *v1alpha1.ImageBuild {
 	if image == nil {
 		return nil
 	}

@@ -97,12 +97,16 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 
 func TestArtifactsAreListedWithTheirDocuments(t *testing.T) {
 	build := debian7()
-	build.Status.Artifacts[0].SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf("sbom"), SizeBytes: 2048, MediaType: "application/spdx+json"}
+	build.Status.Artifacts[0].Documents = []v1alpha1.ArtifactDocument{
+		{Type: v1alpha1.DocumentLock, Digest: digestOf("lock"), SizeBytes: 1024, MediaType: v1alpha1.LockMediaType},
+		{Type: v1alpha1.DocumentSBOM, Digest: digestOf("sbom"), SizeBytes: 2048, MediaType: "application/spdx+json"},
+	}
 	var out bytes.Buffer
 	require.NoError(t, list(build, nil, &out))
 	want := `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION
 linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/debian-7/artifacts/` + digestOf(text) + `
-linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none>
+linux/amd64/raw lock +` + digestOf("lock") + ` +1.0 KiB +application/vnd\.goldsmith\.lock\.v1\+json +<none> +<none>
+linux/amd64/raw spdx +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none>
 $`
 	if !regexp.MustCompile(want).MatchString(out.String()) {
 		t.Errorf("got\n%s", &out)
@@ -112,7 +116,8 @@ $`
 	require.NoError(t, list(build, nil, &out))
 	want = `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +TAG +LOCATION
 linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +debian-7 +registry\.example\.com/debian@` + digestOf("manifest") + `
-linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none> +<none>
+linux/amd64/raw lock +` + digestOf("lock") + ` +1.0 KiB +application/vnd\.goldsmith\.lock\.v1\+json +<none> +<none> +<none>
+linux/amd64/raw spdx +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none> +<none>
 $`
 	if !regexp.MustCompile(want).MatchString(out.String()) {
 		t.Errorf("got\n%s", &out)

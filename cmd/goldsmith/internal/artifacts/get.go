@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -71,13 +72,13 @@ func newGetCommand() *cobra.Command {
 	})
 	set := command.Flags()
 	set.StringVar(&asked.target, "target", "", "`target` of the artifact, such as linux/amd64/raw; required if the build has several")
-	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
+	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: "+anyDocument)
 	set.StringVarP(&asked.file, "output", "o", "", "`file` or directory for the artifact; - is standard output (default: BUILD-PLATFORM.FORMAT)")
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, PlainHTTPUsage)
 	err := errors.Join(
-		command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)),
-		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
+		command.RegisterFlagCompletionFunc("target", completion.Value(CompleteTargets)),
+		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions(documents, cobra.ShellCompDirectiveNoFileComp)),
 	)
 	if err != nil {
 		panic(err) // cannot fail: the lines above add the flags
@@ -85,7 +86,8 @@ func newGetCommand() *cobra.Command {
 	return command
 }
 
-func completeTargets(ctx context.Context, connection *client.Connection, args []string) (targets []string, err error) {
+// CompleteTargets lists the targets of the build that the first argument of a verb names.
+func CompleteTargets(ctx context.Context, connection *client.Connection, args []string) (targets []string, err error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
@@ -103,11 +105,13 @@ func targetsOf(build *v1alpha1.ImageBuild) (targets []string) {
 	return targets
 }
 
-// Request asks for one artifact of a build.
+// Request asks for one artifact of a build, or for a document about one.
 type Request struct {
 	// Argument is how the user named the build, for the remedies of errors.
 	Argument string
 	Target   string
+	// Document is the name of the document, or empty for the artifact.
+	Document string
 	// PlainHTTP reaches registries without TLS.
 	PlainHTTP bool
 	// Out gets the content.
@@ -117,10 +121,10 @@ type Request struct {
 	Style  output.Style
 }
 
-// Fetch writes an artifact of a build. It fails if the digest of what it wrote differs.
+// Fetch writes what a request asks for. It fails if the digest of what it wrote differs.
 func Fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, request Request) error {
 	asked := &options{
-		target: request.Target, file: stdout, again: remedyForLost(request.Argument, build), plainHTTP: request.PlainHTTP,
+		target: request.Target, document: request.Document, file: stdout, again: remedyForLost(request.Argument, build), plainHTTP: request.PlainHTTP,
 		out: request.Out, stderr: request.Stderr, style: request.Style, clock: clock.RealClock{},
 	}
 	return asked.run(ctx, connection, build)
@@ -161,20 +165,25 @@ func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
 			continue
 		}
 		contents := contentsOf(build, &artifacts[i])
-		for j := range contents {
-			if contents[j].document == o.document {
+		names := []string{o.document}
+		if o.document == sbom {
+			names = []string{"cyclonedx", "spdx", sbom} // the first of them that there is
+		}
+		for _, name := range names {
+			if j := slices.IndexFunc(contents, func(one content) bool { return one.document == name }); j >= 0 {
 				return &contents[j], nil
 			}
 		}
-		if o.document != sbom && o.document != provenance {
-			return nil, fmt.Errorf("--document %q: must be %s or %s", o.document, sbom, provenance)
+		if !slices.Contains(documents, o.document) {
+			return nil, fmt.Errorf("--document %q: must be %s", o.document, anyDocument)
 		}
 		return nil, fmt.Errorf("%s has no %s", &contents[0], o.document)
 	}
-	return nil, noTarget(build, o.target)
+	return nil, NoTarget(build, o.target)
 }
 
-func noTarget(build *v1alpha1.ImageBuild, target string) error {
+// NoTarget returns the error for a target of which a build has no artifact.
+func NoTarget(build *v1alpha1.ImageBuild, target string) error {
 	return fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, target, strings.Join(targetsOf(build), ", "))
 }
 

@@ -63,7 +63,7 @@ func newPushCommand() *cobra.Command {
 	set := command.Flags()
 	set.StringVar(&wanted.target, "target", "", "`target` of the only artifact to push, such as linux/amd64/raw (default: all artifacts)")
 	set.BoolVar(&wanted.plainHTTP, "plain-http", false, PlainHTTPUsage)
-	if err := command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("target", completion.Value(CompleteTargets)); err != nil {
 		panic(err) // cannot fail: the lines above add the flag
 	}
 	return command
@@ -134,7 +134,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 // artifactsOf returns the artifacts to push, which are those that a build with an output publishes. The progress gets their size.
 func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, shown *progress) ([]publish.Artifact, error) {
 	if p.target != "" && !slices.ContainsFunc(build.Status.Artifacts, func(artifact v1alpha1.Artifact) bool { return artifact.Target == p.target }) {
-		return nil, noTarget(build, p.target)
+		return nil, NoTarget(build, p.target)
 	}
 	var artifacts []publish.Artifact
 	for i := range build.Status.Artifacts {
@@ -159,14 +159,11 @@ func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, b
 			}
 			of := transport.Content{Digest: content.Digest, SizeBytes: content.SizeBytes, Open: func() (transport.File, error) { return &remote{kept: kept, ctx: ctx}, nil }}
 			shown.size += content.SizeBytes
-			switch content.document {
-			case sbom:
-				pushed.SBOM = &publish.Document{Content: of, MediaType: content.MediaType}
-			case provenance:
-				pushed.Provenance = &publish.Document{Content: of, MediaType: content.MediaType}
-			default:
+			if content.document == "" {
 				pushed.Content = of
+				continue
 			}
+			pushed.Documents = append(pushed.Documents, publish.Document{Content: of, MediaType: content.MediaType})
 		}
 		artifacts = append(artifacts, pushed)
 	}

@@ -25,8 +25,13 @@ func keptBuild() *v1alpha1.ImageBuild {
 	build := debian7()
 	file := &build.Status.Artifacts[0]
 	file.Annotations = map[string]string{"org.opencontainers.image.version": "13"}
-	file.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json", Verified: v1alpha1.ArtifactVerifiedContent}
-	file.Provenance = &v1alpha1.ArtifactDocument{Digest: digestOf("elsewhere"), Location: "https://example.com/provenance", MediaType: "application/vnd.in-toto+json"}
+	file.Documents = []v1alpha1.ArtifactDocument{
+		{
+			Type: v1alpha1.DocumentSBOM, Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json",
+			Verified: v1alpha1.ArtifactVerifiedContent,
+		},
+		{Type: v1alpha1.DocumentProvenance, Digest: digestOf("elsewhere"), Location: "https://example.com/provenance", MediaType: "application/vnd.in-toto+json"},
+	}
 	build.Status.Artifacts = append(build.Status.Artifacts, v1alpha1.Artifact{
 		Target: "linux/arm64/oci", Digest: digestOf(layout()), SizeBytes: int64(len(layout())), MediaType: result.MediaTypeLayout, Verified: v1alpha1.ArtifactVerifiedContent,
 	})
@@ -60,7 +65,7 @@ func TestPushedArtifactsAreThoseOfABuildThatPublishes(t *testing.T) {
 		{
 			Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: "application/x-raw-disk-image", Content: contentOf(text),
 			Annotations: map[string]string{"org.opencontainers.image.version": "13"},
-			SBOM:        &publish.Document{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"},
+			Documents:   []publish.Document{{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"}},
 		},
 		{Target: "linux/arm64/oci", Platform: "linux/arm64", MediaType: result.MediaTypeLayout, Content: contentOf(layout())},
 	}

@@ -58,13 +58,16 @@ func publishedIn(t *testing.T, registry *registrytest.Registry, mediaType, text 
 	t.Helper()
 	pushed := require.Value(publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{{
 		Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: mediaType, Content: contentOf(text),
-		SBOM: &publish.Document{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"},
+		Documents: []publish.Document{{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"}},
 	}}, transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
 	registry.Requests()
 	build := debian7()
 	artifact := &build.Status.Artifacts[0]
 	artifact.Location, artifact.Digest, artifact.SizeBytes = pushed[0].Location, digestOf(text), int64(len(text))
-	artifact.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json", Location: pushed[0].SBOM}
+	artifact.Documents = []v1alpha1.ArtifactDocument{{
+		Type: v1alpha1.DocumentSBOM, Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json",
+		Location: pushed[0].Documents[0],
+	}}
 	if !kept {
 		artifact.Verified = ""
 	}
@@ -143,14 +146,14 @@ func TestDocumentsAreFetchedFromTheRegistry(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{})
 	build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
 	f := newFixture(t)
-	f.asked.document = sbom
+	f.asked.document = "sbom"
 	require.NoError(t, f.asked.run(t.Context(), f.connection, build))
-	if files := f.files(); files[name+".sbom"] != bom {
+	if files := f.files(); files[name+".cyclonedx"] != bom {
 		t.Errorf("got %v", files)
 	}
-	build.Status.Artifacts[0].SBOM.Digest = digestOf("another")
+	build.Status.Artifacts[0].Documents[0].Digest = digestOf("another")
 	f = newFixture(t)
-	f.asked.document = sbom
+	f.asked.document = "sbom"
 	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.Contains(err.Error(), "has no content "+digestOf("another")) {
 		t.Errorf("got error %v", err)
 	}

@@ -142,3 +142,13 @@ func (c *Connection) ReadDiff(ctx context.Context, build string, parameters map[
 	}
 	return difference, nil
 }
+
+// ReadPackages reads the packages in the artifacts of a build, as ReadDiff reads differences.
+func (c *Connection) ReadPackages(ctx context.Context, build string, parameters map[string]string) (*v1alpha1.ImageBuildPackages, error) {
+	packages := &v1alpha1.ImageBuildPackages{}
+	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("imagebuilds").Name(build).SubResource("packages")
+	if err := read(ctx, request, parameters, packages); err != nil {
+		return nil, err
+	}
+	return packages, nil
+}

@@ -46,6 +46,15 @@ var (
 	ImageBuildAndChannel = Arguments(succeeded, listChannels)
 )
 
+// ArtifactSourcesAndFiles completes one argument, as ArtifactSources does or, if no name fits, as a file.
+func ArtifactSourcesAndFiles(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, _ := ArtifactSources(command, args, begun)
+	return names, cobra.ShellCompDirectiveDefault
+}
+
 // Arguments completes one argument for each lister.
 func Arguments(listers ...Lister) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {

@@ -64,6 +64,22 @@ func TestCompletesNames(t *testing.T) {
 	}
 }
 
+func TestFilesAreCompletedIfNoNameFits(t *testing.T) {
+	serve(t)
+	verb := &cobra.Command{Use: "verb"}
+	verb.SetContext(t.Context())
+	client.AddFlags(verb)
+	for begun, want := range map[string]string{"debian-1": "[debian-1\tSucceeded]", "./d": "[]"} {
+		names, directive := ArtifactSourcesAndFiles(verb, nil, begun)
+		if got := fmt.Sprint(names); got != want || directive != cobra.ShellCompDirectiveDefault {
+			t.Errorf("%s: got %s with directive %d", begun, got, directive)
+		}
+	}
+	if names, directive := ArtifactSourcesAndFiles(verb, []string{"debian"}, ""); len(names) > 0 || directive != cobra.ShellCompDirectiveNoFileComp {
+		t.Errorf("a second argument: got %q with directive %d", names, directive)
+	}
+}
+
 func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
 	verb := &cobra.Command{Use: "verb"}
 	client.AddFlags(verb)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -27,10 +28,10 @@ func NewCommand() *cobra.Command {
 	var from, to compared
 	command := client.NewVerb(&cobra.Command{
 		Use:   "diff [BUILD] BUILD",
-		Short: "Compare the inputs and the results of two builds",
-		Long: "Compare two builds: list the inputs that differ, then the results of both builds. With one BUILD, the command " +
+		Short: "Compare the inputs, the packages and the results of two builds",
+		Long: "Compare two builds: list the inputs and the packages that differ, then the results of both builds. With one BUILD, the command " +
 			"compares the last good build with it: the newest earlier build of the image that succeeded and is not " +
-			"one-off. If the server has a records database, --uid and --second-uid also find deleted builds. " +
+			"one-off. Of many packages, only -o wide lists all. If the server has a records database, --uid and --second-uid also find deleted builds. " +
 			"`goldsmith history IMAGE -o wide` shows the UID.",
 		Example: "  goldsmith diff debian-5\n" +
 			"  goldsmith diff debian-3 debian-5\n" +
@@ -93,11 +94,14 @@ func run(ctx context.Context, connection *client.Connection, from, to compared, 
 	if format.ForPrograms() {
 		return format.Print(difference, out)
 	}
-	return describe(difference, out)
+	return describe(difference, format == output.Wide, out)
 }
 
-// describe writes a difference for people: first the inputs, then the results.
-func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
+// maxPackages is how many packages of one list people see without -o wide.
+const maxPackages = 40
+
+// describe writes a difference for people: first the inputs, then the packages and the results.
+func describe(difference *v1alpha1.ImageBuildDiff, wide bool, out io.Writer) error {
 	from, to := &difference.From, &difference.To
 	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	line := func(path, before, after string) {
@@ -107,6 +111,36 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	line("BUILD", from.Name, to.Name)
 	for _, change := range difference.Inputs {
 		line(change.Path, change.From, change.To)
+	}
+	hidden := 0
+	for i := range difference.Packages {
+		changed := &difference.Packages[i]
+		if len(changed.Changes) == 0 {
+			continue
+		}
+		added, removed, _ := CountPackages(changed.Changes)
+		label, shown := "packages", len(changed.Changes)
+		if len(difference.Packages) > 1 {
+			label += "[" + strings.Join(changed.Targets, ", ") + "]"
+		}
+		if !wide {
+			shown = min(shown, maxPackages)
+		}
+		hidden += len(changed.Changes) - shown
+		both := int(changed.Unchanged) + len(changed.Changes)
+		line(label, strconv.Itoa(both-added), strconv.Itoa(both-removed))
+		ambiguous := ofSeveralArchitectures(changed.Changes)
+		for _, change := range changed.Changes[:shown] {
+			name := change.Name
+			if ambiguous[name] {
+				name += ":" + change.Architecture
+			}
+			to := change.To
+			if to == change.From {
+				to += " (another file)"
+			}
+			line("package "+name, change.From, to)
+		}
 	}
 	line("phase", outcome(from), outcome(to))
 	line("attempts", strconv.Itoa(int(from.Attempts)), strconv.Itoa(int(to.Attempts)))
@@ -118,11 +152,52 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 		}
 		line("artifacts["+change.Target+"]", before, after)
 	}
-	if err := lines.Flush(); err != nil || len(difference.Inputs) > 0 {
+	if err := lines.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(out, "the inputs of both builds are the same")
-	return err
+	var remarks []string
+	if hidden > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d more packages differ: -o wide lists them", hidden))
+	}
+	if difference.PackagesMessage != "" {
+		remarks = append(remarks, "packages: "+difference.PackagesMessage)
+	}
+	if len(difference.Inputs) == 0 {
+		remarks = append(remarks, "the inputs of both builds are the same")
+	}
+	for _, remark := range remarks {
+		if _, err := fmt.Fprintln(out, output.OneLine(remark)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofSeveralArchitectures returns the names that packages of several architectures have.
+func ofSeveralArchitectures(changes []v1alpha1.PackageChange) map[string]bool {
+	first, several := map[string]string{}, map[string]bool{}
+	for _, change := range changes {
+		if architecture, known := first[change.Name]; known && architecture != change.Architecture {
+			several[change.Name] = true
+		}
+		first[change.Name] = change.Architecture
+	}
+	return several
+}
+
+// CountPackages returns how many packages were added, removed and changed.
+func CountPackages(changes []v1alpha1.PackageChange) (added, removed, changed int) {
+	for _, change := range changes {
+		switch {
+		case change.From == "":
+			added++
+		case change.To == "":
+			removed++
+		default:
+			changed++
+		}
+	}
+	return added, removed, changed
 }
 
 func outcome(build *v1alpha1.ComparedBuild) string {

@@ -100,6 +100,57 @@ func TestADifferenceIsATable(t *testing.T) {
 				"artifacts[linux/arm64/raw]   sha256:0123456789abcd   sha256:0123456789abce",
 			},
 		},
+		"packages": {
+			v1alpha1.ImageBuildDiff{
+				From: v1alpha1.ComparedBuild{Name: "web-1", Phase: v1alpha1.BuildSucceeded}, To: v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildSucceeded},
+				Packages: []v1alpha1.PackageChanges{{Targets: []string{"linux/amd64/raw"}, Unchanged: 310, Changes: []v1alpha1.PackageChange{
+					{Name: "libc6", Architecture: "amd64", From: "2.41-1", To: "2.41-2"}, {Name: "libc6", Architecture: "i386", To: "2.41-2"},
+					{Name: "linux", Architecture: "amd64", From: "6.11"}, {Name: "linux", Architecture: "amd64", From: "6.12"},
+					{Name: "nginx\x1b[31m", Architecture: "amd64", From: "1.26.3-3"}, {Name: "openssl", Architecture: "amd64", From: "3.5.6-1", To: "3.5.7-1"},
+					{Name: "vim", Architecture: "amd64", To: "9"}, {Name: "vim-common", Architecture: "all", To: "9"},
+				}}},
+				PackagesMessage: "build web-1 has no lock of linux/arm64/raw",
+			},
+			[]string{
+				"BUILD                 web-1       web-2",
+				"packages              315         315",
+				"package libc6:amd64   2.41-1      2.41-2",
+				"package libc6:i386    -           2.41-2",
+				"package linux         6.11        -",
+				"package linux         6.12        -",
+				"package nginx^[[31m   1.26.3-3    -",
+				"package openssl       3.5.6-1     3.5.7-1",
+				"package vim           -           9",
+				"package vim-common    -           9",
+				"phase                 Succeeded   Succeeded",
+				"attempts              0           0",
+				"duration              -           -",
+				"packages: build web-1 has no lock of linux/arm64/raw",
+				"the inputs of both builds are the same",
+			},
+		},
+		"packages of several artifacts": {
+			v1alpha1.ImageBuildDiff{
+				From: v1alpha1.ComparedBuild{Name: "web-1", Phase: v1alpha1.BuildSucceeded}, To: v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildSucceeded},
+				Inputs: []v1alpha1.InputChange{{Path: "base", From: "a", To: "b"}},
+				Packages: []v1alpha1.PackageChanges{
+					{Targets: []string{"linux/amd64/raw", "linux/amd64/iso"}, Changes: []v1alpha1.PackageChange{{Name: "vim", Architecture: "amd64", From: "8", To: "9"}}},
+					{Targets: []string{"linux/arm64/raw"}, Changes: []v1alpha1.PackageChange{{Name: "vim", Architecture: "arm64", To: "9"}}},
+					{Targets: []string{"linux/arm64/iso"}, Unchanged: 3},
+				},
+			},
+			[]string{
+				"BUILD                                        web-1       web-2",
+				"base                                         a           b",
+				"packages[linux/amd64/raw, linux/amd64/iso]   1           1",
+				"package vim                                  8           9",
+				"packages[linux/arm64/raw]                    0           1",
+				"package vim                                  -           9",
+				"phase                                        Succeeded   Succeeded",
+				"attempts                                     0           0",
+				"duration                                     -           -",
+			},
+		},
 		"nothing": {
 			v1alpha1.ImageBuildDiff{From: v1alpha1.ComparedBuild{Name: "a", Phase: v1alpha1.BuildRunning}, To: v1alpha1.ComparedBuild{Name: "b", Phase: v1alpha1.BuildRunning}},
 			[]string{"BUILD      a         b", "phase      Running   Running", "attempts   0         0", "duration   -         -", "the inputs of both builds are the same"},
@@ -107,10 +158,25 @@ func TestADifferenceIsATable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			require.NoError(t, describe(&test.difference, &out))
+			require.NoError(t, describe(&test.difference, false, &out))
 			if diff := cmp.Diff(strings.Join(test.want, "\n")+"\n", out.String()); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestManyPackagesAreCutUnlessTheFormatIsWide(t *testing.T) {
+	difference := &v1alpha1.ImageBuildDiff{Packages: []v1alpha1.PackageChanges{{Targets: []string{"linux/amd64/raw"}}}}
+	for i := range 60 {
+		changes := &difference.Packages[0].Changes
+		*changes = append(*changes, v1alpha1.PackageChange{Name: fmt.Sprintf("lib%02d", i), Architecture: "amd64", To: "1"})
+	}
+	for wide, want := range map[bool]int{false: 40, true: 60} {
+		var out strings.Builder
+		require.NoError(t, describe(difference, wide, &out))
+		if got := strings.Count(out.String(), "package lib"); got != want || wide == strings.Contains(out.String(), "\n20 more packages differ: -o wide lists them\n") {
+			t.Errorf("wide %t: got %d packages in\n%s", wide, got, &out)
+		}
 	}
 }

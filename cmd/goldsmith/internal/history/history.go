@@ -42,7 +42,7 @@ func NewCommand() *cobra.Command {
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
 			"images of the same name. A build that was deleted before it had finished has the phase Deleted. " +
-			"With -o wide, the command also shows users and UIDs. `logs`, `diff` and `rerun` find a deleted build " +
+			"With -o wide, the command also shows users and UIDs. `logs`, `diff`, `packages` and `rerun` find a deleted build " +
 			"by its name and its UID. With --deleted, list deleted images, newest deletion first. To list the " +
 			"builds of a deleted image, set --uid to the UID of the image.",
 		Example: "  goldsmith history debian\n" +

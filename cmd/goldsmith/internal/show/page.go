@@ -37,6 +37,11 @@ type page struct {
 	build *v1alpha1.ImageBuild
 	asked *options
 
+	// before is the newest earlier build of the Image, and difference what differs from it. They are nil if they are not known.
+	before     *v1alpha1.ImageBuild
+	difference *v1alpha1.ImageBuildDiff
+	packages   []string // numbers of packages
+
 	previous string   // name of the earlier build to compare with; empty if there is none
 	changes  []string // inputs that differ from those of the earlier build
 	failed   int32    // attempt whose log is shown; 0 if no attempt failed
@@ -73,12 +78,16 @@ func (p *page) changedInputs(ctx context.Context, connection *client.Connection)
 	case before == nil:
 		return spec.Trigger.Changes, nil
 	}
-	difference, err := connection.ReadDiff(ctx, p.build.Name, map[string]string{"with": before.Name, "withUID": string(before.UID), "uid": string(p.build.UID)})
-	if err != nil {
+	p.before = before
+	if p.difference, err = p.readDiff(ctx, connection, before); err != nil {
 		return nil, fmt.Errorf("compare it with %s: %w", before.Name, err)
 	}
 	p.previous = before.Name
-	return difference.Inputs, nil
+	return p.difference.Inputs, nil
+}
+
+func (p *page) readDiff(ctx context.Context, connection *client.Connection, with *v1alpha1.ImageBuild) (*v1alpha1.ImageBuildDiff, error) {
+	return connection.ReadDiff(ctx, p.build.Name, map[string]string{"with": with.Name, "withUID": string(with.UID), "uid": string(p.build.UID)})
 }
 
 // readLog reads the end of the last failed attempt's log: from the status, or else from the log itself. For a missing log, the page has
@@ -163,6 +172,7 @@ func (p *page) write(out io.Writer) error {
 	}
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
+	output.Labelled(lines, "packages", p.packages...)
 	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "warning", p.warning())

@@ -325,6 +325,70 @@ func TestABuildIsAPage(t *testing.T) {
 	}
 }
 
+func TestPackagesAreComparedWithTheLastGoodBuild(t *testing.T) {
+	const raw, iso, arm = "linux/amd64/raw", "linux/amd64/iso", "linux/arm64/raw"
+	locked := func(number int64, phase v1alpha1.BuildPhase, targets ...string) *v1alpha1.ImageBuild {
+		return build(number, phase, func(build *v1alpha1.ImageBuild) {
+			for _, target := range targets {
+				build.Status.Artifacts = append(build.Status.Artifacts, v1alpha1.Artifact{Target: target, Packages: new(int32(312))})
+			}
+		})
+	}
+	oneOff := locked(2, v1alpha1.BuildSucceeded, raw)
+	oneOff.Spec.OneOff = new(true)
+	changes := func(targets ...string) v1alpha1.PackageChanges {
+		return v1alpha1.PackageChanges{Targets: targets, Changes: []v1alpha1.PackageChange{{Name: "a", To: "1"}, {Name: "b", To: "1"}, {Name: "c", From: "1"}, {Name: "d", From: "1", To: "2"}}}
+	}
+	differs := &v1alpha1.ImageBuildDiff{Packages: []v1alpha1.PackageChanges{changes(raw, iso), {Targets: []string{arm}, Unchanged: 312}}}
+	equal := &v1alpha1.ImageBuildDiff{Packages: []v1alpha1.PackageChanges{{Targets: []string{raw}, Unchanged: 312}}}
+	const with1, with2 = "imagebuilds/web-3/diff?with=web-1", "imagebuilds/web-3/diff?with=web-2"
+	for name, test := range map[string]struct {
+		build   *v1alpha1.ImageBuild
+		earlier []*v1alpha1.ImageBuild
+		answers answers
+		want    string
+	}{
+		"the last build":       {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw)}, answers{with2: differs}, "312 (2 added, 1 removed, 1 changed since web-2)"},
+		"one before a failure": {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(1, v1alpha1.BuildSucceeded, raw), locked(2, v1alpha1.BuildFailed)}, answers{with1: differs, with2: &v1alpha1.ImageBuildDiff{}}, "312 (2 added, 1 removed, 1 changed since web-1)"},
+		"one before a one-off": {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(1, v1alpha1.BuildSucceeded, raw), oneOff}, answers{with1: differs, with2: &v1alpha1.ImageBuildDiff{}}, "312 (2 added, 1 removed, 1 changed since web-1)"},
+		"of the same packages": {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw)}, answers{with2: equal}, "312 (the same as in web-2)"},
+		"of the same packages, of which the server knows less": {
+			locked(3, v1alpha1.BuildSucceeded, raw, iso), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw, iso)},
+			answers{with2: &v1alpha1.ImageBuildDiff{Packages: []v1alpha1.PackageChanges{{Targets: []string{raw}, Unchanged: 312}}, PackagesMessage: "lost"}},
+			"linux/amd64/raw 312 (the same as in web-2)\n              linux/amd64/iso 312",
+		},
+		"whose packages are not known": {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw)}, answers{with2: &v1alpha1.ImageBuildDiff{PackagesMessage: "lost"}}, "312"},
+		"without a lock":               {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded)}, answers{with2: &v1alpha1.ImageBuildDiff{}}, "312"},
+		"that cannot be compared":      {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw)}, nil, "312"},
+		"that cannot be listed":        {locked(3, v1alpha1.BuildSucceeded, raw), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildFailed)}, answers{good: "no list"}, "312"},
+		"none":                         {locked(3, v1alpha1.BuildSucceeded, raw), nil, nil, "312"},
+		"several targets": {
+			locked(3, v1alpha1.BuildSucceeded, raw, iso, arm), []*v1alpha1.ImageBuild{locked(2, v1alpha1.BuildSucceeded, raw, iso, arm)}, answers{with2: differs},
+			"linux/amd64/raw, linux/amd64/iso 312 (2 added, 1 removed, 1 changed since web-2)\n              linux/arm64/raw 312 (the same as in web-2)",
+		},
+		"none, without a lock": {locked(3, v1alpha1.BuildSucceeded), nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, succeeded := &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*test.build}}, &v1alpha1.ImageBuildList{}
+			for _, each := range test.earlier {
+				all.Items = append(all.Items, *each)
+				if each.Status.Phase == v1alpha1.BuildSucceeded {
+					succeeded.Items = append(succeeded.Items, *each)
+				}
+			}
+			connection := serve(t, answers{"imagebuilds/web-3": test.build, "imagebuilds?fieldSelector=spec.imageRef.uid%3Dweb-uid&limit=500": all}, test.answers, answers{good: succeeded})
+			got := shown(t, connection, &options{kind: client.Either, name: "web-3"})
+			_, got, _ = strings.Cut(got, "\n  packages    ")
+			if got, _, _ = strings.Cut(got, "\n  next "); got != test.want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+// good is the request for the successful builds of image web.
+const good = "imagebuilds?fieldSelector=spec.imageRef.uid%3Dweb-uid%2Cstatus.phase%3DSucceeded&limit=500"
+
 func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 	image := func(name string, conditions ...metav1.Condition) *v1alpha1.Image {
 		return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: "web-uid"}, Status: v1alpha1.ImageStatus{Conditions: conditions}}

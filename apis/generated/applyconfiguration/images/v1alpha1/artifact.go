@@ -30,10 +30,12 @@ type ArtifactApplyConfiguration struct {
 	Verified *imagesv1alpha1.ArtifactVerification `json:"verified,omitempty"`
 	// annotations are what the builder reported about the artifact, by key.
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.
-	SBOM *ArtifactDocumentApplyConfiguration `json:"sbom,omitempty"`
-	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
-	Provenance *ArtifactDocumentApplyConfiguration `json:"provenance,omitempty"`
+	// documents lists the documents about the artifact: those that its builder made, and those that Goldsmith made. At most one
+	// document of each type and media type.
+	Documents []ArtifactDocumentApplyConfiguration `json:"documents,omitempty"`
+	// packages is the number of packages in the lock of the artifact. packages is empty if the artifact has no lock that Goldsmith read.
+	// The packages subresource of the build lists the packages.
+	Packages *int32 `json:"packages,omitempty"`
 	// tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later
 	// build by now. tag is empty if the build published nothing, and for one-off builds.
 	Tag *string `json:"tag,omitempty"`
@@ -107,19 +109,24 @@ func (b *ArtifactApplyConfiguration) WithAnnotations(entries map[string]string) 
 	return b
 }
 
-// WithSBOM sets the SBOM field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the SBOM field is set to the value of the last call.
-func (b *ArtifactApplyConfiguration) WithSBOM(value *ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
-	b.SBOM = value
+// WithDocuments adds the given value to the Documents field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Documents field.
+func (b *ArtifactApplyConfiguration) WithDocuments(values ...*ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDocuments")
+		}
+		b.Documents = append(b.Documents, *values[i])
+	}
 	return b
 }
 
-// WithProvenance sets the Provenance field in the declarative configuration to the given value
+// WithPackages sets the Packages field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Provenance field is set to the value of the last call.
-func (b *ArtifactApplyConfiguration) WithProvenance(value *ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
-	b.Provenance = value
+// If called multiple times, the Packages field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithPackages(value int32) *ArtifactApplyConfiguration {
+	b.Packages = &value
 	return b
 }
 

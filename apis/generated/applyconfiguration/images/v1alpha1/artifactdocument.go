@@ -13,6 +13,8 @@ import (
 //
 // ArtifactDocument is a document about an artifact.
 type ArtifactDocumentApplyConfiguration struct {
+	// type is the kind of the document: Lock, SBOM or Provenance.
+	Type *imagesv1alpha1.ArtifactDocumentType `json:"type,omitempty"`
 	// digest is the digest of the document: "sha256:" and 64 hex digits.
 	Digest *string `json:"digest,omitempty"`
 	// sizeBytes is the size of the document in bytes.
@@ -23,12 +25,23 @@ type ArtifactDocumentApplyConfiguration struct {
 	Location *string `json:"location,omitempty"`
 	// verified reports what Goldsmith checked itself, as verified of the artifact.
 	Verified *imagesv1alpha1.ArtifactVerification `json:"verified,omitempty"`
+	// madeBy is Goldsmith if Goldsmith made the document. madeBy is empty if the builder of the artifact made it, and reports about
+	// itself.
+	MadeBy *imagesv1alpha1.ArtifactDocumentMaker `json:"madeBy,omitempty"`
 }
 
 // ArtifactDocumentApplyConfiguration constructs a declarative configuration of the ArtifactDocument type for use with
 // apply.
 func ArtifactDocument() *ArtifactDocumentApplyConfiguration {
 	return &ArtifactDocumentApplyConfiguration{}
+}
+
+// WithType sets the Type field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Type field is set to the value of the last call.
+func (b *ArtifactDocumentApplyConfiguration) WithType(value imagesv1alpha1.ArtifactDocumentType) *ArtifactDocumentApplyConfiguration {
+	b.Type = &value
+	return b
 }
 
 // WithDigest sets the Digest field in the declarative configuration to the given value
@@ -68,5 +81,13 @@ func (b *ArtifactDocumentApplyConfiguration) WithLocation(value string) *Artifac
 // If called multiple times, the Verified field is set to the value of the last call.
 func (b *ArtifactDocumentApplyConfiguration) WithVerified(value imagesv1alpha1.ArtifactVerification) *ArtifactDocumentApplyConfiguration {
 	b.Verified = &value
+	return b
+}
+
+// WithMadeBy sets the MadeBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MadeBy field is set to the value of the last call.
+func (b *ArtifactDocumentApplyConfiguration) WithMadeBy(value imagesv1alpha1.ArtifactDocumentMaker) *ArtifactDocumentApplyConfiguration {
+	b.MadeBy = &value
 	return b
 }

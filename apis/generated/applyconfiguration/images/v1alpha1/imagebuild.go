@@ -82,6 +82,12 @@ func ExtractImageBuild(imageBuild *imagesv1alpha1.ImageBuild, fieldManager strin
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "")
 }
 
+// ExtractImageBuildAttest extracts the applied configuration owned by fieldManager from
+// imageBuild for the attest subresource.
+func ExtractImageBuildAttest(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "attest")
+}
+
 // ExtractImageBuildCancel extracts the applied configuration owned by fieldManager from
 // imageBuild for the cancel subresource.
 func ExtractImageBuildCancel(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {

@@ -40,6 +40,7 @@ type ImageBuildInterface interface {
 	Cancel(ctx context.Context, imageBuildName string, cancelRequest *imagesv1alpha1.CancelRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
+	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
 
 	ImageBuildExpansion
 }
@@ -107,6 +108,22 @@ func (c *imageBuilds) Report(ctx context.Context, imageBuildName string, buildRe
 		SubResource("report").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(buildReport).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Attest takes the representation of a buildAttestation and creates it.  Returns the server's representation of the buildAttestation, and an error, if there is any.
+func (c *imageBuilds) Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (result *imagesv1alpha1.BuildAttestation, err error) {
+	result = &imagesv1alpha1.BuildAttestation{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("attest").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(buildAttestation).
 		Do(ctx).
 		Into(result)
 	return

@@ -75,3 +75,15 @@ func (c *fakeImageBuilds) Report(ctx context.Context, imageBuildName string, bui
 	}
 	return obj.(*v1alpha1.BuildReport), err
 }
+
+// Attest takes the representation of a buildAttestation and creates it.  Returns the server's representation of the buildAttestation, and an error, if there is any.
+func (c *fakeImageBuilds) Attest(ctx context.Context, imageBuildName string, buildAttestation *v1alpha1.BuildAttestation, opts v1.CreateOptions) (result *v1alpha1.BuildAttestation, err error) {
+	emptyResult := &v1alpha1.BuildAttestation{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "attest", c.Namespace(), buildAttestation, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.BuildAttestation), err
+}

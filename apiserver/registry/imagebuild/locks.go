@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"goldsmith.dev/goldsmith/apis/contents"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/jobs/lock"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// lockOf returns the lock of an artifact, or nil. lockOf ignores a lock that Goldsmith has not read itself: a builder can report the
+// digest of a lock that its users are not allowed to read.
+func lockOf(artifact *v1alpha1.Artifact) *v1alpha1.ArtifactDocument {
+	if document := artifact.Document(v1alpha1.DocumentLock); document != nil && document.Verified == v1alpha1.ArtifactVerifiedContent {
+		return document
+	}
+	return nil
+}
+
+// locks reads the locks of builds for one request: from the records or, if those do not have a lock, from the artifacts that the server keeps.
+type locks struct {
+	resource, name string // of the request, for errors
+	database       *records.Store
+	unavailable    error                     // why the database cannot be read
+	kept           Artifacts                 // nil if the server keeps none
+	read           map[string]*v1alpha1.Lock // by digest
+}
+
+func (r reader) openLocks(resource, name string) *locks {
+	l := &locks{resource: resource, name: name, kept: r.kept, read: map[string]*v1alpha1.Lock{}}
+	var err error
+	if l.database, err = r.records.Store(); err != nil {
+		l.unavailable = history.Error(err, resource, name)
+	} else if l.database == nil {
+		l.unavailable = history.NoDatabaseError(resource, name, "read")
+	}
+	return l
+}
+
+// lock reads a lock of a build. The error tells where else the lock can be had.
+func (l *locks) lock(ctx context.Context, build string, document *v1alpha1.ArtifactDocument) (*v1alpha1.Lock, error) {
+	if found := l.read[document.Digest]; found != nil {
+		return found, nil
+	}
+	content, err := l.recorded(ctx, build, document)
+	if err != nil {
+		var kept bool
+		if content, kept = l.keptContent(ctx, document.Digest); !kept {
+			return nil, err
+		}
+	}
+	found, err := lock.Read(content)
+	if err != nil { // by a rule that did not exist when the lock was recorded
+		return nil, apierrors.NewInternalError(fmt.Errorf("lock %s of imagebuild %s %w: %s", document.Digest, build, err, source(build, document)))
+	}
+	l.read[document.Digest] = found
+	return found, nil
+}
+
+// recorded reads a lock from the records. Once the database did not answer, recorded does not wait for it again.
+func (l *locks) recorded(ctx context.Context, build string, document *v1alpha1.ArtifactDocument) ([]byte, error) {
+	if l.unavailable != nil {
+		return nil, l.unavailable
+	}
+	content, err := l.database.Lock(ctx, document.Digest)
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		return nil, noPackages(build, fmt.Sprintf("the database of records does not have lock %s of imagebuild %s: %s", document.Digest, build, source(build, document)))
+	case errors.Is(err, records.ErrDamaged):
+		return nil, apierrors.NewInternalError(fmt.Errorf("%w: %s", err, source(build, document)))
+	case err != nil:
+		l.unavailable = history.Error(err, l.resource, l.name)
+		return nil, l.unavailable
+	}
+	return content, nil
+}
+
+// keptContent returns a lock that the server keeps as an artifact, if it is not damaged.
+func (l *locks) keptContent(ctx context.Context, digest string) ([]byte, bool) {
+	if l.kept == nil {
+		return nil, false
+	}
+	file, err := l.kept.Open(ctx, digest)
+	if err != nil {
+		return nil, false
+	}
+	defer func() { _ = file.Close() }() // only read from
+	content, err := io.ReadAll(io.LimitReader(file, v1alpha1.MaxLockBytes))
+	return content, err == nil && contents.Digest(content) == digest
+}
+
+// source tells where a lock can be had, besides the records.
+func source(build string, document *v1alpha1.ArtifactDocument) string {
+	switch {
+	case document.Location == "":
+		return "build again"
+	case strings.HasPrefix(document.Location, "/apis/"):
+		return fmt.Sprintf("get it with goldsmith artifacts get %s --document lock", build)
+	}
+	return "get it from " + document.Location
+}
+
+// unreadLock returns why an artifact has no lock that lockOf returns, and what to do.
+func unreadLock(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) string {
+	if document := artifact.Document(v1alpha1.DocumentLock); document != nil && document.Location != "" {
+		return fmt.Sprintf("its lock is at %s, which Goldsmith has not read", document.Location)
+	}
+	return fmt.Sprintf("builder %s writes none, or the image needs spec.output; see docs/builders.md", build.Spec.Inputs.Builder.Name)
+}
