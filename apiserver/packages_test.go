@@ -195,14 +195,14 @@ var _ = Describe("The packages of a build", Ordered, func() {
 			finish(ctx, "two", locked(amd64, newer, ""), locked(arm64, other, ""), locked(oci, newer, ""))
 			answer := difference(ctx, "one", "two")
 			Expect(answer.Packages).To(HaveExactElements(HaveField("Targets", []string{amd64})))
-			Expect(answer.PackagesMessage).To(Equal("imagebuild one has no lock of linux/amd64/oci; " +
+			Expect(answer.PackagesMessage).To(Equal("imagebuild one has no lock of linux/amd64/oci that Goldsmith read; " +
 				"the database of records does not have lock " + sha(missing) + " of imagebuild one: build again"))
 			must(server.ImageBuilds(namespace).Create(ctx, newBuild("waiting"), metav1.CreateOptions{}))
-			Expect(difference(ctx, "two", "waiting").PackagesMessage).To(ContainSubstring("imagebuild waiting has no lock of linux/amd64/oci, linux/amd64/raw; "))
+			Expect(difference(ctx, "two", "waiting").PackagesMessage).To(ContainSubstring("imagebuild waiting has no lock of linux/amd64/oci, linux/amd64/raw that Goldsmith read; "))
 			unavailable()
 			answer = difference(ctx, "one", "two")
 			Expect(answer.Packages).To(BeEmpty())
-			Expect(answer.PackagesMessage).To(MatchRegexp("^imagebuild one has no lock of linux/amd64/oci; [^;]*connection refused$"))
+			Expect(answer.PackagesMessage).To(MatchRegexp("^imagebuild one has no lock of linux/amd64/oci that Goldsmith read; [^;]*connection refused$"))
 		})
 	})
 })

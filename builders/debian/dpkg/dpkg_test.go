@@ -163,7 +163,7 @@ func TestNoLicenceIsReadFromWhatIsNoCopyrightFile(t *testing.T) {
 		"the format of a draft":         {[]entry{{name: at, content: "Format: http://dep.debian.net/deps/dep5\n\nLicense: Expat\n"}}, "Expat"},
 		"a link that leads out":         {[]entry{{name: at, link: "../../../../../../usr/share/doc/q/copyright"}, good}, "Expat"}, // in the tar
 		"a link to a file of no doc":    {[]entry{{name: at, link: "/etc/copyright"}, {name: "./etc/copyright", content: good.content}}, ""},
-		"a circle of links":             {[]entry{{name: at, link: "../q/copyright"}, {name: other, link: "../p/copyright"}}, ""},
+		"a cycle of links":              {[]entry{{name: at, link: "../q/copyright"}, {name: other, link: "../p/copyright"}}, ""},
 		"ESC":                           {[]entry{{name: at, content: format + "License: a\x1b[2J\n"}}, ""},
 		"an override of the direction":  {[]entry{{name: at, content: format + "License: a\u202eb\n"}}, ""},
 		"another encoding than UTF-8":   {[]entry{{name: at, content: format + "License: a\xfc\n"}}, ""},

@@ -48,12 +48,8 @@ func (o *options) ofFile(ctx context.Context, path string) error {
 		return fmt.Errorf("--target and --uid select artifacts of a build, but %s is a file: omit them", path)
 	}
 	// A pipe is opened only by the name that a shell gives it: others wait for a writer, and devices may have no end.
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() && !strings.HasPrefix(path, "/dev/fd/") && path != "/dev/stdin" {
-		err = fmt.Errorf("%s is not a file", path)
-	}
-	if err != nil {
-		return err
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !strings.HasPrefix(path, "/dev/fd/") && path != "/dev/stdin" {
+		return fmt.Errorf("%s is not a file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

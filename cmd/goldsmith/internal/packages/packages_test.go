@@ -249,7 +249,7 @@ func TestAFileIsALockOrTheArtifactOfABuild(t *testing.T) {
 		{path: "huge.json", fails: "lock huge.json: has more than 8388608 bytes: "},
 		{path: "bom.json", fails: "bom.json is no lock, so that a server has to find its build: no kubeconfig"},
 		{path: "spdx.json", fails: "spdx.json is no lock, "},
-		{path: "missing.raw", fails: "stat missing.raw: "},
+		{path: "missing.raw", fails: "open missing.raw: "},
 		{path: "./disks", fails: "./disks is not a file"},
 		{path: "/dev/zero", fails: "/dev/zero is not a file"},
 		{path: "web", fails: "no kubeconfig; for the file of this name, use ./web"},
