@@ -59,11 +59,12 @@ var bills = []struct {
 	{v1alpha1.MediaTypeSPDX, sbom.SPDX},
 }
 
-// Make reads the lock of each artifact whose lock was verified, counts the packages in it, and makes a bill of materials in each format, unless
-// the builder has made one in this format. It returns the locks, each once, in the order of the artifacts. An error is an *artifacts.InvalidError if the lock is
-// wrong, or that of read.
+// Make reads the lock of each artifact whose lock was verified, counts the packages in it, and makes a bill of materials in each format,
+// unless the builder has made one in this format. It returns the locks, each once, in the order of the artifacts. An error is an
+// *artifacts.InvalidError if the lock is wrong, or that of read.
 //
-// read reads the file of a content. Make holds one lock in memory, and no bill. Document.Write reads and makes them again, which gives the same bytes.
+// read reads the file of a content. Make holds one lock in memory, and no bill. Document.Write reads the lock and makes the bill again, which
+// gives the same bytes.
 func Make(reported *result.Result, read func(*result.Content) (io.ReadCloser, error)) (locks []Lock, err error) {
 	sharing := map[string][]*result.Artifact{} // by the digest of the lock
 	var firsts []*result.Artifact

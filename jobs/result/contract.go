@@ -85,7 +85,7 @@ type Artifact struct {
 
 // Document is a document about an artifact.
 type Document struct {
-	// Type is what the document tells about the artifact.
+	// Type is the kind of the document.
 	Type v1alpha1.ArtifactDocumentType `json:"type"`
 	Content
 	// Write writes the document itself, until it is stored. Documents are large, so nobody keeps them in memory.

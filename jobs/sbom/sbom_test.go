@@ -44,7 +44,7 @@ func TestABill(t *testing.T) {
 	}
 }
 
-// TestTheIdentityOfABill changes what a bill is about. Whoever has two bills of one identity takes them for copies.
+// TestTheIdentityOfABill changes what a bill is about. Readers take two bills of one identity for copies.
 func TestTheIdentityOfABill(t *testing.T) {
 	its := &v1alpha1.Lock{Packages: []v1alpha1.Package{{Name: "a", Version: "1", Architecture: "amd64"}}}
 	other := its.DeepCopy()

@@ -45,6 +45,11 @@ func (a *Artifact) FileName(build string) string {
 	}, build+"-"+platform+format)
 }
 
+// ArtifactDocumentTypes returns all types of documents, sorted.
+func ArtifactDocumentTypes() []ArtifactDocumentType {
+	return []ArtifactDocumentType{DocumentLock, DocumentProvenance, DocumentSBOM}
+}
+
 // Document returns the first document of a type about an artifact, or nil.
 func (a *Artifact) Document(of ArtifactDocumentType) *ArtifactDocument {
 	for i := range a.Documents {

@@ -68,7 +68,7 @@ func documents(all []v1alpha1.ArtifactDocument, path *field.Path) field.ErrorLis
 			errs = append(errs, field.Duplicate(path.Index(i), fmt.Sprintf("%s of media type %s", its.of, its.mediaType)))
 		}
 		seen[its] = true
-		if types := []v1alpha1.ArtifactDocumentType{v1alpha1.DocumentLock, v1alpha1.DocumentProvenance, v1alpha1.DocumentSBOM}; !slices.Contains(types, one.Type) {
+		if types := v1alpha1.ArtifactDocumentTypes(); !slices.Contains(types, one.Type) {
 			errs = append(errs, field.NotSupported(path.Index(i).Child("type"), one.Type, types))
 		}
 		if made := one.MadeBy; made != "" && made != v1alpha1.DocumentMadeByGoldsmith {

@@ -59,7 +59,7 @@ type Artifact struct {
 
 // Document is a document about an artifact.
 type Document struct {
-	// Type is what the document tells about the artifact.
+	// Type is the kind of the document.
 	Type      v1alpha1.ArtifactDocumentType
 	Content   Content
 	MediaType string
@@ -278,7 +278,7 @@ func (s *Store) readIndex() error {
 		default:
 			about := &s.records[at]
 			about.manifests = append(about.manifests, descriptor)
-			for _, of := range []v1alpha1.ArtifactDocumentType{v1alpha1.DocumentLock, v1alpha1.DocumentSBOM, v1alpha1.DocumentProvenance} {
+			for _, of := range v1alpha1.ArtifactDocumentTypes() {
 				if strings.EqualFold(string(of), kind) {
 					about.Artifact.Documents = append(about.Artifact.Documents, Document{of, content, layer.MediaType})
 				}
