@@ -10,6 +10,15 @@ K9S_VERSION := v0.50.18
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 CRD_REF_DOCS_VERSION := v0.3.0
 HELM_VERSION := v4.3.1
+# Programs of Debian packages, for amd64. If the archive of Debian has a later version, the pinned one comes from its snapshots.
+DEBIAN ?= http://deb.debian.org/debian
+DEBIAN_SNAPSHOT ?= https://snapshot.debian.org/archive/debian/20261128T000000Z
+COSIGN_VERSION := 3.1.1-2
+COSIGN_SHA256 := d8622ebffce1d69197288fc030ff06a4c247af5507107f85c5a878870b686b23
+COSIGN_2_VERSION := 2.5.0-2+b5
+COSIGN_2_SHA256 := 3b6eadd27f3c4c00bfa7eab5c2397a6a15a763630c7a1d40d06ff60d24799eef
+ORAS_VERSION := 1.2.0-1+b9
+ORAS_SHA256 := 5f138419f0e4bc128ee4717b06190dc5770cf120ab7e3a991e5b3e9158f3189e
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
 # the next.
@@ -69,6 +78,11 @@ k9s := $(TOOLS)/k9s-$(K9S_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 crd_ref_docs := $(TOOLS)/crd-ref-docs-$(CRD_REF_DOCS_VERSION)
 helm := $(TOOLS)/helm-$(HELM_VERSION)
+cosign := $(TOOLS)/cosign-$(COSIGN_VERSION)
+cosign_2 := $(TOOLS)/cosign-$(COSIGN_2_VERSION)
+oras := $(TOOLS)/oras-$(ORAS_VERSION)
+# The programs of other people that verify signatures.
+verifiers = COSIGN=$(cosign) COSIGN_2=$(cosign_2) ORAS=$(oras)
 
 ##@ Use
 
@@ -190,6 +204,12 @@ e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of m
 e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on Debian: chromium) and less.
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
+
+.PHONY: proof-test
+proof-test: $(cosign) $(cosign_2) $(oras) ## Let cosign and oras verify what is published, without the network; needs Debian or Ubuntu on amd64.
+	@rm -rf bin/reports/proof-test && mkdir -p bin/reports/proof-test
+	@$(verifiers) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/proof-test/go.xml --raw-command -- \
+	  go test -C e2e/clients -tags e2e -json -vet=off -ldflags='-s -w' $(FLAGS) ./proof
 
 .PHONY: images-test
 images-test: build ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
@@ -334,6 +354,15 @@ $(benchstat):
 $(crd_ref_docs):
 	$(call install,github.com/elastic/crd-ref-docs@$(CRD_REF_DOCS_VERSION))
 
+$(cosign):
+	$(call extract,c/cosign/cosign_$(COSIGN_VERSION)_amd64.deb,$(COSIGN_SHA256))
+
+$(cosign_2):
+	$(call extract,c/cosign/cosign_$(COSIGN_2_VERSION)_amd64.deb,$(COSIGN_2_SHA256))
+
+$(oras):
+	$(call extract,o/oras/oras_$(ORAS_VERSION)_amd64.deb,$(ORAS_SHA256))
+
 # compile DIRECTORY PACKAGE...: static programs that know their version.
 # The compiler collects garbage only beyond 1 GiB, which just a few packages need.
 define compile
@@ -349,4 +378,14 @@ define install
 	@mkdir -p $(TOOLS)
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
 	echo "installing $(1)" && GOBIN=$$directory GOFLAGS="$$GOFLAGS -mod=mod" GOGC=400 go install -ldflags='-s -w $(2)' $(1) && mv "$$directory"/* $@
+endef
+
+# extract PATH,SHA256: the only program of a Debian package as the target. apt verifies the digest, and uses its proxy.
+define extract
+	@mkdir -p $(TOOLS)
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && chmod 755 "$$directory" && \
+	echo "fetching $(notdir $(1))" && \
+	{ /usr/lib/apt/apt-helper -qq download-file '$(DEBIAN)/pool/main/$(1)' "$$directory/package" SHA256:$(2) 2>/dev/null || \
+	  /usr/lib/apt/apt-helper -qq download-file '$(DEBIAN_SNAPSHOT)/pool/main/$(1)' "$$directory/package" SHA256:$(2); } && \
+	dpkg-deb --extract "$$directory/package" "$$directory/files" && mv "$$directory"/files/usr/bin/* $@
 endef

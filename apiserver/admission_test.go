@@ -64,7 +64,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 				}
 				ofImages := images.Storages(plans.Subresource())
 				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
-				return map[string]resources.Storages{"images": ofImages, "imagebuilds": builds.Storages(images.OfBuilds()), "imageplans": {"": plans}}, nil
+				return map[string]resources.Storages{"images": ofImages, "imagebuilds": builds.Storages(images.OfBuilds(), nil), "imageplans": {"": plans}}, nil
 			}))
 		admitted = must(versioned.NewForConfig(running.ClientConfig()))
 	})

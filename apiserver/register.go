@@ -21,11 +21,13 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
@@ -45,10 +47,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/registry/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/registry/queuedbuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/signingkey"
 	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
 	"goldsmith.dev/goldsmith/records"
@@ -81,6 +85,11 @@ type Options struct {
 	// Kinds are the kinds of the group catalog.goldsmith.dev that the operator configures. They can change while the server serves.
 	// Defaults to none.
 	Kinds *catalog.Configuration
+	// PublisherTokens reviews the tokens of publishers. Defaults to the kube-apiserver of the cluster that the server works for. Other servers
+	// refuse all tokens by default.
+	PublisherTokens imagebuild.PublisherTokens
+	// Version is the version of Goldsmith, for statements about artifacts.
+	Version string
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
@@ -112,11 +121,12 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithScheme(install.Install).
 		WithScheme(catalog.Install).
 		WithStreamed("artifacts").
+		WithSecretHeaders(v1alpha1.PublisherTokenHeader).
 		WithEqualities(validation.Unchanged).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds"},
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds", "signingkeys"},
 			func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				return provide(scope, options, database, edits, kinds)
 			}).
@@ -158,7 +168,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	}
 	builds, err := imagebuild.NewStore(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
-		Builders: setup.Builders,
+		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
@@ -195,10 +205,26 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
 	}
+	ofKeys, err := signingkey.NewStorage(scope, options.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("provide signingkeys: %w", err)
+	}
+	keys, ok := ofKeys[""].(rest.Lister)
+	if !ok {
+		return nil, errors.New("provide imagebuilds: signingkeys cannot be listed")
+	}
 	return map[string]resources.Storages{
-		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds()), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
-		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds,
+		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
+		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys,
 	}, nil
+}
+
+// builderOf returns the system that runs builds.
+func builderOf(options *Options) attestation.Builder {
+	if options.Local {
+		return attestation.Builder{ID: attestation.BuilderMachine, Version: options.Version}
+	}
+	return attestation.Builder{ID: attestation.BuilderCluster, Version: options.Version}
 }
 
 // readSetup reads the settings that warnings and checks of Images are based on. The options keep the values, because each function is

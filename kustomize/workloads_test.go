@@ -59,7 +59,7 @@ func theAPIIsCritical(t *testing.T, built installation) {
 }
 
 func theExpectedPodsRun(t *testing.T, built installation) {
-	want := map[string]int32{"goldsmith-apiserver": 2, "goldsmith-controller": 2, "goldsmith-etcd": 1}
+	want := map[string]int32{"goldsmith-apiserver": 2, "goldsmith-controller": 2, "goldsmith-signer": 1, "goldsmith-etcd": 1}
 	if built.has(singleNode) {
 		want["goldsmith-apiserver"], want["goldsmith-controller"] = 1, 1
 	}

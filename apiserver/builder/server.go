@@ -44,6 +44,7 @@ type Server struct {
 	plugins    []plugin
 	storage    StorageBackend
 	streamed   []string
+	secrets    []string              // headers
 	stored     []schema.GroupVersion // of several of a group, the last one counts
 	encryption map[schema.GroupResource]OpenEncryption
 
@@ -176,6 +177,13 @@ func (s *Server) WithStorage(backend StorageBackend) *Server {
 // concurrent requests, and a server that stops ends them. The subresource log always is one.
 func (s *Server) WithStreamed(subresources ...string) *Server {
 	s.streamed = append(s.streamed, subresources...)
+	return s
+}
+
+// WithSecretHeaders names headers with secrets, such as tokens for a handler of a resource. The server neither logs nor audits them, and a handler
+// reads them by filters.Secret.
+func (s *Server) WithSecretHeaders(headers ...string) *Server {
+	s.secrets = append(s.secrets, headers...)
 	return s
 }
 

@@ -51,6 +51,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{Clouds: clouds.Open}, &records.Flags{}
 	documents, configured := &catalog.Flags{}, registry.NewConfiguration(nil)
 	command, err := apiserver.Register(server, apiserver.Options{
+		Version:  buildversion.Get(version),
 		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
 		Records:    apiserver.ConnectRecords(recorded.Open),

@@ -76,12 +76,12 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	}
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
-	command.AddCommand(append(newTransferCommands(), newTrialCommand())...)
+	command.AddCommand(append(newTransferCommands(), newTrialCommand(), newSignCommand(log))...)
 	return command
 }
 
 func (o *options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; default: the cluster that this process runs in")
+	o.addKubeconfigTo(flags)
 	o.builders.AddTo(flags)
 	o.limits.AddTo(flags, "no limit")
 	o.logArchive.AddTo(flags, "none")
@@ -95,15 +95,24 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 		"leader election with a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, identifies this process, which then continues without waiting after a restart")
 	flags.StringVar(&o.leaderElectNamespace, "leader-elect-namespace", "", "namespace of the Leases, and of the Secrets with certificates; default: the namespace that this process runs in")
+	flags.BoolVar(&o.certificates, "certificates", false,
+		"creation and renewal of the serving certificates and CAs of Goldsmith's programs, in Secrets and the APIService")
+	duration.Var(flags, &o.certificateValidity, "certificate-validity", 365*24*time.Hour,
+		"validity of serving certificates, such as 90d; each certificate is replaced when a third of this time is left")
+	o.addAddressesTo(flags)
+}
+
+func (o *options) addKubeconfigTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; default: the cluster that this process runs in")
+}
+
+// addAddressesTo adds the flags of what each process serves and logs.
+func (o *options) addAddressesTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
 		"address of /metrics, with TLS, for users with permission to get /metrics in the cluster; 0 turns it off")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns it off")
-	flags.BoolVar(&o.certificates, "certificates", false,
-		"creation and renewal of the serving certificates and CAs of Goldsmith's programs, in Secrets and the APIService")
 	flags.StringVar(&o.certificateDirectory, "certificate-directory", "",
 		"directory with tls.crt and tls.key for /metrics, read again when they change; default: a generated certificate that no client can verify")
-	duration.Var(flags, &o.certificateValidity, "certificate-validity", 365*24*time.Hour,
-		"validity of serving certificates, such as 90d; each certificate is replaced when a third of this time is left")
 	flags.IntVarP(&o.verbosity, "v", "v", 0, "verbosity of the log on stderr")
 }
 

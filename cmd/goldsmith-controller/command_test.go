@@ -53,6 +53,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"a cluster that is not there":      {[]string{"--kubeconfig", missing}, "configure the connection to the cluster: stat " + missing},
 		"a bucket of another cloud":        {[]string{"--kubeconfig", kubeconfig(t), "--log-archive=gs://bucket?x=y"}, "--log-archive: open the log archive gs://bucket: open bucket gs://bucket invalid query parameter"},
 		"an address that is none":          {[]string{"--kubeconfig", kubeconfig(t), "--leader-elect=false", "--health-probe-bind-address=nowhere"}, "nowhere"},
+		"a signer outside of a cluster":    {[]string{"sign", "--kubeconfig", kubeconfig(t)}, "--namespace is needed"},
 		"an election outside of a cluster": {[]string{"--kubeconfig", kubeconfig(t)}, "--leader-elect-namespace is needed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -144,9 +144,14 @@ func (o *options) findNamespace() (string, error) {
 	if o.leaderElectNamespace != "" || !o.leaderElect && !o.certificates {
 		return o.leaderElectNamespace, nil
 	}
+	return namespaceOfPod("--leader-elect-namespace")
+}
+
+// namespaceOfPod returns the namespace of the pod that this process runs in. Outside of a pod, its error names the flag to set.
+func namespaceOfPod(flag string) (string, error) {
 	namespace, err := os.ReadFile(namespaceFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", errors.New("--leader-elect-namespace is needed: this process does not run in a pod")
+		return "", fmt.Errorf("%s is needed: this process does not run in a pod", flag)
 	}
 	if err != nil {
 		return "", fmt.Errorf("find the namespace of this process: %w", err)

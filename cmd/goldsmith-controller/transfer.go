@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -69,12 +71,35 @@ func buildsOfPod() (imagesv1alpha1.ImageBuildsGetter, error) {
 		Host: render.AttestServer, BearerTokenFile: render.AttestToken, TLSClientConfig: rest.TLSClientConfig{CAFile: render.AttestCA},
 		UserAgent: "goldsmith/" + buildversion.Get(version),
 		// No proxy: a user who requests a build could set one, and it would see the token.
-		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+		Proxy:         func(*http.Request) (*url.URL, error) { return nil, nil },
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper { return publisherToken{render.PublisherToken, next} },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reach the API server: %w", err)
 	}
 	return client, nil
+}
+
+// publisherToken sends the token of the publisher at the attest subresource, besides the token of the pod.
+type publisherToken struct {
+	file string
+	next http.RoundTripper
+}
+
+// RoundTrip sends a request. It reads the file for each request, because the kubelet replaces the token. A pod of an earlier version has no file.
+func (t publisherToken) RoundTrip(request *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(request.URL.Path, "/attest") {
+		return t.next.RoundTrip(request)
+	}
+	token, err := os.ReadFile(t.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the token of the publisher: %w", err)
+	}
+	if err == nil {
+		request = request.Clone(request.Context())
+		request.Header.Set(v1alpha1.PublisherTokenHeader, strings.TrimSpace(string(token)))
+	}
+	return t.next.RoundTrip(request)
 }
 
 // publisher returns the publisher of builds. Without the flag its image is that of this process, whose pod is in the namespace.

@@ -45,7 +45,7 @@ func newTrialCommand() *cobra.Command {
 			return t.run(command.Context(), client, command.OutOrStdout())
 		},
 	}
-	command.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; default: the cluster that this process runs in")
+	o.addKubeconfigTo(command.Flags())
 	command.Flags().StringVar(&t.namespace, "namespace", metav1.NamespaceDefault, "namespace of the build")
 	command.Flags().BoolVar(&t.fails, "failing", false, "failure of the builder, as the expected end")
 	command.Flags().DurationVar(&t.timeout, "timeout", 4*time.Minute, "time limit, which includes the wait for the API")

@@ -53,7 +53,7 @@ var links = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 func TestEveryExitCodeIsInTheDocs(t *testing.T) {
 	page := read(t, filepath.Join(repository, "docs", "cli.md"))
-	for _, code := range []int{exit.Success, exit.Failure, exit.BuildFailed, exit.BuildCancelled, exit.Interrupted} {
+	for _, code := range []int{exit.Success, exit.Failure, exit.BuildFailed, exit.BuildCancelled, exit.NotSigned, exit.NotVerified, exit.Interrupted} {
 		if !strings.Contains(page, fmt.Sprintf("\n| %d |", code)) {
 			t.Errorf("docs/cli.md has no row for the exit code %d", code)
 		}
@@ -128,6 +128,9 @@ const debianLanguage = "sh debian"
 // releaseLanguages are the languages of blocks that need the files of a release.
 var releaseLanguages = []string{"sh deb", "sh tar", "sh deb tar", "sh helm"}
 
+// cosignLanguage is the language of blocks that need cosign: the tests in e2e/clients/proof run them.
+const cosignLanguage = "sh cosign"
+
 // reader is a user who follows the docs.
 type reader struct {
 	directory   string // as a checkout is after `make build`
@@ -178,6 +181,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language == "js": // run by the specs in e2e/browser
+	case block.language == cosignLanguage: // run by the tests in e2e/clients/proof
 	case slices.Contains(releaseLanguages, block.language): // run by the tests in e2e/release
 	case block.language != "" && block.language != debianLanguage && !slices.Contains(clusterLanguages, block.language):
 		t.Errorf("nothing checks a block of %s", block.language)

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/firstimage"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/history"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/keys"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
@@ -35,6 +36,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/verify"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
@@ -65,6 +67,7 @@ func newRootCommand() *cobra.Command {
 		show.NewCommand(),
 		artifacts.NewCommand(),
 		packages.NewCommand(),
+		verify.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
 		diff.NewCommand(),
@@ -90,6 +93,7 @@ func newRootCommand() *cobra.Command {
 		onLinux("backup", useOtherMachine),
 		onLinux("restore", useOtherMachine),
 		onLinux("user", useOtherMachine),
+		keys.NewCommand(),
 		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)

@@ -90,7 +90,7 @@ func Run(ctx context.Context, options Options) error {
 	secrets := &secrets{client: mgr.GetClient(), namespace: options.Namespace}
 	for _, certificate := range all(options.Namespace) {
 		secrets.names = append(secrets.names, certificate.secret)
-		if err := rotator.AddRotator(mgr, options.rotator(certificate)); err != nil {
+		if err := rotator.AddRotator(narrowed{mgr, certificate.secret}, options.rotator(certificate)); err != nil {
 			return fmt.Errorf("certificate %s: %w", certificate.secret, err)
 		}
 	}

@@ -52,8 +52,12 @@ var (
 
 // permissions are the calls that issuing certificates needs; an empty name means any name.
 var permissions = sets.New(
-	apitest.Call{Verb: "list", Resource: "secrets"},
-	apitest.Call{Verb: "watch", Resource: "secrets"},
+	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.APIServerSecret},
+	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.EtcdSecret},
+	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.ControllerSecret},
+	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.APIServerSecret},
+	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.EtcdSecret},
+	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.ControllerSecret},
 	apitest.Call{Verb: "create", Resource: "secrets"},
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.APIServerSecret},
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.EtcdSecret},

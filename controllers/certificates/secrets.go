@@ -5,7 +5,6 @@ package certificates
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,10 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 // prepareRetry is the interval at which prepare tries to reach the APIs.
@@ -32,18 +33,29 @@ type secrets struct {
 	names     []string
 }
 
-// addTo adds the controller that creates deleted Secrets again.
+// addTo adds the controller that creates deleted Secrets again. It watches each Secret by its name.
 func (s *secrets) addTo(mgr ctrl.Manager) error {
-	err := ctrl.NewControllerManagedBy(mgr).
-		Named("certificate-secrets").
-		For(&corev1.Secret{}, builder.OnlyMetadata, builder.WithPredicates(predicate.Funcs{
-			CreateFunc:  func(event.CreateEvent) bool { return false },
-			UpdateFunc:  func(event.UpdateEvent) bool { return false },
-			DeleteFunc:  func(e event.DeleteEvent) bool { return slices.Contains(s.names, e.Object.GetName()) },
-			GenericFunc: func(event.GenericEvent) bool { return false },
-		})).
-		Complete(s)
-	if err != nil {
+	controller := ctrl.NewControllerManagedBy(mgr).Named("certificate-secrets")
+	for _, name := range s.names {
+		watched, err := cache.New(narrowed{mgr, name}.GetConfig(), cache.Options{
+			Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultNamespaces: map[string]cache.Config{s.namespace: {}},
+		})
+		if err == nil {
+			err = mgr.Add(watched)
+		}
+		if err != nil {
+			return fmt.Errorf("watch Secret %s: %w", name, err)
+		}
+		secret := &metav1.PartialObjectMetadata{}
+		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		controller.WatchesRawSource(source.Kind(watched, secret, &handler.TypedEnqueueRequestForObject[*metav1.PartialObjectMetadata]{},
+			predicate.TypedFuncs[*metav1.PartialObjectMetadata]{
+				CreateFunc:  func(event.TypedCreateEvent[*metav1.PartialObjectMetadata]) bool { return false },
+				UpdateFunc:  func(event.TypedUpdateEvent[*metav1.PartialObjectMetadata]) bool { return false },
+				GenericFunc: func(event.TypedGenericEvent[*metav1.PartialObjectMetadata]) bool { return false },
+			}))
+	}
+	if err := controller.Complete(s); err != nil {
 		return fmt.Errorf("controller of Secrets: %w", err)
 	}
 	return nil
@@ -80,18 +92,17 @@ func (s *secrets) prepare(ctx context.Context, reader client.Reader) error {
 }
 
 func (s *secrets) prepareOnce(ctx context.Context, reader client.Reader) error {
-	there := &corev1.SecretList{}
-	if err := reader.List(ctx, there, client.InNamespace(s.namespace)); err != nil {
-		return fmt.Errorf("list Secrets: %w", err)
-	}
 	apiServices := &metav1.PartialObjectMetadataList{}
 	apiServices.SetGroupVersionKind(apiServiceKind)
 	if err := reader.List(ctx, apiServices, client.Limit(1)); err != nil {
 		return fmt.Errorf("list APIServices: %w", err)
 	}
 	for _, name := range s.names {
-		exists := slices.ContainsFunc(there.Items, func(secret corev1.Secret) bool { return secret.Name == name })
-		if exists {
+		there := &corev1.SecretList{}
+		if err := reader.List(ctx, there, client.InNamespace(s.namespace), client.MatchingFields{metav1.ObjectNameField: name}); err != nil {
+			return fmt.Errorf("list Secret %s: %w", name, err)
+		}
+		if len(there.Items) > 0 {
 			continue
 		}
 		if err := s.ensure(ctx, name); err != nil {

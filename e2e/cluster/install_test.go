@@ -23,7 +23,7 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 		parts       map[string]int // how often each is there
 	}{
 		"the overlay": {Environment{}, map[string]int{
-			":v9\n": 3, "--log-archive": 0, "--etcd-compaction-interval": 0, "--unsafe-no-fsync": 0, "--kueue": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
+			":v9\n": 4, "--log-archive": 0, "--etcd-compaction-interval": 0, "--unsafe-no-fsync": 0, "--kueue": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
 		}},
 		"more builders":        {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
 		"a disposable cluster": {Environment{Disposable: true}, map[string]int{"--unsafe-no-fsync\n": 1}},
@@ -41,7 +41,7 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 			"value: sqlite:///var/lib/goldsmith/records/records.db\n": 2, "claimName: goldsmith-records\n": 2, "PGPASSWORD": 0,
 		}},
 		"all of it": {Environment{LogArchive: archive, Records: records, Compaction: 5e9, Builders: map[string]string{"other": "other:v1"}}, map[string]int{
-			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1, "GOLDSMITH_RECORDS_DSN": 2, ":v9\n": 3,
+			"--log-archive": 2, "--etcd-compaction-interval=5s": 1, "other: other:v1": 1, "GOLDSMITH_RECORDS_DSN": 2, ":v9\n": 4,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

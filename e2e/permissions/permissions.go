@@ -15,15 +15,24 @@ var Roles = []string{"view", "edit", "admin"}
 
 // exceptions are the permissions that do not follow the rule of the function role. "" means that no role of users includes them.
 var exceptions = map[string]string{
-	"create imageplans":         "view", // a question: nothing is stored, and nothing starts
-	"patch images/status":       "",     // the controllers write the status
-	"update images/status":      "",
-	"patch imagebuilds/status":  "",
-	"update imagebuilds/status": "",
-	"create imagebuilds/report": "", // the service accounts of pods have a role of their own for both
-	"create imagebuilds/attest": "",
-	"update imagekinds/status":  "", // the server and the controllers write the status
-	"patch imagekinds/status":   "",
+	"create imageplans":             "view", // a question: nothing is stored, and nothing starts
+	"patch images/status":           "",     // the controllers write the status
+	"update images/status":          "",
+	"patch imagebuilds/status":      "",
+	"update imagebuilds/status":     "",
+	"create imagebuilds/report":     "", // the service accounts of pods have a role of their own for both
+	"create imagebuilds/attest":     "",
+	"update imagekinds/status":      "", // the server and the controllers write the status
+	"patch imagekinds/status":       "",
+	"create imagebuilds/signatures": "", // the signer alone, which also writes the status of its keys
+	"update signingkeys/status":     "",
+	"patch signingkeys/status":      "",
+	// Administrators of the cluster make the keys that sign builds of all namespaces. Users read the public keys.
+	"create signingkeys":           "",
+	"update signingkeys":           "",
+	"patch signingkeys":            "",
+	"delete signingkeys":           "",
+	"deletecollection signingkeys": "",
 	// Administrators of the cluster offer kinds to all namespaces.
 	"create imagekinds":           "",
 	"update imagekinds":           "",

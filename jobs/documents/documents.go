@@ -50,6 +50,15 @@ func (l *Lock) Content() ([]byte, error) {
 	return content, nil
 }
 
+// Compressed returns locks by digest, each compressed by gzip.
+func Compressed(locks []Lock) map[string][]byte {
+	all := map[string][]byte{}
+	for i := range locks {
+		all[locks[i].Digest] = locks[i].Compressed
+	}
+	return all
+}
+
 // bills are the bills of materials that an artifact with a lock gets, in the order of the status.
 var bills = []struct {
 	mediaType string

@@ -81,6 +81,8 @@ type Options struct {
 	Builds imagesv1alpha1.ImageBuildsGetter
 	// RecordLocks records the locks of artifacts. Default: locks are not recorded.
 	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
+	// Attest sends a request of the publisher of a pod to the attest subresource of a build. Default: artifacts are not attested.
+	Attest func(ctx context.Context, pod *corev1.Pod, build types.NamespacedName, request *v1alpha1.BuildAttestation) (*v1alpha1.BuildAttestation, error)
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
 	// Artifacts are published, and those of a base are fetched, only if Artifacts is set.
 	PlainHTTPRegistries []string
@@ -257,7 +259,7 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	a.pods = corelisters.NewPodLister(pods.GetIndexer())
 	if a.options.Artifacts != nil {
 		a.transfer = transfer.New(transfer.Options{
-			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, RecordLocks: a.options.RecordLocks, Secrets: a.options.Client.CoreV1(),
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, RecordLocks: a.options.RecordLocks, Attest: a.options.Attest, Secrets: a.options.Client.CoreV1(),
 			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
 		})
 	}

@@ -52,6 +52,7 @@ func (r *run) transferred() transfer.Pod {
 	return transfer.Pod{
 		Ref: r.ref, Newest: func() *corev1.Pod { pod, _ := r.newest(); return pod }, Input: r.input,
 		Base: r.dir.base(), Output: r.dir.output(), Say: r.writeLog,
+		Waiting: func() { r.agent.workers.release(r.ref.UID) },
 	}
 }
 
@@ -92,7 +93,7 @@ func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped
 		pod := r.transferred()
 		var locks []documents.Lock
 		if reported.Check, locks = r.agent.transfer.Store(ctx, pod, reported); *reported.Check == (result.Check{}) {
-			reported.Check = r.agent.transfer.Publish(publishing, pod, reported)
+			reported.Check = r.agent.transfer.Publish(publishing, pod, reported, locks)
 		}
 		if *reported.Check == (result.Check{}) {
 			r.agent.transfer.Record(ctx, pod, locks)

@@ -164,7 +164,7 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 				g.Expect(document.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
 				g.Expect(store.Has(document.Digest)).To(BeTrue())
 			}
-			g.Expect(described).To(Equal([]string{"lock", "sbom", "provenance", "cyclonedx Goldsmith", "spdx Goldsmith"}))
+			g.Expect(described).To(Equal([]string{"lock", "sbom", "self-reported", "cyclonedx Goldsmith", "spdx Goldsmith"}))
 			g.Expect(raw.Packages).To(HaveValue(BeEquivalentTo(1)))
 			_, content := tt.registry.Get("/team/" + tt.name + "/blobs/" + digestOf("sbom\n"))
 			g.Expect(string(content)).To(Equal("sbom\n"))

@@ -177,8 +177,8 @@ func (r *run) end() {
 	r.awaitReport()
 }
 
-// finalMessage returns the result of a process that has ended. The worker is not released before its files are stored: that takes as
-// much of the processors and of the disk as a builder.
+// finalMessage returns the result of a process that has ended. The worker is not released before its files are stored, which takes as
+// much of the processors and of the disk as a builder, or before they wait for signatures.
 func (r *run) finalMessage(exit process.Exit, e *ending) (message string, stopped bool) {
 	message, err := r.dir.message()
 	if err != nil {

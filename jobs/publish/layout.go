@@ -45,7 +45,7 @@ func (p *pusher) openLayout(ctx context.Context, artifact *Artifact) (*layoutCon
 	}
 	err = errors.Join(err, file.Close())
 	if fault, ok := errors.AsType[*ocilayout.InvalidError](err); ok && !told && fault.NoLayout {
-		p.log("pushing %s as a file, because it is not the tar of an OCI image layout: %v", artifact.Target, fault)
+		p.log("%s is published as a file, because it is not the tar of an OCI image layout: %v", artifact.Target, fault)
 		return nil, nil
 	}
 	return nil, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)

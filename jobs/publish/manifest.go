@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
@@ -21,6 +22,11 @@ import (
 type manifest struct {
 	ociv1.Descriptor
 	content []byte
+}
+
+// plain returns the descriptor that refers to a manifest as a subject.
+func (m manifest) plain() ociv1.Descriptor {
+	return ociv1.Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size}
 }
 
 func newManifest(mediaType, artifactType string, value any) (manifest, error) {
@@ -73,9 +79,7 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 		defer func() { _ = content.close() }() // only read from
 		return p.pushLayout(ctx, artifact.Target, content)
 	}
-	layer := layerOf(artifact.Content, artifact.MediaType)
-	layer.Annotations = map[string]string{ociv1.AnnotationTitle: fileTitle(artifact.Target)}
-	pushed, err := newArtifactManifest(artifact.MediaType, layer, artifact.Annotations, nil)
+	pushed, err := manifestOfFile(artifact)
 	if err != nil {
 		return manifest{}, err
 	}
@@ -88,6 +92,25 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 	return pushed, p.PushManifest(ctx, "push manifest of "+artifact.Target, pushed.Descriptor, pushed.content)
 }
 
+// manifestOf returns the manifest of an artifact, without a registry.
+func (p *pusher) manifestOf(ctx context.Context, artifact *Artifact) (manifest, error) {
+	content, err := p.openLayout(ctx, artifact)
+	if err != nil {
+		return manifest{}, err
+	}
+	if content == nil {
+		return manifestOfFile(artifact)
+	}
+	return content.root, content.close()
+}
+
+// manifestOfFile returns the manifest of an artifact that is published as a file.
+func manifestOfFile(artifact *Artifact) (manifest, error) {
+	layer := layerOf(artifact.Content, artifact.MediaType)
+	layer.Annotations = map[string]string{ociv1.AnnotationTitle: fileTitle(artifact.Target)}
+	return newArtifactManifest(artifact.MediaType, layer, artifact.Annotations, nil)
+}
+
 // fileTitle returns the name of the file in which clients store the artifact of a target: its platform and format, such as
 // linux-amd64.raw. It is not the name of the builder's file, which the status of a build does not have, so that the manifest has one digest,
 // whoever pushes the artifact.
@@ -97,10 +120,15 @@ func fileTitle(target string) string {
 
 func (p *pusher) pushEmptyConfig(ctx context.Context) error {
 	empty := ociv1.DescriptorEmptyJSON
-	return p.PushBlob(ctx, "push empty configuration", transport.Content{
-		Digest: empty.Digest.String(), SizeBytes: empty.Size,
-		Open: func() (transport.File, error) { return memory{bytes.NewReader(empty.Data)}, nil },
-	})
+	return p.PushBlob(ctx, "push empty configuration", inMemory(empty.Data))
+}
+
+// inMemory returns a content that is in memory.
+func inMemory(raw []byte) transport.Content {
+	return transport.Content{
+		Digest: contents.Digest(raw), SizeBytes: int64(len(raw)),
+		Open: func() (transport.File, error) { return memory{bytes.NewReader(raw)}, nil },
+	}
 }
 
 // memory is a file in memory.
@@ -111,8 +139,8 @@ func (memory) Close() error { return nil }
 
 // pushReferrer pushes a document as a referrer of a manifest.
 func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject manifest) (manifest, error) {
-	about := ociv1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
-	referrer, err := newArtifactManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &about)
+	about := subject.plain()
+	referrer, err := newArtifactManifest(document.MediaType, layerOf(document.Content, document.MediaType), document.Annotations, &about)
 	if err != nil {
 		return manifest{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/contents"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
@@ -26,6 +27,8 @@ type Document struct {
 	transport.Content
 	// MediaType is the media type of the document.
 	MediaType string
+	// Annotations are those of the referrer.
+	Annotations map[string]string
 }
 
 // Artifact is an artifact to push.
@@ -43,6 +46,9 @@ type Artifact struct {
 	Documents []Document
 	// Tag is moved to the artifact once all artifacts are pushed. With the empty tag the artifact is pushed by its digest only.
 	Tag string
+	// Attest returns the statements about the artifact, after the artifact and its documents were pushed, and before any tag is moved. Nil if there are
+	// none.
+	Attest func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error)
 }
 
 // describe describes a content in the log.
@@ -67,13 +73,15 @@ type Pushed struct {
 	Documents []string
 	// Tag is Artifact.Tag. The tag names the manifest, or an index of it if several artifacts share the tag.
 	Tag string
+	// Proofs are documents that were made of the statements about the artifact.
+	Proofs []Proof
 	// Image means that the artifact was pushed as the image, or the index, of its OCI image layout. Its tar cannot be fetched back.
 	Image bool
 }
 
 // Push pushes artifacts to a repository, HOST[:PORT]/PATH, and returns them in the same order. What the repository has already is not
 // sent again. A failure of the registry, or of a configuration for the registry, is a *transport.Error. An OCI image layout that cannot be published is an
-// *ocilayout.InvalidError. Any other error is the context's, or a content that cannot be read or is not what its digest says.
+// *ocilayout.InvalidError. Any other error is the context's, that of Artifact.Attest, or a content that cannot be read or is not what its digest says.
 //
 // After an error no tag has moved, or those that sort before the tag in the error. Push holds no content in memory.
 func Push(ctx context.Context, repository string, artifacts []Artifact, o transport.Options) ([]Pushed, error) {
@@ -125,6 +133,11 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 				return nil, err
 			}
 			pushed[i].Documents = append(pushed[i].Documents, p.location(referrer))
+		}
+	}
+	for i := range artifacts {
+		if err := p.attest(ctx, &artifacts[i], manifests[i], &pushed[i]); err != nil {
+			return nil, err
 		}
 	}
 	tags, err := tagged(artifacts, manifests)

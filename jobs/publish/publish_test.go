@@ -46,8 +46,8 @@ func artifact(target, tag string, content []byte) Artifact {
 
 func withDocuments(a Artifact) Artifact {
 	a.Documents = []Document{
-		{contentOf([]byte("sbom of " + a.Target)), "application/vnd.cyclonedx+json"},
-		{contentOf([]byte("provenance of " + a.Target)), "application/vnd.in-toto+json"},
+		{Content: contentOf([]byte("sbom of " + a.Target)), MediaType: "application/vnd.cyclonedx+json"},
+		{Content: contentOf([]byte("provenance of " + a.Target)), MediaType: "application/vnd.in-toto+json"},
 	}
 	return a
 }
@@ -181,10 +181,10 @@ func TestTheOrderOfAPush(t *testing.T) {
 
 func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 	artifacts := []Artifact{
-		withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))),
-		withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))),
+		attested(withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))), statementsOf(t, "web-1", "a")),
+		attested(withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))), statementsOf(t, "web-1", "a")),
 	}
-	for allowed := range 100 {
+	for allowed := range 300 {
 		r := registrytest.New(t, registrytest.Options{})
 		r.Inject(allowed, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
 		r.Inject(1, "", "", registrytest.Status(403))
@@ -201,12 +201,12 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 		pushed, err := pushIn(t, r, transport.Options{}, artifacts...)
 		require.NoError(t, err)
 		for _, p := range pushed {
-			if got := referrersOf(t, r, p.Digest, false); len(got) != 2 {
-				t.Errorf("after a push that ended after %d requests, %s has the referrers %v", allowed, p.Target, got)
+			if got, signatures := referrersOf(t, r, p.Digest, false), layersOf(t, r, p.Digest, ".sig"); len(got) != 6 || len(signatures) != 1 {
+				t.Errorf("after a push that ended after %d requests, %s has the referrers %v and %d signatures", allowed, p.Target, got, len(signatures))
 			}
 		}
 	}
-	t.Error("the push did not end within 100 requests")
+	t.Error("the push did not end within 300 requests")
 }
 
 func TestATagOfSeveralArtifactsNamesAnIndex(t *testing.T) {

@@ -8,8 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -17,55 +19,129 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
-// Artifacts that the builder published itself, without a file, stay where they are. open opens the file of a content. The errors are those
-// of Push.
-func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open func(*result.Content) (transport.File, error), o transport.Options) error {
-	var files []*result.Artifact
-	var artifacts []Artifact
-	var documents [][]*result.Content // those of each of the artifacts
+// Opener opens the file of a content.
+type Opener func(*result.Content) (transport.File, error)
+
+// Attest returns the statements about an artifact of a result, with their signatures. manifest is the digest of its manifest.
+type Attest func(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error)
+
+// file is an artifact of a result whose file was read, and how it is published.
+type file struct {
+	*result.Artifact
+	published Artifact
+	documents []*result.Content // those of published.Documents
+}
+
+// filesOf returns the artifacts of a result whose files were read.
+func filesOf(reported *result.Result, open Opener) (files []file) {
 	for i := range reported.Artifacts {
 		artifact := &reported.Artifacts[i]
 		if artifact.Verified == "" {
 			continue
 		}
 		platform, format := path.Split(artifact.Target)
-		files = append(files, artifact)
-		artifacts = append(artifacts, Artifact{
+		one := file{Artifact: artifact, published: Artifact{
 			Target: artifact.Target, Platform: path.Clean(platform),
 			MediaType: cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(format))),
-			Content:   contentOfFile(&artifact.Content, open), Annotations: artifact.Annotations, Tag: output.Tags[artifact.Target],
-		})
-		documents = append(documents, nil)
-		last := len(artifacts) - 1
+			Content:   contentOfFile(&artifact.Content, open), Annotations: artifact.Annotations,
+		}}
 		for _, document := range artifact.Documents() {
 			if document.Verified != "" {
-				documents[last] = append(documents[last], document)
-				artifacts[last].Documents = append(artifacts[last].Documents, Document{contentOfFile(document, openMade(artifact, open)), document.MediaType})
+				one.documents = append(one.documents, document)
+				one.published.Documents = append(one.published.Documents,
+					Document{Content: contentOfFile(document, openMade(artifact, open)), MediaType: document.MediaType})
 			}
 		}
+		files = append(files, one)
 	}
-	if len(artifacts) == 0 {
+	return files
+}
+
+// PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
+// Artifacts that the builder published itself, without a file, stay where they are. If attest is not nil, the statements that it returns are pushed
+// before any tag is moved, and the result gets the documents that are made of them. The errors are those of Push.
+func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open Opener, attest Attest, o transport.Options) error {
+	files := filesOf(reported, open)
+	if len(files) == 0 {
 		return nil
+	}
+	artifacts := make([]Artifact, len(files))
+	for i := range files {
+		artifacts[i] = files[i].published
+		artifacts[i].Tag = output.Tags[files[i].Target]
+		if attest != nil {
+			artifacts[i].Attest = func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error) {
+				files[i].locate(pushed)
+				return attest(ctx, files[i].Artifact, pushed.Digest)
+			}
+		}
 	}
 	pushed, err := Push(ctx, output.Repository, artifacts, o)
 	if err != nil {
 		return err
 	}
-	for i, artifact := range files {
-		artifact.Location, artifact.Tag = pushed[i].Location, pushed[i].Tag
-		if pushed[i].Image && !result.IsLayout(artifact.MediaType) {
-			artifact.MediaType = result.MediaTypeLayout // so that nobody looks for the tar in the registry
+	for i := range files {
+		files[i].locate(&pushed[i])
+		files[i].describe(pushed[i].Proofs)
+	}
+	return nil
+}
+
+// locate sets the locations of an artifact that was pushed, and of its documents.
+func (f *file) locate(pushed *Pushed) {
+	f.Location, f.Tag = pushed.Location, pushed.Tag
+	if pushed.Image && !result.IsLayout(f.MediaType) {
+		f.MediaType = result.MediaTypeLayout // so that nobody looks for the tar in the registry
+	}
+	for i, document := range f.documents {
+		document.Location = pushed.Documents[i]
+	}
+}
+
+// describe adds the documents that were made of statements to an artifact.
+func (f *file) describe(proofs []Proof) {
+	for i := range proofs {
+		proof := &proofs[i]
+		size := int64(len(proof.Content))
+		f.Made = append(f.Made, result.Document{
+			Type: v1alpha1.DocumentProvenance,
+			Content: result.Content{
+				Digest: contents.Digest(proof.Content), SizeBytes: &size, MediaType: proof.MediaType, Location: proof.Location,
+				Verified: v1alpha1.ArtifactVerifiedContent,
+			},
+			Write: func(to io.Writer) error {
+				_, err := to.Write(proof.Content)
+				return err
+			},
+		})
+	}
+}
+
+// AttestResult gets the statements about the artifacts of a result whose files were read, and that no registry has. The result gets the
+// documents that are made of them. The errors are those of attest, and an *ocilayout.InvalidError.
+func AttestResult(ctx context.Context, reported *result.Result, open Opener, attest Attest, log func(format string, args ...any)) error {
+	local := &pusher{log: log}
+	files := filesOf(reported, open)
+	for i := range files {
+		manifest, err := local.manifestOf(ctx, &files[i].published)
+		if err != nil {
+			return err
 		}
-		for j, document := range documents[i] {
-			document.Location = pushed[i].Documents[j]
+		statements, err := attest(ctx, files[i].Artifact, manifest.Digest.String())
+		if err != nil {
+			return err
 		}
+		proofs, err := proofsOf(statements)
+		if err != nil {
+			return err
+		}
+		files[i].describe(proofs)
 	}
 	return nil
 }
 
 // openMade opens documents about an artifact that were made and not stored yet, and with open everything else.
-func openMade(artifact *result.Artifact, open func(*result.Content) (transport.File, error)) func(*result.Content) (transport.File, error) {
+func openMade(artifact *result.Artifact, open Opener) Opener {
 	return func(content *result.Content) (transport.File, error) {
 		for i := range artifact.Made {
 			if made := &artifact.Made[i]; &made.Content == content && made.Write != nil {
@@ -79,7 +155,7 @@ func openMade(artifact *result.Artifact, open func(*result.Content) (transport.F
 	}
 }
 
-func contentOfFile(content *result.Content, open func(*result.Content) (transport.File, error)) transport.Content {
+func contentOfFile(content *result.Content, open Opener) transport.Content {
 	return transport.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (transport.File, error) { return open(content) }}
 }
 
@@ -99,8 +175,11 @@ func Published(reported *result.Result) (lines []string) {
 	return lines
 }
 
-// CheckOf returns what an error of PushResult is in a result.
+// CheckOf returns what an error of PushResult or AttestResult is in a result.
 func CheckOf(err error) *result.Check {
+	if refused, ok := errors.AsType[*NotAttestedError](err); ok {
+		return &result.Check{NotAttested: &result.NotAttested{Reason: refused.Reason, Message: refused.Message}}
+	}
 	if failure, ok := errors.AsType[*transport.Error](err); ok {
 		return &result.Check{NotPublished: &result.NotPublished{Reason: failure.Reason, Message: failure.Error()}}
 	}

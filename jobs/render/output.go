@@ -13,6 +13,8 @@ import (
 // Output is where the artifacts of a build are published, as canonical JSON in the annotation AnnotationOutput of a pod. Fields are in
 // the order of their JSON names.
 type Output struct {
+	// Attest is the policy of signatures. Empty for Automatic.
+	Attest v1alpha1.AttestPolicy `json:"attest,omitempty"`
 	// Repository is HOST[:PORT]/PATH of an OCI repository.
 	Repository string `json:"repository"`
 	// Secret is the name of the Secret with the credentials. Empty if there are none.
@@ -43,7 +45,7 @@ func encodeOutput(build *v1alpha1.ImageBuild) (string, error) {
 			return "", fmt.Errorf("output.tagTemplate %q: %w", declared.TagTemplate, err)
 		}
 	}
-	output := Output{Repository: declared.Repository, Tags: Tags(build)}
+	output := Output{Attest: declared.Attest, Repository: declared.Repository, Tags: Tags(build)}
 	if declared.SecretRef != nil {
 		output.Secret = declared.SecretRef.Name
 	}

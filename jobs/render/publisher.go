@@ -50,11 +50,11 @@ const (
 // addPublisher lets a pod run its builder first, and then publish what the builder made. A pod whose init container fails ends without
 // its other containers, so only a successful builder's files are published. The publisher waits until the controller has annotated the
 // pod with the builder's result, which is in the status of the pod only; the kubelet passes on annotations at once (Tekton starts its steps
-// so). The builder can read neither the Secret nor the token of the publisher, and the publisher cannot change the files.
+// so). The builder can read neither the Secret nor the tokens of the publisher, and the publisher cannot change the files.
 func addPublisher(pod *corev1.PodSpec, output *v1alpha1.Output, publisher inputs.Publisher) {
 	container := ownContainer(PublisherName, PublishCommand, &pod.Containers[0], publisher)
 	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "output", MountPath: outputDir, ReadOnly: true})
-	pod.Volumes = append(pod.Volumes, tokenVolume(attestName))
+	pod.Volumes = append(pod.Volumes, publisherTokens())
 	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: attestName, MountPath: attestDir, ReadOnly: true})
 	container.VolumeMounts = append(container.VolumeMounts, outputMounts(output)...)
 	annotation := func(file, name string) corev1.DownwardAPIVolumeFile {

@@ -18,6 +18,8 @@ const (
 	caFile     = "ca.crt"
 	reportName = "report"
 	attestName = "attest"
+	// publisherTokenFile is the file of a token for the audience PublisherAudience.
+	publisherTokenFile = "publisher-token"
 	// tokenSeconds is how long a token is valid; the kubelet replaces it in time.
 	tokenSeconds = 3600
 	// rootCA is the ConfigMap with the API server's certificate authorities that is in every namespace.
@@ -27,8 +29,10 @@ const (
 
 	// AttestServer is the API server, to which a publisher uploads the locks that it has read.
 	AttestServer = inClusterServer
-	// AttestToken is the file with the token of the publisher.
+	// AttestToken is the file with the token of the pod, for the API server.
 	AttestToken = attestDir + "/" + tokenFile
+	// PublisherToken is the file with the token of the publisher, for the audience PublisherAudience. Neither the builder nor the fetcher has it.
+	PublisherToken = attestDir + "/" + publisherTokenFile
 	// AttestCA is the file with the certificate authorities of the server.
 	AttestCA  = attestDir + "/" + caFile
 	attestDir = "/goldsmith/attest"
@@ -44,6 +48,16 @@ func addReports(pod *corev1.PodSpec, build *v1alpha1.ImageBuild) {
 		corev1.EnvVar{Name: EnvReportURL, Value: reportURL(build)},
 		corev1.EnvVar{Name: EnvReportToken, Value: path.Join(reportDir, tokenFile)},
 		corev1.EnvVar{Name: EnvReportCA, Value: path.Join(reportDir, caFile)})
+}
+
+// publisherTokens has the tokens of a publisher. The second tells the server that a request comes from the publisher, and not from the builder of
+// the same pod.
+func publisherTokens() corev1.Volume {
+	volume := tokenVolume(attestName)
+	volume.Projected.Sources = append(volume.Projected.Sources, corev1.VolumeProjection{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+		Path: publisherTokenFile, Audience: v1alpha1.PublisherAudience, ExpirationSeconds: new(int64(tokenSeconds)),
+	}})
+	return volume
 }
 
 // tokenVolume has a token of the pod, and the certificate authorities of the API server.

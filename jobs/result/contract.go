@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -143,6 +144,8 @@ type Check struct {
 	NotStored string `json:"notStored,omitempty"`
 	// NotPublished is why the artifacts could not be published.
 	NotPublished *NotPublished `json:"notPublished,omitempty"`
+	// NotAttested is why nobody signs the artifacts.
+	NotAttested *NotAttested `json:"notAttested,omitempty"`
 }
 
 // NotPublished is why a registry does not have the artifacts.
@@ -150,6 +153,18 @@ type NotPublished struct {
 	// Reason is RegistryDenied, RegistryRefused or RegistryUnavailable.
 	Reason  v1alpha1.FailureReason `json:"reason"`
 	Message string                 `json:"message"`
+}
+
+// NotAttested is why nobody signs the artifacts, so that no tag was moved to them.
+type NotAttested struct {
+	// Reason is NoSigningKey, SigningKeyExpired or SigningKeyUnusable.
+	Reason  v1alpha1.FailureReason `json:"reason"`
+	Message string                 `json:"message"`
+}
+
+// Refusal reports whether a reason is one for which the server refuses to attest artifacts.
+func Refusal(reason v1alpha1.FailureReason) bool {
+	return slices.Contains([]v1alpha1.FailureReason{v1alpha1.ReasonNoSigningKey, v1alpha1.ReasonSigningKeyExpired, v1alpha1.ReasonSigningKeyUnusable}, reason)
 }
 
 // Confirm compares what the builder reported about a file, which the name tells, with what was read, and adds what it did not report.

@@ -58,7 +58,9 @@ type documentKind struct {
 }
 
 // kinds are the kinds of documents that a publisher makes.
-var kinds = []documentKind{{v1alpha1.DocumentSBOM, v1alpha1.MediaTypeCycloneDX}, {v1alpha1.DocumentSBOM, v1alpha1.MediaTypeSPDX}}
+var kinds = []documentKind{
+	{v1alpha1.DocumentSBOM, v1alpha1.MediaTypeCycloneDX}, {v1alpha1.DocumentSBOM, v1alpha1.MediaTypeSPDX}, {v1alpha1.DocumentProvenance, v1alpha1.MediaTypeProvenance},
+}
 
 // notTheResult is why nothing is published if a user has set the annotation from which the publisher knows the result.
 const notTheResult = "the publisher read another result than that of the builder"
@@ -67,8 +69,8 @@ const notTheResult = "the publisher read another result than that of the builder
 const digestPrefix = "sha256:"
 
 // Findings returns the message of a publisher about a result that it has checked and published, or about nil for a result that it cannot
-// read. It has at most MaxBytes. Only WithFindings reads it. documented is whether all documents about artifacts have room in it: those that
-// Goldsmith made are left out first, then all.
+// read. It has at most MaxBytes. Only WithFindings reads it. documented is whether all documents about artifacts have room in it: the bills of
+// materials that Goldsmith made are left out first, then the provenance, then all.
 func Findings(checked *Result) (message string, documented bool, err error) {
 	found := findings{}
 	if checked != nil {
@@ -84,11 +86,13 @@ func Findings(checked *Result) (message string, documented bool, err error) {
 	if err != nil || len(text) <= MaxBytes {
 		return string(text), true, err
 	}
-	for i := range found.About {
-		found.About[i].Made = nil
-	}
-	if text, err = json.Marshal(found); err != nil || len(text) <= MaxBytes {
-		return string(text), false, err
+	for _, least := range []func(finding) bool{bill, func(finding) bool { return true }} {
+		for i := range found.About {
+			found.About[i].Made = slices.DeleteFunc(found.About[i].Made, least)
+		}
+		if text, err = json.Marshal(found); err != nil || len(text) <= MaxBytes {
+			return string(text), false, err
+		}
 	}
 	found.Contents, found.Undocumented = nil, true
 	for i := range checked.Artifacts {
@@ -102,6 +106,9 @@ func Findings(checked *Result) (message string, documented bool, err error) {
 	}})
 	return string(text), false, err
 }
+
+// bill reports whether a document that a publisher made is a bill of materials.
+func bill(made finding) bool { return kinds[made.Kind].of == v1alpha1.DocumentSBOM }
 
 func findingOf(content *Content) finding {
 	if content.Verified == "" {

@@ -56,7 +56,9 @@ func TestTheMessagesOfBuilderAndPublisherAreOneResult(t *testing.T) {
 
 // The repository has documents for which the message has no room. The number of packages always has room.
 func TestDocumentsAreOfTheResultIfTheyHaveRoom(t *testing.T) {
-	for targets, want := range map[int][]string{3: {"lock", "sbom", "cyclonedx", "spdx"}, 10: {"lock", "sbom"}, 16: nil} {
+	for targets, want := range map[int][]string{
+		3: {"lock", "sbom", "cyclonedx", "spdx", "provenance"}, 5: {"lock", "sbom", "cyclonedx", "spdx", "provenance"}, 6: {"lock", "sbom", "provenance"}, 8: {"lock", "sbom", "provenance"}, 9: {"lock", "sbom"}, 16: nil,
+	} {
 		checked, message, all := published(t, targets)
 		message = strings.ReplaceAll(message, `"sbom"`, `"lock":{"file":"c"},"sbom"`)
 		for i := range checked.Artifacts {
@@ -64,8 +66,8 @@ func TestDocumentsAreOfTheResultIfTheyHaveRoom(t *testing.T) {
 			artifact.Packages = new(int32(20_000))
 			made := func(at int, mediaType string) Content {
 				return Content{
-					Digest: fmt.Sprintf("sha256:%064x", 1000+3*i+at), SizeBytes: new(int64(1) << 20), MediaType: mediaType,
-					Verified: v1alpha1.ArtifactVerifiedContent, Location: fmt.Sprintf("localhost/a@sha256:%064x", 2000+3*i+at),
+					Digest: fmt.Sprintf("sha256:%064x", 1000+5*i+at), SizeBytes: new(int64(1) << 20), MediaType: mediaType,
+					Verified: v1alpha1.ArtifactVerifiedContent, Location: fmt.Sprintf("localhost/a@sha256:%064x", 2000+5*i+at),
 				}
 			}
 			artifact.Lock = new(made(0, v1alpha1.LockMediaType))
@@ -73,10 +75,12 @@ func TestDocumentsAreOfTheResultIfTheyHaveRoom(t *testing.T) {
 			for j, mediaType := range []string{v1alpha1.MediaTypeCycloneDX, v1alpha1.MediaTypeSPDX} {
 				artifact.Made = append(artifact.Made, Document{Type: v1alpha1.DocumentSBOM, Content: made(1+j, mediaType)})
 			}
+			artifact.Made = append(artifact.Made, Document{Type: v1alpha1.DocumentProvenance, Content: made(3, v1alpha1.MediaTypeProvenance)},
+				Document{Type: v1alpha1.DocumentProvenance, Content: made(4, v1alpha1.MediaTypeBundle)}) // only the repository has the bundle
 		}
 		text, documented, err := Findings(checked)
 		outcome := Parse(WithFindings(message, text, "localhost/a", nil), 0, all, Policy{Checked: true})
-		if outcome.Failure != nil || err != nil || len(text) > MaxBytes || documented != (len(want) == 4) {
+		if outcome.Failure != nil || err != nil || len(text) > MaxBytes || documented != (len(want) == 5) {
 			t.Fatalf("%d bytes, %t, %+v, %v", len(text), documented, outcome.Failure, err)
 		}
 		last := outcome.Artifacts[targets-1]
@@ -85,11 +89,11 @@ func TestDocumentsAreOfTheResultIfTheyHaveRoom(t *testing.T) {
 			names = append(names, last.Documents[i].Name())
 		}
 		if !slices.Equal(names, want) || *last.Packages != 20_000 {
-			t.Fatalf("%d targets: %+v", targets, last)
+			t.Errorf("%d targets, %d bytes: %v", targets, len(text), names)
 		}
 		if spdx := (v1alpha1.ArtifactDocument{
-			Type: v1alpha1.DocumentSBOM, Digest: fmt.Sprintf("sha256:%064x", 1008), SizeBytes: 1 << 20, MediaType: v1alpha1.MediaTypeSPDX,
-			Location: fmt.Sprintf("localhost/a@sha256:%064x", 2008), Verified: v1alpha1.ArtifactVerifiedContent, MadeBy: v1alpha1.DocumentMadeByGoldsmith,
+			Type: v1alpha1.DocumentSBOM, Digest: fmt.Sprintf("sha256:%064x", 1012), SizeBytes: 1 << 20, MediaType: v1alpha1.MediaTypeSPDX,
+			Location: fmt.Sprintf("localhost/a@sha256:%064x", 2012), Verified: v1alpha1.ArtifactVerifiedContent, MadeBy: v1alpha1.DocumentMadeByGoldsmith,
 		}); targets == 3 && last.Documents[3] != spdx {
 			t.Errorf("%+v", last.Documents[3])
 		}

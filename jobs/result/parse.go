@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -73,7 +74,18 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if failed := check.NotPublished; failed != nil {
 		return Outcome{Failure: failure(exitCode, failed.Reason, failed.Message)}
 	}
+	if refused := check.NotAttested; refused != nil {
+		return Outcome{Failure: refused.failure(exitCode)}
+	}
 	return Outcome{Artifacts: artifacts, Ignored: result.Ignored}
+}
+
+// failure returns the failure of a build whose artifacts nobody signs. A reason that only a broken publisher tells is a fault of the infrastructure.
+func (n *NotAttested) failure(exitCode int32) *v1alpha1.BuildFailure {
+	if !Refusal(n.Reason) {
+		return failure(exitCode, v1alpha1.ReasonArtifactNotStored, fmt.Sprintf("the publisher ended with the unknown reason %.40q: %s", n.Reason, n.Message))
+	}
+	return failure(exitCode, n.Reason, n.Message)
 }
 
 // ignoring adds to a fault what the message has and the contract does not: a misspelt field is often the cause.
@@ -230,19 +242,33 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 			return nil, fmt.Errorf("annotation %q of artifact %q: key and value must be printable, and the key not empty", key, a.Target)
 		}
 	}
-	var documents []v1alpha1.ArtifactDocument
-	for of, content := range a.Reported() {
-		unread := of == v1alpha1.DocumentLock && content.Verified == "" && content.Location == ""
+	for of, document := range a.Reported() {
 		completed := required
-		if unread { // it is nowhere: the artifact is nowhere either, or the builder published it
+		if unread(of, document) { // it is nowhere: the artifact is nowhere either, or the builder published it
 			completed = incomplete
 		}
-		document, err := a.document(of, content, policy, completed)
-		if err != nil {
+		if err := a.validateDocument(of, document, policy, completed); err != nil {
 			return nil, err
 		}
-		if !unread {
-			documents = append(documents, *document)
+	}
+	return a.status(content.MediaType), nil
+}
+
+// unread reports whether a document is a lock that nobody has read, so that the status does not have it.
+func unread(of v1alpha1.ArtifactDocumentType, content *Content) bool {
+	return of == v1alpha1.DocumentLock && content.Verified == "" && content.Location == ""
+}
+
+// Status returns what the status of a build says about an artifact that was read and published.
+func (a *Artifact) Status() *v1alpha1.Artifact {
+	return a.status(cmp.Or(a.MediaType, MediaType(v1alpha1.ArtifactFormat(path.Base(a.Target)))))
+}
+
+func (a *Artifact) status(mediaType string) *v1alpha1.Artifact {
+	var documents []v1alpha1.ArtifactDocument
+	for of, content := range a.Reported() {
+		if !unread(of, content) {
+			documents = append(documents, *documentOf(of, content))
 		}
 	}
 	for i := range a.Made {
@@ -253,31 +279,30 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 	}
 	return &v1alpha1.Artifact{
 		Target:      a.Target,
-		Digest:      content.Digest,
-		SizeBytes:   ptr.Deref(content.SizeBytes, 0),
-		MediaType:   content.MediaType,
-		Location:    content.Location,
-		Verified:    content.Verified,
+		Digest:      a.Digest,
+		SizeBytes:   ptr.Deref(a.SizeBytes, 0),
+		MediaType:   mediaType,
+		Location:    a.Location,
+		Verified:    a.Verified,
 		Annotations: a.Annotations,
 		Documents:   documents,
 		Packages:    a.Packages,
 		Tag:         a.Tag,
-	}, nil
+	}
 }
 
-// document returns what the status says about a document that the builder made.
-func (a *Artifact) document(of v1alpha1.ArtifactDocumentType, content *Content, policy Policy, required completeness) (*v1alpha1.ArtifactDocument, error) {
+// validateDocument checks a document that the builder made.
+func (a *Artifact) validateDocument(of v1alpha1.ArtifactDocumentType, content *Content, policy Policy, required completeness) error {
 	name := fmt.Sprintf("%s of artifact %q", strings.ToLower(string(of)), a.Target)
-	if content.File == "" && content.Location == "" {
-		return nil, errUnlocated(name)
+	switch {
+	case content.File == "" && content.Location == "":
+		return errUnlocated(name)
+	case of == v1alpha1.DocumentLock && content.MediaType != v1alpha1.LockMediaType:
+		return fmt.Errorf("mediaType of %s is %q, must be %s: write that version of locks", name, content.MediaType, v1alpha1.LockMediaType)
+	case v1alpha1.OnlyByGoldsmith(content.MediaType):
+		return fmt.Errorf("mediaType of %s is %q, which only Goldsmith reports: set another one, such as application/vnd.in-toto+json", name, content.MediaType)
 	}
-	if of == v1alpha1.DocumentLock && content.MediaType != v1alpha1.LockMediaType {
-		return nil, fmt.Errorf("mediaType of %s is %q, must be %s: write that version of locks", name, content.MediaType, v1alpha1.LockMediaType)
-	}
-	if err := content.validate(name, policy, required); err != nil {
-		return nil, err
-	}
-	return documentOf(of, content), nil
+	return content.validate(name, policy, required)
 }
 
 func documentOf(of v1alpha1.ArtifactDocumentType, content *Content) *v1alpha1.ArtifactDocument {

@@ -197,6 +197,12 @@ func TestParseChecked(t *testing.T) {
 		read.Check = &Check{NotPublished: &NotPublished{Reason: reason, Message: "it said no"}}
 		wantFailure(t, Parse(message(), 0, oneTarget, checked), reason.Class(), reason, 0, "it said no")
 	}
+	for _, reason := range []v1alpha1.FailureReason{v1alpha1.ReasonNoSigningKey, v1alpha1.ReasonSigningKeyExpired, v1alpha1.ReasonSigningKeyUnusable} {
+		read.Check = &Check{NotAttested: &NotAttested{Reason: reason, Message: "make a key"}}
+		wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, reason, 0, "make a key")
+	}
+	read.Check = &Check{NotAttested: &NotAttested{Reason: v1alpha1.ReasonBuilderFailed, Message: "no"}}
+	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureInfrastructure, v1alpha1.ReasonArtifactNotStored, 0, `the publisher ended with the unknown reason "BuilderFailed": no`)
 	read.Check = &Check{}
 	if !Checked(message()) {
 		t.Error("a result whose check found nothing does not count as checked")
@@ -292,6 +298,8 @@ func TestParseInvalidMessage(t *testing.T) {
 		"an annotation without key": {strings.Replace(good, `"file"`, `"annotations":{"":"a"},"file"`, 1), "the key not empty"},
 		"an SBOM without a place":   {strings.Replace(good, `"file"`, `"sbom":{"mediaType":"a/b"},"file"`, 1), `sbom of artifact "linux/amd64/raw" has neither file nor location`},
 		"a lock of another version": {strings.Replace(good, `"file"`, `"lock":{"file":"x","mediaType":"application/vnd.goldsmith.lock.v2+json"},"file"`, 1), `mediaType of lock of artifact "linux/amd64/raw" is "application/vnd.goldsmith.lock.v2+json", must be application/vnd.goldsmith.lock.v1+json`},
+		"a provenance by us":        {strings.Replace(good, `"file"`, `"provenance":{"file":"x","mediaType":"application/vnd.in-toto.Provenance+json"},"file"`, 1), "which only Goldsmith reports: set another one, such as application/vnd.in-toto+json"},
+		"a bundle by us":            {strings.Replace(good, `"file"`, `"sbom":{"file":"x","mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"},"file"`, 1), "which only Goldsmith reports"},
 		"an SBOM without a type":    {strings.Replace(good, `"file"`, `"sbom":{"file":"x"},"file"`, 1), `mediaType of sbom`},
 		"a provenance that is text": {strings.Replace(good, `"file"`, `"provenance":"x","file"`, 1), "not JSON that matches the builder contract"},
 		"no digest":                 {strings.Replace(good, `"digest":"`+digestA+`",`, "", 1), "has no digest"},

@@ -86,7 +86,7 @@ func CycloneDX(to io.Writer, lock *v1alpha1.Lock, of Subject) error {
 func componentOf(lock *v1alpha1.Lock, index int, declared map[string]expression) component {
 	one := &lock.Packages[index]
 	its := component{
-		Type: "library", Ref: packageID(index), Name: one.Name, Version: fitting(one.Version), Hashes: hashes(one.SHA256), PURL: packageURL(lock, one),
+		Type: "library", Ref: packageID(index), Name: one.Name, Version: fitting(one.Version), Hashes: hashes(one.SHA256), PURL: PackageURL(lock, one),
 	}
 	if expression := declared[one.Licence]; expression.text != "" {
 		its.Licences = []licenceChoice{{Expression: expression.text}}

@@ -25,9 +25,9 @@ var (
 	}
 )
 
-// packageURL returns the package URL of a package, in its canonical form (https://github.com/package-url/purl-spec). The qualifiers are those
+// PackageURL returns the package URL of a package, in its canonical form (https://github.com/package-url/purl-spec). The qualifiers are those
 // that Syft writes and Grype reads: upstream is the source package where it differs.
-func packageURL(lock *v1alpha1.Lock, one *v1alpha1.Package) string {
+func PackageURL(lock *v1alpha1.Lock, one *v1alpha1.Package) string {
 	if one.PURL != "" {
 		return one.PURL
 	}

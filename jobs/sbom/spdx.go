@@ -100,7 +100,7 @@ func spdxPackageOf(lock *v1alpha1.Lock, index int, declared map[string]string) s
 	one := &lock.Packages[index]
 	its := spdxPackage{
 		ID: spdxRef + packageID(index), Name: one.Name, Version: one.Version, DownloadLocation: noAssertion, Checksums: checksums(one.SHA256),
-		Licence: declared[one.Licence], References: []externalRef{{"PACKAGE-MANAGER", "purl", packageURL(lock, one)}},
+		Licence: declared[one.Licence], References: []externalRef{{"PACKAGE-MANAGER", "purl", PackageURL(lock, one)}},
 	}
 	if source := one.Source; source != nil {
 		its.SourceInfo = strings.TrimSpace("built package from: " + source.Name + " " + source.Version) // where Trivy reads it

@@ -58,6 +58,10 @@ func (t *transition) latePublishFailure(pod *corev1.Pod) *v1alpha1.BuildFailure 
 			"the publisher of pod %s did not start within timeouts.start (%s) of the builder's end, or within timeouts.run: %s: the operator sets its image with --publisher-image",
 			pod.Name, t.Build.Spec.Timeouts.Start, t.publisherDelay(pod))
 	}
+	if awaited := awaitedSigner(t.status); awaited != nil {
+		return v1alpha1.ReasonRunTimeout.Failure("the builder ended, but its artifacts were not signed within %s (timeouts.run) of the start of pod %s: %s",
+			t.Build.Spec.Timeouts.Run, pod.Name, awaited.Message)
+	}
 	return v1alpha1.ReasonRunTimeout.Failure("the builder ended, but its artifacts were not published within %s of the start of pod %s: raise timeouts.run, or find out why %s is slow",
 		t.Build.Spec.Timeouts.Run, pod.Name, t.Build.Spec.Inputs.Output.Repository)
 }

@@ -44,6 +44,7 @@ func (t *transition) start(number int32) {
 		t.status.StartTime = t.now()
 	}
 	t.status.Progress, t.status.Stages = nil, nil
+	ForgetAttestation(t.status)
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
 	t.wait(podNotStarted)
 	t.unfinished()
@@ -80,6 +81,9 @@ func (t *transition) record() {
 	}
 	if hasLog(t.Pod) {
 		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
+	}
+	if attempt.BuilderImage == "" && attempt.PodUID != "" && hasStarted(t.Pod) {
+		attempt.BuilderImage = render.BuilderStatus(t.Pod).ImageID
 	}
 	if attempt.NodeName == "" || attempt.PodUID != "" { // before, the recorded node may be that of another pod of the Job
 		attempt.NodeName = t.Pod.Spec.NodeName
@@ -220,6 +224,7 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 		stalled = metav1.ConditionFalse
 	}
 	t.condition(v1alpha1.BuildStalled, stalled, reason, message)
+	EndAttestation(t.status)
 }
 
 // FirstConditions are the conditions of a build that was created at this time, until it is finished.

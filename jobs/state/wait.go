@@ -55,10 +55,11 @@ func (t *transition) holdAttempt(cause startDelay) {
 	case attempt.PodUID != "":
 		t.wait(startDelay{cause.reason, "the container ended when the Job was suspended: a new pod starts once the Job is resumed"})
 		t.status.Progress, t.status.Stages = nil, nil
+		ForgetAttestation(t.status)
 	case !t.heldAgain():
 		t.status.StartTime = nil
 	}
-	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
+	attempt.PodName, attempt.PodUID, attempt.NodeName, attempt.BuilderImage = "", "", "", ""
 	t.status.Phase = v1alpha1.BuildQueued
 	if t.status.QueuedTime == nil && t.status.StartTime == nil {
 		t.status.QueuedTime = attempt.StartTime.DeepCopy()

@@ -62,7 +62,7 @@ func (p *program) publish(ctx context.Context) (message string, err error) {
 		for _, line := range publish.Published(reported) {
 			p.Log("%s", line)
 		}
-		p.attest(ctx, locks)
+		p.uploadLocks(ctx, locks)
 	}
 	message, documented, err := result.Findings(reported)
 	if published && !documented {
@@ -95,11 +95,14 @@ func (p *program) check(ctx context.Context, reported *result.Result) (found *re
 	}
 	var options transport.Options
 	if err == nil {
+		err = p.mayAttest()
+	}
+	if err == nil {
 		options, err = p.registry()
 	}
 	if err == nil {
 		p.Log("publishing in %s", p.output.Repository)
-		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (transport.File, error) { return p.open(content) }, options)
+		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (transport.File, error) { return p.open(content) }, p.attest(locks), options)
 	}
 	if err != nil {
 		p.Log("%v", err)

@@ -42,9 +42,10 @@ type pod struct {
 	t      *testing.T
 	root   string
 	output render.Output
-	// attested is what was uploaded. attest are the answers.
+	// attested is what was uploaded. attest are the errors with which the server answers, and signed what it answers about artifacts.
 	attested []*v1alpha1.BuildAttestation
 	attest   []error
+	signed   []*v1alpha1.BuildAttestation
 }
 
 // newPod is a pod whose builder has ended and made the file disk, and which publishes in a registry.
@@ -83,9 +84,14 @@ func (p *pod) publish(message string) (outcome result.Outcome, log string) {
 		if answer := len(p.attested) - 1; answer < len(p.attest) {
 			return true, nil, p.attest[answer]
 		}
+		if attested.Artifact != nil {
+			answer := p.signed[0]
+			p.signed = p.signed[1:]
+			return true, answer, nil
+		}
 		return true, attested, nil
 	})
-	require.NoError(p.t, Publish(ctx, Options{Root: p.root, Builds: builds.ImagesV1alpha1(), Log: func(format string, args ...any) {
+	require.NoError(p.t, Publish(ctx, Options{Root: p.root, Clock: registrytest.NewClock(), Builds: builds.ImagesV1alpha1(), Log: func(format string, args ...any) {
 		_, _ = fmt.Fprintf(&lines, format+"\n", args...)
 		if lines.Len() == len("waiting for the result of the builder\n") {
 			p.write(render.PublishResult, []byte(message))

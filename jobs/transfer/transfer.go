@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -29,8 +30,10 @@ type Options struct {
 	PlainHTTP []string
 	// UserAgent is sent to the registry.
 	UserAgent string
-	// Builds uploads locks. Nil if the pod has no token for the API server.
+	// Builds uploads locks, and gets the statements about artifacts. Nil if the pod has no token for the API server.
 	Builds imagesv1alpha1.ImageBuildsGetter
+	// Clock is the clock between requests. Defaults to the real one.
+	Clock clock.Clock
 	// Log gets one line for each step, as transport.Options describe. Defaults to none.
 	Log func(format string, args ...any)
 }
@@ -45,6 +48,9 @@ type program struct {
 // start reads what the pod is for.
 func start(o Options) (*program, error) {
 	p := &program{Options: o}
+	if p.Clock == nil {
+		p.Clock = clock.RealClock{}
+	}
 	if p.Log == nil {
 		p.Log = func(string, ...any) {}
 	}
@@ -69,7 +75,7 @@ func (p *program) read(path string, into any) error {
 
 // registry returns how to reach the registry, with the credentials of the Secret if the output names one.
 func (p *program) registry() (transport.Options, error) {
-	options := transport.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Log: p.Log, Retrying: func(err error) { p.Log("retrying: %v", err) }}
+	options := transport.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Clock: p.Clock, Log: p.Log, Retrying: func(err error) { p.Log("retrying: %v", err) }}
 	if p.output.Secret == "" {
 		return options, nil
 	}

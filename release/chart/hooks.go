@@ -37,6 +37,7 @@ func hooksOfValues() map[string]hook {
 	for _, program := range []struct{ object, name, container, values string }{
 		{"Deployment/goldsmith-apiserver", "goldsmith-apiserver", "goldsmith-apiserver", "apiserver"},
 		{"Deployment/goldsmith-controller", "goldsmith-controller", "goldsmith-controller", "controller"},
+		{"Deployment/goldsmith-signer", "goldsmith-signer", "goldsmith-signer", "signer"},
 		{"StatefulSet/goldsmith-etcd", "goldsmith-etcd", "etcd", "etcd"},
 	} {
 		pod := program.object + ".spec.template.spec"

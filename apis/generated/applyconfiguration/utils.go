@@ -24,6 +24,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ArtifactDocumentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AttemptedBuild"):
 		return &imagesv1alpha1.AttemptedBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Attestation"):
+		return &imagesv1alpha1.AttestationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AttestedArtifact"):
+		return &imagesv1alpha1.AttestedArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AttestedStatement"):
+		return &imagesv1alpha1.AttestedStatementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Backoff"):
 		return &imagesv1alpha1.BackoffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Base"):
@@ -120,8 +126,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
 		return &imagesv1alpha1.SecretReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SigningKey"):
+		return &imagesv1alpha1.SigningKeyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SigningKeySpec"):
+		return &imagesv1alpha1.SigningKeySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SigningKeyStatus"):
+		return &imagesv1alpha1.SigningKeyStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Source"):
 		return &imagesv1alpha1.SourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StatementSignature"):
+		return &imagesv1alpha1.StatementSignatureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessfulBuild"):
 		return &imagesv1alpha1.SuccessfulBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Target"):

@@ -27,6 +27,9 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ArtifactDocument{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
 		v1alpha1.ArtifactLock{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ArtifactLock(ref),
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
+		v1alpha1.Attestation{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Attestation(ref),
+		v1alpha1.AttestedArtifact{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref),
+		v1alpha1.AttestedStatement{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_AttestedStatement(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Base(ref),
 		v1alpha1.BaseBuild{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
@@ -40,6 +43,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BuildReport{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
 		v1alpha1.BuildRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
 		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
+		v1alpha1.BuildSignatures{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildSignatures(ref),
 		v1alpha1.BuildStage{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
 		v1alpha1.BuildStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
 		v1alpha1.BuildTemplate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
@@ -55,6 +59,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.CancelRequested{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.DigestSignature{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_DigestSignature(ref),
 		v1alpha1.Distribution{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_Distribution(ref),
 		v1alpha1.Duration{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Duration(ref),
 		v1alpha1.DurationPercentiles{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
@@ -126,8 +131,14 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.SecretReference{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
+		v1alpha1.SignedStatement{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref),
+		v1alpha1.SigningKey{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_SigningKey(ref),
+		v1alpha1.SigningKeyList{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_SigningKeyList(ref),
+		v1alpha1.SigningKeySpec{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_SigningKeySpec(ref),
+		v1alpha1.SigningKeyStatus{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_SigningKeyStatus(ref),
 		v1alpha1.Source{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Source(ref),
 		v1alpha1.SourcePackage{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref),
+		v1alpha1.StatementSignature{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref),
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Target(ref),
 		v1alpha1.Triggers{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
@@ -514,6 +525,178 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Attestation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Attestation records what Goldsmith states about the artifacts of an attempt. It has the digests of the statements, and not the statements: they are documents of the artifacts.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"attempt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempt is the number of the attempt that made the artifacts.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of the server that made the statements.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "target",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts lists the artifacts, one for each target whose content Goldsmith has read.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.AttestedArtifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"attempt"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.AttestedArtifact{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "AttestedArtifact is an artifact with the statements about it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target is the platform and the format of the artifact, joined by a slash.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the artifact's content: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"manifest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "manifest is the digest of the artifact's OCI manifest, which is the same in every repository.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"statements": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "statements lists the statements about the artifact.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.AttestedStatement{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"target", "digest", "manifest"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.AttestedStatement{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_AttestedStatement(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "AttestedStatement is a statement about an artifact, and its signatures.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is the predicate type of an in-toto statement, or the media type of the payload of a cosign signature.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"signedDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "signedDigest is the digest of what a signature signs: the pre-authentication encoding of the statement (DSSE), or the payload of a cosign signature. \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"signatures": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"keyID",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "keyID",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "signatures lists the signatures, one for each key.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.StatementSignature{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"type", "signedDigest"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.StatementSignature{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Backoff(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -734,6 +917,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
+					"builderImage": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has run, and if the builder is a program on the host.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"number", "jobName", "startTime"},
 			},
@@ -747,7 +937,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildAttestation uploads what was read in the pod of a build's current attempt, after its builder has ended. The pod creates a BuildAttestation at the attest subresource of its own build, with a token that is bound to the pod. The server records it, and does not return the locks.",
+				Description: "BuildAttestation uploads what was read in the pod of a build's current attempt, after its builder has ended, and returns what Goldsmith states about it. The publisher of the pod creates a BuildAttestation at the attest subresource of its own build, with a token that is bound to the pod. With an artifact, it also sends the token of its own, in the header of the request, which the builder cannot read. The same request returns the same statements, with the signatures that the signer has made by then.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -778,7 +968,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "locks has the locks of the artifacts, at most 16, each compressed by gzip.",
+							Description: "locks has the locks of the artifacts, at most 16, each compressed by gzip. With artifact, it has at most the lock of the artifact.",
 							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
@@ -791,11 +981,61 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref common.Reference
 							},
 						},
 					},
+					"artifact": {
+						SchemaProps: spec.SchemaProps{
+							Description: "artifact is an artifact that the pod has read and published by its digest, with the documents about it. Defaults to none.",
+							Ref:         ref(v1alpha1.Artifact{}.OpenAPIModelName()),
+						},
+					},
+					"manifest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "manifest is the digest of the OCI manifest of the artifact: \"sha256:\" and 64 hex digits.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"statements": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "statements lists the statements about the artifact. Only the answer of the server has them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.SignedStatement{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"waitingFor": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "waitingFor lists the names of the SigningKeys that have not signed all statements yet. The pod repeats its request until waitingFor is empty. Only the answer of the server has it.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			metav1.ObjectMeta{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.SignedStatement{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -1343,6 +1583,73 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuildSignatures(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuildSignatures uploads signatures of the statements about a build's artifacts. The signer creates BuildSignatures at the signatures subresource of the build. The server verifies the signatures with the public key in the status of the SigningKey.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"key": {
+						SchemaProps: spec.SchemaProps{
+							Description: "key is the name of the SigningKey.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](253),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"signatures": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "signatures lists the signatures, at most 256.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](256),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.DigestSignature{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"key", "signatures"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.DigestSignature{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -2290,6 +2597,35 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_DigestSignature(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "DigestSignature is a signature of what has a digest.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"signedDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "signedDigest is the signedDigest of a statement in the status of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"signature": {
+						SchemaProps: spec.SchemaProps{
+							Description: "signature is the ECDSA signature of the digest, in ASN.1.",
+							Type:        []string{"string"},
+							Format:      "byte",
+						},
+					},
+				},
+				Required: []string{"signedDigest", "signature"},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Distribution(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -3168,7 +3504,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3297,11 +3633,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
+					"attestation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attestation records what Goldsmith states about the artifacts of the current attempt, and the signatures of that. Only the attest and the signatures subresource set it. The controller clears attestation when the next attempt starts.",
+							Ref:         ref(v1alpha1.Attestation{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -5628,6 +5970,14 @@ func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) 
 							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
 						},
 					},
+					"attest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attest decides whether the artifacts are signed before a tag names them. Automatic signs them if a SigningKey selects the namespace. Required fails the build if none does. Never leaves them unsigned. Without attest, as with Automatic.\n\nPossible enum values:\n - `\"Automatic\"` signs the artifacts if a SigningKey selects the namespace of the build.\n - `\"Never\"` leaves the artifacts unsigned.\n - `\"Required\"` signs the artifacts, and fails the build if no SigningKey selects its namespace.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Automatic", "Never", "Required"},
+						},
+					},
 				},
 				Required: []string{"repository"},
 			},
@@ -6400,6 +6750,250 @@ func schema_goldsmith_apis_images_v1alpha1_SecretReference(ref common.ReferenceC
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SignedStatement is a statement with its signatures.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is the predicate type of an in-toto statement, or the media type of the payload of a cosign signature.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"payload": {
+						SchemaProps: spec.SchemaProps{
+							Description: "payload is the statement, compressed by gzip.",
+							Type:        []string{"string"},
+							Format:      "byte",
+						},
+					},
+					"signatures": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "signatures lists the signatures, one for each key. signatures is empty for a statement that no key signs.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.StatementSignature{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"type", "payload"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.StatementSignature{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SigningKey(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SigningKey declares a key that signs statements about the artifacts of builds. The private key is in a Secret that only the signer reads. During a rotation, several keys sign the builds of a namespace.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec selects the private key and the builds that it signs.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.SigningKeySpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status publishes the public key. The server ignores status in requests that create or update the SigningKey.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.SigningKeyStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SigningKeySpec{}.OpenAPIModelName(), v1alpha1.SigningKeyStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SigningKeyList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SigningKeyList is a list of SigningKeys.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the SigningKeys.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.SigningKey{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SigningKey{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SigningKeySpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SigningKeySpec selects a private key and the builds that it signs.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef selects the Secret with the private key, in the namespace of the signer. Its key signing.key has an ECDSA key on the curve P-256 in PEM, without a passphrase. secretRef is immutable: another key is another SigningKey.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
+						},
+					},
+					"namespaceSelector": {
+						SchemaProps: spec.SchemaProps{
+							Description: "namespaceSelector selects the namespaces whose builds the key signs, by their labels. Every namespace has the label kubernetes.io/metadata.name. Defaults to none, which selects all namespaces.",
+							Ref:         ref(metav1.LabelSelector{}.OpenAPIModelName()),
+						},
+					},
+					"notAfter": {
+						SchemaProps: spec.SchemaProps{
+							Description: "notAfter is the time from which the key signs nothing. Its public key stays in status, so that earlier signatures can be verified. Defaults to no limit.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"secretRef"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SecretReference{}.OpenAPIModelName(), metav1.LabelSelector{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SigningKeyStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SigningKeyStatus publishes the public key of a SigningKey. The signer sets each field.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"observedGeneration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "observedGeneration is the generation of the SigningKey that conditions describe.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"keyID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "keyID is the digest of the public key in DER, as a SubjectPublicKeyInfo: \"sha256:\" and 64 hex digits. keyID never changes, so that another key in the Secret signs nothing.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"publicKey": {
+						SchemaProps: spec.SchemaProps{
+							Description: "publicKey is the public key in PEM, as a SubjectPublicKeyInfo.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"conditions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "conditions contains the type Ready.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(metav1.Condition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.Condition{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Source(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -6451,6 +7045,35 @@ func schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref common.ReferenceCal
 					},
 				},
 				Required: []string{"name"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "StatementSignature is a signature of a statement.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"keyID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "keyID is the keyID of the SigningKey.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"signature": {
+						SchemaProps: spec.SchemaProps{
+							Description: "signature is the ECDSA signature of the digest, in ASN.1. A key makes the same signature of a digest each time (RFC 6979).",
+							Type:        []string{"string"},
+							Format:      "byte",
+						},
+					},
+				},
+				Required: []string{"keyID", "signature"},
 			},
 		},
 	}

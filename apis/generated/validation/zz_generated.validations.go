@@ -237,6 +237,10 @@ func Validate_BuildAttestation(
 		errs = append(errs, fn(fldPath.Child("locks"), obj.Locks, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.BuildAttestation.Artifact has no validation
+	// field v1alpha1.BuildAttestation.Manifest has no validation
+	// field v1alpha1.BuildAttestation.Statements has no validation
+	// field v1alpha1.BuildAttestation.WaitingFor has no validation
 	return errs
 }
 
@@ -743,6 +747,83 @@ func Validate_BuildRequest(
 				return oldObj.Parameters
 			})
 		errs = append(errs, fn(fldPath.Child("parameters"), obj.Parameters, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_BuildSignatures validates an instance of BuildSignatures according
+// to declarative validation rules in the API schema.
+func Validate_BuildSignatures(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.BuildSignatures) (errs field.ErrorList) {
+
+	// field v1alpha1.BuildSignatures.TypeMeta has no validation
+	// field v1alpha1.BuildSignatures.ObjectMeta has no validation
+
+	{ // field v1alpha1.BuildSignatures.Key
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.LongName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildSignatures) *string {
+				return &oldObj.Key
+			})
+		errs = append(errs, fn(fldPath.Child("key"), &obj.Key, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.BuildSignatures.Signatures
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.DigestSignature,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 256).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.RequiredSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildSignatures) []v1alpha1.DigestSignature {
+				return oldObj.Signatures
+			})
+		errs = append(errs, fn(fldPath.Child("signatures"), obj.Signatures, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -3382,6 +3463,34 @@ func Validate_Output(
 		errs = append(errs, fn(fldPath.Child("secretRef"), obj.SecretRef, oldVal, oldObj != nil)...)
 	}
 
+	{ // field v1alpha1.Output.Attest
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.AttestPolicy,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.Output) *v1alpha1.AttestPolicy {
+				return &oldObj.Attest
+			})
+		errs = append(errs, fn(fldPath.Child("attest"), &obj.Attest, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -3723,6 +3832,39 @@ func Validate_SecretReference(
 		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
 	}
 
+	return errs
+}
+
+// Validate_SigningKeySpec validates an instance of SigningKeySpec according
+// to declarative validation rules in the API schema.
+func Validate_SigningKeySpec(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.SigningKeySpec) (errs field.ErrorList) {
+
+	{ // field v1alpha1.SigningKeySpec.SecretRef
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.SecretReference,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_SecretReference(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.SigningKeySpec) *v1alpha1.SecretReference {
+				return &oldObj.SecretRef
+			})
+		errs = append(errs, fn(fldPath.Child("secretRef"), &obj.SecretRef, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.SigningKeySpec.NamespaceSelector has no validation
+	// field v1alpha1.SigningKeySpec.NotAfter has no validation
 	return errs
 }
 

@@ -66,9 +66,27 @@ const (
 	MediaTypeSPDX      = "application/spdx+json"
 )
 
-// Name returns the name by which users ask for the document: lock, cyclonedx, spdx, sbom for any other bill of materials, or provenance.
+// The media types of provenance that only Goldsmith makes.
+const (
+	// MediaTypeProvenance is that of an in-toto statement with the provenance, without a signature.
+	MediaTypeProvenance = "application/vnd.in-toto.provenance+json"
+	// MediaTypeBundle is that of a Sigstore bundle with a statement and its signature.
+	MediaTypeBundle = "application/vnd.dev.sigstore.bundle.v0.3+json"
+)
+
+// OnlyByGoldsmith reports whether only Goldsmith makes documents of a media type, so that no builder can report one.
+func OnlyByGoldsmith(mediaType string) bool {
+	return strings.EqualFold(mediaType, MediaTypeProvenance) || strings.EqualFold(mediaType, MediaTypeBundle)
+}
+
+// Name returns the name by which users ask for the document: lock, cyclonedx, spdx, sbom for any other bill of materials, provenance for what
+// Goldsmith states, bundle for that with its signature, or self-reported for the provenance that a builder made.
 func (d *ArtifactDocument) Name() string {
 	switch {
+	case d.Type == DocumentProvenance && strings.EqualFold(d.MediaType, MediaTypeBundle):
+		return "bundle"
+	case d.Type == DocumentProvenance && !strings.EqualFold(d.MediaType, MediaTypeProvenance):
+		return "self-reported"
 	case d.Type == DocumentSBOM && strings.EqualFold(d.MediaType, MediaTypeCycloneDX):
 		return "cyclonedx"
 	case d.Type == DocumentSBOM && strings.EqualFold(d.MediaType, MediaTypeSPDX):

@@ -163,6 +163,11 @@ type Output struct {
 	// +optional
 	// +k8s:optional
 	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`
+	// attest decides whether the artifacts are signed before a tag names them. Automatic signs them if a SigningKey selects the
+	// namespace. Required fails the build if none does. Never leaves them unsigned. Without attest, as with Automatic.
+	// +optional
+	// +k8s:optional
+	Attest AttestPolicy `json:"attest,omitempty" protobuf:"bytes,4,opt,name=attest,casttype=AttestPolicy"`
 }
 
 // SecretReference selects a Secret of the same namespace.

@@ -12,6 +12,7 @@ import (
 // +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
+// +genclient:method=Sign,verb=create,subresource=signatures,input=BuildSignatures,result=BuildSignatures
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
@@ -294,8 +295,9 @@ type ImageBuildStatus struct {
 	// +optional
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
-	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets
-	// Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.
+	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
+	// signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The
+	// controller sets all but Attested.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -355,6 +357,10 @@ type ImageBuildStatus struct {
 	// and not as duration of the build. A wait is added when it ends. requeuedDuration is empty if there was no such wait.
 	// +optional
 	RequeuedDuration *metav1.Duration `json:"requeuedDuration,omitempty" protobuf:"bytes,14,opt,name=requeuedDuration"`
+	// attestation records what Goldsmith states about the artifacts of the current attempt, and the signatures of that. Only the attest and
+	// the signatures subresource set it. The controller clears attestation when the next attempt starts.
+	// +optional
+	Attestation *Attestation `json:"attestation,omitempty" protobuf:"bytes,15,opt,name=attestation"`
 }
 
 // BuildProgress is a report of the builder about its progress.
@@ -468,6 +474,10 @@ type BuildAttempt struct {
 	// attempt was not stopped.
 	// +optional
 	StopTime *metav1.Time `json:"stopTime,omitempty" protobuf:"bytes,11,opt,name=stopTime"`
+	// builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has
+	// run, and if the builder is a program on the host.
+	// +optional
+	BuilderImage string `json:"builderImage,omitempty" protobuf:"bytes,12,opt,name=builderImage"`
 }
 
 // BuildFailure describes the failure of a build or an attempt.

@@ -162,24 +162,3 @@ type ImageBuildPackagesOptions struct {
 	// +optional
 	Target string `json:"target,omitempty" protobuf:"bytes,2,opt,name=target"`
 }
-
-// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-
-// BuildAttestation uploads what was read in the pod of a build's current attempt, after its builder has ended. The pod creates a
-// BuildAttestation at the attest subresource of its own build, with a token that is bound to the pod. The server records it, and does not
-// return the locks.
-// +k8s:validation-gen=true
-type BuildAttestation struct {
-	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
-	// +optional
-	// +k8s:opaqueType
-	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
-
-	// locks has the locks of the artifacts, at most 16, each compressed by gzip.
-	// +optional
-	// +listType=atomic
-	// +k8s:optional
-	// +k8s:maxItems=16
-	Locks [][]byte `json:"locks,omitempty" protobuf:"bytes,2,rep,name=locks"`
-}

@@ -50,6 +50,30 @@ const (
 	// BuildRecorded exists on finished builds if there is a records database. It is True when the database contains the
 	// final state of the build, and False before.
 	BuildRecorded = "Recorded"
+	// BuildAttested exists on builds whose artifacts are to be signed. It is True when all keys have signed the statements about all
+	// artifacts of the current attempt. A build that ends while it waits for the signer has no such condition: its failure reports the wait.
+	BuildAttested = "Attested"
+)
+
+// SigningKeyReady is the condition type of a SigningKey. It is True while the signer can sign with the key.
+const SigningKeyReady = "Ready"
+
+// Reasons of the conditions Attested of an ImageBuild and Ready of a SigningKey.
+const (
+	// ReasonSigned means that all keys have signed the statements about the artifacts.
+	ReasonSigned = "Signed"
+	// ReasonWaitingForSigner means that the signer has not signed all statements yet.
+	ReasonWaitingForSigner = "WaitingForSigner"
+	// ReasonKeyRead means that the signer has the private key.
+	ReasonKeyRead = "KeyRead"
+	// ReasonKeyExpired means that the time notAfter has passed.
+	ReasonKeyExpired = "KeyExpired"
+	// ReasonSecretNotFound means that the Secret, or its key signing.key, does not exist.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonInvalidKey means that the signer cannot sign with what is in the Secret.
+	ReasonInvalidKey = "InvalidKey"
+	// ReasonKeyChanged means that the Secret has another key than the one that the signer published.
+	ReasonKeyChanged = "KeyChanged"
 )
 
 // Condition types of an ImageKind.
@@ -255,6 +279,9 @@ const (
 	ReasonJobRejected          FailureReason = "JobRejected"
 	ReasonPodForbidden         FailureReason = "PodForbidden"
 	ReasonInvalidImageName     FailureReason = "InvalidImageName"
+	ReasonNoSigningKey         FailureReason = "NoSigningKey"
+	ReasonSigningKeyExpired    FailureReason = "SigningKeyExpired"
+	ReasonSigningKeyUnusable   FailureReason = "SigningKeyUnusable"
 	ReasonBuilderTempFail      FailureReason = "BuilderTempFail"
 	ReasonArtifactNotStored    FailureReason = "ArtifactNotStored"
 	ReasonNodeRejected         FailureReason = "NodeRejected"
@@ -350,6 +377,15 @@ var failureReasons = []explanation{
 	{ReasonRegistryRefused, FailureConfig, false,
 		"the registry of `spec.output` refuses what is published, or Goldsmith does not trust the certificate of a registry",
 		"read the answer of the registry in the message, and correct `spec.output`: [publishing](publishing.md)"},
+	{ReasonNoSigningKey, FailureConfig, false,
+		"`spec.output.attest` is Required, and no SigningKey selects the namespace",
+		"make a key, `goldsmith keys create`, or let a SigningKey select the namespace: [proof](proof.md#keys). Then build again: `goldsmith build`"},
+	{ReasonSigningKeyExpired, FailureConfig, false,
+		"every SigningKey that selects the namespace has expired",
+		"[make the next key](proof.md#rotation), or correct the clock that the message tells. Then build again: `goldsmith build`"},
+	{ReasonSigningKeyUnusable, FailureConfig, false,
+		"the signer cannot sign with any SigningKey that selects the namespace",
+		"correct the Secret that the message names: [proof](proof.md#keys). Then build again: `goldsmith build`"},
 	{ReasonBuilderTempFail, FailureInfrastructure, false,
 		"the builder reported that another attempt may help",
 		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},

@@ -53,6 +53,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildPackages{},
 		&ImageBuildPackagesOptions{},
 		&BuildAttestation{},
+		&BuildSignatures{},
 		&ImageReport{},
 		&ImageReportList{},
 		&ImageHistory{},
@@ -65,6 +66,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageJournalOptions{},
 		&ImageKind{},
 		&ImageKindList{},
+		&SigningKey{},
+		&SigningKeyList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -33,6 +33,21 @@ func (in AttemptedBuild) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Attestation) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Attestation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AttestedArtifact) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.AttestedArtifact"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AttestedStatement) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.AttestedStatement"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Backoff) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Backoff"
 }
@@ -95,6 +110,11 @@ func (in BuildRequest) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuildRequestRecord) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuildRequestRecord"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuildSignatures) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuildSignatures"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -170,6 +190,11 @@ func (in ComparedBuild) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ConfigMapReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ConfigMapReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in DigestSignature) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.DigestSignature"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -528,6 +553,31 @@ func (in SecretReference) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SignedStatement) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SignedStatement"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SigningKey) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SigningKey"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SigningKeyList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SigningKeyList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SigningKeySpec) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SigningKeySpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SigningKeyStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SigningKeyStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Source) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Source"
 }
@@ -535,6 +585,11 @@ func (in Source) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in SourcePackage) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.SourcePackage"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in StatementSignature) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.StatementSignature"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

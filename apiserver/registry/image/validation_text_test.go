@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ var notOneLine = map[string]string{
 	"v1.ObjectFieldSelector": asWhole, "v1.ResourceFieldSelector": asWhole, "v1.FileKeySelector": asWhole,
 
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
+	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.CancelRequested": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
@@ -68,7 +70,7 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			near.MatchLabelKeys, near.MismatchLabelKeys = []string{"a"}, []string{"b"}
 			near.LabelSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpIn, Values: []string{"b"}}}
 			image.Spec.Output = outputOf("registry.example.com/team/web")
-			image.Spec.Output.TagTemplate = "{build}"
+			image.Spec.Output.TagTemplate, image.Spec.Output.Attest = "{build}", v1alpha1.AttestRequired
 			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
 			image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
 			return image, func() field.ErrorList { return Validate(image) }
@@ -97,6 +99,14 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 		"a request to cancel": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
 			return request, func() field.ErrorList { return imagebuild.ValidateCancelRequest(request, "debian-1") }
+		},
+		"an attestation": func() (any, func() field.ErrorList) {
+			request := &v1alpha1.BuildAttestation{Artifact: &validationtest.Artifacts()[0], Manifest: "sha256:" + strings.Repeat("a", 64)}
+			return request, func() field.ErrorList { return imagebuild.ValidateAttestation(request, "debian-1") }
+		},
+		"signatures": func() (any, func() field.ErrorList) {
+			request := &v1alpha1.BuildSignatures{Key: "release", Signatures: []v1alpha1.DigestSignature{{SignedDigest: "sha256:" + strings.Repeat("a", 64)}}}
+			return request, func() field.ErrorList { return imagebuild.ValidateSignatures(request, "debian-1") }
 		},
 		"channels": func() (any, func() field.ErrorList) {
 			channels := &v1alpha1.ImageChannels{Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}}

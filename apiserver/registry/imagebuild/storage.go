@@ -30,6 +30,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	Artifacts Artifacts
 	// Records has the records of deleted builds, which can be compared, and the locks of artifacts. Defaults to none.
 	Records *history.Database
+	// PublisherTokens reviews the tokens of publishers. Defaults to the kube-apiserver of the cluster that the server works for. Other servers
+	// refuse all tokens by default.
+	PublisherTokens PublisherTokens
+	// Builder is the system that runs builds, as statements about artifacts name it.
+	Builder attestation.Builder
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
@@ -70,6 +76,7 @@ type Store struct {
 	*resources.Store
 	instantiated *genericregistry.Store
 	log          buildlog.TextView
+	client       kubernetes.Interface
 	scope        *resources.Scope
 	options      Options
 }
@@ -88,6 +95,12 @@ func NewStore(scope *resources.Scope, options Options) (*Store, error) {
 	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
 		return nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
+	}
+	if options.PublisherTokens == nil {
+		options.PublisherTokens = noTokens{}
+		if scope.Core != nil {
+			options.PublisherTokens = tokenReviews{client}
+		}
 	}
 	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive, MayRead: options.Records.MayReadLog}, client)
 	if err != nil {
@@ -111,27 +124,33 @@ func NewStore(scope *resources.Scope, options Options) (*Store, error) {
 	ranks := &ranks{client: client}
 	store.BeginCreate = ranks.begin
 	return &Store{
-		Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), log: logs.Subresource(store.Store), scope: scope, options: options,
+		Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), log: logs.Subresource(store.Store), client: client, scope: scope,
+		options: options,
 	}, nil
 }
 
 // Log is the subresource log.
 func (s *Store) Log() buildlog.TextView { return s.log }
 
-// Storages are the resource and its subresources.
-func (s *Store) Storages(images Images) resources.Storages {
+// Storages are the resource and its subresources. keys are the SigningKeys.
+func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 	reader := reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
+	attested, signing := attestable(s.Store, s.scope.Scheme), &signingKeys{keys, s.client}
 	return resources.Storages{
-		"":          &REST{s, images},
-		"status":    s.Status(newStatusStrategy(s.scope.Scheme)),
-		"cancel":    newCancel(s.Store, s.scope.Scheme, s.options.Clock),
-		"report":    newReport(s.Store, s.scope.Scheme, s.options.Clock),
-		"attest":    newAttest(reader),
-		"log":       s.log,
-		"diff":      newDiff(reader, s.scope),
-		"packages":  newPackages(reader),
-		"artifacts": newArtifacts(s, images, s.options.Artifacts),
-		"rerun":     images.Rerun(),
+		"":       &REST{s, images},
+		"status": s.Status(newStatusStrategy(s.scope.Scheme)),
+		"cancel": newCancel(s.Store, s.scope.Scheme, s.options.Clock),
+		"report": newReport(s.Store, s.scope.Scheme, s.options.Clock),
+		"attest": newAttest(&attester{
+			reader: reader, attested: attested, keys: signing, tokens: s.options.PublisherTokens, builder: s.options.Builder, clock: s.options.Clock,
+			making: make(chan struct{}, 1),
+		}),
+		"signatures": newSignatures(&signatures{attested, signing, s.options.Clock}),
+		"log":        s.log,
+		"diff":       newDiff(reader, s.scope),
+		"packages":   newPackages(reader),
+		"artifacts":  newArtifacts(s, images, s.options.Artifacts),
+		"rerun":      images.Rerun(),
 	}
 }
 

@@ -131,16 +131,19 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of the report
-// subresource: progress and stages.
+// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of other subresources:
+// progress and stages, and the attestation with the condition Attested.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
+		state.ForgetAttestation(&build.Status)
 		return
 	}
+	takeAttestation(&build.Status, &stored.Status)
+	state.EndAttestation(&build.Status)
 	build.Status.Progress = endProgress(stored.Status.Progress, build.Status.Phase)
 	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
 }

@@ -18,6 +18,12 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
+// attest gives a status what the attest subresource stores.
+func attest(status *v1alpha1.ImageBuildStatus, reason string) {
+	status.Attestation = &v1alpha1.Attestation{Attempt: 1}
+	status.Conditions = append(status.Conditions, metav1.Condition{Type: v1alpha1.BuildAttested, Reason: reason})
+}
+
 // TestAStatusKeepsWhatWasReported writes the status of a build whose builder has reported two stages.
 func TestAStatusKeepsWhatWasReported(t *testing.T) {
 	start, end := metav1.Unix(1, 0), metav1.Unix(2, 0)
@@ -85,6 +91,33 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 			change: func(s *v1alpha1.ImageBuildStatus) { s.Phase = v1alpha1.BuildSucceeded },
 			want: func(s *v1alpha1.ImageBuildStatus) {
 				s.Phase, s.Finished, s.Progress.Percent = v1alpha1.BuildSucceeded, true, new(int32(100))
+			},
+		},
+		"no statements any more": {
+			before: func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonSigned) },
+			want:   func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonSigned) },
+		},
+		"statements where there were none": {
+			change: func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonSigned) },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Conditions = []metav1.Condition{} },
+		},
+		"the end of a build that waits for the signer": {
+			before: func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonWaitingForSigner) },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Phase = v1alpha1.BuildFailed },
+			want: func(s *v1alpha1.ImageBuildStatus) {
+				attest(s, v1alpha1.ReasonWaitingForSigner)
+				s.Phase, s.Finished, s.Conditions = v1alpha1.BuildFailed, true, []metav1.Condition{}
+			},
+		},
+		"another attempt after statements": {
+			before: func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonSigned) },
+			change: func(s *v1alpha1.ImageBuildStatus) {
+				attest(s, v1alpha1.ReasonSigned)
+				s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2})
+			},
+			want: func(s *v1alpha1.ImageBuildStatus) {
+				s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2})
+				s.Progress, s.Stages, s.Conditions = nil, nil, []metav1.Condition{}
 			},
 		},
 		"a failure": {

@@ -29,3 +29,29 @@ func ValidatePackagesOptions(options *v1alpha1.ImageBuildPackagesOptions) field.
 	errs := validation.UID(options.UID, field.NewPath("uid"), "a build")
 	return append(errs, validation.Line(options.Target, field.NewPath("target"))...)
 }
+
+// ValidateAttestation validates an attestation, apart from its locks.
+func ValidateAttestation(request *v1alpha1.BuildAttestation, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	artifact, manifest := field.NewPath("artifact"), field.NewPath("manifest")
+	switch {
+	case request.Artifact != nil:
+		errs = append(errs, validation.Artifact(request.Artifact, artifact)...)
+		errs = append(errs, validation.RequiredDigest(request.Manifest, manifest)...)
+		if n := len(request.Locks); n > 1 {
+			errs = append(errs, field.TooMany(field.NewPath("locks"), n, 1))
+		}
+	case request.Manifest != "":
+		errs = append(errs, field.Required(artifact, "set the artifact of the manifest"))
+	}
+	return validation.Declared(declared.Validate_BuildAttestation, request, nil, errs)
+}
+
+// ValidateSignatures validates signatures, without a key.
+func ValidateSignatures(request *v1alpha1.BuildSignatures, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	for i := range request.Signatures {
+		errs = append(errs, validation.RequiredDigest(request.Signatures[i].SignedDigest, field.NewPath("signatures").Index(i).Child("signedDigest"))...)
+	}
+	return validation.Declared(declared.Validate_BuildSignatures, request, nil, errs)
+}

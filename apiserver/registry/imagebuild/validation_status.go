@@ -208,6 +208,7 @@ func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended boo
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
 	}
+	errs = append(errs, setOnce(attempt.BuilderImage, stored.BuilderImage, path.Child("builderImage"))...)
 	errs = append(errs, setOnce(attempt.PodName, stored.PodName, path.Child("podName"))...)
 	return append(errs, setOnce(attempt.PodUID, stored.PodUID, path.Child("podUID"))...)
 }

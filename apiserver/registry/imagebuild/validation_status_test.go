@@ -148,7 +148,7 @@ func runningStatus() v1alpha1.ImageBuildStatus {
 		Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: validationtest.Digest("a")},
 		Attempts: []v1alpha1.BuildAttempt{
 			{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
-			{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
+			{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", BuilderImage: "b", StartTime: now},
 		},
 	}
 }
@@ -195,6 +195,7 @@ func statusExamples() map[string]example {
 		"another Job's name": {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].JobName = "x" }, []string{attempt(1) + ".jobName"}},
 		"another Job":        {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].JobUID = "x" }, []string{attempt(1) + ".jobUID"}},
 		"another pod":        {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "x", "x" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
+		"another builder":    {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].BuilderImage = "x" }, []string{attempt(1) + ".builderImage"}},
 		"a pod less":         {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].PodName, s.Attempts[1].PodUID = "", "" }, []string{attempt(1) + ".podName", attempt(1) + ".podUID"}},
 		"a suspension": {func(s *v1alpha1.ImageBuildStatus) {
 			s.Phase, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "", ""

@@ -27,25 +27,33 @@ func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList 
 		errs = append(errs, field.TooMany(path, n, maxArtifacts))
 	}
 	seen := map[string]bool{}
-	for i, artifact := range artifacts {
-		target := path.Index(i).Child("target")
-		if artifact.Target == "" {
-			errs = append(errs, field.Required(target, "set platform/format, such as linux/amd64/raw"))
-		} else if seen[artifact.Target] {
-			errs = append(errs, field.Duplicate(target, artifact.Target))
+	for i := range artifacts {
+		artifact := &artifacts[i]
+		if artifact.Target != "" && seen[artifact.Target] {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("target"), artifact.Target))
 		}
 		seen[artifact.Target] = true
-		errs = append(errs, document(&v1alpha1.ArtifactDocument{
-			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType,
-			Location: artifact.Location, Verified: artifact.Verified,
-		}, path.Index(i))...)
-		if artifact.Tag != "" && !inputs.ValidTag(artifact.Tag) {
-			errs = append(errs, field.Invalid(path.Index(i).Child("tag"), artifact.Tag, "must be a tag of an OCI repository"))
-		}
-		errs = append(errs, documents(artifact.Documents, path.Index(i).Child("documents"))...)
-		if packages := artifact.Packages; packages != nil {
-			errs = append(errs, apivalidation.ValidateNonnegativeField(int64(*packages), path.Index(i).Child("packages"))...)
-		}
+		errs = append(errs, Artifact(artifact, path.Index(i))...)
+	}
+	return errs
+}
+
+// Artifact validates an artifact of a build.
+func Artifact(artifact *v1alpha1.Artifact, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if artifact.Target == "" {
+		errs = append(errs, field.Required(path.Child("target"), "set platform/format, such as linux/amd64/raw"))
+	}
+	errs = append(errs, document(&v1alpha1.ArtifactDocument{
+		Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType,
+		Location: artifact.Location, Verified: artifact.Verified,
+	}, path)...)
+	if artifact.Tag != "" && !inputs.ValidTag(artifact.Tag) {
+		errs = append(errs, field.Invalid(path.Child("tag"), artifact.Tag, "must be a tag of an OCI repository"))
+	}
+	errs = append(errs, documents(artifact.Documents, path.Child("documents"))...)
+	if packages := artifact.Packages; packages != nil {
+		errs = append(errs, apivalidation.ValidateNonnegativeField(int64(*packages), path.Child("packages"))...)
 	}
 	return errs
 }

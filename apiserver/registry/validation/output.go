@@ -39,6 +39,9 @@ func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 		return nil
 	}
 	errs := validateRepository(output.Repository, path.Child("repository"))
+	if output.Attest != "" {
+		errs = append(errs, Enum(output.Attest, []v1alpha1.AttestPolicy{v1alpha1.AttestAutomatic, v1alpha1.AttestRequired, v1alpha1.AttestNever}, path.Child("attest"))...)
+	}
 	if len(output.TagTemplate)*len(build.Spec.Inputs.Targets) > maxRendered {
 		return errs // tags refuse one of them
 	}

@@ -23,8 +23,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
-// startAgent starts the agent. If reporting is nil, no builder reports. fit makes the artifacts fit their limit.
-func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, fit func(context.Context) error, logs *agentLogs) error {
+// startAgent starts the agent. If reporting is nil, no builder reports. attesting attests the artifacts, and fit makes them fit their limit.
+func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, attesting *publisher, fit func(context.Context) error, logs *agentLogs) error {
 	config.UserAgent = "goldsmith-agent"
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -50,6 +50,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		Builds:              images.ImagesV1alpha1(),
 		Fit:                 fit,
 		RecordLocks:         s.recordLocks,
+		Attest:              attesting.attest,
 		Results:             s.resultPolicy(),
 		Hidden:              hidden,
 		Workers:             s.options.Workers,

@@ -21,6 +21,24 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
+func TestOnlyATokenOfAPublisherIsReviewed(t *testing.T) {
+	tokens := newBuilderTokens()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-1-abc", UID: types.UID("u-1")}}
+	builder, _ := tokens.grant(pod)
+	publisher, revoke := tokens.grantPublisher(pod)
+	reviewed := func(token string) string { return string(require.Value(tokens.PodOf(t.Context(), token))(t)) }
+	if reviewed(publisher) != "u-1" || reviewed(builder) != "" || reviewed("") != "" {
+		t.Errorf("the pods are %q, %q and %q", reviewed(publisher), reviewed(builder), reviewed(""))
+	}
+	if response, ok, err := tokens.AuthenticateToken(t.Context(), publisher); err != nil || !ok || response.User.GetName() != "system:serviceaccount:team:goldsmith-publisher" {
+		t.Errorf("the user is %+v, error %v", response, err)
+	}
+	revoke()
+	if reviewed(publisher) != "" {
+		t.Error("it is known after its end")
+	}
+}
+
 func TestABuildersTokenIsItsPodsAndEndsWithIt(t *testing.T) {
 	builders := newBuilderTokens()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-1-abc", UID: types.UID("u-1")}}
@@ -51,16 +69,24 @@ func TestABuildersTokenIsItsPodsAndEndsWithIt(t *testing.T) {
 	}
 }
 
-func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
-	builder := &user.DefaultInfo{Name: "system:serviceaccount:team:goldsmith-builder"}
-	report := authorizer.AttributesRecord{
-		User: builder, Verb: "create", Namespace: "team", APIGroup: v1alpha1.GroupName, Resource: "imagebuilds", Subresource: "report", Name: "debian-1", ResourceRequest: true,
+// TestTheRightOfAPod has a builder, which may only report, and a publisher, which may only attest.
+func TestTheRightOfAPod(t *testing.T) {
+	for account, may := range map[string]string{"goldsmith-builder": "report", "goldsmith-publisher": "attest"} {
+		t.Run(account, func(t *testing.T) { testRightOfPod(t, account, may) })
 	}
-	if decision, _, err := allowReports(t.Context(), report); decision != authorizer.DecisionAllow || err != nil {
-		t.Fatalf("it may not report: %v", err)
+}
+
+func testRightOfPod(t *testing.T, account, may string) {
+	t.Helper()
+	pod := &user.DefaultInfo{Name: "system:serviceaccount:team:" + account}
+	allowed := authorizer.AttributesRecord{
+		User: pod, Verb: "create", Namespace: "team", APIGroup: v1alpha1.GroupName, Resource: "imagebuilds", Subresource: may, Name: "debian-1", ResourceRequest: true,
+	}
+	if decision, _, err := allowPods(t.Context(), allowed); decision != authorizer.DecisionAllow || err != nil {
+		t.Fatalf("it may not do so: %v", err)
 	}
 	for namespace, want := range map[string]int{"team": 1, "other": 0} {
-		if rules, paths, incomplete, err := (builderRights{}).RulesFor(t.Context(), builder, namespace); len(rules) != want || len(paths) > 0 || incomplete || err != nil {
+		if rules, paths, incomplete, err := (podRights{}).RulesFor(t.Context(), pod, namespace); len(rules) != want || len(paths) > 0 || incomplete || err != nil {
 			t.Errorf("in namespace %s it has the rules %v %v, %t, %v", namespace, rules, paths, incomplete, err)
 		}
 	}
@@ -71,7 +97,10 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 		"another group":       func(a *authorizer.AttributesRecord) { a.APIGroup = "" },
 		"another resource":    func(a *authorizer.AttributesRecord) { a.Resource = "images" },
 		"another subresource": func(a *authorizer.AttributesRecord) { a.Subresource = "cancel" },
-		"an attestation":      func(a *authorizer.AttributesRecord) { a.Subresource = "attest" }, // the agent records the locks
+		"signatures":          func(a *authorizer.AttributesRecord) { a.Subresource = "signatures" },
+		"what others may do": func(a *authorizer.AttributesRecord) {
+			a.Subresource = map[string]string{"report": "attest", "attest": "report"}[may]
+		},
 		"a Secret": func(a *authorizer.AttributesRecord) {
 			a.Verb, a.APIGroup, a.Resource, a.Subresource, a.Name = "get", "", "secrets", "", "hidden"
 		},
@@ -82,9 +111,9 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 		},
 		"nobody": func(a *authorizer.AttributesRecord) { a.User = nil },
 	} {
-		other := report
+		other := allowed
 		change(&other)
-		if decision, _, _ := allowReports(t.Context(), other); decision == authorizer.DecisionAllow {
+		if decision, _, _ := allowPods(t.Context(), other); decision == authorizer.DecisionAllow {
 			t.Errorf("it may do so with %s", name)
 		}
 	}

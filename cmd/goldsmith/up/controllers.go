@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -49,6 +50,16 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if !running.GetCache().WaitForCacheSync(ctx) {
 		return errors.Join(errors.New("wait for the caches of the controllers: the caches did not sync"), ctx.Err())
 	}
+	return nil
+}
+
+// startSigner does not wait for the caches of the signer, which only builds with statements need.
+func (s *system) startSigner(ctx context.Context, config *rest.Config) error {
+	running, err := controllers.NewSigner(controllers.SignerOptions{Config: config, Namespace: v1alpha1.SigningNamespace, Logger: klog.Background()})
+	if err != nil {
+		return fmt.Errorf("set up the signer: %w", err)
+	}
+	s.components.start(ctx, "signer", func(ctx context.Context) error { return controllers.Run(ctx, running) })
 	return nil
 }
 

@@ -126,6 +126,7 @@ type laboratory struct {
 	system *system
 	config *rest.Config
 	logs   *agentLogs
+	tokens *builderTokens
 	images versioned.Interface
 	kube   kubernetes.Interface
 }
@@ -154,7 +155,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	server, err := lab.system.startServer(t.Context(), listener, users, lab.logs)
 	require.NoError(t, err)
 	require.NoError(t, lab.system.startCascade(t.Context(), server.ClientConfig()))
-	lab.config = server.ClientConfig()
+	lab.config, lab.tokens = server.ClientConfig(), users.builders
 	lab.images = versioned.NewForConfigOrDie(lab.config)
 	lab.kube = kubernetes.NewForConfigOrDie(lab.config)
 	return lab
@@ -167,7 +168,11 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	config := rest.CopyConfig(l.config)
 	config.Wrap(crash.around)
 	start := func() error {
-		if err := process.startAgent(t.Context(), rest.CopyConfig(config), nil, nil, l.logs); err != nil {
+		attesting, err := newPublisher(config, l.tokens.grantPublisher)
+		if err != nil {
+			return err
+		}
+		if err := process.startAgent(t.Context(), rest.CopyConfig(config), nil, attesting, nil, l.logs); err != nil {
 			return err
 		}
 		return process.startControllers(t.Context(), rest.CopyConfig(config))

@@ -174,7 +174,11 @@ func (s *system) start(ctx context.Context, listener net.Listener) (reload func(
 	if err != nil {
 		return nil, err
 	}
-	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), keeper.Fit, s.agent); err != nil {
+	attesting, err := newPublisher(server.ClientConfig(), users.builders.grantPublisher)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), attesting, keeper.Fit, s.agent); err != nil {
 		return nil, err
 	}
 	if err := s.startCascade(ctx, server.ClientConfig()); err != nil {
@@ -184,6 +188,9 @@ func (s *system) start(ctx context.Context, listener net.Listener) (reload func(
 		return s.startControllers(ctx, users.controllerConfig(server, s.options.WrapTransport))
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.startSigner(ctx, users.signerConfig(server)); err != nil {
 		return nil, err
 	}
 	if err := s.announce(server, users); err != nil {

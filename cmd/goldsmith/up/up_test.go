@@ -21,15 +21,18 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
 func TestServesOnEveryLoopbackAddress(t *testing.T) {
@@ -168,24 +171,73 @@ func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {
 	}
 }
 
-func TestABuildThatWasCreatedDirectlyIsDeletedAfterItsTTL(t *testing.T) {
+func TestABuildThatWasCreatedDirectlyIsDeletedAfterItsTTLAndBuiltAgainFromItsStatement(t *testing.T) {
 	options := Options{DataDirectory: t.TempDir(), Memory: true, Retention: retention.Flags{BuildTTL: time.Nanosecond}}
 	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
-		build := finish(ctx, t, client, mockName, []v1alpha1.Parameter{{Name: "duration", Value: "0s"}})
-		builds := client.ImagesV1alpha1().ImageBuilds(build.Namespace)
-		changes, err := builds.Watch(ctx, metav1.SingleObject(metav1.ObjectMeta{Name: build.Name, ResourceVersion: build.ResourceVersion}))
-		if err != nil {
-			t.Errorf("watching a build: %v", err)
-			return
+		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(options.DataDirectory, "kubeconfig"))
+		require.NoError(t, err)
+		files, images, builds := kubernetes.NewForConfigOrDie(config).CoreV1().ConfigMaps("default"), client.ImagesV1alpha1().Images("default"), client.ImagesV1alpha1().ImageBuilds("default")
+		declare := func(name string, inputs v1alpha1.BuildInputs) *v1alpha1.ImageBuild {
+			t.Helper()
+			image, err := images.Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputs}}, metav1.CreateOptions{})
+			require.NoError(t, err)
+			image = awaited(ctx, t, images.Watch, image.Name, func(image *v1alpha1.Image) bool { return image.Status.LatestSuccessful != nil })
+			return require.Value(builds.Get(ctx, image.Status.LatestSuccessful.Name, metav1.GetOptions{}))(t)
 		}
-		defer changes.Stop()
-		for event := range changes.ResultChan() {
-			if event.Type == watch.Deleted {
-				return
+		awaitDeletion := func(build *v1alpha1.ImageBuild) {
+			t.Helper()
+			changes := require.Value(builds.Watch(ctx, metav1.SingleObject(metav1.ObjectMeta{Name: build.Name, ResourceVersion: build.ResourceVersion})))(t)
+			defer changes.Stop()
+			for event := range changes.ResultChan() {
+				if event.Type == watch.Deleted {
+					return
+				}
 			}
+			t.Fatalf("build %s was not deleted: %v", build.Name, ctx.Err())
 		}
-		t.Errorf("it was not deleted: %v", ctx.Err())
+		require.Value(files.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"setup.sh": "echo <ready> && true\n"}}, metav1.CreateOptions{}))(t)
+		golden := declare("golden", inputsFor(mockName, parameter("duration", "0s")))
+		inputs := inputsFor(mockName, parameter("duration", "0s"), parameter("edition", "minimal"))
+		inputs.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "golden"}}
+		inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
+		web := declare("web", inputs)
+		ofGolden, ofWeb := statementAbout(ctx, t, client, golden), statementAbout(ctx, t, client, web)
+		require.NoError(t, files.Delete(ctx, "files", metav1.DeleteOptions{}))
+		for _, build := range []*v1alpha1.ImageBuild{web, golden} {
+			require.NoError(t, images.Delete(ctx, build.Spec.ImageRef.Name, metav1.DeleteOptions{}))
+			awaitDeletion(build)
+		}
+
+		// From here on, there are only the statements. That about web names the base by its digest, and the statement about the base tells how to build it.
+		base, child := provenanceIn(t, ofGolden), provenanceIn(t, ofWeb)
+		if len(child.Base) != 1 || !require.Value(ofGolden.Content())(t).About(child.Base[0].Digest) {
+			t.Fatalf("the base is %+v", child.Base)
+		}
+		declare(base.External.Image, require.Value(base.Inputs())(t))
+		again := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "again"}, Spec: v1alpha1.ImageBuildSpec{Inputs: require.Value(child.Inputs())(t)}}
+		require.Value(builds.Create(ctx, again, metav1.CreateOptions{}))(t)
+		again = awaited(ctx, t, builds.Watch, again.Name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+		if len(again.Status.Artifacts) != 1 || !require.Value(ofWeb.Content())(t).About(again.Status.Artifacts[0].Digest) || again.Status.Resolved.InputsDigest != child.Internal.InputsDigest {
+			t.Errorf("the build is %+v, not that of %s", again.Status, ofWeb.Payload)
+		}
+		awaitDeletion(again)
 	})
+}
+
+// statementAbout returns the provenance of the artifact of a build, as the server keeps it.
+func statementAbout(ctx context.Context, t *testing.T, client versioned.Interface, build *v1alpha1.ImageBuild) *attestation.Statement {
+	t.Helper()
+	document := build.Status.Artifacts[0].Document(v1alpha1.DocumentProvenance)
+	if document == nil || document.MediaType != v1alpha1.MediaTypeProvenance {
+		t.Fatalf("the artifact of build %s has the documents %+v", build.Name, build.Status.Artifacts[0].Documents)
+	}
+	payload := require.Value(client.ImagesV1alpha1().RESTClient().Get().AbsPath(document.Location).DoRaw(ctx))(t)
+	return &attestation.Statement{Type: attestation.TypeProvenance, Payload: payload}
+}
+
+func provenanceIn(t *testing.T, statement *attestation.Statement) *attestation.Provenance {
+	t.Helper()
+	return require.Value(require.Value(statement.Content())(t).Provenance())(t)
 }
 
 func TestABuildLeavesVersionControlClean(t *testing.T) {

@@ -18,16 +18,18 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 )
 
-// The names of the server's users besides builders and people. Both can do everything. Their names tell who did what.
+// The names of the server's users besides builders and people. All can do everything. Their names tell who did what.
 const (
 	administratorName = "goldsmith-admin"
 	controllerName    = "goldsmith-controller"
+	signerName        = "goldsmith-signer"
 )
 
 // serverUsers are the users of the server.
 type serverUsers struct {
 	administratorToken string
 	controllerToken    string // valid for this run only
+	signerToken        string // valid for this run only
 	people             *people
 	builders           *builderTokens
 }
@@ -41,7 +43,7 @@ func (s *system) newUsers() (*serverUsers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &serverUsers{administratorToken: token, controllerToken: rand.Text(), people: named, builders: newBuilderTokens()}, nil
+	return &serverUsers{administratorToken: token, controllerToken: rand.Text(), signerToken: rand.Text(), people: named, builders: newBuilderTokens()}, nil
 }
 
 // checkUserNames refuses invalid names, and duplicates.
@@ -83,7 +85,8 @@ func (u *serverUsers) admit(server *builder.Server) *builder.Server {
 	return server.
 		WithBearerToken(u.administratorToken, privileged(administratorName)).
 		WithBearerToken(u.controllerToken, privileged(controllerName)).
-		WithGuests(u.builders, builderRights{allowReports}).
+		WithBearerToken(u.signerToken, privileged(signerName)).
+		WithGuests(u.builders, podRights{allowPods}).
 		WithGuests(u.people, users.Rights)
 }
 
@@ -101,11 +104,21 @@ func (u *serverUsers) administratorConfig(server *builder.Running) *rest.Config 
 
 // controllerConfig connects the controllers.
 func (u *serverUsers) controllerConfig(server *builder.Running, wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
-	config := u.administratorConfig(server)
-	config.BearerToken = u.controllerToken
-	config.UserAgent = controllerName
+	config := u.componentConfig(server, controllerName, u.controllerToken)
 	if wrap != nil {
 		config.Wrap(wrap)
 	}
+	return config
+}
+
+// signerConfig connects the signer.
+func (u *serverUsers) signerConfig(server *builder.Running) *rest.Config {
+	return u.componentConfig(server, signerName, u.signerToken)
+}
+
+func (u *serverUsers) componentConfig(server *builder.Running, name, token string) *rest.Config {
+	config := u.administratorConfig(server)
+	config.BearerToken = token
+	config.UserAgent = name
 	return config
 }

@@ -18,7 +18,6 @@ import (
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -61,7 +60,7 @@ type change struct {
 	object *unstructured.Unstructured
 }
 
-// New starts a server of some kinds, which serves until it is closed.
+// New starts a server of some kinds, whose resources are their names with an s. It serves until it is closed.
 func New(kinds ...schema.GroupVersionKind) *Server {
 	s := &Server{
 		kinds:   map[schema.GroupResource]schema.GroupVersionKind{},
@@ -72,8 +71,7 @@ func New(kinds ...schema.GroupVersionKind) *Server {
 		calls:   map[string]sets.Set[Call]{},
 	}
 	for _, kind := range kinds {
-		resource, _ := meta.UnsafeGuessKindToResource(kind)
-		s.kinds[resource.GroupResource()] = kind
+		s.kinds[schema.GroupResource{Group: kind.Group, Resource: strings.ToLower(kind.Kind) + "s"}] = kind
 	}
 	s.http = httptest.NewServer(s)
 	return s

@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -63,6 +64,21 @@ func Options() cache.Options {
 			&batchv1.Job{}: {Label: ours},
 			&corev1.Pod{}:  {Label: ours},
 		},
+	}
+}
+
+// SignerOptions cache SigningKeys, unfinished builds, and the labels of namespaces.
+func SignerOptions() cache.Options {
+	return cache.Options{
+		NewInformer: newInformer,
+		DefaultTransform: func(object any) (any, error) {
+			if accessor, ok := object.(metav1.Object); ok {
+				accessor.SetManagedFields(nil)
+			}
+			return object, nil
+		},
+		DefaultWatchErrorHandler: watchEnded,
+		ByObject:                 map[client.Object]cache.ByObject{&v1alpha1.ImageBuild{}: {Field: fields.OneTermEqualSelector("status.finished", "false")}},
 	}
 }
 

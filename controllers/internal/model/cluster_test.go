@@ -180,7 +180,11 @@ func stateOf(pod *corev1.Pod) corev1.ContainerState {
 // setState sets the state that stateOf returns.
 func setState(pod *corev1.Pod, state corev1.ContainerState) {
 	pod.Status.ObservedGeneration = pod.Generation
-	switch builder := []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}; {
+	builder := []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}
+	if state.Waiting == nil {
+		builder[0].ImageID = builderImage
+	}
+	switch {
 	case publishing(pod):
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: state}}
 	case publishes(pod):

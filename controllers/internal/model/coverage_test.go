@@ -154,7 +154,7 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 		triggers.count(reason, c.triggers[v1alpha1.TriggerReason(reason)], least)
 	}
 	publishers := &group{name: "publishers"}
-	for _, outcome := range []string{"published", "nothing to publish", "never started", "crashed before it knew the result", "deleted", "ended by its deadline"} {
+	for _, outcome := range []string{"published", "nothing to publish", "never started", "crashed before it knew the result", "deleted", "ended by its deadline", "waits for the signer", "not signed"} {
 		publishers.count(outcome, c.publishers[outcome], least)
 	}
 	for _, end := range publisherEnds {

@@ -56,6 +56,9 @@ type environment struct {
 	// rejecting is true while admission refuses Jobs.
 	rejecting bool
 
+	// keys are the SigningKeys. Each signs the builds of all namespaces.
+	keys []*v1alpha1.SigningKey
+
 	limits  queue.Limits
 	process *process
 	// former is a process that led before, and does not know of the new one yet.

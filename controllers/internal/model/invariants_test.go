@@ -36,6 +36,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 		w.truth.digests[is.UID] = after.Resolved.InputsDigest
 	}
 	w.checkRequeued(is, before, after)
+	w.checkKept(was, is)
 	w.checkAttempts(is, before, after)
 	if len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
 		w.checkAdmission(is)
@@ -48,6 +49,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	}
 	if after.Phase.Finished() {
 		w.checkEnd(is, after)
+		w.checkAttested(is)
 		if is.Spec.ImageRef != nil {
 			w.truth.end(is)
 			w.othersMove(is.Spec.ImageRef.Name)
@@ -271,6 +273,10 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	case v1alpha1.ReasonJobRejected:
 		if !w.truth.rejected[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobRejected, and its Job was not rejected", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonNoSigningKey, v1alpha1.ReasonSigningKeyExpired, v1alpha1.ReasonSigningKeyUnusable:
+		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.unsigned != attempt.Failure.Reason {
+			w.broken("attempt %d of %s ended with %s, which its publisher does not say", attempt.Number, build.Name, attempt.Failure.Reason)
 		}
 	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonBuilderMisconfigured, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled,
 		v1alpha1.ReasonArtifactNotStored, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable:

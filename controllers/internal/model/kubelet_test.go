@@ -42,7 +42,7 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 		return true
 	case pod.DeletionTimestamp != nil && container.Running != nil:
 		// It ends by the signal, or just before.
-		success := how%4 == 0 && (!publishing(pod) || told(pod))
+		success := how%4 == 0 && (!publishing(pod) || told(pod) && w.attestsAtEnd(pod, how))
 		truth.killed = !success
 		if publishing(pod) && !success {
 			w.cover.publisher("deleted")
@@ -167,6 +167,8 @@ func (w *environment) run(pod *corev1.Pod, how int) bool {
 		w.terminate(pod, how.end, false)
 	case publishes(pod) && !publishing(pod) && w.peace && w.version%16 == 0:
 		w.terminate(pod, end{started: true}, false) // without a result
+	case publishing(pod) && (w.peace || how%2 == 0):
+		return w.publishNext(pod, how/4)
 	case w.peace || how%2 == 0:
 		w.terminate(pod, end{code: 0, started: true}, true)
 		if next, ok := w.pods.get(pod.Name); ok && publishes(pod) && !publishing(pod) && how%8 > 0 {

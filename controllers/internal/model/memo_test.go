@@ -28,6 +28,7 @@ type memo struct {
 // resolveKey is all that inputs differ in here.
 type resolveKey struct {
 	builder, reference, image, channel, source, queue, repository string
+	attest                                                        v1alpha1.AttestPolicy
 	parameters                                                    [2]v1alpha1.Parameter
 	baseThere                                                     bool
 	baseDigest, awaited                                           string
@@ -90,7 +91,7 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 		key.queue = given.Template.QueueName
 	}
 	if given.Output != nil {
-		key.repository = given.Output.Repository
+		key.repository, key.attest = given.Output.Repository, given.Output.Attest
 	}
 	return key
 }

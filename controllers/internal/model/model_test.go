@@ -7,7 +7,7 @@
 // predicates, and the packages of jobs that decide. They reach their environment through the interfaces of the typed clients
 // and of a cache, which the model implements as far as they use them. The environment is a model: an API with resource
 // versions, optimistic concurrency and the server's rules, caches that lag behind, workqueues, a clock, a cluster that runs
-// Jobs and loses pods, users, and an operator who restores backups. Each process is a set of controllers. It may crash before
+// Jobs and loses pods, a signer that may be down or killed, users, and an operator who restores backups and changes keys. Each process is a set of controllers. It may crash before
 // or after each write, and its last write may arrive after another process has taken over. Two processes may lead for a while.
 // An answer may be lost, and another event may happen between two requests. In the end no more faults happen, and then every
 // build must finish.
@@ -16,7 +16,8 @@
 //
 // Limits may be exceeded by a late write or a second leader: no process can see these. The model has no
 // reports of progress, no files, no archive of logs, no records, and no settings of Namespaces. Each build has one artifact. In half of
-// the schedules the builds run in a cluster, where half of the Images publish it.
+// the schedules the builds run in a cluster, where half of the Images publish it: the publisher attests it and waits for the signer before it
+// sets tags. In the other half nothing is signed.
 package model_test
 
 import (

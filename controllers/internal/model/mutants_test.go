@@ -334,6 +334,16 @@ var mutants = []mutant{
 	{"jobs/trigger/history.go", `n > status.CountedBuild ||`, `false ||`, ""},
 	{"jobs/trigger/history.go", `return record.Number == n && record.UID == ""`, `return false`, "the server records the UID before it deletes the build"},
 
+	// What is stated and signed.
+	{"jobs/attestation/status.go", `stored.Digest != about.Digest || stored.Manifest`, `stored.Manifest`, ""},
+	{"jobs/attestation/status.go", `	case stored != nil:
+		return nil
+`, ``, ""},
+	{"jobs/attestation/status.go", `if SignatureOf(&artifact.Statements[i], key.Status.KeyID) == nil {`, `if artifact.Statements[i].Signatures == nil {`, ""},
+	{"jobs/attestation/status.go", `				names = append(names, key.Name)
+				break`, `				break`, ""},
+	{"jobs/attestation/status.go", `statement.Signatures = append(statement.Signatures, `, `statement.Signatures = append([]v1alpha1.StatementSignature(nil), `, ""},
+
 	// The state machine.
 	{"jobs/state/state.go", `	case CreateJob, DeleteJob, DeletePod:
 		return true`, `	case CreateJob, DeletePod:
@@ -364,8 +374,15 @@ var mutants = []mutant{
 	{"jobs/state/evidence.go", `t.attempt()
 	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "" && t.Origin == Rendered)`, `t.attempt()
 	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "")`, ""},
-	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
+	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName, attempt.BuilderImage = "", "", "", ""
 `, ``, ""},
 	{"jobs/state/wait.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
+	{"jobs/state/status.go", `	ForgetAttestation(t.status)
+`, ``, ""},
+	{"jobs/state/wait.go", `		ForgetAttestation(t.status)
+`, ``, ""},
+	{"jobs/state/status.go", `	EndAttestation(t.status)
+`, ``, ""},
+	{"jobs/state/status.go", `attempt.BuilderImage = render.BuilderStatus(t.Pod).ImageID`, `_ = render.BuilderStatus(t.Pod).ImageID`, ""},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
 }

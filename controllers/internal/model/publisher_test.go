@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -16,6 +17,9 @@ import (
 
 // repository is where builds with an output publish.
 const repository = "registry.example.com/images"
+
+// builderImage is the image of each builder, as nodes report it.
+const builderImage = "registry.example.com/mock@sha256:0"
 
 // publisherEnds are the ways in which publishers fail that know the result of their builder.
 var publisherEnds = [...]struct {
@@ -38,19 +42,71 @@ func publisherCheck(reason v1alpha1.FailureReason) string {
 	return fmt.Sprintf(`{"check":{"notPublished":{"reason":%q,"message":"the registry said no"}}}`, reason)
 }
 
-// publish publishes what the publisher of a pod knows the builder to have made. It returns the message of the publisher.
-func (w *environment) publish(pod *corev1.Pod) string {
+// reportedIn returns what the publisher of a pod knows the builder to have made; nil if it knows nothing.
+func reportedIn(pod *corev1.Pod) *result.Result {
 	targets := []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
-	reported := result.Readable(pod.Annotations[v1alpha1.AnnotationResult], targets, result.Policy{})
+	return result.Readable(pod.Annotations[v1alpha1.AnnotationResult], targets, result.Policy{})
+}
+
+// attestPod attests what the publisher of a pod has pushed by its digest. The signer works meanwhile, as far as a number lets it.
+func (w *environment) attestPod(pod *corev1.Pod, how int) (answer, *v1alpha1.BuildFailure) {
+	reported := reportedIn(pod)
+	if reported == nil {
+		return answerSigned, nil
+	}
+	truth, made := w.truth.pods[pod.UID], &reported.Artifacts[0]
+	if truth.manifest == "" {
+		w.truth.results++
+		truth.manifest = digest(w.truth.results)
+	}
+	artifact := &v1alpha1.AttestedArtifact{Target: made.Target, Digest: cmp.Or(made.Digest, digest(0)), Manifest: truth.manifest}
+	got, failure := w.attest(pod, artifact)
+	if got == answerWaiting && !w.peace && how%3 > 0 {
+		w.sign(how % 5)
+		got, failure = w.attest(pod, artifact)
+	}
+	return got, failure
+}
+
+// publishNext does the next step of a publisher: it attests what it has pushed, and sets tags once that is signed. It returns false if it waits.
+func (w *environment) publishNext(pod *corev1.Pod, how int) bool {
+	before := w.version
+	switch got, failure := w.attestPod(pod, how); got {
+	case answerSigned:
+		w.terminate(pod, end{code: 0, started: true}, true)
+	case answerWaiting:
+		w.cover.publisher("waits for the signer")
+		if job, ok := w.jobs.get(pod.Labels[batchv1.JobNameLabel]); ok && (how+w.version)%8 == 3 {
+			w.suspendJob(job) // also in peace, because more schedules come so far
+		}
+		return w.version != before
+	case answerRefused: // rarely, because it takes a restore
+		w.terminate(pod, end{started: true, message: `{"check":{"notStored":"the server refuses to attest"}}`}, false)
+	case answerFailed:
+		w.cover.publisher("not signed")
+		w.truth.pods[pod.UID].unsigned = failure.Reason
+		w.terminate(pod, end{started: true, message: fmt.Sprintf(`{"check":{"notAttested":{"reason":%q,"message":"no key"}}}`, failure.Reason)}, false)
+	}
+	return true
+}
+
+// attestsAtEnd reports whether a publisher that is about to be killed has just had everything signed.
+func (w *environment) attestsAtEnd(pod *corev1.Pod, how int) bool {
+	got, _ := w.attestPod(pod, how)
+	return got == answerSigned
+}
+
+// publish sets the tags of what the publisher of a pod knows the builder to have made. It returns the message of the publisher.
+func (w *environment) publish(pod *corev1.Pod) string {
+	reported := reportedIn(pod)
 	if reported == nil {
 		w.cover.publisher("nothing to publish")
 	} else {
 		w.cover.publisher("published")
-		w.truth.results++
 		truth, made := w.truth.pods[pod.UID], &reported.Artifacts[0].Content
 		reported.Check = &result.Check{}
-		made.Digest, made.SizeBytes, made.Verified = cmp.Or(made.Digest, digest(w.truth.results)), new(int64(1)), v1alpha1.ArtifactVerifiedContent
-		made.Location = repository + "@" + digest(w.truth.results)
+		made.Digest, made.SizeBytes, made.Verified = cmp.Or(made.Digest, digest(0)), new(int64(1)), v1alpha1.ArtifactVerifiedContent
+		made.Location = repository + "@" + truth.manifest
 		truth.made, truth.published = true, v1alpha1.Artifact{Digest: made.Digest, Location: made.Location}
 	}
 	message, _, err := result.Findings(reported)
@@ -75,6 +131,8 @@ func (w *environment) passResult(name string, uid types.UID, text string) error 
 		w.broken("a result is passed to pod %s of a stranger", name)
 	case !publishing(pod):
 		w.broken("a result is passed to pod %s, whose builder has not succeeded", name)
+	case !w.knowsBuilder(pod):
+		w.broken("a result is passed to pod %s, and its build does not have the image of its builder", name)
 	case text != cmp.Or(render.BuilderStatus(pod).State.Terminated.Message, "\n"):
 		w.broken("the publisher of pod %s is told %q, which is not the result of its builder", name, text)
 	}
@@ -90,6 +148,16 @@ func (w *environment) passResult(name string, uid types.UID, text string) error 
 		w.workOnPod(now, w.version) // before the controller has the answer
 	}
 	return nil
+}
+
+// knowsBuilder reports whether the build of a pod has the image of the pod's builder, which its statements name.
+func (w *environment) knowsBuilder(pod *corev1.Pod) bool {
+	for _, build := range w.builds.all {
+		if attempt := lastAttempt(build); attempt != nil && attempt.PodUID == pod.UID {
+			return attempt.BuilderImage == builderImage
+		}
+	}
+	return true // a late request: the publisher cannot attest
 }
 
 // checkPublished checks that a build with an output has succeeded by its publisher, and that it reports what was published.

@@ -41,6 +41,8 @@ const (
 	kueue
 	workOnAll
 	changeOperator
+	signerWorks
+	keysChange
 	loseNews
 	repeatNews
 	relistAll
@@ -55,13 +57,13 @@ const (
 var kindNames = [...]string{
 	"news arrive", "image controller looks", "build controller looks", "controller of orphans looks", "controller of expired builds looks", "Job controller works", "kubelet works", "time passes", "image is edited",
 	"build is asked for", "request is repeated", "build is cancelled", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
-	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "news are lost",
+	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
 	"news are repeated", "relist", "process crashes", "another process leads", "late write arrives", "backup", "restore",
 }
 
 // weights of the kinds of events.
 var weights = [kinds]int{
-	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 80, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
+	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 80, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, signerWorks: 30, keysChange: 8, passTime: 50, editImage: 30, askForBuild: 46,
 	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
 	strangersJob: 6, strangersPod: 12, kueue: 60, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12,
@@ -128,6 +130,9 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 			w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y"}[name], random.Uint32())
 		}
 	}
+	for range random.IntN(3) {
+		w.changeKeys(random.IntN(4))
+	}
 	w.nodeClock = [...]time.Duration{0, 0, -time.Hour, time.Hour}[random.IntN(4)]
 	w.start(0)
 	return w
@@ -170,6 +175,10 @@ func (w *environment) step() {
 		w.pass(a)
 	case changeOperator:
 		w.changeOperator(a)
+	case signerWorks:
+		w.sign(b % 4)
+	case keysChange:
+		w.changeKeys(a)
 	case backUp:
 		w.backUp()
 	case restore:

@@ -36,7 +36,7 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 		spec.Template = &v1alpha1.BuildTemplate{QueueName: "q"}
 	}
 	if w.cluster && bit(24) {
-		spec.Output = &v1alpha1.Output{Repository: repository}
+		spec.Output = &v1alpha1.Output{Repository: repository, Attest: [...]v1alpha1.AttestPolicy{"", "", v1alpha1.AttestRequired, v1alpha1.AttestNever}[two(25)]}
 	}
 	spec.RunPolicy = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel, v1alpha1.RunPolicySerialLatestOnly}[two(2)]
 	spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new([]int32{0, 1, 2, 5}[two(4)])}

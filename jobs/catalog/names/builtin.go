@@ -20,6 +20,7 @@ ImageKind imagekinds
 ImagePlan imageplans
 ImageReport imagereports imgr
 QueuedBuild queuedbuilds qb
+SigningKey signingkeys
 
 Binding bindings
 ComponentStatus componentstatuses cs

@@ -18,17 +18,26 @@ func (p *pod) describe(reported *result.Result) (locks []documents.Lock, added [
 	if locks, err = documents.Make(reported, open); err != nil {
 		return nil, nil, err
 	}
+	added, err = p.addMade(reported, func(*result.Document) bool { return true })
+	return locks, added, err
+}
+
+// addMade adds some documents that Goldsmith made to the store. The caller releases what was added.
+func (p *pod) addMade(reported *result.Result, some func(*result.Document) bool) (added []artifacts.Content, err error) {
 	for i := range reported.Artifacts {
 		for j := range reported.Artifacts[i].Made {
 			made := &reported.Artifacts[i].Made[j]
+			if !some(made) {
+				continue
+			}
 			content := contentOf(&made.Content)
 			if err := p.options.Store.Add(content, made.Write); err != nil {
-				return nil, added, err
+				return added, err
 			}
 			added = append(added, content)
 		}
 	}
-	return locks, added, nil
+	return added, nil
 }
 
 // Record records the locks of artifacts that were stored, so that the server can list their packages. A failure is only logged: the store

@@ -15,36 +15,45 @@ import (
 	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// errNotInTime reports that the agent stopped to publish the artifacts of a pod.
+// errNotInTime reports that the agent stopped to publish or to attest the artifacts of a pod.
 var errNotInTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were published: if the deadline passed, raise timeouts.run")
 
 // Publish pushes the artifacts of a result that are in the store to the repository that the pod names, if it names one. It sets their tags,
 // and their locations and those of their documents, and returns what went wrong. Artifacts that the builder has published itself stay
-// where they are.
-func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result) *result.Check {
+// where they are. Before any tag is moved, Publish attests the artifacts, also those of a pod that publishes nowhere, and adds what the server
+// states about them to the store. locks are those of the artifacts.
+func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result, locks []documents.Lock) *result.Check {
 	p := &pod{t, of}
 	output, err := p.output()
 	if err != nil {
 		return notPublished(v1alpha1.ReasonRegistryRefused, err)
 	}
-	if output == nil {
-		return &result.Check{}
-	}
 	if !slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" }) {
 		return &result.Check{}
 	}
-	check := p.push(ctx, output, reported)
-	if check.NotPublished != nil {
-		p.Say("not published: %s", check.NotPublished.Message)
+	check := &result.Check{}
+	if output != nil {
+		check = p.push(ctx, output, reported, p.attest(locks))
+	} else if attest := p.attest(locks); attest != nil {
+		check = p.attestStored(ctx, reported, attest)
 	}
-	if check.Invalid != "" {
+	if *check == (result.Check{}) {
+		check = p.keepProofs(ctx, reported)
+	}
+	switch {
+	case check.NotPublished != nil:
+		p.Say("not published: %s", check.NotPublished.Message)
+	case check.Invalid != "":
 		p.Say("not published: %s", check.Invalid)
+	case check.NotAttested != nil:
+		p.Say("not signed: %s", check.NotAttested.Message)
 	}
 	return check
 }
@@ -64,23 +73,17 @@ func (p *pod) output() (*render.Output, error) {
 }
 
 // push pushes the stored artifacts of a result.
-func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
+func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result, attest publish.Attest) *result.Check {
 	options, err := p.registryOptions(ctx, output.Secret)
 	if _, denied := errors.AsType[*transport.Error](err); err != nil && !denied && ctx.Err() == nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
 		p.Say("publishing in %s", output.Repository)
-		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (transport.File, error) {
-			file, err := p.options.Store.OpenBlob(content.Digest)
-			if err != nil {
-				return nil, err
-			}
-			return file, nil
-		}, options)
+		err = publish.PushResult(ctx, output, reported, p.openStored, attest, options)
 	}
 	if ctx.Err() != nil && err != nil {
-		return notPublished(v1alpha1.ReasonRegistryUnavailable, errNotInTime)
+		return notPublished(v1alpha1.ReasonRegistryUnavailable, notInTime(err))
 	}
 	check := publish.CheckOf(err)
 	if check.NotStored != "" {
@@ -92,6 +95,15 @@ func (p *pod) push(ctx context.Context, output *render.Output, reported *result.
 		}
 	}
 	return check
+}
+
+// openStored opens a content in the store.
+func (p *pod) openStored(content *result.Content) (transport.File, error) {
+	file, err := p.options.Store.OpenBlob(content.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	batchlisters "k8s.io/client-go/listers/batch/v1"
 	"k8s.io/utils/clock"
@@ -26,7 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// Options configure a Transfer. All but Fit, RecordLocks and PlainHTTPRegistries are required.
+// Options configure a Transfer. All but Fit, RecordLocks, Attest and PlainHTTPRegistries are required.
 type Options struct {
 	// Store keeps the artifacts.
 	Store *artifacts.Store
@@ -37,6 +38,8 @@ type Options struct {
 	Builds imagesv1alpha1.ImageBuildsGetter
 	// RecordLocks records the locks of artifacts, after the artifacts were stored and published. Default: locks are not recorded.
 	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
+	// Attest sends a request of the publisher of a pod to the attest subresource of a build. Default: artifacts are not attested.
+	Attest func(ctx context.Context, pod *corev1.Pod, build types.NamespacedName, request *v1alpha1.BuildAttestation) (*v1alpha1.BuildAttestation, error)
 	// Secrets reads credentials for registries.
 	Secrets typedcorev1.SecretsGetter
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
@@ -72,6 +75,8 @@ type Pod struct {
 	Base, Output string
 	// Say writes a line to its log.
 	Say func(format string, args ...any)
+	// Waiting is called when the pod waits for somebody else, and needs no processor.
+	Waiting func()
 }
 
 // pod is a pod with what moves its artifacts.

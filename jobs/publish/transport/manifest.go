@@ -11,6 +11,7 @@ import (
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/errdef"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
@@ -22,22 +23,40 @@ func (f *Fetcher) Manifest(ctx context.Context, digest string) (ociv1.Manifest, 
 	return read, f.wrapError("fetch manifest", err)
 }
 
-func (f *Fetcher) manifest(ctx context.Context, digest string) (read ociv1.Manifest, err error) {
-	found, body, err := f.remote.Manifests().FetchReference(ctx, digest)
+// Tagged fetches the manifest or the index that a tag names. It returns nil if the repository has no such tag.
+func (p *Pusher) Tagged(ctx context.Context, tag string) (*ociv1.Manifest, error) {
+	read, err := p.manifest(ctx, tag)
+	if errors.Is(err, errdef.ErrNotFound) {
+		return nil, nil
+	}
 	if err != nil {
-		return read, err
+		return nil, p.wrapError("fetch tag "+tag, err)
 	}
-	defer func() { _ = body.Close() }() // only read from
-	if found.Size > ocilayout.MaxDocument {
-		return read, fmt.Errorf("the manifest has %d bytes", found.Size)
-	}
-	raw, err := content.ReadAll(body, found)
+	return &read, nil
+}
+
+func (c *client) manifest(ctx context.Context, reference string) (read ociv1.Manifest, err error) {
+	found, raw, err := c.find(ctx, reference)
 	if err != nil {
 		return read, err
 	}
 	err = json.Unmarshal(raw, &read)
 	read.MediaType = found.MediaType // an index of OCI can leave its own out
 	return read, err
+}
+
+// find fetches a manifest or an index, and verifies its digest.
+func (c *client) find(ctx context.Context, reference string) (found ociv1.Descriptor, raw []byte, err error) {
+	found, body, err := c.remote.Manifests().FetchReference(ctx, reference)
+	if err != nil {
+		return found, nil, err
+	}
+	defer func() { _ = body.Close() }() // only read from
+	if found.Size > ocilayout.MaxDocument {
+		return found, nil, fmt.Errorf("the manifest has %d bytes", found.Size)
+	}
+	raw, err = content.ReadAll(body, found)
+	return found, raw, err
 }
 
 // PushManifest pushes a manifest or an index by its digest, unless the repository has it. The operation is for errors. The error is an *Error or

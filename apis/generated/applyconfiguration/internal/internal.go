@@ -88,6 +88,27 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.ImageKindStatus
       default: {}
+- name: dev.goldsmith.goldsmith.apis.images.v1alpha1.SigningKey
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SigningKeySpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SigningKeyStatus
+      default: {}
 - name: dev.goldsmith.images.v1alpha1.Artifact
   map:
     fields:
@@ -174,6 +195,66 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+- name: dev.goldsmith.images.v1alpha1.Attestation
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.AttestedArtifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: attempt
+      type:
+        scalar: numeric
+      default: 0
+    - name: version
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.AttestedArtifact
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: manifest
+      type:
+        scalar: string
+      default: ""
+    - name: statements
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.AttestedStatement
+          elementRelationship: associative
+          keys:
+          - type
+    - name: target
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.AttestedStatement
+  map:
+    fields:
+    - name: signatures
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.StatementSignature
+          elementRelationship: associative
+          keys:
+          - keyID
+    - name: signedDigest
+      type:
+        scalar: string
+      default: ""
+    - name: type
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.Backoff
   map:
     fields:
@@ -220,6 +301,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.BuildAttempt
   map:
     fields:
+    - name: builderImage
+      type:
+        scalar: string
     - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -597,6 +681,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - number
+    - name: attestation
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Attestation
     - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1038,6 +1125,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.Output
   map:
     fields:
+    - name: attest
+      type:
+        scalar: string
     - name: repository
       type:
         scalar: string
@@ -1146,6 +1236,39 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: dev.goldsmith.images.v1alpha1.SigningKeySpec
+  map:
+    fields:
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: notAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: secretRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SecretReference
+      default: {}
+- name: dev.goldsmith.images.v1alpha1.SigningKeyStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: keyID
+      type:
+        scalar: string
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: publicKey
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Source
   map:
     fields:
@@ -1155,6 +1278,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: inline
       type:
         namedType: dev.goldsmith.images.v1alpha1.InlineSource
+- name: dev.goldsmith.images.v1alpha1.StatementSignature
+  map:
+    fields:
+    - name: keyID
+      type:
+        scalar: string
+      default: ""
+    - name: signature
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.SuccessfulBuild
   map:
     fields:

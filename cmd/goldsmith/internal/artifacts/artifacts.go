@@ -122,13 +122,17 @@ func orNone(text string) string {
 }
 
 // documents are the names of documents, as v1alpha1.ArtifactDocument.Name returns them.
-var documents = []string{"lock", sbom, "cyclonedx", "spdx", "provenance"}
+var documents = []string{"lock", sbom, "cyclonedx", "spdx", "provenance", bundle, "self-reported"}
 
-// sbom is any software bill of materials.
-const sbom = "sbom"
+const (
+	// sbom is any software bill of materials.
+	sbom = "sbom"
+	// bundle is the provenance with its signature.
+	bundle = "bundle"
+)
 
 // anyDocument names them for people.
-const anyDocument = "lock, sbom, cyclonedx, spdx or provenance"
+const anyDocument = "lock, sbom, cyclonedx, spdx, provenance, bundle or self-reported"
 
 // content is an artifact, or a document about one.
 type content struct {
@@ -141,6 +145,8 @@ type content struct {
 	fileName string
 	// tag is the tag of the artifact, and empty for a document.
 	tag string
+	// read is the content, if it was read already.
+	read []byte
 }
 
 // String returns the name of the content for people.

@@ -384,6 +384,9 @@ func TestOneContentIsChosen(t *testing.T) {
 		Documents: []v1alpha1.ArtifactDocument{
 			{Type: v1alpha1.DocumentSBOM, Digest: digestOf("sbom"), Location: "https://example.com/debian.cdx.json", MediaType: "application/vnd.cyclonedx+json"},
 			{Type: v1alpha1.DocumentSBOM, Digest: digestOf("spdx"), Location: "https://example.com/debian.spdx.json", MediaType: "application/spdx+json"},
+			{Type: v1alpha1.DocumentProvenance, Digest: digestOf("statement"), Location: "https://example.com/statement", MediaType: v1alpha1.MediaTypeProvenance},
+			{Type: v1alpha1.DocumentProvenance, Digest: digestOf("bundle"), Location: "https://example.com/bundle", MediaType: v1alpha1.MediaTypeBundle},
+			{Type: v1alpha1.DocumentProvenance, Digest: digestOf("own"), Location: "https://example.com/own", MediaType: "application/vnd.in-toto+json"},
 		},
 	})
 	alone := debian7()
@@ -398,11 +401,15 @@ func TestOneContentIsChosen(t *testing.T) {
 		{several, "", "", "build debian-7 has several artifacts: choose one with --target: linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/arm64/raw", "", "build debian-7 has no artifact for target linux/arm64/raw: its targets are linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/amd64/raw", "sbom", "artifact linux/amd64/raw of build debian-7 has no sbom"},
-		{several, "linux/amd64/raw", "licence", `--document "licence": must be lock, sbom, cyclonedx, spdx or provenance`},
+		{several, "linux/amd64/raw", "licence", `--document "licence": must be lock, sbom, cyclonedx, spdx, provenance, bundle or self-reported`},
 		{several, "linux/amd64/oci", "", "the server does not keep the artifact linux/amd64/oci of build debian-7: fetch it from registry.example.com/debian:7" +
 			" with a client of that place, such as oras or skopeo for an OCI reference, and compare its digest with " + digestOf("oci")},
 		{several, "linux/amd64/oci", "sbom", "the server does not keep the cyclonedx of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.cdx.json with curl"},
 		{several, "linux/amd64/oci", "spdx", "the server does not keep the spdx of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.spdx.json with curl"},
+		{several, "linux/amd64/oci", "provenance", "the server does not keep the provenance of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/statement with curl"},
+		{several, "linux/amd64/oci", "bundle", "the server does not keep the bundle of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/bundle with curl"},
+		{several, "linux/amd64/oci", "self-reported", "the server does not keep the self-reported of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/own with curl"},
+		{several, "linux/amd64/raw", "bundle", "artifact linux/amd64/raw of build debian-7 has no bundle"},
 		{alone, "", "", "the server does not keep the artifact linux/amd64/raw of build debian-7, and its builder reported no location"},
 	} {
 		f := newFixture(t)

@@ -55,7 +55,10 @@ func newGetCommand() *cobra.Command {
 			"complete, it is in a file whose name ends with .partial.\n\n" +
 			"If the API server does not keep the artifact, and its location is in an OCI registry, the command fetches it from " +
 			"there. If the artifact is elsewhere, the error names its location.\n\n" +
-			credentialFiles,
+			"The document bundle is the provenance with a signature, as a Sigstore bundle. If the build does not list it, the command reads it from the " +
+			"referrers of the artifact in its registry. The document provenance is the same statement without a signature, and self-reported is what the " +
+			"builder reports about itself. The command does not verify signatures: `goldsmith verify` does.\n\n" +
+			CredentialFiles,
 		Example: "  goldsmith artifacts get debian\n" +
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
 		Args:              client.OneName(argument, client.Either),
@@ -133,6 +136,9 @@ func Fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.I
 // run fetches the content that the options choose.
 func (o *options) run(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
 	content, err := o.choose(build)
+	if missing, ok := errors.AsType[*missingError](err); ok && o.document == bundle {
+		content, err = o.findBundle(ctx, build, missing.content)
+	}
 	if err != nil {
 		return err
 	}
@@ -177,10 +183,19 @@ func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
 		if !slices.Contains(documents, o.document) {
 			return nil, fmt.Errorf("--document %q: must be %s", o.document, anyDocument)
 		}
-		return nil, fmt.Errorf("%s has no %s", &contents[0], o.document)
+		return nil, &missingError{&contents[0], o.document}
 	}
 	return nil, NoTarget(build, o.target)
 }
+
+// missingError reports that an artifact has no document of a name.
+type missingError struct {
+	*content
+	document string
+}
+
+// Error implements error.
+func (e *missingError) Error() string { return fmt.Sprintf("%s has no %s", e.content, e.document) }
 
 // NoTarget returns the error for a target of which a build has no artifact.
 func NoTarget(build *v1alpha1.ImageBuild, target string) error {

@@ -45,7 +45,7 @@ func newPushCommand() *cobra.Command {
 			"not have yet. It prints the location of each artifact, REPOSITORY@DIGEST: the digest is that which a build that publishes " +
 			"the artifact reports. TAG is set last. If a build has several artifacts, TAG names an index of them. Without TAG the " +
 			"artifacts are pushed by digest only.\n\n" +
-			credentialFiles,
+			CredentialFiles,
 		Example: "  goldsmith artifacts push debian@stable registry.example.com/team/debian:stable\n" +
 			"  goldsmith artifacts push debian-7 registry.example.com/team/debian --target linux/amd64/qcow2",
 		Args:              client.Names("two arguments, "+argument+" and REPOSITORY[:TAG]", 2, client.Either, client.Text),
@@ -97,7 +97,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 	if err != nil {
 		return err
 	}
-	options, err := registryOptions(p.repository, p.plainHTTP, p.clock)
+	options, err := RegistryOptions(p.repository, p.plainHTTP, p.clock)
 	if err != nil {
 		return err
 	}

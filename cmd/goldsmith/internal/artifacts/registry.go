@@ -60,6 +60,9 @@ func (p *published) open(ctx context.Context, at int64) (io.ReadCloser, error) {
 // sourcesOf returns where a content can be fetched from, the server first. If there is no such place, the error names the location of the
 // content, and what fetches from there.
 func (o *options) sourcesOf(connection *client.Connection, content *content, shown *progress) (sources []source, err error) {
+	if content.read != nil {
+		return []source{&attached{content}}, nil
+	}
 	if onServer(content) {
 		server, err := newKept(connection, content, o.clock, shown.interrupted)
 		if err != nil {
@@ -67,9 +70,9 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 		}
 		sources = append(sources, server)
 	}
-	if location, repository, ok := manifestAt(content.Location); ok {
+	if location, repository, ok := ManifestAt(content.Location); ok {
 		sources = append(sources, &published{content: content, location: location, options: func() (transport.Options, error) {
-			options, err := registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
+			options, err := RegistryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
 			options.Retrying = shown.retrying
 			return options, err
 		}})
@@ -85,8 +88,8 @@ func onServer(content *content) bool {
 	return content.Verified == v1alpha1.ArtifactVerifiedContent || strings.HasPrefix(content.Location, "/apis/")
 }
 
-// manifestAt returns an OCI reference with a digest, as REPOSITORY@DIGEST, and its repository.
-func manifestAt(location string) (canonical string, repository reference.Named, ok bool) {
+// ManifestAt returns an OCI reference with a digest, as REPOSITORY@DIGEST, and its repository.
+func ManifestAt(location string) (canonical string, repository reference.Named, ok bool) {
 	named, err := reference.ParseNormalizedNamed(strings.TrimPrefix(location, "oci://"))
 	if err != nil {
 		return "", nil, false
@@ -112,8 +115,8 @@ func notFetchableError(content *content) error {
 	return fmt.Errorf("the server does not keep the %s: fetch it from %s with %s, and compare its digest with %s", content, location, with, content.Digest)
 }
 
-// registryOptions returns how to reach the registry of a repository, with the credentials of the user.
-func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (transport.Options, error) {
+// RegistryOptions returns how to reach the registry of a repository, with the credentials of the user.
+func RegistryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (transport.Options, error) {
 	logins, err := readLogins()
 	if err != nil {
 		return transport.Options{}, err
@@ -125,8 +128,8 @@ func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clo
 	return options, nil
 }
 
-// credentialFiles is where users store credentials for registries, for the help of commands.
-const credentialFiles = "The command uses your credentials for the registry. The first of these files that has some counts: " +
+// CredentialFiles is where users store credentials for registries, for the help of commands.
+const CredentialFiles = "The command uses your credentials for the registry. The first of these files that has some counts: " +
 	"$REGISTRY_AUTH_FILE, or else $XDG_RUNTIME_DIR/containers/auth.json; ~/.config/containers/auth.json; $DOCKER_CONFIG/config.json, or else " +
 	"~/.docker/config.json. `podman login` and `docker login` store them there."
 

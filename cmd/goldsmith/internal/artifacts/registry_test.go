@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -285,8 +286,44 @@ func TestOnlyManifestsAreFetchedFromRegistries(t *testing.T) {
 		"/apis/images.goldsmith.dev/v1alpha1/" + digest:       "",
 		"": "",
 	} {
-		if got, _, ok := manifestAt(location); got != want || ok != (want != "") {
+		if got, _, ok := ManifestAt(location); got != want || ok != (want != "") {
 			t.Errorf("%s: got %q", location, got)
+		}
+	}
+}
+
+func TestTheBundleIsFetchedFromTheReferrers(t *testing.T) {
+	noLogins(t)
+	t.Chdir(t.TempDir())
+	registry := registrytest.New(t, registrytest.Options{})
+	build := publishedIn(t, registry, "application/x-raw-disk-image", text, true)
+	f := newFixture(t)
+	f.asked.document, f.asked.file = "bundle", "disk.bundle"
+	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.HasSuffix(err.Error(), "has no bundle: "+registry.Host()+"/team/debian has no signed provenance about it") {
+		t.Errorf("without bundles: got error %v", err)
+	}
+	_, manifest, _ := strings.Cut(build.Status.Artifacts[0].Location, "@")
+	bundleOf := func(kind, about, invocation string) string {
+		statement := attestation.Statement{Payload: fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":%q}}],"predicateType":%q,"predicate":{"runDetails":{"metadata":{"invocationId":%q}}}}`,
+			strings.TrimPrefix(about, "sha256:"), kind, invocation)}
+		return string(require.Value(statement.Bundle(v1alpha1.StatementSignature{KeyID: digestOf("key"), Signature: []byte("signature")}))(t))
+	}
+	build.UID = "ours"
+	other, ours := bundleOf(attestation.TypeProvenance, manifest, "theirs"), bundleOf(attestation.TypeProvenance, manifest, "ours")
+	attach := func(bundles ...string) {
+		t.Helper()
+		pushed := publish.Artifact{Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: "application/x-raw-disk-image", Content: contentOf(text)}
+		for _, bundle := range bundles {
+			pushed.Documents = append(pushed.Documents, publish.Document{Content: contentOf(bundle), MediaType: v1alpha1.MediaTypeBundle})
+		}
+		require.Value(publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{pushed}, transport.Options{}))(t)
+	}
+	for _, want := range []string{other, ours} {
+		attach("{}", bundleOf(attestation.TypeCycloneDX, manifest, "ours"), bundleOf(attestation.TypeProvenance, digestOf("other"), "ours"), other, want)
+		f.asked.force = true
+		require.NoError(t, f.asked.run(t.Context(), f.connection, build))
+		if got := string(require.Value(os.ReadFile("disk.bundle"))(t)); got != want {
+			t.Errorf("the bundle is %s", got)
 		}
 	}
 }

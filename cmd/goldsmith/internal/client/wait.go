@@ -91,6 +91,22 @@ func (c *Connection) WaitForImage(ctx context.Context, name string, wanted func(
 	return until(ctx, c, source, &v1alpha1.Image{}, exists, ErrImageDeleted, wanted)
 }
 
+// WaitForSigningKey watches a SigningKey, which exists, until wanted returns true.
+func (c *Connection) WaitForSigningKey(ctx context.Context, name string, wanted func(*v1alpha1.SigningKey) bool) (*v1alpha1.SigningKey, error) {
+	keys, selector := c.ImagesV1alpha1().SigningKeys(), fields.OneTermEqualSelector("metadata.name", name).String()
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.FieldSelector = selector
+			return keys.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.FieldSelector = selector
+			return keys.Watch(ctx, options)
+		},
+	}
+	return until(ctx, c, source, &v1alpha1.SigningKey{}, nil, errors.New("the SigningKey was deleted"), wanted)
+}
+
 // until watches objects until wanted returns true for an object. If an object is deleted before, the error is deleted. The watch
 // does not log, because a command itself tells its user what an interrupted watch means.
 func until[T interface {

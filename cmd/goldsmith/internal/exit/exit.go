@@ -18,6 +18,10 @@ const (
 	BuildFailed = 2
 	// BuildCancelled is the code of a verb that waited for a build that was cancelled.
 	BuildCancelled = 3
+	// NotSigned is the code of `goldsmith verify` if an artifact has no signed statement.
+	NotSigned = 4
+	// NotVerified is the code of `goldsmith verify` if an artifact has signed statements and none that counts, or another content.
+	NotVerified = 5
 	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
 	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
@@ -30,6 +34,8 @@ const Help = `Exit codes:
   1    any other error
   2    if the command waits for the build: the build failed
   3    if the command waits for the build: the build was cancelled
+  4    verify: an artifact is not signed
+  5    verify: a signature is not valid, or the artifact is not what was signed
   10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 

@@ -66,6 +66,7 @@ func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
 		"conditions of finished builds": table("| condition | reason | meaning | what to do |", finishedConditions),
 		"image conditions":              table("| condition | reason | meaning | what to do |", imageConditions),
 		"kind conditions":               table("| condition | reason | meaning | what to do |", kindConditions),
+		"key conditions":                table("| condition | reason | meaning | what to do |", keyConditions),
 		"events":                        table("| event | reason | meaning | what to do |", events),
 	} {
 		begin, end := "<!-- begin "+name+": make generate writes it -->\n\n", "\n<!-- end "+name+" -->\n"

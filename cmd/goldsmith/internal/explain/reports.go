@@ -42,6 +42,9 @@ var buildConditions = []report{
 	{"`PodReady`: True", v1alpha1.ReasonContainerStarted, "the builder runs or has run", ""},
 	{"`Succeeded`: True, `Finished`: True", v1alpha1.ReasonSucceeded, "the build made every artifact", ""},
 	{"`Succeeded`: Unknown, `Finished`: False", v1alpha1.ReasonInProgress, "the build has not finished", ""},
+	{"`Attested`: True", v1alpha1.ReasonSigned, "each key has signed the statements about the artifacts", ""},
+	{"`Attested`: False", v1alpha1.ReasonWaitingForSigner, "the signer has not signed all statements yet; the message names the keys",
+		"if it lasts, see the key: `goldsmith keys list`; and in a cluster the log of the Deployment goldsmith-signer"},
 }
 
 // finishedConditions are the reasons of the conditions that only finished builds have.
@@ -78,6 +81,19 @@ var kindConditions = []report{
 		"delete the objects, or set `spec.onDelete` to `Release`"},
 	{"`Terminating`: True", v1alpha1.ReasonReleasingInstances, "the deletion waits, because the controller cannot change Images of the kind",
 		"correct what the message names, or remove the label `catalog.goldsmith.dev/kind` from these Images"},
+}
+
+// keyConditions are the reasons of the condition of a SigningKey.
+var keyConditions = []report{
+	{"`Ready`: True", v1alpha1.ReasonKeyRead, "the signer has read the private key", ""},
+	{"`Ready`: False", v1alpha1.ReasonKeyExpired, "`spec.notAfter` has passed; earlier signatures stay valid",
+		"[make the next key](proof.md#rotation)"},
+	{"`Ready`: False", v1alpha1.ReasonSecretNotFound, "the Secret, or its key `signing.key`, does not exist in the namespace of the signer",
+		"create the Secret, or make another key: `goldsmith keys create`"},
+	{"`Ready`: False", v1alpha1.ReasonInvalidKey, "the Secret has no private key that the signer can use; the message says why",
+		"store an ECDSA key on the curve P-256, in PEM, without a passphrase, or make another key: `goldsmith keys create`"},
+	{"`Ready`: False", v1alpha1.ReasonKeyChanged, "the Secret has another private key than that of the published public key",
+		"restore the Secret, or make another SigningKey for the other key"},
 }
 
 // imageConditions are the reasons of an image's conditions.

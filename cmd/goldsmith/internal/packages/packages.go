@@ -71,27 +71,27 @@ func NewCommand() *cobra.Command {
 
 // takesNameOrFile lets the verb have one argument.
 func takesNameOrFile(command *cobra.Command, args []string) error {
-	if len(args) == 1 && isPath(args[0]) {
+	if len(args) == 1 && artifacts.IsPath(args[0]) {
 		return nil
 	}
 	return client.OneName("IMAGE[@CHANNEL], BUILD or FILE", client.Either)(command, args)
 }
 
 func (o *options) run(ctx context.Context, argument string) error {
-	if isPath(argument) {
+	if artifacts.IsPath(argument) {
 		return o.ofFile(ctx, argument)
 	}
 	if kind, name, err := client.SplitName(argument); o.uid != "" && err == nil && (kind == client.Image || strings.Contains(name, "@")) {
 		return fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", argument)
 	}
 	connection, err := o.connect()
-	if err != nil && isRegular(argument) {
+	if err != nil && artifacts.IsRegular(argument) {
 		return fmt.Errorf("%w; for the file of this name, use ./%s", err, argument)
 	}
 	if err != nil {
 		return err
 	}
-	if isRegular(argument) {
+	if artifacts.IsRegular(argument) {
 		name, _, _ := strings.Cut(argument, "@")
 		build, image, err := connection.FindBuild(ctx, client.Either, name)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -291,7 +292,7 @@ func TestPathsAreNoNames(t *testing.T) {
 		"web": false, "web@stable": false, "image/web": false, "imagebuilds.images.goldsmith.dev/web-1": false, "debianserver/web": false,
 		"web.raw": true, "./web": true, "../web": true, "/web": true, "a/b/c": true, "kind/there": true, ".": true,
 	} {
-		if got := isPath(argument); got != want {
+		if got := artifacts.IsPath(argument); got != want {
 			t.Errorf("%s: got %t", argument, got)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/component-helpers/auth/rbac/validation"
 	"sigs.k8s.io/yaml"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/kustomize"
 )
@@ -77,10 +78,10 @@ var Rights authorizer.Authorizer = rights{authorize}
 
 type rights struct{ authorizer.AuthorizerFunc }
 
-// RulesFor lists the rules of the groups of a user, which are the same for each namespace.
-func (rights) RulesFor(_ context.Context, info user.Info, _ string) (of []authorizer.ResourceRuleInfo, paths []authorizer.NonResourceRuleInfo, _ bool, _ error) {
+// RulesFor lists the rules of the groups of a user in a namespace.
+func (rights) RulesFor(_ context.Context, info user.Info, namespace string) (of []authorizer.ResourceRuleInfo, paths []authorizer.NonResourceRuleInfo, _ bool, _ error) {
 	for _, group := range info.GetGroups() {
-		for _, rule := range rulesOf()[group] {
+		for _, rule := range rulesIn(namespace, group) {
 			if len(rule.Resources) > 0 {
 				of = append(of, &authorizer.DefaultResourceRuleInfo{Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames})
 			} else {
@@ -91,12 +92,29 @@ func (rights) RulesFor(_ context.Context, info user.Info, _ string) (of []author
 	return of, paths, false, nil
 }
 
+// rulesIn returns the rules of a group in a namespace. Where the Secrets of SigningKeys are, no group but that of all rights reads Secrets, or
+// starts builders, which could read them.
+func rulesIn(namespace, group string) []rbacv1.PolicyRule {
+	if _, known := rulesOf()[group]; known && namespace == v1alpha1.SigningNamespace {
+		group = view
+	}
+	return rulesOf()[group]
+}
+
+// namespaceOf returns the namespace whose rules decide on a request. A list of the Secrets of all namespaces has those of SigningKeys, too.
+func namespaceOf(attributes authorizer.Attributes) string {
+	if attributes.GetNamespace() == "" && attributes.GetAPIGroup() == "" && attributes.GetResource() == "secrets" {
+		return v1alpha1.SigningNamespace
+	}
+	return attributes.GetNamespace()
+}
+
 func authorize(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
 	if attributes.GetUser() == nil {
 		return authorizer.DecisionNoOpinion, "", nil
 	}
 	for _, group := range attributes.GetUser().GetGroups() {
-		if covered, _ := validation.Covers(rulesOf()[group], []rbacv1.PolicyRule{ruleOf(attributes)}); covered {
+		if covered, _ := validation.Covers(rulesIn(namespaceOf(attributes), group), []rbacv1.PolicyRule{ruleOf(attributes)}); covered {
 			return authorizer.DecisionAllow, "allowed by group " + group, nil
 		}
 	}

@@ -60,13 +60,16 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		"create images.goldsmith.dev/imagebuilds/report": "",
 		"create images.goldsmith.dev/imagebuilds/attest": "",
 		"create images.goldsmith.dev/imagekinds":         "",
+		"get images.goldsmith.dev/signingkeys":           everybody,
+		"create images.goldsmith.dev/signingkeys":        "",
+		"patch images.goldsmith.dev/signingkeys/status":  "",
 		"create /namespaces":                             "",
 		"create scheduling.k8s.io/priorityclasses":       "",
 		"* */*": "",
 		"post":  "", // to a path
 	} {
 		verb, resource, _ := strings.Cut(request, " ")
-		asked := authorizer.AttributesRecord{Verb: verb, Path: "/apis/images.goldsmith.dev", Name: "debian"}
+		asked := authorizer.AttributesRecord{Verb: verb, Path: "/apis/images.goldsmith.dev", Namespace: "default", Name: "debian"}
 		if resource != "" {
 			asked.ResourceRequest = true
 			asked.APIGroup, asked.Resource, _ = strings.Cut(resource, "/")
@@ -90,6 +93,38 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 	metrics := authorizer.AttributesRecord{Verb: "get", Path: "/metrics", User: &user.DefaultInfo{Groups: []string{admin}}}
 	if decision, _, _ := Rights.Authorize(t.Context(), metrics); decision == authorizer.DecisionAllow {
 		t.Error("somebody besides system:masters can read metrics")
+	}
+}
+
+// Whoever starts a builder in the namespace of the keys could read them.
+func TestOnlyAdministratorsReachThePrivateKeys(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		namespace, verb, group, resource string
+		allowed                          bool
+	}{
+		{"goldsmith-system", "get", "", "secrets", false},
+		{"goldsmith-system", "create", "", "secrets", false},
+		{"goldsmith-system", "create", "batch", "jobs", false},
+		{"goldsmith-system", "create", "images.goldsmith.dev", "images", false},
+		{"goldsmith-system", "get", "images.goldsmith.dev", "images", true},
+		{"", "list", "", "secrets", false},
+		{"", "list", "", "pods", true},
+		{"default", "get", "", "secrets", true},
+	} {
+		asked := authorizer.AttributesRecord{
+			User: &user.DefaultInfo{Groups: []string{admin}}, Namespace: test.namespace, Verb: test.verb, APIGroup: test.group, Resource: test.resource, ResourceRequest: true,
+		}
+		if decision, _, _ := Rights.Authorize(t.Context(), asked); (decision == authorizer.DecisionAllow) != test.allowed {
+			t.Errorf("group admin can %s %s in namespace %q: %t", test.verb, test.resource, test.namespace, !test.allowed)
+		}
+	}
+	count := func(namespace string) int {
+		rules, _, _, _ := rights{}.RulesFor(t.Context(), &user.DefaultInfo{Groups: []string{admin}}, namespace)
+		return len(rules)
+	}
+	if there, elsewhere := count("goldsmith-system"), count("default"); there >= elsewhere {
+		t.Errorf("there are %d rules in the namespace of the keys, and %d elsewhere", there, elsewhere)
 	}
 }
 

@@ -45,6 +45,9 @@ type BuildAttemptApplyConfiguration struct {
 	// node does not confirm the end in this time, the controller deletes the pod and the Job. stopTime is empty if the
 	// attempt was not stopped.
 	StopTime *v1.Time `json:"stopTime,omitempty"`
+	// builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has
+	// run, and if the builder is a program on the host.
+	BuilderImage *string `json:"builderImage,omitempty"`
 }
 
 // BuildAttemptApplyConfiguration constructs a declarative configuration of the BuildAttempt type for use with
@@ -138,5 +141,13 @@ func (b *BuildAttemptApplyConfiguration) WithFailure(value *BuildFailureApplyCon
 // If called multiple times, the StopTime field is set to the value of the last call.
 func (b *BuildAttemptApplyConfiguration) WithStopTime(value v1.Time) *BuildAttemptApplyConfiguration {
 	b.StopTime = &value
+	return b
+}
+
+// WithBuilderImage sets the BuilderImage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BuilderImage field is set to the value of the last call.
+func (b *BuildAttemptApplyConfiguration) WithBuilderImage(value string) *BuildAttemptApplyConfiguration {
+	b.BuilderImage = &value
 	return b
 }

@@ -106,6 +106,12 @@ func ExtractImageBuildRerun(imageBuild *imagesv1alpha1.ImageBuild, fieldManager 
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "rerun")
 }
 
+// ExtractImageBuildSignatures extracts the applied configuration owned by fieldManager from
+// imageBuild for the signatures subresource.
+func ExtractImageBuildSignatures(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "signatures")
+}
+
 // ExtractImageBuildStatus extracts the applied configuration owned by fieldManager from
 // imageBuild for the status subresource.
 func ExtractImageBuildStatus(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {

@@ -22,8 +22,9 @@ type ImageBuildStatusApplyConfiguration struct {
 	// finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.
 	Finished *bool `json:"finished,omitempty"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
-	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets
-	// Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.
+	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
+	// signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The
+	// controller sets all but Attested.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
@@ -55,6 +56,9 @@ type ImageBuildStatusApplyConfiguration struct {
 	// container had run, or a later attempt waited for Kueue or for a worker. requeuedDuration counts as time in the queue
 	// and not as duration of the build. A wait is added when it ends. requeuedDuration is empty if there was no such wait.
 	RequeuedDuration *metav1.Duration `json:"requeuedDuration,omitempty"`
+	// attestation records what Goldsmith states about the artifacts of the current attempt, and the signatures of that. Only the attest and
+	// the signatures subresource set it. The controller clears attestation when the next attempt starts.
+	Attestation *AttestationApplyConfiguration `json:"attestation,omitempty"`
 }
 
 // ImageBuildStatusApplyConfiguration constructs a declarative configuration of the ImageBuildStatus type for use with
@@ -192,5 +196,13 @@ func (b *ImageBuildStatusApplyConfiguration) WithStages(values ...*BuildStageApp
 // If called multiple times, the RequeuedDuration field is set to the value of the last call.
 func (b *ImageBuildStatusApplyConfiguration) WithRequeuedDuration(value metav1.Duration) *ImageBuildStatusApplyConfiguration {
 	b.RequeuedDuration = &value
+	return b
+}
+
+// WithAttestation sets the Attestation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Attestation field is set to the value of the last call.
+func (b *ImageBuildStatusApplyConfiguration) WithAttestation(value *AttestationApplyConfiguration) *ImageBuildStatusApplyConfiguration {
+	b.Attestation = value
 	return b
 }

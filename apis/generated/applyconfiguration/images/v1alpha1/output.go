@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
 // OutputApplyConfiguration represents a declarative configuration of the Output type for use
 // with apply.
 //
@@ -27,6 +31,9 @@ type OutputApplyConfiguration struct {
 	// certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the
 	// Secret. Without secretRef the registry is accessed without credentials. Defaults to none.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// attest decides whether the artifacts are signed before a tag names them. Automatic signs them if a SigningKey selects the
+	// namespace. Required fails the build if none does. Never leaves them unsigned. Without attest, as with Automatic.
+	Attest *imagesv1alpha1.AttestPolicy `json:"attest,omitempty"`
 }
 
 // OutputApplyConfiguration constructs a declarative configuration of the Output type for use with
@@ -56,5 +63,13 @@ func (b *OutputApplyConfiguration) WithTagTemplate(value string) *OutputApplyCon
 // If called multiple times, the SecretRef field is set to the value of the last call.
 func (b *OutputApplyConfiguration) WithSecretRef(value *SecretReferenceApplyConfiguration) *OutputApplyConfiguration {
 	b.SecretRef = value
+	return b
+}
+
+// WithAttest sets the Attest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Attest field is set to the value of the last call.
+func (b *OutputApplyConfiguration) WithAttest(value imagesv1alpha1.AttestPolicy) *OutputApplyConfiguration {
+	b.Attest = &value
 	return b
 }

@@ -43,3 +43,7 @@ type QueuedBuildListerExpansion interface{}
 // QueuedBuildNamespaceListerExpansion allows custom methods to be added to
 // QueuedBuildNamespaceLister.
 type QueuedBuildNamespaceListerExpansion interface{}
+
+// SigningKeyListerExpansion allows custom methods to be added to
+// SigningKeyLister.
+type SigningKeyListerExpansion interface{}

@@ -16,6 +16,8 @@ type Interface interface {
 	ImageBuilds() TypedImageBuildInformer
 	// ImageKinds returns a ImageKindInformer.
 	ImageKinds() TypedImageKindInformer
+	// SigningKeys returns a SigningKeyInformer.
+	SigningKeys() TypedSigningKeyInformer
 }
 
 type version struct {
@@ -42,4 +44,9 @@ func (v *version) ImageBuilds() TypedImageBuildInformer {
 // ImageKinds returns a TypedImageKindInformer.
 func (v *version) ImageKinds() TypedImageKindInformer {
 	return &imageKindInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
+}
+
+// SigningKeys returns a TypedSigningKeyInformer.
+func (v *version) SigningKeys() TypedSigningKeyInformer {
+	return &signingKeyInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }

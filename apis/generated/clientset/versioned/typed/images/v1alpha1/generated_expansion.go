@@ -17,3 +17,5 @@ type ImagePlanExpansion interface{}
 type ImageReportExpansion interface{}
 
 type QueuedBuildExpansion interface{}
+
+type SigningKeyExpansion interface{}

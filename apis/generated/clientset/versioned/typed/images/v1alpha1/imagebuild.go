@@ -41,6 +41,7 @@ type ImageBuildInterface interface {
 	Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
+	Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (*imagesv1alpha1.BuildSignatures, error)
 
 	ImageBuildExpansion
 }
@@ -124,6 +125,22 @@ func (c *imageBuilds) Attest(ctx context.Context, imageBuildName string, buildAt
 		SubResource("attest").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(buildAttestation).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Sign takes the representation of a buildSignatures and creates it.  Returns the server's representation of the buildSignatures, and an error, if there is any.
+func (c *imageBuilds) Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (result *imagesv1alpha1.BuildSignatures, err error) {
+	result = &imagesv1alpha1.BuildSignatures{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("signatures").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(buildSignatures).
 		Do(ctx).
 		Into(result)
 	return

@@ -21,6 +21,7 @@ type ImagesV1alpha1Interface interface {
 	ImagePlansGetter
 	ImageReportsGetter
 	QueuedBuildsGetter
+	SigningKeysGetter
 }
 
 // ImagesV1alpha1Client is used to interact with features provided by the images.goldsmith.dev group.
@@ -54,6 +55,10 @@ func (c *ImagesV1alpha1Client) ImageReports(namespace string) ImageReportInterfa
 
 func (c *ImagesV1alpha1Client) QueuedBuilds(namespace string) QueuedBuildInterface {
 	return newQueuedBuilds(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) SigningKeys() SigningKeyInterface {
+	return newSigningKeys(c)
 }
 
 // NewForConfig creates a new ImagesV1alpha1Client for the given config.

@@ -87,3 +87,15 @@ func (c *fakeImageBuilds) Attest(ctx context.Context, imageBuildName string, bui
 	}
 	return obj.(*v1alpha1.BuildAttestation), err
 }
+
+// Sign takes the representation of a buildSignatures and creates it.  Returns the server's representation of the buildSignatures, and an error, if there is any.
+func (c *fakeImageBuilds) Sign(ctx context.Context, imageBuildName string, buildSignatures *v1alpha1.BuildSignatures, opts v1.CreateOptions) (result *v1alpha1.BuildSignatures, err error) {
+	emptyResult := &v1alpha1.BuildSignatures{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "signatures", c.Namespace(), buildSignatures, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.BuildSignatures), err
+}

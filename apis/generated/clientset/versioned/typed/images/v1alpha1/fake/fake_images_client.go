@@ -42,6 +42,10 @@ func (c *FakeImagesV1alpha1) QueuedBuilds(namespace string) v1alpha1.QueuedBuild
 	return newFakeQueuedBuilds(c, namespace)
 }
 
+func (c *FakeImagesV1alpha1) SigningKeys() v1alpha1.SigningKeyInterface {
+	return newFakeSigningKeys(c)
+}
+
 // RESTClient returns a RESTClient that is used to communicate
 // with API server by this client implementation.
 func (c *FakeImagesV1alpha1) RESTClient() rest.Interface {

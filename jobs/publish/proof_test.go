@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/attestation"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
+)
+
+// statementsOf returns the statements about an artifact of a build, signed with keys.
+func statementsOf(t *testing.T, build string, keys ...string) (all []v1alpha1.SignedStatement) {
+	t.Helper()
+	for _, of := range []string{attestation.TypeProvenance, attestation.TypeSPDX, attestation.TypeSignature, attestation.TypeSimpleSigning} {
+		text := of // only the provenance differs from build to build
+		if of == attestation.TypeProvenance {
+			text += " of " + build
+		}
+		var payload bytes.Buffer
+		writer := gzip.NewWriter(&payload)
+		_ = require.Value(writer.Write([]byte(text)))(t)
+		require.NoError(t, writer.Close())
+		one := v1alpha1.SignedStatement{Type: of, Payload: payload.Bytes()}
+		for _, key := range keys {
+			one.Signatures = append(one.Signatures, v1alpha1.StatementSignature{KeyID: "sha256:" + strings.Repeat(key, 64), Signature: []byte(key + " signs " + text)})
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// attested returns an artifact with statements about it.
+func attested(a Artifact, statements []v1alpha1.SignedStatement) Artifact {
+	a.Attest = func(context.Context, *Pushed) ([]v1alpha1.SignedStatement, error) { return statements, nil }
+	return a
+}
+
+// bundlesOf returns how many bundles of each type of statement clients find.
+func bundlesOf(t *testing.T, r *registrytest.Registry, subject string) map[string]int {
+	t.Helper()
+	_, content := r.Get("/team/web/manifests/" + strings.Replace(subject, ":", "-", 1))
+	var index ociv1.Index
+	require.NoError(t, json.Unmarshal(content, &index))
+	found := map[string]int{}
+	for i := range index.Manifests {
+		one := &index.Manifests[i]
+		if one.ArtifactType == v1alpha1.MediaTypeBundle && one.Annotations[attestation.AnnotationBundleContent] == attestation.BundleContent {
+			found[one.Annotations[attestation.AnnotationBundlePredicateType]]++
+		}
+	}
+	return found
+}
+
+// layersOf returns the layers of a tag of a manifest for signatures.
+func layersOf(t *testing.T, r *registrytest.Registry, subject, suffix string) []ociv1.Descriptor {
+	t.Helper()
+	return manifestOf(t, r, strings.Replace(subject, ":", "-", 1)+suffix).Layers
+}
+
+func TestSignaturesArePushedBeforeTagsAndTheSameAgain(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	disk := attested(artifact("linux/amd64/raw", "v1", []byte("disk")), statementsOf(t, "web-1", "a", "b"))
+	pushed, err := pushIn(t, r, transport.Options{}, disk)
+	require.NoError(t, err)
+	subject := pushed[0].Digest
+	want := map[string]int{attestation.TypeProvenance: 2, attestation.TypeSPDX: 2, attestation.TypeSignature: 2}
+	if got := bundlesOf(t, r, subject); !maps.Equal(got, want) {
+		t.Errorf("clients find the bundles %v, want %v", got, want)
+	}
+	signatures, envelopes := layersOf(t, r, subject, ".sig"), layersOf(t, r, subject, ".att")
+	if len(signatures) != 2 || signatures[0].Digest != signatures[1].Digest || signatures[1].Annotations[attestation.AnnotationSignature] != "YiBzaWducyBhcHBsaWNhdGlvbi92bmQuZGV2LmNvc2lnbi5zaW1wbGVzaWduaW5nLnYxK2pzb24=" ||
+		signatures[0].MediaType != attestation.TypeSimpleSigning {
+		t.Errorf("the tag for signatures has %+v", signatures)
+	}
+	if len(envelopes) != 4 || envelopes[0].MediaType != attestation.EnvelopeMediaType || envelopes[3].Annotations[attestation.AnnotationPredicateType] != attestation.TypeSPDX {
+		t.Errorf("the tag for statements has %+v", envelopes)
+	}
+	proofs := pushed[0].Proofs
+	if len(proofs) != 2 || proofs[0].MediaType != v1alpha1.MediaTypeProvenance || string(proofs[0].Content) != attestation.TypeProvenance+" of web-1" ||
+		proofs[1].MediaType != v1alpha1.MediaTypeBundle || !bytes.Contains(proofs[1].Content, []byte(`"hint":"qqqq`)) {
+		t.Errorf("the documents are %s", proofs)
+	}
+	for _, proof := range proofs {
+		_, at, _ := strings.Cut(proof.Location, "@")
+		if manifest := manifestOf(t, r, at); manifest.ArtifactType != proof.MediaType || manifest.Subject.Digest.String() != subject {
+			t.Errorf("the location %s has %+v", proof.Location, manifest)
+		}
+	}
+	if requests := r.Requests(); requests[len(requests)-1] != "PUT /v2/team/web/manifests/v1" {
+		t.Errorf("the last request is %s", requests[len(requests)-1])
+	}
+
+	again, err := pushIn(t, r, transport.Options{}, disk)
+	require.NoError(t, err)
+	for _, request := range r.Requests() {
+		if strings.HasPrefix(request, "PUT ") && !strings.Contains(request, "/manifests/sha256:") {
+			t.Errorf("the second push sends %s", request)
+		}
+	}
+	if again[0].Digest != subject || again[0].Proofs[1].Location != proofs[1].Location || len(layersOf(t, r, subject, ".att")) != 4 || !maps.Equal(bundlesOf(t, r, subject), want) {
+		t.Errorf("the second push differs: %+v", again[0])
+	}
+}
+
+func TestStatementsThatNobodySignsAreDocumentsOnly(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	pushed, err := pushIn(t, r, transport.Options{}, attested(artifact("linux/amd64/raw", "v1", []byte("disk")), statementsOf(t, "web-1")))
+	require.NoError(t, err)
+	if got := referrersOf(t, r, pushed[0].Digest, false); !slices.Equal(got, []string{v1alpha1.MediaTypeProvenance}) || len(pushed[0].Proofs) != 1 {
+		t.Errorf("the referrers are %v, and the documents %+v", got, pushed[0].Proofs)
+	}
+	if tags := r.Tags("team/web"); len(tags) != 2 {
+		t.Errorf("the tags are %v", tags)
+	}
+}
+
+func TestOtherBuildsOfAContentAndOtherKeysLoseNoSignature(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	push := func(build, key string) string {
+		pushed, err := pushIn(t, r, transport.Options{}, attested(artifact("linux/amd64/raw", "v1", []byte("disk")), statementsOf(t, build, key)))
+		require.NoError(t, err)
+		return pushed[0].Digest
+	}
+	subject := push("web-1", "a")
+	first := slices.Concat(layersOf(t, r, subject, ".sig"), layersOf(t, r, subject, ".att"))
+	push("web-2", "b")
+	both := slices.Concat(layersOf(t, r, subject, ".sig"), layersOf(t, r, subject, ".att"))
+	for _, layer := range first {
+		if !slices.ContainsFunc(both, func(other ociv1.Descriptor) bool { return sameLayer(&layer, &other) }) {
+			t.Errorf("the layer %+v is lost", layer)
+		}
+	}
+	if len(both) != 2*len(first) {
+		t.Errorf("the tags have %d layers, want %d", len(both), 2*len(first))
+	}
+	for i := range maxTagLayers {
+		push(fmt.Sprint("next-", i), "a")
+	}
+	bounded := layersOf(t, r, subject, ".att")
+	if len(bounded) != maxTagLayers || !slices.ContainsFunc(bounded, func(layer ociv1.Descriptor) bool {
+		return layer.Annotations[attestation.AnnotationPredicateType] == attestation.TypeSPDX
+	}) {
+		t.Errorf("the tag has %d layers", len(bounded))
+	}
+	if got := bundlesOf(t, r, subject)[attestation.TypeProvenance]; got != maxTagLayers+2 {
+		t.Errorf("clients find %d bundles of builds", got)
+	}
+}
+
+// emptyList answers with a list of no referrers.
+func emptyList(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	w.Header().Set("Content-Type", ociv1.MediaTypeImageIndex)
+	_, _ = w.Write([]byte(`{"schemaVersion":2,"manifests":[]}`)) // the client may have left
+}
+
+func TestReferrersThatClientsDoNotFind(t *testing.T) {
+	const always = 1 << 20
+	for name, test := range map[string]struct {
+		api     bool
+		prepare func(*registrytest.Registry)
+		want    v1alpha1.FailureReason
+		saying  string
+	}{
+		"dropped": {true, func(r *registrytest.Registry) { r.Inject(always, http.MethodGet, "/referrers/", emptyList) }, v1alpha1.ReasonRegistryRefused,
+			"the registry accepted 3 referrers and does not list 3 of them (retried for "},
+		"listed late": {api: true, prepare: func(r *registrytest.Registry) { r.Inject(3, http.MethodGet, "/referrers/", emptyList) }},
+		"announced without the API": {prepare: func(r *registrytest.Registry) {
+			r.Inject(always, http.MethodPut, "/manifests/sha256:", registrytest.Header("OCI-Subject", "sha256:0"))
+		}},
+		"a list of the fallback that another push has replaced": {prepare: func(r *registrytest.Registry) {
+			r.Inject(3, http.MethodGet, "/manifests/sha256-", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
+			r.Inject(1, http.MethodGet, "/manifests/sha256-", emptyList) // before the last bundle is added
+		}},
+		"no answer": {true, func(r *registrytest.Registry) {
+			r.Inject(always, http.MethodGet, "/referrers/", registrytest.Status(http.StatusServiceUnavailable))
+		}, v1alpha1.ReasonRegistryUnavailable, "503"},
+		"no permission": {true, func(r *registrytest.Registry) {
+			r.Inject(always, http.MethodGet, "/referrers/", registrytest.Status(http.StatusForbidden))
+		}, v1alpha1.ReasonRegistryDenied, "403"},
+		"an error between the bundles and the tags": {prepare: func(r *registrytest.Registry) {
+			r.Inject(1, http.MethodPut, ".sig", registrytest.Status(http.StatusInternalServerError))
+		}},
+		"errors between the bundles and the tags": {false, func(r *registrytest.Registry) {
+			r.Inject(always, http.MethodPut, ".sig", registrytest.Status(http.StatusInternalServerError))
+		}, v1alpha1.ReasonRegistryUnavailable, "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := registrytest.New(t, registrytest.Options{Referrers: test.api})
+			test.prepare(r)
+			pushed, err := pushIn(t, r, transport.Options{Clock: registrytest.NewClock()}, attested(artifact("linux/amd64/raw", "v1", []byte("disk")), statementsOf(t, "web-1", "a")))
+			if test.want == "" {
+				require.NoError(t, err)
+				if got := bundlesOf(t, r, pushed[0].Digest); !test.api && len(got) != 3 {
+					t.Errorf("clients find the bundles %v", got)
+				}
+				return
+			}
+			failure, ok := errors.AsType[*transport.Error](err)
+			if !ok || failure.Reason != test.want || !strings.Contains(err.Error(), test.saying) {
+				t.Fatalf("got %v, want %s: …%s…", err, test.want, test.saying)
+			}
+			if refused := strings.Contains(err.Error(), "set spec.output.attest to Never"); refused != (test.want == v1alpha1.ReasonRegistryRefused) {
+				t.Errorf("got %v", err)
+			}
+			if slices.Contains(r.Tags("team/web"), "v1") {
+				t.Error("the tag was moved")
+			}
+		})
+	}
+}

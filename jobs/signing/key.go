@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package signing reads the keys that sign statements about artifacts, signs with them, verifies signatures, and decides which keys sign the
+// builds of a namespace.
+package signing
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	privateType = "PRIVATE KEY"
+	publicType  = "PUBLIC KEY"
+	// makeKey is the remedy for a key that cannot be used.
+	makeKey = "make one with goldsmith keys create"
+	// publicOfSigningKey is where users find a public key.
+	publicOfSigningKey = "goldsmith keys get NAME prints that of a SigningKey"
+)
+
+// PrivateKey signs. It is an ECDSA key on the curve P-256, which every verifier of DSSE and of cosign signatures knows.
+type PrivateKey struct{ key *ecdsa.PrivateKey }
+
+// PublicKey verifies signatures.
+type PublicKey struct {
+	key *ecdsa.PublicKey
+	der []byte
+}
+
+// Generate makes a new key.
+func Generate() (*PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate a key: %w", err)
+	}
+	return &PrivateKey{key}, nil
+}
+
+// ReadPrivate reads a private key in PEM, in the form PKCS #8 or SEC 1. It fails for any other key, and for one with a passphrase. The error
+// says nothing about the key.
+func ReadPrivate(text []byte) (*PrivateKey, error) {
+	block, err := onlyBlock(text)
+	if err != nil {
+		return nil, err
+	}
+	var key any
+	switch {
+	case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "":
+		return nil, errors.New("the key has a passphrase: store it without one, because the Secret protects it, or " + makeKey)
+	case block.Type == privateType:
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case block.Type == "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	case block.Type == publicType:
+		return nil, errors.New("the key is public: store the private key, or " + makeKey)
+	case !strings.HasSuffix(block.Type, privateType): // the type is not told, because it can be anything
+		return nil, errors.New("the PEM block is not a private key: " + makeKey)
+	}
+	if err != nil {
+		return nil, errors.New("the private key cannot be read: " + makeKey)
+	}
+	private, ok := key.(*ecdsa.PrivateKey)
+	if !ok || private.Curve != elliptic.P256() {
+		return nil, errors.New("the key is not an ECDSA key on the curve P-256: " + makeKey)
+	}
+	return &PrivateKey{private}, nil
+}
+
+// ReadPublic reads a public key in PEM, as a SubjectPublicKeyInfo.
+func ReadPublic(text []byte) (*PublicKey, error) {
+	block, err := onlyBlock(text)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case strings.HasSuffix(block.Type, privateType):
+		return nil, errors.New("the key is private: " + publicOfSigningKey)
+	case block.Type != publicType:
+		return nil, errors.New("the PEM block is not a public key: " + publicOfSigningKey)
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("the public key cannot be read: " + publicOfSigningKey)
+	}
+	public, ok := key.(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return nil, errors.New("the public key is not an ECDSA key on the curve P-256: " + publicOfSigningKey)
+	}
+	return newPublic(public)
+}
+
+// onlyBlock returns the PEM block of a text, which may begin with the parameters of a curve, as openssl ecparam -genkey writes them.
+func onlyBlock(text []byte) (*pem.Block, error) {
+	block, rest := pem.Decode(text)
+	if block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
+	}
+	switch {
+	case block == nil:
+		return nil, errors.New("there is no key in PEM")
+	case strings.TrimSpace(string(rest)) != "":
+		return nil, errors.New("there is more than one key in PEM, or text after it: leave one key")
+	}
+	return block, nil
+}
+
+// PEM returns the private key in PEM, in the form PKCS #8.
+func (k *PrivateKey) PEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.key)
+	if err != nil {
+		return nil, fmt.Errorf("write a key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: privateType, Bytes: der}), nil
+}
+
+// Public returns the public key.
+func (k *PrivateKey) Public() (*PublicKey, error) { return newPublic(&k.key.PublicKey) }
+
+// Sign returns the signature, in ASN.1, of what has a digest: "sha256:" and 64 hex digits. The same digest has the same signature (RFC 6979),
+// so that a repeated attestation is the same.
+func (k *PrivateKey) Sign(signedDigest string) ([]byte, error) {
+	sum, err := sumOf(signedDigest)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := k.key.Sign(nil, sum, crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return signature, nil
+}
+
+func newPublic(key *ecdsa.PublicKey) (*PublicKey, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("write a public key: %w", err)
+	}
+	return &PublicKey{key, der}, nil
+}
+
+// PEM returns the public key in PEM.
+func (k *PublicKey) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: publicType, Bytes: k.der})
+}
+
+// ID returns the digest of the public key in DER: "sha256:" and 64 hex digits.
+func (k *PublicKey) ID() string {
+	sum := sha256.Sum256(k.der)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Verify reports whether a signature, in ASN.1, is one of this key of what has a digest.
+func (k *PublicKey) Verify(signedDigest string, signature []byte) bool {
+	sum, err := sumOf(signedDigest)
+	return err == nil && ecdsa.VerifyASN1(k.key, sum, signature)
+}
+
+// sumOf returns the bytes of a digest.
+func sumOf(signedDigest string) ([]byte, error) {
+	text, ok := strings.CutPrefix(signedDigest, "sha256:")
+	sum, err := hex.DecodeString(text)
+	if !ok || err != nil || len(sum) != sha256.Size {
+		return nil, fmt.Errorf("%.80q is not the digest of anything: it must be sha256: and 64 hex digits", signedDigest)
+	}
+	return sum, nil
+}
