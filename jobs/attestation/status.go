@@ -62,7 +62,7 @@ func same(a, b []v1alpha1.AttestedStatement) bool {
 	})
 }
 
-// SignatureOf returns the signature of a statement by a key; nil if there is none.
+// SignatureOf returns the signature of a statement by a key, or nil.
 func SignatureOf(statement *v1alpha1.AttestedStatement, keyID string) *v1alpha1.StatementSignature {
 	for i := range statement.Signatures {
 		if signature := &statement.Signatures[i]; signature.KeyID == keyID {

@@ -108,7 +108,7 @@ func entriesOf(m manifest, artifact *Artifact) ([]ociv1.Descriptor, error) {
 		if entry.Annotations == nil {
 			entry.Annotations = map[string]string{}
 		}
-		entry.Annotations[annotationTarget] = artifact.Target
+		entry.Annotations[AnnotationTarget] = artifact.Target
 	}
 	return entries, nil
 }

@@ -19,8 +19,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
-// annotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
-const annotationTarget = "dev.goldsmith.target"
+// AnnotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
+const AnnotationTarget = "dev.goldsmith.target"
 
 // Document is a document about an artifact.
 type Document struct {

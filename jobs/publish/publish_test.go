@@ -224,7 +224,7 @@ func TestATagOfSeveralArtifactsNamesAnIndex(t *testing.T) {
 			t.Fatalf("the index is %s", content)
 		}
 		arm := index.Manifests[1]
-		if index.MediaType != ociv1.MediaTypeImageIndex || arm.Annotations[annotationTarget] != "linux/arm/v7/qcow2" || arm.ArtifactType != two.MediaType ||
+		if index.MediaType != ociv1.MediaTypeImageIndex || arm.Annotations[AnnotationTarget] != "linux/arm/v7/qcow2" || arm.ArtifactType != two.MediaType ||
 			arm.Platform.OS != "linux" || arm.Platform.Architecture != "arm" || arm.Platform.Variant != "v7" {
 			t.Errorf("the index is %s", content)
 		}

@@ -84,7 +84,7 @@ const (
 	PublisherAudience = "images.goldsmith.dev/publisher"
 )
 
-// SigningNamespace is the namespace of the signer, and of the Secrets of SigningKeys, unless an installation has another one.
+// SigningNamespace is the namespace of the signer, and of the Secrets of SigningKeys, unless an installation has another namespace for them.
 const SigningNamespace = "goldsmith-system"
 
 // LabelSigningKey is the label of a Secret that `goldsmith keys create` makes. Its value is the name of the SigningKey.

@@ -34,7 +34,7 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// problem is why the signer cannot sign with a key: a reason of the condition Ready, and its message. Nil is none.
+// problem is why the signer cannot sign with a key: a reason of the condition Ready, and its message.
 type problem struct{ reason, message string }
 
 // read reads the private key of a SigningKey, and its public key. A problem is not an error: it ends when somebody changes an object.

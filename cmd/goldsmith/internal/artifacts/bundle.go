@@ -12,7 +12,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/attestation"
-	"goldsmith.dev/goldsmith/jobs/publish"
 )
 
 // attached is a content that was read from a referrer of an artifact.
@@ -34,11 +33,7 @@ func (o *options) findBundle(ctx context.Context, build *v1alpha1.ImageBuild, ar
 	if !published {
 		return nil, none
 	}
-	options, err := RegistryOptions(repository, o.plainHTTP, o.clock)
-	if err != nil {
-		return nil, err
-	}
-	reader, err := publish.NewReader(repository.Name(), options)
+	reader, err := OpenRepository(repository, o.plainHTTP, o.clock)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package artifacts
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -46,8 +47,14 @@ func OpenFile(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// Interruptible returns a reader of a file whose reads end with the context.
-func Interruptible(ctx context.Context, file io.Reader) io.Reader { return &interruptible{ctx, file} }
+// DigestOf returns the digest of a file: "sha256:" and 64 hex digits. It ends with the context.
+func DigestOf(ctx context.Context, file io.Reader) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, &interruptible{ctx, file}); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
+}
 
 // interruptible is a file whose reads end with the context.
 type interruptible struct {

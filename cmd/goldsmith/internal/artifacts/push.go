@@ -97,7 +97,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 	if err != nil {
 		return err
 	}
-	options, err := RegistryOptions(p.repository, p.plainHTTP, p.clock)
+	options, err := registryOptions(p.repository, p.plainHTTP, p.clock)
 	if err != nil {
 		return err
 	}

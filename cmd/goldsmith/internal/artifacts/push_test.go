@@ -182,7 +182,7 @@ func TestPlainHTTPIsForTheRegistryThatTheUserNames(t *testing.T) {
 	p := &push{}
 	require.NoError(t, p.parse("registry.example.com:5000/team/debian"))
 	for plain, want := range map[bool][]string{false: nil, true: {"registry.example.com:5000"}} {
-		if options := require.Value(RegistryOptions(p.repository, plain, nil))(t); !slices.Equal(options.PlainHTTP, want) || len(options.Logins) == 0 {
+		if options := require.Value(registryOptions(p.repository, plain, nil))(t); !slices.Equal(options.PlainHTTP, want) || len(options.Logins) == 0 {
 			t.Errorf("plain HTTP %t: got %+v", plain, options)
 		}
 	}

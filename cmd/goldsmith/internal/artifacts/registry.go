@@ -72,7 +72,7 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 	}
 	if location, repository, ok := ManifestAt(content.Location); ok {
 		sources = append(sources, &published{content: content, location: location, options: func() (transport.Options, error) {
-			options, err := RegistryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
+			options, err := registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
 			options.Retrying = shown.retrying
 			return options, err
 		}})
@@ -115,8 +115,17 @@ func notFetchableError(content *content) error {
 	return fmt.Errorf("the server does not keep the %s: fetch it from %s with %s, and compare its digest with %s", content, location, with, content.Digest)
 }
 
-// RegistryOptions returns how to reach the registry of a repository, with the credentials of the user.
-func RegistryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (transport.Options, error) {
+// OpenRepository returns a reader of a repository, with the credentials of the user. The caller closes the reader.
+func OpenRepository(repository reference.Named, plainHTTP bool, clock clock.Clock) (*publish.Reader, error) {
+	options, err := registryOptions(repository, plainHTTP, clock)
+	if err != nil {
+		return nil, err
+	}
+	return publish.NewReader(repository.Name(), options)
+}
+
+// registryOptions returns how to reach the registry of a repository, with the credentials of the user.
+func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (transport.Options, error) {
 	logins, err := readLogins()
 	if err != nil {
 		return transport.Options{}, err

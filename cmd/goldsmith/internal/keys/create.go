@@ -27,7 +27,7 @@ type request struct {
 	name, namespace string
 	selector        *metav1.LabelSelector
 	notAfter        *metav1.Time
-	// private is an existing private key. Nil is none.
+	// private is an existing private key, or nil.
 	private []byte
 }
 

@@ -5,7 +5,6 @@ package packages
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,11 +43,11 @@ func (o *options) ofFile(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("%s is no lock, so that a server has to find its build: %w", path, err)
 	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.MultiReader(bytes.NewReader(head), artifacts.Interruptible(ctx, file))); err != nil {
+	digest, err := artifacts.DigestOf(ctx, io.MultiReader(bytes.NewReader(head), file))
+	if err != nil {
 		return err
 	}
-	return o.ofArtifact(ctx, connection, path, fmt.Sprintf("sha256:%x", sum.Sum(nil)))
+	return o.ofArtifact(ctx, connection, path, digest)
 }
 
 // isLock reports whether a content, which may be cut off, is a JSON object with the fields of a lock.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -28,9 +27,7 @@ import (
 const (
 	// maxMembers is the maximum number of manifests of an index that are verified.
 	maxMembers = 64
-	// annotationTarget is the annotation of a member of an index with the target of its artifact.
-	annotationTarget = "dev.goldsmith.target"
-	theServer        = "the server"
+	theServer  = "the server"
 )
 
 // verifyFile verifies a file.
@@ -104,16 +101,16 @@ func digestOf(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = file.Close() }() // was only read
-	sum := sha256.New()
-	if _, err := io.Copy(sum, artifacts.Interruptible(ctx, file)); err != nil {
+	digest, err := artifacts.DigestOf(ctx, file)
+	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
+	return digest, nil
 }
 
 // verifyReference verifies the manifest, or the members of the index, that a tag or a digest names.
 func (o *options) verifyReference(ctx context.Context, repository reference.Named, wanted string, to *report) error {
-	reader, err := o.open(repository)
+	reader, err := artifacts.OpenRepository(repository, o.plainHTTP, o.clock)
 	if err != nil {
 		return err
 	}
@@ -134,7 +131,7 @@ func (o *options) verifyReference(ctx context.Context, repository reference.Name
 		}
 	}
 	members := slices.DeleteFunc(root.Members, func(member ociv1.Descriptor) bool {
-		return o.target != "" && member.Annotations[annotationTarget] != o.target
+		return o.target != "" && member.Annotations[publish.AnnotationTarget] != o.target
 	})
 	switch {
 	case len(members) == 0:
@@ -158,18 +155,10 @@ func (o *options) verifyReference(ctx context.Context, repository reference.Name
 
 // targetOf returns the target of a member of an index, or its platform.
 func targetOf(member *ociv1.Descriptor) string {
-	if target := member.Annotations[annotationTarget]; target != "" || member.Platform == nil {
+	if target := member.Annotations[publish.AnnotationTarget]; target != "" || member.Platform == nil {
 		return target
 	}
 	return strings.TrimSuffix(member.Platform.OS+"/"+member.Platform.Architecture+"/"+member.Platform.Variant, "/")
-}
-
-func (o *options) open(repository reference.Named) (*publish.Reader, error) {
-	options, err := artifacts.RegistryOptions(repository, o.plainHTTP, o.clock)
-	if err != nil {
-		return nil, err
-	}
-	return publish.NewReader(repository.Name(), options)
 }
 
 // check verifies the statements about a manifest: its bundles and, if none counts, those in the tags of cosign.
@@ -221,7 +210,7 @@ func (o *options) verifyArtifact(ctx context.Context, connection *client.Connect
 	_, digest, _ := strings.Cut(location, "@")
 	found.Name = location
 	to.add(found, digest)
-	reader, err := o.open(repository)
+	reader, err := artifacts.OpenRepository(repository, o.plainHTTP, o.clock)
 	if err != nil {
 		return err
 	}
@@ -252,7 +241,7 @@ func differs(reported *v1alpha1.Artifact, found *artifact) string {
 func (o *options) readStatements(ctx context.Context, connection *client.Connection, made *artifacts.Made, found *artifact) error {
 	location, repository, published := artifacts.ManifestAt(made.Artifact.Location)
 	if published {
-		reader, err := o.open(repository)
+		reader, err := artifacts.OpenRepository(repository, o.plainHTTP, o.clock)
 		if err != nil {
 			return err
 		}
