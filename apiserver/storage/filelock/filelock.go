@@ -17,9 +17,18 @@ import (
 // ErrHeld reports that another process, or another caller in this process, holds the lock.
 var ErrHeld = errors.New("the lock is held by another process")
 
-// Take locks a file without waiting, and creates the file if it does not exist. Closing the returned file unlocks it. The
-// kernel releases the lock when the process ends, even if it is killed.
-func Take(path string) (*os.File, error) {
+// Lock is a locked file.
+type Lock struct{ *os.File }
+
+// Close unlocks and closes the file. Closing alone does not unlock a file while another goroutine starts a program: until it runs, the
+// new process has a copy of every open file, and the copies share the lock (flock(2)).
+func (l *Lock) Close() error {
+	return errors.Join(flock(l.File, unix.LOCK_UN), l.File.Close())
+}
+
+// Take locks a file without waiting, and creates the file if it does not exist. The kernel releases the lock when the process ends,
+// even if it is killed.
+func Take(path string) (*Lock, error) {
 	file, err := open(path)
 	if err != nil {
 		return nil, err
@@ -27,11 +36,11 @@ func Take(path string) (*os.File, error) {
 	if err := lock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 	}
-	return file, nil
+	return &Lock{file}, nil
 }
 
 // Await locks a file as Take does, but waits until nobody else holds the lock. If ctx is done first, the error is ErrHeld.
-func Await(ctx context.Context, path string) (*os.File, error) {
+func Await(ctx context.Context, path string) (*Lock, error) {
 	file, err := open(path)
 	if err != nil {
 		return nil, err
@@ -42,7 +51,7 @@ func Await(ctx context.Context, path string) (*os.File, error) {
 		select {
 		case locked <- err:
 		case <-ctx.Done():
-			_ = file.Close() // it unlocks the file, which nobody waits for any more
+			_ = (&Lock{file}).Close() // nobody waits for it any more
 		}
 	}()
 	select {
@@ -53,7 +62,7 @@ func Await(ctx context.Context, path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 	}
-	return file, nil
+	return &Lock{file}, nil
 }
 
 // Holder returns the process that holds the lock of a file, or 0 if it is not known. If nobody holds the lock, it returns the last holder.
@@ -82,11 +91,7 @@ func open(path string) (*os.File, error) {
 
 // lock locks a file, and writes into it for Holder which process has the lock.
 func lock(file *os.File, how int) error {
-	err := unix.Flock(int(file.Fd()), how)
-	for errors.Is(err, unix.EINTR) {
-		err = unix.Flock(int(file.Fd()), how)
-	}
-	switch {
+	switch err := flock(file, how); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return ErrHeld
 	case err != nil:
@@ -96,4 +101,12 @@ func lock(file *os.File, how int) error {
 		_, _ = file.WriteString(strconv.Itoa(os.Getpid()) + "\n") // on a full disk, Holder does not know the process
 	}
 	return nil
+}
+
+func flock(file *os.File, how int) error {
+	err := unix.Flock(int(file.Fd()), how)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Flock(int(file.Fd()), how)
+	}
+	return err
 }

@@ -26,7 +26,9 @@ func TestTheLockIsHeldOnceUntilItIsClosed(t *testing.T) {
 		if holder := filelock.Holder(path); holder != os.Getpid() {
 			t.Errorf("process %d holds the lock, not %d", holder, os.Getpid())
 		}
+		copied := require.Value(unix.Dup(int(held.Fd())))(t) // as a process that is being started has it
 		require.NoError(t, held.Close())
+		defer func() { require.NoError(t, unix.Close(copied)) }()
 	}
 }
 

@@ -61,7 +61,7 @@ func WithCompactionInterval(interval time.Duration) Option {
 type Directory struct {
 	path      string
 	options   []memory.Option
-	lock      *os.File
+	lock      *filelock.Lock
 	directory *os.File
 	memory    *memory.Server
 	reserved  int64 // what revisionFile has

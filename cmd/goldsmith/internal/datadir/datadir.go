@@ -50,7 +50,7 @@ type Directory struct {
 	Builds string
 
 	memory bool // nothing is kept after the run
-	lock   *os.File
+	lock   *filelock.Lock
 }
 
 // Default is the data directory that a server uses by default, relative to the working directory.
@@ -114,7 +114,7 @@ func Claim(ctx context.Context, path, version string, memory bool, c clock.WithD
 
 // takeLock locks a directory. It waits for a holder that is ending: a process that was killed while it stored a large artifact keeps
 // its lock until the kernel has written the artifact to the disk.
-func takeLock(ctx context.Context, directory string, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*os.File, error) {
+func takeLock(ctx context.Context, directory string, c clock.WithDelayedExecution, await func(what string, step func() error) error) (*filelock.Lock, error) {
 	path := filepath.Join(directory, "lock")
 	lock, err := filelock.Take(path)
 	if holder := filelock.Holder(path); errors.Is(err, filelock.ErrHeld) && isEnding(holder) {
