@@ -7,6 +7,7 @@ SHELL := bash
 # Versions of the tools that are not libraries of this module. They are installed into $(TOOLS), only when missing.
 GOLANGCI_LINT_VERSION := v2.15.0
 K9S_VERSION := v0.50.18
+KYVERNO_VERSION := v1.19.1
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 CRD_REF_DOCS_VERSION := v0.3.0
 HELM_VERSION := v4.3.1
@@ -19,6 +20,14 @@ COSIGN_2_VERSION := 2.5.0-2+b5
 COSIGN_2_SHA256 := 3b6eadd27f3c4c00bfa7eab5c2397a6a15a763630c7a1d40d06ff60d24799eef
 ORAS_VERSION := 1.2.0-1+b9
 ORAS_SHA256 := 5f138419f0e4bc128ee4717b06190dc5770cf120ab7e3a991e5b3e9158f3189e
+# skopeo is linked dynamically: these are its package and those of its libraries, so that every distribution runs it.
+SKOPEO_VERSION := 1.18.0+ds1-1+b5
+SKOPEO_PACKAGES := s/skopeo/skopeo_$(SKOPEO_VERSION)_amd64.deb:7ca44a3f31f3cddca9d9dc858029dd08c30faf6e93456753825509e6a59192e2 \
+  g/gpgme1.0/libgpgme11t64_1.24.2-3_amd64.deb:6650203af59ccf73b22cd6904fb179a799cb70d62885b19ae725c0655c04241c \
+  liba/libassuan/libassuan9_3.0.2-2_amd64.deb:9d78ef8f016e7f24b5e20d1ce91939fe0f1f897e5f9059793201e930ded7eb8e \
+  libg/libgpg-error/libgpg-error0_1.51-4_amd64.deb:22b95570fd41c113ef6f5651563b4d748292844baab1278a46eb940c1dec2322 \
+  s/sqlite3/libsqlite3-0_3.46.1-7+deb13u2_amd64.deb:0a459adaffd901109f7811ab65f58e7a957b4907d05539cf3d1184efdcde0468 \
+  g/glibc/libc6_2.41-12+deb13u5_amd64.deb:b59b0625cd1a791375d40dab23a4d5d3d0641e3d0a773501becdc3725b7f99cf
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
 # the next.
@@ -37,6 +46,8 @@ CLUSTER ?= goldsmith
 REGISTRY ?=
 # The URL below which the files of releases are downloaded, without the version. A release without it names a host that nobody has.
 ADDRESS ?=
+# The file with the private key that signs a release. Without it, a release is not signed.
+SIGNING_KEY ?=
 # The directory into which release writes.
 OUTPUT ?= dist
 # The overlay into which push writes the names of the images.
@@ -81,8 +92,10 @@ helm := $(TOOLS)/helm-$(HELM_VERSION)
 cosign := $(TOOLS)/cosign-$(COSIGN_VERSION)
 cosign_2 := $(TOOLS)/cosign-$(COSIGN_2_VERSION)
 oras := $(TOOLS)/oras-$(ORAS_VERSION)
+skopeo := $(TOOLS)/skopeo-$(SKOPEO_VERSION)
+kyverno := $(TOOLS)/kyverno-$(KYVERNO_VERSION)
 # The programs of other people that verify signatures.
-verifiers = COSIGN=$(cosign) COSIGN_2=$(cosign_2) ORAS=$(oras)
+verifiers = COSIGN=$(cosign) COSIGN_2=$(cosign_2) ORAS=$(oras) SKOPEO=$(skopeo)
 
 ##@ Use
 
@@ -101,9 +114,9 @@ demo: build ## Start everything, build the examples, show the result, stop.
 	bin/goldsmith demo
 
 .PHONY: release
-release: ## Write a release into dist, from a clean commit: make release VERSION=v0.1.0. ADDRESS is where its files are downloaded, REGISTRY where its images are pulled.
+release: ## Write a release into dist, from a clean commit: make release VERSION=v0.1.0. ADDRESS is where its files are downloaded, REGISTRY where its images are pulled, SIGNING_KEY signs it.
 	@cd release && go build -o ../bin/release/make .
-	@bin/release/make -checkout=. -version='$(released)' -output='$(OUTPUT)' -address='$(ADDRESS)' -registry='$(REGISTRY)'
+	@bin/release/make -checkout=. -version='$(released)' -output='$(OUTPUT)' -address='$(ADDRESS)' -registry='$(REGISTRY)' -signing-key='$(SIGNING_KEY)'
 
 ##@ Use it in a cluster
 
@@ -182,10 +195,11 @@ e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end sui
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
 
 .PHONY: release-test
-release-test: $(helm) ## Make two releases of snapshots, and install them on clean systems and in a kind cluster; needs root, mmdebstrap, bubblewrap, qemu-system-x86, lintian, piuparts, dpkg-dev, rpm and rpmlint.
-	$(MAKE) --no-print-directory release VERSION=v0.0.1-snapshot OUTPUT=bin/release/first
+release-test: $(helm) ## Make two releases of snapshots, and install them on clean systems and in a kind cluster; needs root, mmdebstrap, bubblewrap, qemu-system-x86, lintian, piuparts, dpkg-dev, rpm, rpmlint and openssl.
+	@mkdir -p bin/release && openssl ecparam -name prime256v1 -genkey -noout -out bin/release/signing.pem && openssl ec -in bin/release/signing.pem -pubout -out bin/release/signing.pub
+	$(MAKE) --no-print-directory release VERSION=v0.0.1-snapshot OUTPUT=bin/release/first SIGNING_KEY=bin/release/signing.pem
 	$(MAKE) --no-print-directory release VERSION=v0.0.2-snapshot OUTPUT=bin/release/second
-	RELEASE=$(CURDIR)/bin/release/first NEXT_RELEASE=$(CURDIR)/bin/release/second go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/release
+	RELEASE=$(CURDIR)/bin/release/first RELEASE_KEY=$(CURDIR)/bin/release/signing.pub NEXT_RELEASE=$(CURDIR)/bin/release/second go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/release
 	$(MAKE) --no-print-directory e2e-helm RELEASE=bin/release/first NEXT_RELEASE=bin/release/second
 
 .PHONY: e2e-helm
@@ -206,10 +220,16 @@ e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
 .PHONY: proof-test
-proof-test: $(cosign) $(cosign_2) $(oras) ## Let cosign and oras verify what is published, without the network; needs Debian or Ubuntu on amd64.
+proof-test: $(cosign) $(cosign_2) $(oras) $(skopeo) ## Let cosign, oras, skopeo and openssl verify what is published, without the network; needs Debian or Ubuntu on amd64.
 	@rm -rf bin/reports/proof-test && mkdir -p bin/reports/proof-test
 	@$(verifiers) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/proof-test/go.xml --raw-command -- \
-	  go test -C e2e/clients -tags e2e -json -vet=off -ldflags='-s -w' $(FLAGS) ./proof
+	  go test -C e2e/clients -tags e2e -json -vet=off -ldflags='-s -w' -skip Kyverno $(FLAGS) ./proof
+
+.PHONY: kyverno-test
+kyverno-test: $(kyverno) $(oras) ## Let Kyverno apply the policy of the docs to what is published, without the network; compiles it for ten minutes once.
+	@rm -rf bin/reports/kyverno-test && mkdir -p bin/reports/kyverno-test
+	@KYVERNO=$(kyverno) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/kyverno-test/go.xml --raw-command -- \
+	  go test -C e2e/clients -tags e2e -json -vet=off -ldflags='-s -w' -run Kyverno $(FLAGS) ./proof
 
 .PHONY: images-test
 images-test: build ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
@@ -355,13 +375,22 @@ $(crd_ref_docs):
 	$(call install,github.com/elastic/crd-ref-docs@$(CRD_REF_DOCS_VERSION))
 
 $(cosign):
-	$(call extract,c/cosign/cosign_$(COSIGN_VERSION)_amd64.deb,$(COSIGN_SHA256))
+	$(call extract,c/cosign/cosign_$(COSIGN_VERSION)_amd64.deb:$(COSIGN_SHA256))
 
 $(cosign_2):
-	$(call extract,c/cosign/cosign_$(COSIGN_2_VERSION)_amd64.deb,$(COSIGN_2_SHA256))
+	$(call extract,c/cosign/cosign_$(COSIGN_2_VERSION)_amd64.deb:$(COSIGN_2_SHA256))
 
 $(oras):
-	$(call extract,o/oras/oras_$(ORAS_VERSION)_amd64.deb,$(ORAS_SHA256))
+	$(call extract,o/oras/oras_$(ORAS_VERSION)_amd64.deb:$(ORAS_SHA256))
+
+$(skopeo):
+	$(call link,skopeo,$(SKOPEO_PACKAGES))
+
+# go install refuses a module that replaces others, so this compiles the program as one of the main module: for ten minutes.
+$(kyverno):
+	@mkdir -p $(TOOLS)
+	@module=$$(GOFLAGS= go mod download -json github.com/kyverno/kyverno@$(KYVERNO_VERSION) | sed -nE 's/.*"Dir": "(.*)".*/\1/p') && \
+	echo "compiling $$module" && GOFLAGS="$$GOFLAGS -mod=readonly" go build -C "$$module" -buildvcs=false -ldflags='-s -w' -o $@ ./cmd/cli/kubectl-kyverno
 
 # compile DIRECTORY PACKAGE...: static programs that know their version.
 # The compiler collects garbage only beyond 1 GiB, which just a few packages need.
@@ -380,12 +409,25 @@ define install
 	echo "installing $(1)" && GOBIN=$$directory GOFLAGS="$$GOFLAGS -mod=mod" GOGC=400 go install -ldflags='-s -w $(2)' $(1) && mv "$$directory"/* $@
 endef
 
-# extract PATH,SHA256: the only program of a Debian package as the target. apt verifies the digest, and uses its proxy.
-define extract
+# unpack PATH:SHA256...: the files of Debian packages in $$directory/files. apt verifies the digests, and uses its proxy.
+define unpack
 	@mkdir -p $(TOOLS)
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && chmod 755 "$$directory" && \
-	echo "fetching $(notdir $(1))" && \
-	{ /usr/lib/apt/apt-helper -qq download-file '$(DEBIAN)/pool/main/$(1)' "$$directory/package" SHA256:$(2) 2>/dev/null || \
-	  /usr/lib/apt/apt-helper -qq download-file '$(DEBIAN_SNAPSHOT)/pool/main/$(1)' "$$directory/package" SHA256:$(2); } && \
-	dpkg-deb --extract "$$directory/package" "$$directory/files" && mv "$$directory"/files/usr/bin/* $@
+	for package in $(1); do path=pool/main/$${package%:*} && sha256=$${package##*:} && file=$$directory/$${path##*/} && echo "fetching $${path##*/}" && \
+	  { /usr/lib/apt/apt-helper -qq download-file "$(DEBIAN)/$$path" "$$file" "SHA256:$$sha256" 2>/dev/null || \
+	    /usr/lib/apt/apt-helper -qq download-file "$(DEBIAN_SNAPSHOT)/$$path" "$$file" "SHA256:$$sha256"; } && \
+	  dpkg-deb --extract "$$file" "$$directory/files" || exit; done
+endef
+
+# extract PATH:SHA256: the only program of a Debian package as the target.
+define extract
+	$(call unpack,$(1)) && mv "$$directory"/files/usr/bin/* $@
+endef
+
+# libraries are those of a program beside it, seen from a shell script.
+libraries := "$$0.files/usr/lib/x86_64-linux-gnu"
+# link PROGRAM,PATH:SHA256...: a script as the target, which runs a program of Debian packages with the libraries and the loader among them.
+define link
+	$(call unpack,$(2)) && printf '#!/bin/sh\nexec %s/ld-linux-x86-64.so.2 --library-path %s "$$0.files/usr/bin/$(1)" "$$@"\n' '$(libraries)' '$(libraries)' >"$$directory/script" && \
+	chmod +x "$$directory/script" && rm -rf $@.files && mv "$$directory/files" $@.files && mv "$$directory/script" $@
 endef

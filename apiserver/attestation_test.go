@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -16,6 +17,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	gomegatypes "github.com/onsi/gomega/types"
+	ocidigest "github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -158,10 +162,8 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 	signatures := func(ctx context.Context, key testKey) *v1alpha1.BuildSignatures {
 		GinkgoHelper()
 		request := &v1alpha1.BuildSignatures{Key: key.name}
-		for _, artifact := range status(ctx).Attestation.Artifacts {
-			for _, statement := range artifact.Statements {
-				request.Signatures = append(request.Signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: must(key.Sign(statement.SignedDigest))})
-			}
+		for _, statement := range attestation.All(status(ctx).Attestation) {
+			request.Signatures = append(request.Signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: must(key.Sign(statement.SignedDigest))})
 		}
 		return request
 	}
@@ -261,6 +263,82 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 		refusal := errorOf(builds.Sign(ctx, "once", signatures(ctx, key), metav1.CreateOptions{}))
 		Expect(refusal).To(And(Satisfy(apierrors.IsConflict), MatchError(ContainSubstring("it has finished, and takes no more signatures"))))
 		Expect(errorOf(post(ctx, "p1", request(amd64)))).To(And(Satisfy(apierrors.IsConflict), MatchError(ContainSubstring("takes no more attestations"))))
+	})
+
+	// indexOf is the attestation of an index of the artifacts for targets.
+	indexOf := func(targets ...string) *v1alpha1.BuildAttestation {
+		GinkgoHelper()
+		index := ociv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex}
+		for _, target := range targets {
+			index.Manifests = append(index.Manifests, ociv1.Descriptor{MediaType: ociv1.MediaTypeImageManifest, Digest: ocidigest.Digest(request(target).Manifest), Size: 2})
+		}
+		return &v1alpha1.BuildAttestation{Index: must(json.Marshal(index))}
+	}
+
+	It("signs an index of what it has attested", func(ctx SpecContext) {
+		create(ctx, v1alpha1.AttestRequired)
+		key := newKey(ctx)
+		both := indexOf(amd64, arm64)
+		must(post(ctx, "p1", request(amd64)))
+		Expect(errorOf(post(ctx, "p1", both))).To(And(beInvalid("index"), MatchError(ContainSubstring("attest the artifact first"))))
+		must(post(ctx, "p1", request(arm64)))
+		sign(ctx, key)
+		second := newKey(ctx) // between the artifacts and the index: both wait for it
+		must(as(podToken(namespace, "p1"), publisherToken("p1")).Attest(ctx, "once", both, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
+		Expect(status(ctx).Attestation.Indexes).To(BeEmpty())
+		Expect(must(post(ctx, "p1", both)).WaitingFor).To(ConsistOf(key.name, second.name))
+		Expect(attested(ctx)).To(HavePrefix("False WaitingForSigner"))
+		Expect(must(post(ctx, "p1", both)).WaitingFor).To(HaveLen(2))
+		sign(ctx, key)
+		Expect(must(post(ctx, "p1", both)).WaitingFor).To(Equal([]string{second.name}))
+		sign(ctx, second)
+		Expect(attested(ctx)).To(HavePrefix("True Signed"))
+		answer := must(post(ctx, "p1", both))
+		var types []string
+		for _, statement := range answer.Statements {
+			types = append(types, statement.Type)
+			made := attestation.Statement{Type: statement.Type, Payload: must(io.ReadAll(must(gzip.NewReader(bytes.NewReader(statement.Payload)))))}
+			Expect(string(made.Payload)).To(ContainSubstring(repository))
+			Expect(must(made.Content()).Digests).To(Equal([]string{sha(both.Index)}))
+			Expect(statement.Signatures).To(ConsistOf(HaveField("KeyID", key.id), HaveField("KeyID", second.id)))
+			for _, signature := range statement.Signatures {
+				Expect(must(key.Public()).Verify(made.SignedDigest(), signature.Signature)).To(Equal(signature.KeyID == key.id))
+			}
+		}
+		Expect(types).To(Equal([]string{attestation.TypeSignature, attestation.TypeSimpleSigning}))
+		before := must(builds.Get(ctx, "once", metav1.GetOptions{}))
+		Expect(must(post(ctx, "p1", both))).To(Equal(answer))
+		Expect(must(builds.Get(ctx, "once", metav1.GetOptions{})).ResourceVersion).To(Equal(before.ResourceVersion), "nothing was written")
+		Expect(before.Status.Attestation.Indexes).To(HaveExactElements(HaveField("Digest", sha(both.Index))))
+
+		must(post(ctx, "p1", indexOf(amd64)))
+		Expect(errorOf(post(ctx, "p1", indexOf(arm64)))).To(And(Satisfy(apierrors.IsConflict), MatchError(ContainSubstring("at most one index for each artifact"))))
+		pod := podToken(namespace, "p1")
+		Expect(errorOf(as(pod, pod).Attest(ctx, "once", both, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsForbidden))
+		Expect(errorOf(post(ctx, "p9", both))).To(Satisfy(apierrors.IsForbidden))
+		write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
+		write(ctx, builds, startAttempt(2))
+		write(ctx, builds, bindPod(2, "p2"))
+		Expect(errorOf(post(ctx, "p1", both))).To(Satisfy(apierrors.IsForbidden))
+		Expect(errorOf(post(ctx, "p2", both))).To(beInvalid("index", "index"))
+		must(post(ctx, "p2", request(amd64)))
+		must(post(ctx, "p2", request(arm64)))
+		must(post(ctx, "p2", both))
+		Expect(status(ctx).Attestation.Indexes[0].Statements[0].SignedDigest).To(Equal(before.Status.Attestation.Indexes[0].Statements[0].SignedDigest))
+		write(ctx, builds, succeed(2))
+		Expect(errorOf(post(ctx, "p2", both))).To(And(Satisfy(apierrors.IsConflict), MatchError(ContainSubstring("takes no more attestations"))))
+	})
+
+	It("leaves a build unsigned that is never signed", func(ctx SpecContext) {
+		create(ctx, v1alpha1.AttestNever)
+		key := newKey(ctx)
+		must(post(ctx, "p1", request(amd64)))
+		answer := must(post(ctx, "p1", indexOf(amd64)))
+		Expect(answer.WaitingFor).To(BeEmpty())
+		Expect(answer.Statements).To(HaveExactElements(HaveField("Signatures", BeEmpty()), HaveField("Signatures", BeEmpty())))
+		Expect(attested(ctx)).To(BeEmpty())
+		Expect(must(post(ctx, "p1", &v1alpha1.BuildAttestation{})).Statements).To(BeEmpty(), "so answers a server that drops the index, because it has an earlier version")
+		Expect(errorOf(builds.Sign(ctx, "once", signatures(ctx, key), metav1.CreateOptions{}))).To(And(beInvalid("signatures"), MatchError(ContainSubstring("output.attest of the build is Never"))))
 	})
 
 	It("states something else about the artifacts of the next attempt", func(ctx SpecContext) {

@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -349,6 +350,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			recorded := server.built(ctx, image, 1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}}
 				build.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('b'), Files: files}
+				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest('c')}}
 			})
 			existing := must(server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{})) // another web-1
 			rerun := func(name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
@@ -360,6 +362,10 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(build.Spec.Pinned).To(HaveValue(Equal(v1alpha1.PinnedInputs{BaseDigest: digest('b'), Files: files})))
 			Expect(build.Spec.Trigger).To(HaveValue(And(HaveField("Reason", v1alpha1.TriggerRerun), HaveField("RerunOf", "web-1"))))
 			Expect(build.Spec.ImageRef.UID).To(Equal(image.UID))
+
+			reproducing := must(server.ImageBuilds(namespace).Rerun(ctx, recorded.Name,
+				&v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: recorded.UID}, Reproduce: true}, metav1.CreateOptions{}))
+			Expect(reproducing.Spec.Reproduces).To(HaveValue(Equal(*attestation.Reproducible(recorded))))
 
 			same := must(rerun(existing.Name, existing.UID))
 			Expect(same.Spec.Inputs).To(Equal(existing.Spec.Inputs), "of the build that exists, its own UID is no other build")

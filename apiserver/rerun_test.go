@@ -8,11 +8,13 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
 var _ = Describe("Rerunning a build", func() {
@@ -60,6 +62,78 @@ var _ = Describe("Rerunning a build", func() {
 		})))
 		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
 		Expect(build.Status).To(Equal(newBuildStatus(build)))
+	})
+
+	Describe("to make its artifacts again", func() {
+		reproduce := func(ctx SpecContext, change ...func(*v1alpha1.RerunRequest)) (*v1alpha1.ImageBuild, error) {
+			request := &v1alpha1.RerunRequest{RequestID: "reproduce", Reproduce: true}
+			for _, c := range change {
+				c(request)
+			}
+			return builds.Rerun(ctx, "debian-1", request, metav1.CreateOptions{})
+		}
+
+		It("gives a one-off build that waits for no other, whatever the Image is now, and whose rerun is an ordinary one", func(ctx SpecContext) {
+			must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"parameters":[{"name":"edition","value":"server"}]}}`), metav1.PatchOptions{}))
+			write := func(changes ...func(*v1alpha1.ImageBuildStatus)) {
+				first = writeTo(ctx, builds, "debian-1", changes...)
+			}
+			write(setPhase(v1alpha1.BuildQueued))
+			write(startAttempt(1), func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].BuilderImage = "builder@" + digest('e') })
+			write(succeed(1))
+			build := must(reproduce(ctx))
+			Expect(build.Spec.Reproduces).To(HaveValue(Equal(*attestation.Reproducible(first))))
+			Expect(build.Spec.Reproduces).To(HaveValue(And(HaveField("BuilderImage", "builder@"+digest('e')), HaveField("Artifacts", Not(BeEmpty())))))
+			Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
+			Expect(build.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicyParallel))
+			Expect(build.Spec.Inputs).To(Equal(first.Spec.Inputs))
+			Expect(build.Spec.Pinned).To(HaveValue(Equal(v1alpha1.PinnedInputs{BaseDigest: digest('b'), Files: files})))
+			Expect(build.Spec.Trigger).To(HaveValue(And(HaveField("Reason", v1alpha1.TriggerRerun), HaveField("RerunOf", "debian-1"))))
+			Expect(must(reproduce(ctx)).UID).To(Equal(build.UID))
+
+			By("Its manifest can be applied again, and nobody changes what it reproduces")
+			again := build.DeepCopy()
+			again.Spec.Reproduces = nil
+			Expect(must(builds.Update(ctx, again, metav1.UpdateOptions{})).Spec).To(Equal(build.Spec))
+			again.Spec.Reproduces = build.Spec.Reproduces.DeepCopy()
+			again.Spec.Reproduces.UID = "other"
+			Expect(errorOf(builds.Update(ctx, again, metav1.UpdateOptions{}))).To(beInvalid("spec.reproduces"))
+
+			ordinary := mustRerun(ctx, build.Name, "ordinary")
+			Expect(ordinary.Spec.Reproduces).To(BeNil())
+			Expect(ordinary.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
+
+			By("The result is a condition of the first build, which its other writers keep")
+			condition := func(kind string, status metav1.ConditionStatus) func(*v1alpha1.ImageBuildStatus) {
+				return func(is *v1alpha1.ImageBuildStatus) {
+					meta.SetStatusCondition(&is.Conditions, metav1.Condition{Type: kind, Status: status, Reason: "Because"})
+				}
+			}
+			write(condition(v1alpha1.BuildReproduced, metav1.ConditionUnknown))
+			write(condition(v1alpha1.BuildReproduced, metav1.ConditionTrue))
+			write(condition(v1alpha1.BuildRecorded, metav1.ConditionTrue))
+			Expect(meta.IsStatusConditionTrue(first.Status.Conditions, v1alpha1.BuildReproduced)).To(BeTrue())
+			Expect(first.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
+		})
+
+		It("is refused where there are none, without a number", func(ctx SpecContext) {
+			Expect(errorOf(reproduce(ctx))).To(And(beInvalid("reproduce"),
+				MatchError(ContainSubstring("build debian-1 is Pending and has no artifacts to make again: wait until the build has succeeded, or name a build that has succeeded"))))
+			writeTo(ctx, builds, "debian-1", func(status *v1alpha1.ImageBuildStatus) {
+				status.Phase, status.CompletionTime, status.Failure = v1alpha1.BuildFailed, new(metav1.Now()), v1alpha1.ReasonQueueTimeout.Failure("no room")
+			})
+			Expect(errorOf(reproduce(ctx))).To(And(beInvalid("reproduce"),
+				MatchError(ContainSubstring("build debian-1 is Failed and has no artifacts to make again: name a build that has succeeded"))))
+			Expect(must(images.Get(ctx, "debian", metav1.GetOptions{})).Status.BuildCounter).To(BeEquivalentTo(1))
+		})
+
+		It("is not for a client that only creates builds", func(ctx SpecContext) {
+			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{GenerateName: "debian-"}, Spec: v1alpha1.ImageBuildSpec{
+				ImageRef: &v1alpha1.ImageReference{Name: "debian"}, Trigger: &v1alpha1.BuildTrigger{RerunOf: "debian-1"},
+				Reproduces: &v1alpha1.Reproduction{Name: "debian-1", UID: first.UID, Artifacts: []v1alpha1.ReproducedArtifact{{Target: "linux/amd64/raw", Digest: digest('a')}}},
+			}}
+			Expect(errorOf(builds.Create(ctx, build, metav1.CreateOptions{}))).To(beInvalid("spec"))
+		})
 	})
 
 	It("is one-off unless the Image's inputs resolve to the same now", func(ctx SpecContext) {

@@ -53,10 +53,9 @@ func (r *run) writeDocuments(ctx context.Context) ([]tarball.File, error) {
 	if !r.documented {
 		return files, nil
 	}
-	here := program.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
-	binary, compiled := r.programs[here][r.command]
-	if !compiled {
-		return nil, fmt.Errorf("a release is made on linux/amd64 or linux/arm64, whose %s writes the manual pages, and this is %s", r.command, here)
+	binary, err := r.commandHere()
+	if err != nil {
+		return nil, err
 	}
 	pages, err := r.to.Scratch("manual")
 	if err != nil {
@@ -81,6 +80,16 @@ func (r *run) writeDocuments(ctx context.Context) ([]tarball.File, error) {
 		files = append(files, tarball.File{Name: path.Join("completions", name), Mode: 0o644, Content: script})
 	}
 	return files, nil
+}
+
+// commandHere returns the path of the command for this machine.
+func (r *run) commandHere() (string, error) {
+	here := program.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
+	binary, compiled := r.programs[here][r.command]
+	if !compiled {
+		return "", fmt.Errorf("a release is made on linux/amd64 or linux/arm64, whose %s writes manual pages and signatures, and this is %s", r.command, here)
+	}
+	return binary, nil
 }
 
 // ask runs a program and returns its output.

@@ -22,6 +22,7 @@ func mainWithCode() int {
 	flag.StringVar(&options.version, "version", "", "version of the release, such as v0.1.0")
 	flag.StringVar(&options.address, "address", "", "URL below which the files of releases are downloaded, without the version")
 	flag.StringVar(&options.registry, "registry", "", "registry and repository below which the container images are pulled")
+	flag.StringVar(&options.signingKey, "signing-key", "", "file with the private key that signs the checksums; without it, the release is unsigned")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"runtime"
 
 	"goldsmith.dev/goldsmith/release/artifact"
 	"goldsmith.dev/goldsmith/release/bundle"
@@ -14,7 +13,6 @@ import (
 	"goldsmith.dev/goldsmith/release/image"
 	"goldsmith.dev/goldsmith/release/krew"
 	"goldsmith.dev/goldsmith/release/metadata"
-	"goldsmith.dev/goldsmith/release/program"
 	"goldsmith.dev/goldsmith/release/schemas"
 )
 
@@ -73,8 +71,11 @@ func (r *run) writeManifests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	here := program.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
-	if _, err := r.ask(ctx, r.programs[here][r.command], []string{"HOME=/nonexistent"}, "schema", "--output-directory="+jsonSchemas); err != nil {
+	binary, err := r.commandHere()
+	if err != nil {
+		return err
+	}
+	if _, err := r.ask(ctx, binary, []string{"HOME=/nonexistent"}, "schema", "--output-directory="+jsonSchemas); err != nil {
 		return err
 	}
 	err = r.to.Write(schemas.FileName(release), func(out io.Writer) error { return schemas.Write(out, r.from.Directory, jsonSchemas, release) })

@@ -32,6 +32,7 @@ type options struct {
 	checkout, output  string
 	version           string
 	address, registry string    // default to noAddress and noRegistry
+	signingKey        string    // file with the private key that signs the release, or ""
 	log               io.Writer // receives a line for each file
 }
 
@@ -50,7 +51,7 @@ func release(ctx context.Context, options *options) error {
 	if err := source.CheckVersion(options.version); err != nil {
 		return err
 	}
-	if err := options.missing(); err != nil {
+	if err := errors.Join(options.missing(), options.checkSigningKey()); err != nil {
 		return err
 	}
 	options.address = strings.TrimSuffix(cmp.Or(options.address, noAddress), "/")
@@ -88,7 +89,7 @@ func (r *run) make(ctx context.Context) error {
 	if r.from, err = source.Export(ctx, r.checkout, r.version, directory); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{r.compile, r.writeArchives, r.writeImages}
+	steps := []func(context.Context) error{r.compile, r.trySigningKey, r.writeArchives, r.writeImages}
 	if r.documented {
 		steps = append(steps, r.writePackages)
 	}
@@ -100,7 +101,7 @@ func (r *run) make(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.to.Commit()
+	return r.to.Commit(func(checksums string) error { return r.writeSignatures(ctx, checksums) })
 }
 
 // compile compiles everything first, so that no file is written for a commit that does not compile.

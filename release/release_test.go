@@ -4,6 +4,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"io"
 	"os"
 	"os/exec"
@@ -21,13 +25,46 @@ import (
 const command = `package main
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
 	"fmt"
 	"os"
+	"strings"
 )
 
 var version string
 
+// sign answers: keys sign FILE --key=KEY --format=FORMAT --output=-. KEY has the number of a private key, and a bundle has its format before the signature.
+func sign(file, keyFile, format string) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	number, err := os.ReadFile(strings.TrimPrefix(keyFile, "--key="))
+	if err != nil {
+		panic(err)
+	}
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), number)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error: --key:", err)
+		os.Exit(1)
+	}
+	sum := sha256.Sum256(content)
+	signature, err := key.Sign(nil, sum[:], crypto.SHA256)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintln(os.Stderr, "signed by key sha256:00")
+	fmt.Print(strings.TrimSuffix(strings.TrimPrefix(format, "--format="), "der"), string(signature))
+}
+
 func main() {
+	if len(os.Args) > 3 && os.Args[2] == "sign" {
+		sign(os.Args[3], os.Args[4], os.Args[5])
+		return
+	}
 	if len(os.Args) > 2 && os.Args[1] == "manual" {
 		if err := os.WriteFile(os.Args[2]+"/goldsmith.1", []byte(".TH goldsmith 1"), 0o600); err != nil {
 			panic(err)
@@ -116,6 +153,8 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 	first := checkoutOf(t)
 	second := filepath.Join(t.TempDir(), "clone")
 	git(t, first, "clone", "--quiet", ".", second)
+	key, keyFile := newKey(t)
+	var log strings.Builder
 	outputs := []string{filepath.Join(t.TempDir(), "dist"), filepath.Join(second, "elsewhere")}
 	for i, checkout := range []string{first, second} {
 		if i == 1 {
@@ -128,7 +167,7 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 			}
 			defer syscall.Umask(syscall.Umask(0o077))
 		}
-		if err := release(t.Context(), &options{plan: small(), checkout: checkout, output: outputs[i], version: "v1.2.3-rc.1", log: io.Discard}); err != nil {
+		if err := release(t.Context(), &options{plan: small(), checkout: checkout, output: outputs[i], version: "v1.2.3-rc.1", signingKey: keyFile, log: &log}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,10 +191,81 @@ func TestTheSameCommitMakesTheSameBytes(t *testing.T) {
 			t.Errorf("no %s", name)
 		}
 	}
+	sum := sha256.Sum256([]byte(got[output.Checksums]))
+	for name, form := range map[string]string{output.Checksums + ".sig": "", output.Checksums + ".sigstore.json": "bundle"} {
+		signature, ok := strings.CutPrefix(got[name], form)
+		if !ok || !ecdsa.VerifyASN1(&key.PublicKey, sum[:], []byte(signature)) {
+			t.Errorf("%s is no signature of the checksums: %q", name, got[name])
+		}
+		if info, err := os.Stat(filepath.Join(outputs[1], name)); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("the umask decided the mode: %v, %v", info.Mode(), err)
+		}
+	}
+	if number, err := key.Bytes(); err != nil || strings.Count(log.String(), "SHA256SUMS is signed by key sha256:00\n") != 2 || strings.Contains(log.String(), string(number)) {
+		t.Errorf("%v, the log is %s", err, &log)
+	}
 	check := exec.Command("sha256sum", "--check", "--strict", "--quiet", output.Checksums)
 	check.Dir = outputs[1]
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// newKey returns a private key, and the file with its number.
+func newKey(t *testing.T) (key *ecdsa.PrivateKey, path string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "release.pem")
+	mustWrite(t, path, string(number))
+	return key, path
+}
+
+// TestAnUnsignedReleaseTakesThePlaceOfASignedOne and says that it is unsigned.
+func TestAnUnsignedReleaseTakesThePlaceOfASignedOne(t *testing.T) {
+	checkout, dist := checkoutOf(t), filepath.Join(t.TempDir(), "dist")
+	_, keyFile := newKey(t)
+	plan := small()
+	plan.images, plan.documented = nil, false
+	for _, test := range []struct{ key, log string }{{keyFile, "SHA256SUMS is signed by key"}, {"", "SHA256SUMS is not signed: `make release` signs with SIGNING_KEY=FILE"}} {
+		var log strings.Builder
+		if err := release(t.Context(), &options{plan: plan, checkout: checkout, output: dist, version: "v1.0.0", signingKey: test.key, log: &log}); err != nil {
+			t.Fatal(err)
+		}
+		signed := 0
+		for name := range filesOf(t, dist) {
+			if strings.HasPrefix(name, output.Checksums+".") {
+				signed++
+			}
+		}
+		if signed > 0 != (test.key != "") || !strings.Contains(log.String(), test.log) {
+			t.Errorf("key %q: got %d signatures and the log %s", test.key, signed, &log)
+		}
+	}
+}
+
+func TestAKeyThatCannotSignIsRefusedAndNothingIsLeft(t *testing.T) {
+	checkout, parent := checkoutOf(t), t.TempDir()
+	noKey := filepath.Join(t.TempDir(), "key")
+	mustWrite(t, noKey, "no key")
+	for key, want := range map[string]string{
+		"/nonexistent/key": "signing key: stat /nonexistent/key: no such file or directory",
+		"/dev/null":        "signing key: /dev/null is not a file",
+		noKey:              "sign LICENSE: exit status 1: Error: --key:",
+	} {
+		err := release(t.Context(), &options{plan: small(), checkout: checkout, output: filepath.Join(parent, "dist"), version: "v1.0.0", signingKey: key, log: io.Discard})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if left := list(t, parent); len(left) != 1 {
+			t.Errorf("%v is left", left)
+		}
 	}
 }
 
@@ -248,7 +358,7 @@ func TestAFullDiskLeavesAnEarlierRelease(t *testing.T) {
 	if err := to.Write("a", func(out io.Writer) error { _, err := io.WriteString(out, "first"); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := to.Commit(); err != nil {
+	if err := to.Commit(func(string) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	want := list(t, disk)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 const (
@@ -18,6 +19,16 @@ const (
 func Digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return prefix + hex.EncodeToString(sum[:])
+}
+
+// Sum returns the bytes of a digest, or an error that tells the form of a digest.
+func Sum(digest string) ([]byte, error) {
+	digits, ok := strings.CutPrefix(digest, prefix)
+	sum, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(sum) != sha256.Size {
+		return nil, fmt.Errorf("%.80q is not a digest: it must be sha256: and 64 hex digits", digest)
+	}
+	return sum, nil
 }
 
 // ShortDigest is the first 12 hex digits of the digest of a text.

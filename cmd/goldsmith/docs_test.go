@@ -128,8 +128,8 @@ const debianLanguage = "sh debian"
 // releaseLanguages are the languages of blocks that need the files of a release.
 var releaseLanguages = []string{"sh deb", "sh tar", "sh deb tar", "sh helm"}
 
-// cosignLanguage is the language of blocks that need cosign: the tests in e2e/clients/proof run them.
-const cosignLanguage = "sh cosign"
+// verifierLanguages are the languages of blocks that need a verifier of other people: the tests in e2e/clients/proof run them.
+var verifierLanguages = []string{"sh cosign", "json podman", "yaml kyverno"}
 
 // reader is a user who follows the docs.
 type reader struct {
@@ -181,7 +181,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language == "js": // run by the specs in e2e/browser
-	case block.language == cosignLanguage: // run by the tests in e2e/clients/proof
+	case slices.Contains(verifierLanguages, block.language): // run by the tests in e2e/clients/proof
 	case slices.Contains(releaseLanguages, block.language): // run by the tests in e2e/release
 	case block.language != "" && block.language != debianLanguage && !slices.Contains(clusterLanguages, block.language):
 		t.Errorf("nothing checks a block of %s", block.language)

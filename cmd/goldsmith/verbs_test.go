@@ -76,6 +76,36 @@ func (s *session) pushesArtifacts() {
 	s.types("__complete", "artifacts", "push", "web", "--target", "").says("linux/amd64/raw\n")
 }
 
+// provesArtifacts builds signed artifacts again: those of a build, of a manifest, and of a file whose image was deleted.
+func (s *session) provesArtifacts() {
+	s.t.Helper()
+	registry := registrytest.New(s.t, registrytest.Options{Referrers: true})
+	s.types("keys", "create", "release", "--namespace", "default").says("SigningKey release signs the builds of namespaces")
+	s.apply(strings.NewReplacer("{name: web}", "{name: proven}", "spec:\n", "spec:\n  output: {repository: "+registry.Host()+"/team/proven}\n").Replace(web))
+	s.types("build", "proven", "--wait").says("proven-2\n")
+	tags := registry.Tags("team/proven")
+
+	s.types("verify", "proven-2", "--rebuild").matches(`(?s)^✓ .* is verified\n.*\n  reproduced +build proven-3 made the same content\n$`)
+	s.types("show", "proven-2").matches(`\n  reproduced +build proven-3 made the same content\n`)
+	if got := registry.Tags("team/proven"); !slices.Equal(got, tags) {
+		s.t.Errorf("the rebuild changed the tags %q to %q", tags, got)
+	}
+	location := s.types("artifacts", "proven-2", "-o", "jsonpath={.status.artifacts[0].location}")
+	location.says()
+	s.types("verify", location.out).matches(`(?s): cyclonedx, provenance, reproduction, signature, spdx\n.* build proven-2 of .*\n  reproduced +by build proven-3, of build proven-2\n$`)
+	s.types("verify", location.out, "--rebuild", "-o", "jsonpath={.artifacts[*].rebuild.build} {.artifacts[*].rebuild.reason}").matches(`^rebuild-proven-2-[a-z0-9]{5} SameContent$`)
+
+	s.types("build", "proven", "--parameter", "reproducible=false", "--wait").says("proven-4\n")
+	s.types("verify", "proven-4", "--rebuild").fails(exit.NotVerified, " was not reproduced: the same inputs made other content\n")
+	s.types("show", "proven-4").matches(`\n  reproduced +no: build proven-5 made other content of the same inputs: linux/amd64/raw has sha256:`)
+
+	file := filepath.Join(s.t.TempDir(), "proven.raw")
+	s.types("artifacts", "get", "proven-2", "-o", file).says(file + "\n")
+	s.types("artifacts", "get", "proven-2", "--document", "bundle", "-o", file+".bundle").says(file + ".bundle\n")
+	s.deletesImage("proven")
+	s.types("verify", file, "--rebuild").matches(`\n  reproduced +build rebuild-proven-2-[a-z0-9]{5} made the same content\n`)
+}
+
 // TestTheVerbsWorkWithAServer is the session of a user with a shell: later commands build on earlier commands.
 func TestTheVerbsWorkWithAServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -175,6 +205,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("status", "--watch").stopsAt("image").says("✓ 1 image is ready; no build waits\n")
 
 	s.pushesArtifacts()
+	s.provesArtifacts()
 
 	uid := s.deletesImage("web")
 	s.types("history", "--deleted", "image/web").matches(`^NAME +DELETED +UID\nweb +\d+s ago +` + uid + `\n$`)

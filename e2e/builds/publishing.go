@@ -85,6 +85,12 @@ func describePublishing(w *fixture) {
 			Expect(listed.Locks[0].Digest).To(Equal(artifact.Document(v1alpha1.DocumentLock).Digest))
 			Expect(listed.Locks[0].Lock.Packages).To(HaveLen(int(*artifact.Packages)))
 
+			By("a rebuild states in the repository that it made the same content, and moves no tag")
+			again := w.Succeeded(ctx, w.rebuild(ctx, build.Name))
+			Expect(again.Status.Artifacts).To(ConsistOf(And(HaveField("Location", artifact.Location), HaveField("Tag", BeEmpty()))))
+			Expect(again.Status.Attestation.Artifacts[0].Statements).To(ContainElement(HaveField("Type", "https://goldsmith.dev/reproduction/v1")))
+			w.WaitForCondition(ctx, build.Name, v1alpha1.BuildReproduced, "True/SameContent")
+
 			By("another image starts from the published artifact")
 			based := workspace.NewImage("based")
 			based.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "web"}}

@@ -3,6 +3,9 @@
 package builds
 
 import (
+	"context"
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +23,7 @@ func describeReruns(w *fixture) {
 		w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
 		image := basedOn(workspace.NewImage("web", "edition=a"), "debian", "")
 		image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(5))}
 		w.CreateImage(ctx, image)
 		w.waitForImage(ctx, "web", built(1))
 		first := w.Succeeded(ctx, "web-1")
@@ -65,7 +69,39 @@ func describeReruns(w *fixture) {
 		Expect(err).NotTo(HaveOccurred())
 		w.waitForImage(ctx, "web", built(4), HaveField("Status.LastAttempted.Number", int64(4)))
 		Expect(w.Succeeded(ctx, "web-4").Spec.OneOff).To(HaveValue(BeFalse()))
+
+		By("A rerun that makes the artifacts again tells the old build the result, and nothing else")
+		Expect(w.rebuild(ctx, "web-1")).To(Equal("web-5"))
+		reproduced := w.WaitForCondition(ctx, "web-1", v1alpha1.BuildReproduced, "True/SameContent")
+		Expect(reproduced).To(haveConditionMessage(v1alpha1.BuildReproduced, HavePrefix("build web-5 made the same content")))
+		w.waitForEvents(ctx, "ImageBuild", "web-1", ContainElement(HavePrefix("Normal SameContent build web-5 made the same content")))
+		w.waitForImage(ctx, "web", HaveField("Status.CountedBuild", int64(5)), HaveField("Status.LatestSuccessful.Number", int64(4)),
+			HaveField("Status.LastAttempted.Number", int64(4)))
 	})
+
+	It("A builder that is not reproducible is found out, by a rerun that does not wait for builds of the image", func(ctx SpecContext) {
+		image := workspace.NewImage("web", "reproducible=false")
+		image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly
+		w.CreateImage(ctx, image)
+		w.waitForImage(ctx, "web", built(1))
+		w.ChangeImage(ctx, "web", setting(w.lasting(time.Hour)))
+		w.running(ctx, "web-2")
+
+		Expect(w.rebuild(ctx, "web-1")).To(Equal("web-3"))
+		w.WaitForCondition(ctx, "web-1", v1alpha1.BuildReproduced, "False/ContentDiffers")
+		w.waitForEvents(ctx, "ImageBuild", "web-1", ContainElement(HavePrefix("Warning ContentDiffers build web-3 made other content of the same inputs: linux/amd64/raw has ")))
+		w.Cancel(ctx, "web-2", "")
+		w.waitForImage(ctx, "web", HaveField("Status.CountedBuild", int64(3)), HaveField("Status.LatestSuccessful.Number", int64(1)))
+	})
+}
+
+// rebuild requests a build that makes the artifacts of a build again, and returns its name.
+func (w *fixture) rebuild(ctx context.Context, name string) string {
+	GinkgoHelper()
+	build, err := w.Builds().Rerun(ctx, name, &v1alpha1.RerunRequest{Reproduce: true}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
+	return build.Name
 }
 
 func describeRerunRequests(w *fixture) {

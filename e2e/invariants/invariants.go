@@ -48,7 +48,7 @@ func Transition(before, after *v1alpha1.ImageBuild) []string {
 		return c
 	}
 	if before.Status.Finished {
-		if was, is := withoutLogAndRecord(before.Status), withoutLogAndRecord(after.Status); !equality.Semantic.DeepEqual(was, is) {
+		if was, is := withoutAfterwards(before.Status), withoutAfterwards(after.Status); !equality.Semantic.DeepEqual(was, is) {
 			c.add("build %s changed after its end: %s", name, cmp.Diff(was, is))
 		}
 	}
@@ -74,10 +74,13 @@ func Transition(before, after *v1alpha1.ImageBuild) []string {
 	return c
 }
 
-// withoutLogAndRecord is a status without the conditions of the log and of the record, which change after the build has finished.
-func withoutLogAndRecord(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
+// afterwards are the conditions that change after the build has finished.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced}
+
+// withoutAfterwards is a status without the conditions that change after the build has finished.
+func withoutAfterwards(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
 	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
-		return condition.Type == v1alpha1.BuildLogArchived || condition.Type == v1alpha1.BuildRecorded
+		return slices.Contains(afterwards, condition.Type)
 	})
 	return status
 }

@@ -57,7 +57,8 @@ func TestAVersionOfABuildFollowsAnother(t *testing.T) {
 	}{
 		{"it ends", running, nil, ""},
 		{"its log is archived after its end", nil, func(b *v1alpha1.ImageBuild) {
-			b.Status.Conditions = append(b.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildLogArchived}, metav1.Condition{Type: v1alpha1.BuildRecorded})
+			b.Status.Conditions = append(b.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildLogArchived}, metav1.Condition{Type: v1alpha1.BuildRecorded},
+				metav1.Condition{Type: v1alpha1.BuildReproduced})
 		}, ""},
 		{"its phase changes after its end", nil, func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed }, "web-1 changed after its end"},
 		{"a condition changes after its end", nil, func(b *v1alpha1.ImageBuild) { b.Status.Conditions[0].Status = metav1.ConditionFalse }, "web-1 changed after its end"},

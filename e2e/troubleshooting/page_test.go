@@ -26,6 +26,7 @@ var elsewhere = map[string]string{
 	"image-pull":              "Builds in a cluster A build whose builder's image cannot be pulled waits for it until it should have started",
 	"quota":                   "Builds in a cluster A build in a namespace whose quota is used up waits, whatever an event of a user says, and goes on when there is more",
 	"pod-forbidden":           "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
+	"waiting-for-signer":      "Builds in a cluster An image with an output is published with the credentials of its Secret, and not without them, and others start from it",
 	"log-archive-unavailable": "Archive of logs that does not answer holds no build up, and has every log once it answers",
 	"records-unavailable":     "Records database that does not answer holds no build up, and has every one once it answers",
 }

@@ -124,7 +124,7 @@ func (w *Workspace) Settled(ctx context.Context, name string) *v1alpha1.ImageBui
 }
 
 // WaitForCondition waits until a condition of a build is one of those wanted, each written as "Status/Reason", and returns the build,
-// which has finished. It is for conditions that are set after the end: LogArchived and Recorded.
+// which has finished. It is for conditions that are set after the end: LogArchived, Recorded and Reproduced.
 func (w *Workspace) WaitForCondition(ctx context.Context, name, conditionType string, wanted ...string) *v1alpha1.ImageBuild {
 	GinkgoHelper()
 	var build *v1alpha1.ImageBuild

@@ -231,7 +231,7 @@ func TestInputsOfAProvenanceAreThoseOfTheBuild(t *testing.T) {
 	started := metav1.NewTime(time.Date(2026, time.November, 20, 11, 0, 0, 0, time.UTC))
 	if diff := cmp.Diff(Provenance{
 		BuildType: BuildType, BuilderID: builder, Version: "1.2.3", BuilderImage: build.Status.Attempts[1].BuilderImage, InvocationID: "uid-of-web-7",
-		StartedOn: &started, Dependencies: 8, Packages: 2, Base: build.Status.Resolved.Base.Artifacts,
+		StartedOn: &started, Dependencies: 8, Packages: 2, Base: build.Status.Resolved.Base.Artifacts, BaseBuild: "golden-3", Digest: digest(disk), Lock: digest(locked),
 		External: ExternalParameters{
 			Namespace: "team", Image: "web", Target: target, BaseDigest: digest("base"), Timeouts: build.Spec.Timeouts, Retry: build.Spec.Retry,
 		},
@@ -302,10 +302,35 @@ func TestBundlesAndEnvelopesHaveTheirStatement(t *testing.T) {
 	}
 }
 
+// TestTheBundleOfAFileIsThatOfCosign compares a bundle with what cosign 3 sign-blob writes.
+func TestTheBundleOfAFileIsThatOfCosign(t *testing.T) {
+	file := require.Value(OfFile(digest("disk")))(t)
+	signature := v1alpha1.StatementSignature{KeyID: "sha256:" + zeros, Signature: []byte("signature")}
+	bundle := require.Value(file.Bundle(signature))(t)
+	const want = `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}},` +
+		`"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"EETexyBujXyfu0ro92ZmhAbSVn/H/BoWCp1HAPz4+Ok="},"signature":"c2lnbmF0dXJl"}}`
+	if string(bundle) != want {
+		t.Errorf("the bundle is %s", bundle)
+	}
+	read := require.Value(Read(bundle))(t)
+	content := require.Value(read.Content())(t)
+	if read.SignedDigest() != digest("disk") || !content.About(digest("disk")) || len(content.Digests) != 1 || read.Signatures[0].KeyID != signature.KeyID {
+		t.Errorf("read %+v about %v", read, content.Digests)
+	}
+	for _, other := range []string{"", "sha256:00", "sha512:" + zeros, zeros} {
+		if _, err := OfFile(other); err == nil {
+			t.Errorf("%q is a digest", other)
+		}
+	}
+}
+
 func TestABundleThatIsNoneIsAnError(t *testing.T) {
 	payload := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 	enveloped := func(statement string) string {
 		return fmt.Sprintf(`{"payloadType": %q, "payload": %q, "signatures": [{"sig": "AA=="}]}`, payloadType, payload(statement))
+	}
+	message := func(text string) string {
+		return `{"mediaType": "` + v1alpha1.MediaTypeBundle + `", "messageSignature": ` + text + `}`
 	}
 	const statement = `{"_type": "https://in-toto.io/Statement/v1", "predicateType": "x"}`
 	for name, test := range map[string]struct{ text, fails string }{
@@ -316,7 +341,12 @@ func TestABundleThatIsNoneIsAnError(t *testing.T) {
 		"a statement":         {statement, "a statement without a signature"},
 		"another version":     {`{"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}`, "mediaType is"},
 		"another media type":  {`{"mediaType": "` + strings.Repeat("x", 1000) + `"}`, `xxxx", must be`},
-		"a signed message":    {`{"mediaType": "` + v1alpha1.MediaTypeBundle + `", "messageSignature": {}}`, "it has no statement"},
+		"a signed message":    {`{"mediaType": "` + v1alpha1.MediaTypeBundle + `", "messageSignature": {}}`, "messageDigest.algorithm is \"\", must be SHA2_256"},
+		"a short digest":      {message(`{"messageDigest": {"algorithm": "SHA2_256", "digest": "AA=="}, "signature": "AA=="}`), "messageDigest.digest has 1 bytes, must have 32"},
+		"another algorithm":   {message(`{"messageDigest": {"algorithm": "SHA2_512", "digest": "AA=="}, "signature": "AA=="}`), "algorithm is \"SHA2_512\""},
+		"no file signature":   {message(`{"messageDigest": {"algorithm": "SHA2_256", "digest": "` + payload(zeros[:32]) + `"}}`), "it has no signature"},
+		"two in one":          {message(`{}, "dsseEnvelope": ` + enveloped(statement)), "both dsseEnvelope and messageSignature"},
+		"a file as statement": {enveloped(`{"_type": "` + statementType + `", "predicateType": "` + TypeMessage + `"}`), "predicateType cannot be"},
 		"another payloadType": {`{"payloadType": "text/plain", "payload": "e30=", "signatures": [{"sig": "AA=="}]}`, `payloadType is "text/plain"`},
 		"no signatures":       {`{"payloadType": "` + payloadType + `", "payload": "` + payload(statement) + `", "signatures": []}`, "it has no signatures"},
 		"no base64":           {`{"payloadType": "` + payloadType + `", "payload": "%"}`, "illegal base64"},
@@ -357,6 +387,7 @@ func FuzzRead(f *testing.F) {
 	statement := Statement{"x", []byte(`{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1", "subject": [{"digest": {"sha256": "00"}}], "predicate": {}}`)}
 	signature := v1alpha1.StatementSignature{KeyID: "sha256:" + zeros, Signature: require.Value(key.Sign(statement.SignedDigest()))(f)}
 	f.Add(require.Value(statement.Bundle(signature))(f))
+	f.Add(require.Value(require.Value(OfFile(signature.KeyID))(f).Bundle(signature))(f))
 	f.Add(statement.Envelope(signature))
 	f.Add(statement.Payload)
 	f.Fuzz(func(_ *testing.T, text []byte) {

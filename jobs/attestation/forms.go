@@ -4,11 +4,10 @@ package attestation
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -30,6 +29,7 @@ type bundle struct {
 	MediaType string               `json:"mediaType"`
 	Material  verificationMaterial `json:"verificationMaterial"`
 	Envelope  envelope             `json:"dsseEnvelope"`
+	Message   *message             `json:"messageSignature"`
 }
 
 type verificationMaterial struct {
@@ -55,9 +55,9 @@ type envelopeSignature struct {
 
 // Bundle returns a statement with a signature as a bundle. A statement of TypeSimpleSigning has no bundle.
 func (s *Statement) Bundle(signature v1alpha1.StatementSignature) ([]byte, error) {
-	sum, err := hex.DecodeString(strings.TrimPrefix(signature.KeyID, "sha256:"))
+	sum, err := contents.Sum(signature.KeyID)
 	if err != nil {
-		return nil, fmt.Errorf("keyID of a signature is %q: must be sha256: and 64 hex digits", signature.KeyID)
+		return nil, fmt.Errorf("keyID of a signature: %w", err)
 	}
 	material, err := json.Marshal(verificationMaterial{publicKeyHint{base64.StdEncoding.EncodeToString(sum)}})
 	if err != nil {
@@ -65,11 +65,15 @@ func (s *Statement) Bundle(signature v1alpha1.StatementSignature) ([]byte, error
 	}
 	text := s.newForm()
 	text = append(text, `{"mediaType":"`+v1alpha1.MediaTypeBundle+`","verificationMaterial":`...)
-	text = append(append(text, material...), `,"dsseEnvelope":`...)
+	text = append(text, material...)
+	if s.Type == TypeMessage {
+		return append(s.appendMessage(append(text, `,"messageSignature":`...), signature), '}'), nil
+	}
+	text = append(text, `,"dsseEnvelope":`...)
 	return append(s.appendEnvelope(text, signature), '}'), nil
 }
 
-// Envelope returns a statement with a signature as an envelope, which the tag .att has as a layer.
+// Envelope returns an in-toto statement with a signature as an envelope, which the tag .att has as a layer.
 func (s *Statement) Envelope(signature v1alpha1.StatementSignature) []byte {
 	return s.appendEnvelope(s.newForm(), signature)
 }

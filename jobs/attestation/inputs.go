@@ -25,16 +25,19 @@ type Provenance struct {
 	Internal InternalParameters
 	// BuilderID identifies the system that ran the builder, as a URI, and Version is its version of Goldsmith.
 	BuilderID, Version string
-	// BuilderImage is the container image of the builder, REFERENCE@DIGEST. Empty for a program on the host.
+	// BuilderImage is the builder, REFERENCE@DIGEST. Without a digest if that is not known.
 	BuilderImage string
 	// InvocationID is the UID of the build.
 	InvocationID string
+	// Digest is the digest of the content of the artifact, and Lock that of its lock, or "".
+	Digest, Lock string
 	// StartedOn is when the attempt started, or nil.
 	StartedOn *metav1.Time
 	// Dependencies is the number of resolved dependencies, and Packages that of the packages among them.
 	Dependencies, Packages int
-	// Base are the artifacts of the base. Their locations have no credentials.
-	Base []v1alpha1.Artifact
+	// Base are the artifacts of the base. Their locations have no credentials. BaseBuild is the name of the build that made them.
+	Base      []v1alpha1.Artifact
+	BaseBuild string
 	// files are those of the ConfigMap of the source.
 	files map[string]string
 }
@@ -74,6 +77,14 @@ func (c *Content) Provenance() (*Provenance, error) {
 			return nil, fmt.Errorf("read a provenance: resolvedDependencies[%d]: %w", i, err)
 		}
 	}
+	for i := range ours.RunDetails.Byproducts {
+		if byproduct := &ours.RunDetails.Byproducts[i]; byproduct.Name == byproductLock {
+			made.Lock = byproduct.digest()
+		}
+	}
+	if n := len(c.Digests); n > 0 {
+		made.Digest = c.Digests[n-1]
+	}
 	return made, nil
 }
 
@@ -91,6 +102,7 @@ func (p *Provenance) depend(on *descriptor) error {
 		if err != nil {
 			return fmt.Errorf("annotation %s is not a number", annotationSizeBytes)
 		}
+		p.BaseBuild = on.Annotations[annotationBuild]
 		p.Base = append(p.Base, v1alpha1.Artifact{Target: name, Digest: on.digest(), SizeBytes: size, MediaType: on.MediaType, Location: locationOf(on.URI)})
 	case dependencyFile:
 		if p.files == nil {

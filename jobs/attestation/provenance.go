@@ -36,6 +36,8 @@ const (
 	dependencyRelease = "release"
 	dependencyPackage = "package"
 
+	byproductLock = "lock"
+
 	annotationBuild     = "build"
 	annotationSizeBytes = "sizeBytes"
 	annotationDate      = "date"
@@ -152,11 +154,9 @@ func provenanceOf(build *v1alpha1.ImageBuild, of *Subject, its *v1alpha1.Lock, b
 // dependencies returns what a build was made of, besides the inputs that users declared: the builder, the artifacts of the base, the files of a
 // ConfigMap, and the release files, the tools and the packages of the lock. So a file with this statement alone tells its packages.
 func dependencies(build *v1alpha1.ImageBuild, its *v1alpha1.Lock) (all []descriptor) {
-	if attempts := build.Status.Attempts; len(attempts) > 0 {
-		if image := attempts[len(attempts)-1].BuilderImage; image != "" {
-			reference, digest := splitImage(image)
-			all = append(all, descriptor{Name: dependencyBuilder, URI: reference, Digest: digestSet(digest)})
-		}
+	if image := builderImage(build); image != "" {
+		reference, digest := splitImage(image)
+		all = append(all, descriptor{Name: dependencyBuilder, URI: reference, Digest: digestSet(digest)})
 	}
 	if resolved := build.Status.Resolved; resolved != nil {
 		if base := resolved.Base; base != nil {

@@ -66,7 +66,7 @@ type Content struct {
 	Type string
 	// Digests are the SHA-256 digests of the subjects: "sha256:" and 64 hex digits.
 	Digests []string
-	// Predicate is the predicate. A statement of TypeSimpleSigning has none.
+	// Predicate is the predicate. Statements of TypeSimpleSigning and TypeMessage have none.
 	Predicate json.RawMessage
 }
 
@@ -106,7 +106,7 @@ func ReadBundle(text []byte) (*Signed, error) {
 	if read.MediaType != v1alpha1.MediaTypeBundle {
 		return nil, fmt.Errorf("read a bundle: mediaType is %.80q, must be %s", read.MediaType, v1alpha1.MediaTypeBundle)
 	}
-	signed, err := signedOf(&read.Envelope)
+	signed, err := read.signed()
 	if err != nil {
 		return nil, fmt.Errorf("read a bundle: %w", err)
 	}
@@ -116,6 +116,17 @@ func ReadBundle(text []byte) (*Signed, error) {
 		}
 	}
 	return signed, nil
+}
+
+// signed returns the statement of a bundle: that of its envelope, or that a file is signed.
+func (b *bundle) signed() (*Signed, error) {
+	switch {
+	case b.Message == nil:
+		return signedOf(&b.Envelope)
+	case b.Envelope.PayloadType != "" || len(b.Envelope.Payload) > 0:
+		return nil, errors.New("it has both dsseEnvelope and messageSignature")
+	}
+	return b.Message.signed()
 }
 
 // ReadEnvelope reads an envelope.
@@ -169,7 +180,7 @@ func signedOf(read *envelope) (*Signed, error) {
 	if its.Type != statementType {
 		return nil, fmt.Errorf("its statement: _type is %.80q, must be %s", its.Type, statementType)
 	}
-	if its.PredicateType == TypeSimpleSigning { // a signature of it signs something else
+	if its.PredicateType == TypeSimpleSigning || its.PredicateType == TypeMessage { // a signature of it signs something else
 		return nil, fmt.Errorf("its statement: predicateType cannot be %s", its.PredicateType)
 	}
 	signed := &Signed{Statement: Statement{its.PredicateType, read.Payload}}
@@ -181,6 +192,9 @@ func signedOf(read *envelope) (*Signed, error) {
 
 // Content reads a statement.
 func (s *Statement) Content() (*Content, error) {
+	if s.Type == TypeMessage {
+		return &Content{Type: s.Type, Digests: []string{s.SignedDigest()}}, nil
+	}
 	if s.Type == TypeSimpleSigning {
 		var its simple
 		if err := json.Unmarshal(s.Payload, &its); err != nil {

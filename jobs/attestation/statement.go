@@ -5,7 +5,7 @@
 //
 // A statement is an in-toto Statement v1 (https://in-toto.io/Statement/v1) about an artifact: its OCI manifest and its content, so that the same
 // statement verifies a reference and a file. It is made of the immutable parts of a build only, so it can be made again. Its JSON is
-// compact, with the keys of maps sorted.
+// compact, with the keys of maps sorted. An index of artifacts has only the statements that say that it is signed.
 //
 // A signature is of the pre-authentication encoding of a statement (https://github.com/secure-systems-lab/dsse). The forms are the Sigstore
 // bundle v0.3, and the tags of cosign before version 3.
@@ -49,14 +49,17 @@ const (
 type Statement struct {
 	// Type is one of the types of statements.
 	Type string
-	// Payload is the statement as JSON.
+	// Payload is the statement as JSON, except for TypeMessage.
 	Payload []byte
 }
 
 // SignedDigest returns the digest of what a signature of the statement signs.
 func (s *Statement) SignedDigest() string {
-	if s.Type == TypeSimpleSigning {
+	switch s.Type {
+	case TypeSimpleSigning:
 		return contents.Digest(s.Payload)
+	case TypeMessage:
+		return "sha256:" + hex.EncodeToString(s.Payload)
 	}
 	return envelopeDigest(payloadType, s.Payload)
 }
@@ -131,7 +134,8 @@ type predicate struct {
 }
 
 // Make returns the statements about an artifact of the current attempt of a build: its provenance, a bill of materials in each format that
-// Goldsmith made of the lock, and the two signatures of cosign. content is the lock, or nil if the artifact has none.
+// Goldsmith made of the lock, that it reproduces the artifact of another build, if it does, and the two signatures of cosign. content is the lock,
+// or nil if the artifact has none.
 func Make(build *v1alpha1.ImageBuild, of Subject, content []byte, builder Builder) ([]Statement, error) {
 	var its *v1alpha1.Lock
 	if content != nil {
@@ -150,11 +154,24 @@ func Make(build *v1alpha1.ImageBuild, of Subject, content []byte, builder Builde
 			predicates = append(predicates, *bill)
 		}
 	}
+	if again := reproductionOf(build, of.Artifact); again != nil {
+		predicates = append(predicates, *again)
+	}
 	predicates = append(predicates, predicate{TypeSignature, struct{}{}})
 	subjects := []descriptor{
 		{Name: of.repository(), Digest: digestSet(of.Manifest)},
 		{Name: of.fileName(), Digest: digestSet(of.Artifact.Digest)},
 	}
+	return newStatements(subjects, predicates, of.repository(), of.Manifest)
+}
+
+// MakeIndex returns the statements about an index of artifacts in a repository: the two signatures of cosign. The artifacts have the others.
+func MakeIndex(repository, digest string) ([]Statement, error) {
+	return newStatements([]descriptor{{Name: repository, Digest: digestSet(digest)}}, []predicate{{TypeSignature, struct{}{}}}, repository, digest)
+}
+
+// newStatements returns statements about subjects, and the signature of a manifest for cosign before version 3.
+func newStatements(subjects []descriptor, predicates []predicate, repository, manifest string) ([]Statement, error) {
 	var statements []Statement
 	for _, predicate := range predicates {
 		payload, err := json.Marshal(wire{statementType, subjects, predicate.of, predicate.value})
@@ -163,11 +180,11 @@ func Make(build *v1alpha1.ImageBuild, of Subject, content []byte, builder Builde
 		}
 		statements = append(statements, Statement{predicate.of, payload})
 	}
-	simple, err := simpleSigning(&of)
+	payload, err := json.Marshal(simple{Critical: critical{identity{repository}, image{manifest}, simpleType}})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write the payload of a signature: %w", err)
 	}
-	return append(statements, *simple), nil
+	return append(statements, Statement{TypeSimpleSigning, payload}), nil
 }
 
 // billOf returns the bill of materials that Goldsmith made of a lock, or nil for any other document. It makes the bill again, and fails if it is not the
@@ -219,12 +236,3 @@ type (
 		Digest string `json:"docker-manifest-digest"`
 	}
 )
-
-// simpleSigning returns the payload of a signature for cosign before version 3.
-func simpleSigning(of *Subject) (*Statement, error) {
-	payload, err := json.Marshal(simple{Critical: critical{identity{of.repository()}, image{of.Manifest}, simpleType}})
-	if err != nil {
-		return nil, fmt.Errorf("write the payload of a signature: %w", err)
-	}
-	return &Statement{TypeSimpleSigning, payload}, nil
-}

@@ -55,6 +55,54 @@ func Add(status *v1alpha1.ImageBuildStatus, about *v1alpha1.AttestedArtifact, ve
 	return nil
 }
 
+// FindIndex returns what a status has about the index with a digest; nil if it has nothing.
+func FindIndex(status *v1alpha1.ImageBuildStatus, digest string) *v1alpha1.AttestedIndex {
+	if status.Attestation == nil {
+		return nil
+	}
+	for i := range status.Attestation.Indexes {
+		if index := &status.Attestation.Indexes[i]; index.Digest == digest {
+			return index
+		}
+	}
+	return nil
+}
+
+// AddIndex adds the statements about an index of artifacts that a status has. It fails if the status has other statements about the index, or as many
+// indexes as artifacts. Without statements, it only looks for the index.
+func AddIndex(status *v1alpha1.ImageBuildStatus, about *v1alpha1.AttestedIndex) error {
+	its := status.Attestation
+	switch stored := FindIndex(status, about.Digest); {
+	case stored != nil && about.Statements != nil && !same(stored.Statements, about.Statements):
+		return fmt.Errorf("attempt %d has another statement about the index %s: an attempt attests each index once", its.Attempt, about.Digest)
+	case stored == nil && (its == nil || len(its.Indexes) >= len(its.Artifacts)):
+		return fmt.Errorf("the index %s is one too many: an attempt attests at most one index for each artifact that it has attested", about.Digest)
+	case stored == nil:
+		its.Indexes = append(its.Indexes, *about.DeepCopy())
+		slices.SortFunc(its.Indexes, func(a, b v1alpha1.AttestedIndex) int { return strings.Compare(a.Digest, b.Digest) })
+	}
+	return nil
+}
+
+// All returns the statements about all artifacts and indexes of a build, which the caller may change. The attestation may be nil.
+func All(its *v1alpha1.Attestation) (all []*v1alpha1.AttestedStatement) {
+	if its == nil {
+		return nil
+	}
+	add := func(statements []v1alpha1.AttestedStatement) {
+		for i := range statements {
+			all = append(all, &statements[i])
+		}
+	}
+	for i := range its.Artifacts {
+		add(its.Artifacts[i].Statements)
+	}
+	for i := range its.Indexes {
+		add(its.Indexes[i].Statements)
+	}
+	return all
+}
+
 // same reports whether two lists have the same statements, signed or not.
 func same(a, b []v1alpha1.AttestedStatement) bool {
 	return slices.EqualFunc(a, b, func(a, b v1alpha1.AttestedStatement) bool {
@@ -72,14 +120,14 @@ func SignatureOf(statement *v1alpha1.AttestedStatement, keyID string) *v1alpha1.
 	return nil
 }
 
-// WaitingFor returns the names of the keys that have not signed each statement about an artifact.
-func WaitingFor(keys []*v1alpha1.SigningKey, artifact *v1alpha1.AttestedArtifact) (names []string) {
+// WaitingFor returns the names of the keys that have not signed each statement about the artifacts and indexes of a build.
+func WaitingFor(keys []*v1alpha1.SigningKey, its *v1alpha1.Attestation) (names []string) {
+	statements := All(its)
 	for _, key := range keys {
-		for i := range artifact.Statements {
-			if SignatureOf(&artifact.Statements[i], key.Status.KeyID) == nil {
-				names = append(names, key.Name)
-				break
-			}
+		if slices.ContainsFunc(statements, func(statement *v1alpha1.AttestedStatement) bool {
+			return SignatureOf(statement, key.Status.KeyID) == nil
+		}) {
+			names = append(names, key.Name)
 		}
 	}
 	return names
@@ -89,13 +137,8 @@ func WaitingFor(keys []*v1alpha1.SigningKey, artifact *v1alpha1.AttestedArtifact
 // indices of the signatures of anything else.
 func Sign(status *v1alpha1.ImageBuildStatus, keyID string, signatures []v1alpha1.DigestSignature) (unknown []int) {
 	statements := map[string][]*v1alpha1.AttestedStatement{}
-	if its := status.Attestation; its != nil {
-		for i := range its.Artifacts {
-			for j := range its.Artifacts[i].Statements {
-				statement := &its.Artifacts[i].Statements[j]
-				statements[statement.SignedDigest] = append(statements[statement.SignedDigest], statement)
-			}
-		}
+	for _, statement := range All(status.Attestation) {
+		statements[statement.SignedDigest] = append(statements[statement.SignedDigest], statement)
 	}
 	for i := range signatures {
 		signed := statements[signatures[i].SignedDigest]
@@ -113,22 +156,17 @@ func Sign(status *v1alpha1.ImageBuildStatus, keyID string, signatures []v1alpha1
 	return unknown
 }
 
-// Await sets the condition Attested of a build to whether keys have signed all statements about its artifacts. Without keys and without a failure,
-// the build has no such condition.
+// Await sets the condition Attested of a build to whether keys have signed all statements about its artifacts and indexes. Without keys and without a
+// failure, the build has no such condition.
 func Await(build *v1alpha1.ImageBuild, keys []*v1alpha1.SigningKey, failure *v1alpha1.BuildFailure, now time.Time) {
 	condition := metav1.Condition{
 		Type: v1alpha1.BuildAttested, Status: metav1.ConditionFalse, ObservedGeneration: build.Generation, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second)),
 	}
-	var names, waiting []string
+	var names []string
 	for _, key := range keys {
 		names = append(names, key.Name)
 	}
-	if build.Status.Attestation != nil {
-		for i := range build.Status.Attestation.Artifacts {
-			waiting = append(waiting, WaitingFor(keys, &build.Status.Attestation.Artifacts[i])...)
-		}
-	}
-	slices.Sort(waiting)
+	waiting := WaitingFor(keys, build.Status.Attestation)
 	switch {
 	case failure != nil:
 		condition.Reason, condition.Message = string(failure.Reason), failure.Message
@@ -137,7 +175,7 @@ func Await(build *v1alpha1.ImageBuild, keys []*v1alpha1.SigningKey, failure *v1a
 		return
 	case len(waiting) > 0:
 		condition.Reason = v1alpha1.ReasonWaitingForSigner
-		condition.Message = v1alpha1.CutMessage("the artifacts are not signed yet with SigningKey " + strings.Join(slices.Compact(waiting), ", ") + ": if this stays, see the log of the signer")
+		condition.Message = v1alpha1.CutMessage("the artifacts are not signed yet with SigningKey " + strings.Join(waiting, ", ") + ": if this stays, see the log of the signer")
 	default:
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonSigned
 		condition.Message = v1alpha1.CutMessage("signed with SigningKey " + strings.Join(names, ", "))

@@ -117,6 +117,7 @@ type Agent struct {
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
 	transfer *transfer.Transfer // nil without Options.Artifacts
+	programs programs           // of builders
 
 	// Set by Run, before any object is reconciled.
 	writes   context.Context // outlives Run's ctx by the time that last writes take

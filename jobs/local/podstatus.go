@@ -82,13 +82,13 @@ func setPending(pod *corev1.Pod, now time.Time, reason, message string) {
 }
 
 // setRunning reports that the pod's process runs.
-func setRunning(pod *corev1.Pod, started time.Time) {
+func setRunning(pod *corev1.Pod, started time.Time, imageID string) {
 	setStarted(pod, started)
 	pod.Status.Phase = corev1.PodRunning
 	setCondition(pod, started, corev1.PodReady, corev1.ConditionTrue, "", "")
 	setCondition(pod, started, corev1.ContainersReady, corev1.ConditionTrue, "", "")
 	status := containerStatus(pod)
-	status.Ready, status.Started = true, new(true)
+	status.Ready, status.Started, status.ImageID = true, new(true), imageID
 	status.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(started)}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{status}
 }

@@ -127,6 +127,8 @@ func (r *run) execute(builder Builder, mounts []mount) {
 		r.store(func(pod *corev1.Pod) { setNotProvided(pod, a.options.Clock.Now(), why) })
 		return
 	}
+	pod, _ := r.newest()
+	imageID := a.programs.imageID(pod.Spec.Containers[0].Image, builder.Path)
 	started := a.options.Clock.Now()
 	running, endReports, err := r.launch(builder, mounts, based)
 	if errors.Is(err, process.ErrEnded) {
@@ -143,7 +145,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 		r.store(func(pod *corev1.Pod) { say(pod, a.options.Clock.Now(), err.Error()) })
 		return
 	}
-	r.report(func(pod *corev1.Pod) { setRunning(pod, started) })
+	r.report(func(pod *corev1.Pod) { setRunning(pod, started, imageID) })
 	stopped = r.guard(&ended, guarded{
 		done:   running.Done(),
 		signal: func(due syscall.Signal) { r.signal(running, due) },

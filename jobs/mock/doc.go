@@ -24,6 +24,7 @@
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
 //	packages      the packages in its lock, as the builder debian takes them: openssl=3.5.6-1 curl. Without a version
 //	              it is 1.0 (three that do not exist)
+//	reproducible  whether builds of the same inputs make the same content: otherwise it has the build and the attempt (true)
 //	lock          good, none or malformed: the lock that it writes, one for all targets (good)
 //	onTerm        what it does when it is told to end: exit with code 143, ignore it, or hurry, which is to do the
 //	              rest without waiting (exit)

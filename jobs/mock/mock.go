@@ -91,6 +91,9 @@ func (b *builder) run(inputPath string) int {
 	if b.behaviour.fails {
 		return b.fail()
 	}
+	if !b.behaviour.reproducible {
+		made["build"], made["attempt"] = input.Build, input.Attempt
+	}
 	return b.finish(input.Targets, made)
 }
 

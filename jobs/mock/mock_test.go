@@ -223,7 +223,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 func TestEveryBadParameterIsNamed(t *testing.T) {
 	bad := map[string]string{
 		"duration": "-1s", "steps": "-1", "linesPerStep": "1.5", "lineBytes": "0", "failAt": "6", "retryable": "yes",
-		"failAttempts": "-1", "exitCode": "256", "result": "great", "onTerm": "", "crash": "", "lock": "great",
+		"failAttempts": "-1", "exitCode": "256", "result": "great", "onTerm": "", "crash": "", "lock": "great", "reproducible": "maybe",
 	}
 	_, err := newBehaviour(bad, 1)
 	if err == nil {
@@ -489,6 +489,12 @@ func TestDigestIsThatOfTheInputsAndTheTargetAlone(t *testing.T) {
 	}
 	if again := digests(func(i *render.Input) { i.Attempt, i.Build.Name, i.Build.UID = 2, "debian-8", "other" }); !slices.Equal(again, first) {
 		t.Error("another build of the same inputs has other digests")
+	}
+	unique := func(build string) []string {
+		return digests(func(i *render.Input) { i.Parameters["reproducible"], i.Build.Name = "false", build })
+	}
+	if one, other := unique("debian-7"), unique("debian-8"); one[0] == other[0] || one[1] == other[1] || one[0] == one[1] {
+		t.Error("two builds that are not reproducible have the same digests")
 	}
 	if alone := digests(func(i *render.Input) { i.Targets = i.Targets[1:] }); !slices.Equal(alone, first[1:]) {
 		t.Error("a target has another digest without the other target")

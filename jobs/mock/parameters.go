@@ -75,6 +75,7 @@ type behaviour struct {
 	result       string
 	lock         string
 	packages     []v1alpha1.Package
+	reproducible bool
 	onTerm       string
 	crash        string
 }
@@ -90,6 +91,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		failReason:   p.text("failReason", "MockFailed"),
 		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
+		reproducible: p.boolean("reproducible", true),
 		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
 		packages:     packages(p.text("packages", defaultPackages)),
 		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),

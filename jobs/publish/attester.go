@@ -27,7 +27,7 @@ const (
 	attestNotice = 30 * time.Second
 )
 
-// Attester gets the statements about artifacts from the server, and waits until the signer has signed them.
+// Attester gets the statements about artifacts and indexes from the server, and waits until the signer has signed them.
 type Attester struct {
 	// Post sends a request to the attest subresource of the build.
 	Post func(ctx context.Context, request *v1alpha1.BuildAttestation) (*v1alpha1.BuildAttestation, error)
@@ -63,24 +63,39 @@ func (e *WaitError) Error() string { return e.Waiting + ": " + e.cause.Error() }
 // Unwrap returns the error of the context.
 func (e *WaitError) Unwrap() error { return e.cause }
 
-// Attest is an Attest. It repeats the request until each statement has the signatures of all keys that sign the build, also while the server
-// is unavailable. It returns none once Patience is over. It ends with the context. The error is a *NotAttestedError, a *WaitError, or the answer of a server that refuses the request.
+// Attest returns the statements about an artifact. It repeats the request until each statement has the signatures of all keys that sign the build, also
+// while the server is unavailable. It returns none once Patience is over. It ends with the context. The error is a *NotAttestedError, a *WaitError, or the
+// answer of a server that refuses the request.
 func (a *Attester) Attest(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
 	request := &v1alpha1.BuildAttestation{Artifact: artifact.Status(), Manifest: manifest}
 	if its := artifact.Lock; its != nil && a.Locks[its.Digest] != nil {
 		request.Locks = [][]byte{a.Locks[its.Digest]}
 	}
+	return a.request(ctx, artifact.Target, request)
+}
+
+// AttestIndex returns the statements about the index of a tag, as Attest does. It returns none if the server has an earlier version.
+func (a *Attester) AttestIndex(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error) {
+	statements, err := a.request(ctx, indexOf(tag), &v1alpha1.BuildAttestation{Index: index})
+	if err == nil && len(statements) == 0 && !a.unreachable {
+		a.Log("%s is not signed, because the API server has an earlier version, which signs artifacts only", indexOf(tag))
+	}
+	return statements, err
+}
+
+// request repeats a request for statements about something.
+func (a *Attester) request(ctx context.Context, about string, request *v1alpha1.BuildAttestation) ([]v1alpha1.SignedStatement, error) {
 	if a.unreachable {
 		return nil, nil
 	}
-	waiting, answered := "asking the API server to attest "+artifact.Target, false
+	waiting, answered := "asking the API server to attest "+about, false
 	var noticed time.Time
 	began := a.Clock.Now()
 	for delay := firstAttestDelay; ; delay = min(delay+delay/2, lastAttestDelay) {
 		answer, err := a.Post(ctx, request)
 		if err == nil && len(answer.WaitingFor) == 0 {
-			if !noticed.IsZero() {
-				a.Log("signed %s after %s", artifact.Target, took(a.Clock, began))
+			if !noticed.IsZero() && len(answer.Statements) > 0 {
+				a.Log("signed %s after %s", about, took(a.Clock, began))
 			}
 			return answer.Statements, nil
 		}
@@ -96,11 +111,11 @@ func (a *Attester) Attest(ctx context.Context, artifact *result.Artifact, manife
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			return nil, &WaitError{waiting, ctxErr}
 		}
-		waiting = waitingFor(artifact.Target, answer, err)
+		waiting = waitingFor(about, answer, err)
 		switch now := a.Clock.Now(); {
 		case noticed.IsZero() && err == nil:
 			noticed = now
-			a.Log("signing %s with SigningKey %s", artifact.Target, strings.Join(answer.WaitingFor, ", "))
+			a.Log("signing %s with SigningKey %s", about, strings.Join(answer.WaitingFor, ", "))
 		case noticed.IsZero() || now.Sub(noticed) >= attestNotice:
 			noticed = now
 			a.Log("%s", waiting)
@@ -125,12 +140,12 @@ func (a *Attester) wait(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// waitingFor tells users what an artifact waits for.
-func waitingFor(target string, answer *v1alpha1.BuildAttestation, err error) string {
+// waitingFor tells users what an artifact or an index waits for.
+func waitingFor(about string, answer *v1alpha1.BuildAttestation, err error) string {
 	if err != nil {
-		return fmt.Sprintf("waiting for the API server to attest %s: %v", target, err)
+		return fmt.Sprintf("waiting for the API server to attest %s: %v", about, err)
 	}
-	return fmt.Sprintf("waiting for SigningKey %s to sign %s: kubectl get signingkeys shows its state; it is the signer that signs", strings.Join(answer.WaitingFor, ", "), target)
+	return fmt.Sprintf("waiting for SigningKey %s to sign %s: kubectl get signingkeys shows its state; it is the signer that signs", strings.Join(answer.WaitingFor, ", "), about)
 }
 
 // Refused reports whether an error is the answer of a server that will not give another answer later.

@@ -132,6 +132,41 @@ func TestAnAttesterWaitsForTheServerAndForTheSigner(t *testing.T) {
 	}
 }
 
+func TestAnAttesterAttestsAnIndex(t *testing.T) {
+	waiting := &v1alpha1.BuildAttestation{WaitingFor: []string{"blue"}}
+	for name, test := range map[string]struct {
+		last *v1alpha1.BuildAttestation
+		said []string
+	}{
+		"signed later": {&v1alpha1.BuildAttestation{Statements: []v1alpha1.SignedStatement{{Type: "x"}}},
+			[]string{"signing the index of tag v1 with SigningKey blue", "signed the index of tag v1 after 200ms"}},
+		"a server that does not know indexes": {&v1alpha1.BuildAttestation{}, []string{
+			"signing the index of tag v1 with SigningKey blue",
+			"the index of tag v1 is not signed, because the API server has an earlier version, which signs artifacts only",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			answers := []*v1alpha1.BuildAttestation{waiting, test.last}
+			attester := &Attester{
+				Clock: registrytest.NewClock(), Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+				Post: func(_ context.Context, request *v1alpha1.BuildAttestation) (*v1alpha1.BuildAttestation, error) {
+					if string(request.Index) != "index" || request.Artifact != nil || request.Manifest != "" || request.Locks != nil {
+						t.Errorf("the request is %+v", request)
+					}
+					answer := answers[0]
+					answers = answers[1:]
+					return answer, nil
+				},
+			}
+			statements, err := attester.AttestIndex(t.Context(), "v1", []byte("index"))
+			if err != nil || len(statements) != len(test.last.Statements) || !slices.Equal(said, test.said) {
+				t.Errorf("got %v and %v, and said %q", statements, err, said)
+			}
+		})
+	}
+}
+
 func TestAnAttesterEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	attester := &Attester{
@@ -146,18 +181,29 @@ func TestAnAttesterEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// signsArtifacts are the Statements about artifacts without an index.
+type signsArtifacts func(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error)
+
+func (f signsArtifacts) Attest(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
+	return f(ctx, artifact, manifest)
+}
+
+func (signsArtifacts) AttestIndex(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) {
+	return nil, errors.New("there is no index")
+}
+
 // TestManifestsOfStoredArtifactsAreThoseOfPublishedOnes attests the same artifacts in a registry and without one.
 func TestManifestsOfStoredArtifactsAreThoseOfPublishedOnes(t *testing.T) {
 	images := newImages(t)
 	tar := images.tar(images.image("a layer", "amd64"))
-	attest := func(repository string, manifests map[string]string) Attest {
-		return func(_ context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
+	attest := func(repository string, manifests map[string]string) Statements {
+		return signsArtifacts(func(_ context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
 			if at := artifact.Status().Location; at != repository && at != repository+"@"+manifest {
 				t.Errorf("the location of %s is %q", artifact.Target, at)
 			}
 			manifests[artifact.Target] = manifest
 			return statementsOf(t, "web-1", "a"), nil
-		}
+		})
 	}
 	contentsByFile := map[string][]byte{"disk": []byte("disk"), "image": tar}
 	open := func(content *result.Content) (transport.File, error) {

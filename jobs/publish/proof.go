@@ -64,42 +64,51 @@ func proofsOf(statements []v1alpha1.SignedStatement) ([]Proof, error) {
 	return proofs, nil
 }
 
-// attest pushes the statements about an artifact that was pushed.
-func (p *pusher) attest(ctx context.Context, artifact *Artifact, of manifest, pushed *Pushed) error {
+// attest pushes the statements about an artifact that was pushed. It returns whether they are signed.
+func (p *pusher) attest(ctx context.Context, artifact *Artifact, of manifest, pushed *Pushed) (signed bool, err error) {
 	if artifact.Attest == nil {
-		return nil
+		return false, nil
 	}
 	statements, err := artifact.Attest(ctx, pushed)
 	if err != nil {
-		return err
+		return false, err
 	}
-	about := &proof{pusher: p, target: artifact.Target, subject: of}
-	for i := range statements { // one by one, because bills of materials are large
-		if err := about.push(ctx, &statements[i]); err != nil {
-			return err
-		}
+	about, err := p.pushStatements(ctx, artifact.Target, of, statements)
+	if err != nil {
+		return false, err
 	}
 	pushed.Proofs = about.proofs
-	if len(about.bundles) == 0 {
-		return nil
-	}
-	if err := p.ConfirmReferrers(ctx, of.plain(), about.bundles); err != nil {
-		return err
-	}
-	if err := about.addToTag(ctx, signatureTag, about.signatures); err != nil {
-		return err
-	}
-	if err := about.addToTag(ctx, statementTag, about.envelopes); err != nil {
-		return err
-	}
-	p.log("pushed the signatures of %s", artifact.Target)
-	return nil
+	return len(about.bundles) > 0, nil
 }
 
-// proof is what is pushed of the statements about an artifact.
+// pushStatements pushes statements about a manifest or an index. The name is for people.
+func (p *pusher) pushStatements(ctx context.Context, name string, of manifest, statements []v1alpha1.SignedStatement) (*proof, error) {
+	about := &proof{pusher: p, name: name, subject: of}
+	for i := range statements { // one by one, because bills of materials are large
+		if err := about.push(ctx, &statements[i]); err != nil {
+			return nil, err
+		}
+	}
+	if len(about.bundles) == 0 {
+		return about, nil
+	}
+	if err := p.ConfirmReferrers(ctx, of.plain(), about.bundles); err != nil {
+		return nil, err
+	}
+	if err := about.addToTag(ctx, signatureTag, about.signatures); err != nil {
+		return nil, err
+	}
+	if err := about.addToTag(ctx, statementTag, about.envelopes); err != nil {
+		return nil, err
+	}
+	p.log("pushed the signatures of %s", name)
+	return about, nil
+}
+
+// proof is what is pushed of the statements about an artifact or an index.
 type proof struct {
 	*pusher
-	target  string
+	name    string
 	subject manifest
 	proofs  []Proof
 	bundles []transport.Referrer
@@ -186,10 +195,10 @@ func (p *proof) pushLayer(ctx context.Context, raw []byte, mediaType string, ann
 	content := inMemory(raw)
 	layer := layerOf(content, mediaType)
 	layer.Annotations = annotations
-	return layer, p.PushBlob(ctx, "push signatures of "+p.target, content)
+	return layer, p.PushBlob(ctx, "push signatures of "+p.name, content)
 }
 
-// addToTag adds layers to a tag of the artifact's manifest. The tag keeps the layers that it has: those of other keys, and those of other
+// addToTag adds layers to a tag of the subject. The tag keeps the layers that it has: those of other keys, and those of other
 // builds of the same content.
 func (p *proof) addToTag(ctx context.Context, suffix string, layers []ociv1.Descriptor) error {
 	if len(layers) == 0 {
@@ -214,7 +223,7 @@ func (p *proof) addToTag(ctx context.Context, suffix string, layers []ociv1.Desc
 		return nil
 	}
 	made.Layers = made.Layers[max(0, len(made.Layers)-max(maxTagLayers, len(layers))):]
-	operation := "push signatures of " + p.target
+	operation := "push signatures of " + p.name
 	configuration, err := newManifest(ociv1.MediaTypeImageConfig, "", configurationOf(made.Layers))
 	if err != nil {
 		return err

@@ -15,13 +15,16 @@ import (
 	"strings"
 	"testing"
 
+	ocidigest "github.com/opencontainers/go-digest"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // statementsOf returns the statements about an artifact of a build, signed with keys.
@@ -45,9 +48,12 @@ func statementsOf(t *testing.T, build string, keys ...string) (all []v1alpha1.Si
 	return all
 }
 
-// attested returns an artifact with statements about it.
+// attested returns an artifact with statements about it, whose signatures are also about indexes of it.
 func attested(a Artifact, statements []v1alpha1.SignedStatement) Artifact {
 	a.Attest = func(context.Context, *Pushed) ([]v1alpha1.SignedStatement, error) { return statements, nil }
+	a.AttestIndex = func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) {
+		return statements[len(statements)-2:], nil
+	}
 	return a
 }
 
@@ -115,6 +121,69 @@ func TestSignaturesArePushedBeforeTagsAndTheSameAgain(t *testing.T) {
 	}
 	if again[0].Digest != subject || again[0].Proofs[1].Location != proofs[1].Location || len(layersOf(t, r, subject, ".att")) != 4 || !maps.Equal(bundlesOf(t, r, subject), want) {
 		t.Errorf("the second push differs: %+v", again[0])
+	}
+}
+
+func TestAnIndexIsSignedAfterItsArtifactsAndBeforeItsTag(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(one, two *Artifact)
+		signed bool
+		saying string
+	}{
+		"signed": {nil, true, "pushed the signatures of the index of tag v1"},
+		"nobody signs": {change: func(one, two *Artifact) {
+			*one, *two = attested(*one, statementsOf(t, "web-1")), attested(*two, statementsOf(t, "web-1"))
+		}},
+		"an artifact is not attested": {change: func(_, two *Artifact) { two.Attest = nil }},
+		"the server signs no index": {change: func(one, _ *Artifact) {
+			one.AttestIndex = func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) { return nil, nil }
+		}},
+		"an artifact is an index": {func(_, two *Artifact) {
+			i := newImages(t)
+			two.MediaType, two.Content = result.MediaTypeLayout, contentOf(i.tar(on(i.image("one", "amd64"), "linux/amd64"), on(i.image("two", "arm64"), "linux/arm64")))
+		}, false, "the index of tag v1 is not signed, because linux/arm64/raw is an index itself"},
+		"a large index": {func(one, _ *Artifact) { one.Platform = "linux/" + strings.Repeat("a", v1alpha1.MaxIndexBytes) }, false, "bytes, more than 65536"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := registrytest.New(t, registrytest.Options{})
+			one := attested(artifact("linux/amd64/raw", "v1", []byte("one")), statementsOf(t, "web-1", "a", "b"))
+			two := attested(artifact("linux/arm64/raw", "v1", []byte("two")), statementsOf(t, "web-1", "a", "b"))
+			if test.change != nil {
+				test.change(&one, &two)
+			}
+			attest, asked := one.AttestIndex, 0
+			one.AttestIndex = func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error) {
+				if asked++; asked > 1 {
+					return attest(ctx, tag, index)
+				}
+				var its ociv1.Index
+				require.NoError(t, json.Unmarshal(index, &its))
+				for i := range its.Manifests {
+					layersOf(t, r, its.Manifests[i].Digest.String(), signatureTag)
+				}
+				if status, content := r.Get("/team/web/manifests/" + contents.Digest(index)); status != http.StatusOK || !bytes.Equal(content, index) || tag != "v1" || slices.Contains(r.Tags("team/web"), tag) {
+					t.Errorf("the registry has %s, and the tags %v", content, r.Tags("team/web"))
+				}
+				return attest(ctx, tag, index)
+			}
+			var said []string
+			for push := range 2 {
+				_, err := pushIn(t, r, transport.Options{Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, one, two)
+				require.NoError(t, err)
+				_, index := r.Get("/team/web/manifests/v1")
+				subject := contents.Digest(index)
+				tagged := slices.Contains(r.Tags("team/web"), attachedTag(ocidigest.Digest(subject), signatureTag))
+				if tagged != test.signed || tagged && (len(layersOf(t, r, subject, signatureTag)) != 2 || !maps.Equal(bundlesOf(t, r, subject), map[string]int{attestation.TypeSignature: 2})) {
+					t.Errorf("after push %d, the index has the bundles %v, and signatures is %t", push+1, bundlesOf(t, r, subject), tagged)
+				}
+				if requests := r.Requests(); push == 0 && requests[len(requests)-1] != "PUT /v2/team/web/manifests/v1" {
+					t.Errorf("the last request is %s", requests[len(requests)-1])
+				}
+			}
+			if text := strings.Join(said, "\n"); !strings.Contains(text, test.saying) || test.saying == "" && strings.Contains(text, "index") {
+				t.Errorf("said %q", said)
+			}
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
@@ -49,6 +50,9 @@ type Artifact struct {
 	// Attest returns the statements about the artifact, after the artifact and its documents were pushed, and before any tag is moved. Nil if there are
 	// none.
 	Attest func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error)
+	// AttestIndex returns the statements about the index of a tag that the artifact shares, after all artifacts of the index were signed, and before any tag
+	// is moved. Nil if there are none.
+	AttestIndex func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error)
 }
 
 // describe describes a content in the log.
@@ -81,7 +85,8 @@ type Pushed struct {
 
 // Push pushes artifacts to a repository, HOST[:PORT]/PATH, and returns them in the same order. What the repository has already is not
 // sent again. A failure of the registry, or of a configuration for the registry, is a *transport.Error. An OCI image layout that cannot be published is an
-// *ocilayout.InvalidError. Any other error is the context's, that of Artifact.Attest, or a content that cannot be read or is not what its digest says.
+// *ocilayout.InvalidError. Any other error is the context's, that of Artifact.Attest or Artifact.AttestIndex, or a content that cannot be read or is
+// not what its digest says.
 //
 // After an error no tag has moved, or those that sort before the tag in the error. Push holds no content in memory.
 func Push(ctx context.Context, repository string, artifacts []Artifact, o transport.Options) ([]Pushed, error) {
@@ -135,8 +140,10 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 			pushed[i].Documents = append(pushed[i].Documents, p.location(referrer))
 		}
 	}
+	signed := make([]bool, len(artifacts))
 	for i := range artifacts {
-		if err := p.attest(ctx, &artifacts[i], manifests[i], &pushed[i]); err != nil {
+		var err error
+		if signed[i], err = p.attest(ctx, &artifacts[i], manifests[i], &pushed[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -146,10 +153,8 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 	}
 	names := slices.Sorted(maps.Keys(tags))
 	for _, tag := range names { // all indexes before the first tag
-		if tags[tag].MediaType == ociv1.MediaTypeImageIndex {
-			if err := p.PushManifest(ctx, "push index of tag "+tag, tags[tag].Descriptor, tags[tag].content); err != nil {
-				return nil, err
-			}
+		if err := p.pushIndex(ctx, tag, tags[tag], artifacts, signed); err != nil {
+			return nil, err
 		}
 	}
 	for _, tag := range names {
@@ -162,18 +167,58 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 
 func (p *pusher) location(m manifest) string { return p.repository + "@" + m.Digest.String() }
 
-// tagged returns what each tag names: the manifest of its artifact, or an index of the manifests of its artifacts.
-func tagged(artifacts []Artifact, manifests []manifest) (map[string]manifest, error) {
+// named is what a tag names: the manifest of its artifact, or an index of the manifests of its artifacts.
+type named struct {
+	manifest
+	artifacts []int // sorted by target
+	// nested is the target of an artifact that is an index itself, whose entries the index has instead. Empty if there is none.
+	nested string
+}
+
+// pushIndex pushes the index that a tag names, if it names one, and the statements about the index, if all its artifacts are signed.
+func (p *pusher) pushIndex(ctx context.Context, tag string, of *named, artifacts []Artifact, signed []bool) error {
+	if len(of.artifacts) == 1 {
+		return nil
+	}
+	if err := p.PushManifest(ctx, "push "+indexOf(tag), of.Descriptor, of.content); err != nil {
+		return err
+	}
+	attest := artifacts[of.artifacts[0]].AttestIndex
+	if attest == nil || slices.ContainsFunc(of.artifacts, func(i int) bool { return !signed[i] }) {
+		return nil
+	}
+	switch {
+	case of.nested != "":
+		p.log("%s is not signed, because %s is an index itself, whose manifests are not signed one by one", indexOf(tag), of.nested)
+		return nil
+	case len(of.content) > v1alpha1.MaxIndexBytes:
+		p.log("%s is not signed, because it has %d bytes, more than %d", indexOf(tag), len(of.content), v1alpha1.MaxIndexBytes)
+		return nil
+	}
+	statements, err := attest(ctx, tag, of.content)
+	if err != nil {
+		return err
+	}
+	_, err = p.pushStatements(ctx, indexOf(tag), of.manifest, statements)
+	return err
+}
+
+// indexOf names the index of a tag for people.
+func indexOf(tag string) string { return "the index of tag " + tag }
+
+// tagged returns what each tag names.
+func tagged(artifacts []Artifact, manifests []manifest) (map[string]*named, error) {
 	members := map[string][]int{}
 	for i := range artifacts {
 		if tag := artifacts[i].Tag; tag != "" {
 			members[tag] = append(members[tag], i)
 		}
 	}
-	tags := map[string]manifest{}
+	tags := map[string]*named{}
 	for tag, indices := range members {
+		of := &named{manifest: manifests[indices[0]], artifacts: indices}
+		tags[tag] = of
 		if len(indices) == 1 {
-			tags[tag] = manifests[indices[0]]
 			continue
 		}
 		slices.SortFunc(indices, func(a, b int) int { return cmp.Compare(artifacts[a].Target, artifacts[b].Target) })
@@ -183,15 +228,18 @@ func tagged(artifacts []Artifact, manifests []manifest) (map[string]manifest, er
 			if err != nil {
 				return nil, err
 			}
+			if ocilayout.IsIndex(manifests[i].MediaType) {
+				of.nested = artifacts[i].Target
+			}
 			entries = append(entries, its...)
 		}
-		index, err := newManifest(ociv1.MediaTypeImageIndex, "", ociv1.Index{
+		var err error
+		of.manifest, err = newManifest(ociv1.MediaTypeImageIndex, "", ociv1.Index{
 			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: entries,
 		})
 		if err != nil {
 			return nil, err
 		}
-		tags[tag] = index
 	}
 	return tags, nil
 }

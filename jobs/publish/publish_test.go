@@ -205,6 +205,9 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 				t.Errorf("after a push that ended after %d requests, %s has the referrers %v and %d signatures", allowed, p.Target, got, len(signatures))
 			}
 		}
+		if _, index := r.Get("/team/web/manifests/v1"); len(layersOf(t, r, digest.FromBytes(index).String(), ".sig")) != 1 {
+			t.Errorf("after a push that ended after %d requests, the index is not signed", allowed)
+		}
 	}
 	t.Error("the push did not end within 300 requests")
 }

@@ -22,8 +22,13 @@ import (
 // Opener opens the file of a content.
 type Opener func(*result.Content) (transport.File, error)
 
-// Attest returns the statements about an artifact of a result, with their signatures. manifest is the digest of its manifest.
-type Attest func(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error)
+// Statements gets what is stated, with the signatures.
+type Statements interface {
+	// Attest returns the statements about an artifact of a result. manifest is the digest of its manifest.
+	Attest(ctx context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error)
+	// AttestIndex returns the statements about the index that a tag will name.
+	AttestIndex(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error)
+}
 
 // file is an artifact of a result whose file was read, and how it is published.
 type file struct {
@@ -58,9 +63,9 @@ func filesOf(reported *result.Result, open Opener) (files []file) {
 }
 
 // PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
-// Artifacts that the builder published itself, without a file, stay where they are. If attest is not nil, the statements that it returns are pushed
+// Artifacts that the builder published itself, without a file, stay where they are. If statements is not nil, the statements that it gets are pushed
 // before any tag is moved, and the result gets the documents that are made of them. The errors are those of Push.
-func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open Opener, attest Attest, o transport.Options) error {
+func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open Opener, statements Statements, o transport.Options) error {
 	files := filesOf(reported, open)
 	if len(files) == 0 {
 		return nil
@@ -69,10 +74,11 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 	for i := range files {
 		artifacts[i] = files[i].published
 		artifacts[i].Tag = output.Tags[files[i].Target]
-		if attest != nil {
+		if statements != nil {
+			artifacts[i].AttestIndex = statements.AttestIndex
 			artifacts[i].Attest = func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error) {
 				files[i].locate(pushed)
-				return attest(ctx, files[i].Artifact, pushed.Digest)
+				return statements.Attest(ctx, files[i].Artifact, pushed.Digest)
 			}
 		}
 	}
@@ -118,8 +124,8 @@ func (f *file) describe(proofs []Proof) {
 }
 
 // AttestResult gets the statements about the artifacts of a result whose files were read, and that no registry has. The result gets the
-// documents that are made of them. The errors are those of attest, and an *ocilayout.InvalidError.
-func AttestResult(ctx context.Context, reported *result.Result, open Opener, attest Attest, log func(format string, args ...any)) error {
+// documents that are made of them. The errors are those of Statements, and an *ocilayout.InvalidError.
+func AttestResult(ctx context.Context, reported *result.Result, open Opener, from Statements, log func(format string, args ...any)) error {
 	local := &pusher{log: log}
 	files := filesOf(reported, open)
 	for i := range files {
@@ -127,7 +133,7 @@ func AttestResult(ctx context.Context, reported *result.Result, open Opener, att
 		if err != nil {
 			return err
 		}
-		statements, err := attest(ctx, files[i].Artifact, manifest.Digest.String())
+		statements, err := from.Attest(ctx, files[i].Artifact, manifest.Digest.String())
 		if err != nil {
 			return err
 		}

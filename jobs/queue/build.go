@@ -30,7 +30,7 @@ const (
 // Build is a build in the queue.
 type Build struct {
 	Key
-	// Image is the UID of its Image; empty for a build created directly.
+	// Image is the UID of its Image; empty for a build created directly, and for a build that only reproduces artifacts.
 	Image types.UID
 	// Number among the builds of the Image.
 	Number int64
@@ -64,7 +64,7 @@ func FromBuild(build *v1alpha1.ImageBuild) (Build, bool) {
 	}
 	view.Priority = ptr.Deref(build.Spec.Priority, 0)
 	view.External = external(build)
-	if ref := build.Spec.ImageRef; ref != nil {
+	if ref := build.Spec.ImageRef; ref != nil && build.Spec.Reproduces == nil { // or no other build of the Image waits for it
 		view.Image = ref.UID
 		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel
 		view.Number = ptr.Deref(build.Spec.Number, 0)

@@ -5,7 +5,8 @@
 //
 // A build is admitted when
 //   - its Image allows it: under Serial and SerialLatestOnly no other build of the Image is active, and every build with a lower
-//     number has finished; under Parallel, and for a build created directly, always;
+//     number has finished; under Parallel, and for a build that was created
+//     directly or only reproduces artifacts, always;
 //   - its namespace has fewer active builds than its limit;
 //   - all namespaces together have fewer active builds than the limit.
 //

@@ -210,6 +210,8 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 			as(func(b *queue.Build) { b.Serial = false })},
 		"direct": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef, b.Spec.Number = nil, nil }),
 			as(func(b *queue.Build) { b.Image, b.Number, b.Serial = "", 0, false })},
+		"it reproduces artifacts": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.Reproduces = &v1alpha1.Reproduction{} }),
+			as(func(b *queue.Build) { b.Image, b.Number, b.Serial = "", 0, false })},
 		"with a priority": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.Priority = &priority }), as(func(b *queue.Build) { b.Priority = 3 })},
 		"starting": {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildStarting, attempts }),
 			as(func(b *queue.Build) { b.State = queue.Active })},

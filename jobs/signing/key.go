@@ -9,20 +9,22 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
+
+	"goldsmith.dev/goldsmith/apis/contents"
 )
 
 const (
 	privateType = "PRIVATE KEY"
 	publicType  = "PUBLIC KEY"
-	// makeKey is the remedy for a key that cannot be used.
+	// makeKey is the remedy if there is no SigningKey.
 	makeKey = "make one with goldsmith keys create"
+	// otherKey is the remedy for a private key that cannot be used, in a Secret or in a file.
+	otherKey = makeKey + " or openssl ecparam -name prime256v1 -genkey"
 	// publicOfSigningKey is where users find a public key.
 	publicOfSigningKey = "goldsmith keys get NAME prints that of a SigningKey"
 )
@@ -55,22 +57,22 @@ func ReadPrivate(text []byte) (*PrivateKey, error) {
 	var key any
 	switch {
 	case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["Proc-Type"] != "":
-		return nil, errors.New("the key has a passphrase: store it without one, because the Secret protects it, or " + makeKey)
+		return nil, errors.New("the key has a passphrase: store it without one, or " + otherKey)
 	case block.Type == privateType:
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	case block.Type == "EC PRIVATE KEY":
 		key, err = x509.ParseECPrivateKey(block.Bytes)
 	case block.Type == publicType:
-		return nil, errors.New("the key is public: store the private key, or " + makeKey)
+		return nil, errors.New("the key is public: store the private key, or " + otherKey)
 	case !strings.HasSuffix(block.Type, privateType): // the type is not told, because it can be anything
-		return nil, errors.New("the PEM block is not a private key: " + makeKey)
+		return nil, errors.New("the PEM block is not a private key: " + otherKey)
 	}
 	if err != nil {
-		return nil, errors.New("the private key cannot be read: " + makeKey)
+		return nil, errors.New("the private key cannot be read: " + otherKey)
 	}
 	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok || private.Curve != elliptic.P256() {
-		return nil, errors.New("the key is not an ECDSA key on the curve P-256: " + makeKey)
+		return nil, errors.New("the key is not an ECDSA key on the curve P-256: " + otherKey)
 	}
 	return &PrivateKey{private}, nil
 }
@@ -128,7 +130,7 @@ func (k *PrivateKey) Public() (*PublicKey, error) { return newPublic(&k.key.Publ
 // Sign returns the signature, in ASN.1, of what has a digest: "sha256:" and 64 hex digits. The same digest has the same signature (RFC 6979),
 // so that a repeated attestation is the same.
 func (k *PrivateKey) Sign(signedDigest string) ([]byte, error) {
-	sum, err := sumOf(signedDigest)
+	sum, err := contents.Sum(signedDigest)
 	if err != nil {
 		return nil, err
 	}
@@ -153,23 +155,10 @@ func (k *PublicKey) PEM() []byte {
 }
 
 // ID returns the digest of the public key in DER: "sha256:" and 64 hex digits.
-func (k *PublicKey) ID() string {
-	sum := sha256.Sum256(k.der)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func (k *PublicKey) ID() string { return contents.Digest(k.der) }
 
 // Verify reports whether a signature, in ASN.1, is one of this key of what has a digest.
 func (k *PublicKey) Verify(signedDigest string, signature []byte) bool {
-	sum, err := sumOf(signedDigest)
+	sum, err := contents.Sum(signedDigest)
 	return err == nil && ecdsa.VerifyASN1(k.key, sum, signature)
-}
-
-// sumOf returns the bytes of a digest.
-func sumOf(signedDigest string) ([]byte, error) {
-	text, ok := strings.CutPrefix(signedDigest, "sha256:")
-	sum, err := hex.DecodeString(text)
-	if !ok || err != nil || len(sum) != sha256.Size {
-		return nil, fmt.Errorf("%.80q is not the digest of anything: it must be sha256: and 64 hex digits", signedDigest)
-	}
-	return sum, nil
 }

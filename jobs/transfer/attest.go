@@ -40,8 +40,8 @@ func (p *program) mayAttest() error {
 	return errors.New("output.attest is Required, and an earlier version of the controller made the pod, without the token of the publisher: the next attempt has it")
 }
 
-// attest returns what gets the statements about artifacts, or nil in a pod that cannot get them.
-func (p *program) attest(locks []documents.Lock) publish.Attest {
+// attest returns what gets the statements, or nil in a pod that cannot get them.
+func (p *program) attest(locks []documents.Lock) publish.Statements {
 	if !p.attests() {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (p *program) attest(locks []documents.Lock) publish.Attest {
 	if p.output.Attest != v1alpha1.AttestRequired {
 		attester.Patience = serverPatience
 	}
-	return attester.Attest
+	return attester
 }
 
 // uploadLocks uploads locks, so that the server can list their packages. A failure is only logged: the repository has the locks.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
 // superseded returns the builds that need not run, because a newer build of the Image's own inputs also waits. A build with an
@@ -54,18 +55,22 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 		if build.Status.Phase == v1alpha1.BuildSucceeded {
 			room, limit = &succeeded, ttl.Succeeded
 		}
-		*room--
+		again, over := o.rebuild(i)
+		if !again {
+			*room--
+			over = *room < 0
+		}
 		if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {
 			continue
 		}
 		expires := expiryOf(build, limit)
-		if *room < 0 {
+		if over {
 			expires = o.Now
 		}
 		if expires.IsZero() {
 			continue
 		}
-		expires = afterAwaited(expires, build, o.LogsArchived, o.BuildsRecorded)
+		expires = o.afterVerdicts(afterAwaited(expires, build, o.LogsArchived, o.BuildsRecorded, false), build)
 		switch {
 		case !expires.After(o.Now):
 			old = append(old, build)
@@ -76,13 +81,50 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 	return old, expiry
 }
 
-// awaitLimit is how long a finished build is kept at least, if its logs are not archived or the build is not recorded.
+// rebuild reports whether the build at an index reproduces one that still exists. It takes no place in the history, because it would displace what it
+// reproduces. It is spare if a newer build of the same phase reproduces that build, too, and the condition Reproduced of that build does not name it.
+func (o Observed) rebuild(i int) (ok, spare bool) {
+	of := o.reproducedBy(&o.Builds[i])
+	if of == nil || of.Spec.Reproduces != nil { // a chain of rebuilds would have no end
+		return false, false
+	}
+	return true, !attestation.Gave(&o.Builds[i], of) && slices.ContainsFunc(o.Builds[i+1:], func(newer v1alpha1.ImageBuild) bool {
+		return o.reproducedBy(&newer) == of && newer.Status.Phase == o.Builds[i].Status.Phase
+	})
+}
+
+// reproducedBy returns the build of the Image that a build reproduces, or nil.
+func (o Observed) reproducedBy(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+	if build.Spec.Reproduces != nil {
+		for i := range o.Builds {
+			if o.Builds[i].UID == build.Spec.Reproduces.UID {
+				return &o.Builds[i]
+			}
+		}
+	}
+	return nil
+}
+
+// afterVerdicts returns when a finished build that expires at a time may be deleted. A build that reproduces another one is kept, with the other,
+// for at most awaitLimit, until the condition Reproduced of the other has the result.
+func (o Observed) afterVerdicts(expires time.Time, build *v1alpha1.ImageBuild) time.Time {
+	for i := range o.Builds {
+		by := &o.Builds[i]
+		of := o.reproducedBy(by)
+		if of != nil && (by == build || of == build) && attestation.Verdict(by, of, o.Now) != nil {
+			expires = afterAwaited(expires, by, false, false, true)
+		}
+	}
+	return expires
+}
+
+// awaitLimit is how long a finished build is kept at least, if its logs are not archived, the build is not recorded, or a result of it is not stored.
 const awaitLimit = 24 * time.Hour
 
-// afterAwaited returns when a finished build that expires at a time may be deleted. If its logs or its record are not settled, the
-// build is kept for awaitLimit.
-func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, buildsRecorded bool) time.Time {
-	waits := logsArchived && !LogSettled(build) || buildsRecorded && !RecordSettled(build)
+// afterAwaited returns when a finished build that expires at a time may be deleted. If its logs or its record are not settled, or its result is not
+// stored, the build is kept for awaitLimit.
+func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, buildsRecorded, compares bool) time.Time {
+	waits := logsArchived && !LogSettled(build) || buildsRecorded && !RecordSettled(build) || compares
 	if !waits || build.Status.CompletionTime == nil {
 		return expires
 	}
@@ -107,8 +149,8 @@ func Promoting(image *v1alpha1.Image, build *v1alpha1.ImageBuild) bool {
 
 // DirectExpiry returns when a build that was created directly may be deleted, if such builds are kept for ttl. It is zero for
 // a build that has not finished, is under legal hold or is being deleted. It is also zero for a build of an Image, whose
-// history decides.
-func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, buildsRecorded bool) time.Time {
+// history decides. compares is true as long as the condition Reproduced of another build lacks the result of the build.
+func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, buildsRecorded, compares bool) time.Time {
 	if build.Spec.ImageRef != nil || !build.Status.Finished || build.DeletionTimestamp != nil || v1alpha1.UnderLegalHold(build) {
 		return time.Time{}
 	}
@@ -116,7 +158,7 @@ func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, b
 	if expires.IsZero() {
 		return expires
 	}
-	return afterAwaited(expires, build, logsArchived, buildsRecorded)
+	return afterAwaited(expires, build, logsArchived, buildsRecorded, compares)
 }
 
 // LogSettled reports whether a build's logs are archived, damaged or expired, so that none is left to archive.

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
 func names(builds []*v1alpha1.ImageBuild) (names []string) {
@@ -23,6 +24,14 @@ func limited(succeeded, failed int32) *v1alpha1.Image {
 	return newImage(func(i *v1alpha1.Image) {
 		i.Spec.History = &v1alpha1.HistoryLimits{Succeeded: &succeeded, Failed: &failed}
 	})
+}
+
+// rebuildOf returns a build that has made another build again, which has the result.
+func rebuildOf(of *v1alpha1.ImageBuild, number int64) v1alpha1.ImageBuild {
+	by := newBuild(number, v1alpha1.BuildSucceeded, "A")
+	by.Spec.Reproduces, by.Spec.OneOff = &v1alpha1.Reproduction{Name: of.Name, UID: of.UID}, new(true)
+	of.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildReproduced, Status: metav1.ConditionTrue}}
+	return by
 }
 
 func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
@@ -77,6 +86,37 @@ func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 				i.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}
 			},
 			nil,
+		},
+		"a rebuild takes no place": {
+			func(i *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				i.Spec.History.Succeeded = new(int32(2))
+				builds[2] = rebuildOf(&builds[0], 3)
+			},
+			[]string{"debian-5", "debian-4"},
+		},
+		"the newer rebuild stays": {
+			func(i *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				i.Spec.History.Succeeded = new(int32(2))
+				builds[2], builds[4] = rebuildOf(&builds[0], 3), rebuildOf(&builds[0], 5)
+			},
+			[]string{"debian-4", "debian-3"},
+		},
+		"the rebuild stays that the result names": {
+			func(i *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				i.Spec.History.Succeeded = new(int32(2))
+				builds[2], builds[3], builds[4] = rebuildOf(&builds[0], 3), rebuildOf(&builds[0], 4), rebuildOf(&builds[0], 5)
+				builds[0].Status.Conditions = nil
+				builds[0].Status.Conditions = []metav1.Condition{*attestation.Verdict(&builds[2], &builds[0], now.Time)}
+			},
+			[]string{"debian-4"},
+		},
+		"a rebuild of a rebuild takes a place": {
+			func(i *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				i.Spec.History.Succeeded = new(int32(2))
+				builds[2] = rebuildOf(&builds[0], 3)
+				builds[4] = rebuildOf(&builds[2], 5)
+			},
+			[]string{"debian-4", "debian-1"},
 		},
 		"one that goes already": {
 			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) { builds[3].DeletionTimestamp = &now },
@@ -257,6 +297,35 @@ func TestABuildWaitsToBeRecorded(t *testing.T) {
 	}
 }
 
+func TestABuildAndItsRebuildWaitForTheResult(t *testing.T) {
+	reproduced := func(o *Observed, status metav1.ConditionStatus) {
+		o.Builds[0].Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildReproduced, Status: status}}
+	}
+	for name, c := range map[string]struct {
+		change func(*Observed)
+		want   []string
+		after  time.Duration
+	}{
+		"no result":          {func(*Observed) {}, []string{"debian-2"}, 24 * time.Hour},
+		"a lesser result":    {func(o *Observed) { reproduced(o, metav1.ConditionFalse) }, []string{"debian-2"}, 24 * time.Hour},
+		"its result":         {func(o *Observed) { reproduced(o, metav1.ConditionTrue) }, []string{"debian-2", "debian-1"}, 0},
+		"of another build":   {func(o *Observed) { o.Builds[2].Spec.Reproduces.UID = "other" }, []string{"debian-3", "debian-2", "debian-1"}, 0},
+		"of a deleted build": {func(o *Observed) { o.Builds = o.Builds[1:] }, []string{"debian-3", "debian-2"}, 0},
+		"a day later":        {func(o *Observed) { o.Now = o.Now.Add(24 * time.Hour) }, []string{"debian-2", "debian-1"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, other, rebuild := newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildSucceeded, "A"), newBuild(3, v1alpha1.BuildSucceeded, "A")
+			rebuild.Spec.Reproduces, rebuild.Spec.OneOff = &v1alpha1.Reproduction{Name: first.Name, UID: first.UID}, new(true)
+			o := observed(limited(0, 0), "A", first, other, rebuild, newBuild(4, v1alpha1.BuildSucceeded, "A"))
+			c.change(&o)
+			decision := Next(o)
+			if diff := cmp.Diff(c.want, names(decision.Prune)); diff != "" || decision.After != c.after {
+				t.Errorf("reconciles again after %s, not %s; %s", decision.After, c.after, diff)
+			}
+		})
+	}
+}
+
 func TestBuildsThatWereCreatedDirectlyExpire(t *testing.T) {
 	const ttl = 2 * time.Hour
 	condition := func(kind, reason string) metav1.Condition {
@@ -265,15 +334,17 @@ func TestBuildsThatWereCreatedDirectlyExpire(t *testing.T) {
 	for name, c := range map[string]struct {
 		change            func(*v1alpha1.ImageBuild)
 		archive, database bool
+		compares          bool
 		want              time.Duration // from its end; 0 is never
 	}{
-		"it is finished":          {want: ttl},
-		"it runs":                 {change: func(b *v1alpha1.ImageBuild) { b.Status.Finished = false }},
-		"it is being deleted":     {change: func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &now }},
-		"it is held":              {change: func(b *v1alpha1.ImageBuild) { b.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"} }},
-		"an image has it":         {change: func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"} }},
-		"its log is not archived": {archive: true, want: awaitLimit},
-		"it is not recorded":      {database: true, want: awaitLimit},
+		"it is finished":           {want: ttl},
+		"it runs":                  {change: func(b *v1alpha1.ImageBuild) { b.Status.Finished = false }},
+		"it is being deleted":      {change: func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &now }},
+		"it is held":               {change: func(b *v1alpha1.ImageBuild) { b.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"} }},
+		"an image has it":          {change: func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"} }},
+		"its log is not archived":  {archive: true, want: awaitLimit},
+		"it is not recorded":       {database: true, want: awaitLimit},
+		"its result is not stored": {compares: true, want: awaitLimit},
 		"its log is lost": {archive: true, change: func(b *v1alpha1.ImageBuild) {
 			b.Status.Conditions = []metav1.Condition{condition(v1alpha1.BuildLogArchived, v1alpha1.ReasonLogExpired)}
 		}, want: ttl},
@@ -291,7 +362,7 @@ func TestBuildsThatWereCreatedDirectlyExpire(t *testing.T) {
 			if c.want > 0 {
 				want = now.Add(c.want)
 			}
-			if got := DirectExpiry(&build, ttl, c.archive, c.database); !got.Equal(want) {
+			if got := DirectExpiry(&build, ttl, c.archive, c.database, c.compares); !got.Equal(want) {
 				t.Errorf("it expires at %v, want %v", got, want)
 			}
 		})

@@ -20,7 +20,7 @@ import (
 	"syscall"
 )
 
-// Checksums is the file with the digests of all others, in the form that sha256sum --check reads.
+// Checksums is the file with the digests of all others but its signatures, in the form that sha256sum --check reads.
 const Checksums = "SHA256SUMS"
 
 // Directory is a directory that is being written.
@@ -133,18 +133,22 @@ func (d *Directory) Write(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// Commit writes the checksums, and puts the directory in its place. An earlier directory is replaced.
-func (d *Directory) Commit() error {
-	if err := os.RemoveAll(filepath.Join(d.staging, ".scratch")); err != nil {
-		return fmt.Errorf("remove temporary files: %w", err)
-	}
+// Commit writes the checksums, calls sign with their path, and puts the directory in its place. sign writes signatures of the checksums, if any.
+// An earlier directory is replaced.
+func (d *Directory) Commit(sign func(checksums string) error) error {
 	var sums bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(d.sums)) {
 		_, _ = fmt.Fprintf(&sums, "%s  %s\n", d.sums[name], name) // a Buffer returns no error
 	}
-	// A signature of this file is one of the whole release.
 	if err := d.Write(Checksums, func(out io.Writer) error { _, err := sums.WriteTo(out); return err }); err != nil {
 		return err
+	}
+	// A signature of this file is one of the whole release.
+	if err := sign(filepath.Join(d.staging, Checksums)); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(d.staging, ".scratch")); err != nil {
+		return fmt.Errorf("remove temporary files: %w", err)
 	}
 	if err := os.Chmod(d.staging, 0o755); err != nil { //nolint:gosec // a release is for everybody
 		return err

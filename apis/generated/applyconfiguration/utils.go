@@ -28,6 +28,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.AttestationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AttestedArtifact"):
 		return &imagesv1alpha1.AttestedArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AttestedIndex"):
+		return &imagesv1alpha1.AttestedIndexApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AttestedStatement"):
 		return &imagesv1alpha1.AttestedStatementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Backoff"):
@@ -116,6 +118,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ParameterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PinnedInputs"):
 		return &imagesv1alpha1.PinnedInputsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReproducedArtifact"):
+		return &imagesv1alpha1.ReproducedArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Reproduction"):
+		return &imagesv1alpha1.ReproductionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResolvedInputs"):
 		return &imagesv1alpha1.ResolvedInputsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceRequirements"):

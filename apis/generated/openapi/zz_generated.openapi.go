@@ -29,6 +29,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
 		v1alpha1.Attestation{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Attestation(ref),
 		v1alpha1.AttestedArtifact{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref),
+		v1alpha1.AttestedIndex{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_AttestedIndex(ref),
 		v1alpha1.AttestedStatement{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_AttestedStatement(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Base(ref),
@@ -125,6 +126,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.QueuedBuildList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
 		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
 		v1alpha1.ReleaseFile{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref),
+		v1alpha1.ReproducedArtifact{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ReproducedArtifact(ref),
+		v1alpha1.Reproduction{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_Reproduction(ref),
 		v1alpha1.RerunRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
 		v1alpha1.ResolvedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
 		v1alpha1.ResourceRequirements{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
@@ -570,12 +573,35 @@ func schema_goldsmith_apis_images_v1alpha1_Attestation(ref common.ReferenceCallb
 							},
 						},
 					},
+					"indexes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"digest",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "digest",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "indexes lists the image indexes of the artifacts, at most one for each artifact.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.AttestedIndex{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"attempt"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttestedArtifact{}.OpenAPIModelName()},
+			v1alpha1.AttestedArtifact{}.OpenAPIModelName(), v1alpha1.AttestedIndex{}.OpenAPIModelName()},
 	}
 }
 
@@ -635,6 +661,53 @@ func schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref common.Reference
 					},
 				},
 				Required: []string{"target", "digest", "manifest"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.AttestedStatement{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_AttestedIndex(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "AttestedIndex is an image index whose manifests are those of attested artifacts, with the statements about it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the index: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"statements": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "statements lists the statements about the index.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.AttestedStatement{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"digest"},
 			},
 		},
 		Dependencies: []string{
@@ -919,7 +992,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"builderImage": {
 						SchemaProps: spec.SchemaProps{
-							Description: "builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has run, and if the builder is a program on the host.",
+							Description: "builderImage is the container image of the builder with its digest, as the node reports it. For a program on the host, it is goldsmith.local/builders/NAME with the digest of the program, but not of what the program loads. builderImage is empty until the container has run.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1029,6 +1102,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref common.Reference
 									},
 								},
 							},
+						},
+					},
+					"index": {
+						SchemaProps: spec.SchemaProps{
+							Description: "index is an OCI image index, as it is in the registry, of manifests that the build has attested. A request with index has no artifact and no locks. At most 64 KiB. Defaults to none.",
+							Type:        []string{"string"},
+							Format:      "byte",
 						},
 					},
 				},
@@ -2789,7 +2869,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 				Properties: map[string]spec.Schema{
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
-							Description: "succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.",
+							Description: "succeeded is the number of successful builds to keep. Of the builds that reproduce a kept build, the newest is kept, too. 1 to 1000. Defaults to 3.",
 							Minimum:     ptr.To[float64](1),
 							Maximum:     ptr.To[float64](1000),
 							Type:        []string{"integer"},
@@ -3462,11 +3542,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 							Format:      "",
 						},
 					},
+					"reproduces": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reproduces identifies an earlier build whose artifacts this build is to make again. The server sets it for a rerun that asks for it, which is one-off. For a build that is created directly, the user may set it. It is empty for all other builds.",
+							Ref:         ref(v1alpha1.Reproduction{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.PinnedInputs{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName()},
+			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.PinnedInputs{}.OpenAPIModelName(), v1alpha1.Reproduction{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName()},
 	}
 }
 
@@ -3504,7 +3590,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6476,6 +6562,112 @@ func schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref common.ReferenceCallb
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ReproducedArtifact(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReproducedArtifact is an artifact that another build is to make again.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target is the platform and the format of the artifact, joined by a slash.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the artifact's content: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"lock": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lock is the digest of the artifact's lock. If it differs, other packages explain other content. lock is empty if the artifact has no lock.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"target", "digest"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Reproduction(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Reproduction identifies a build whose artifacts another build is to make again.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the build, a DNS label of at most 63 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid is the UID of the build. At most 128 characters.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"builderImage": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builderImage is the container image of the builder that made the artifacts, REFERENCE@DIGEST. At most 1024 characters. builderImage is empty if it is not known.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "target",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts lists the artifacts, 1 to 16.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReproducedArtifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"name", "uid", "artifacts"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ReproducedArtifact{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -6517,6 +6709,13 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
 							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"reproduce": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reproduce asks for a build that makes the artifacts of the earlier build again, to compare them. The build is one-off and waits for no other build. The earlier build must have succeeded. When the new build has finished, the condition Reproduced of the earlier build has the result. Defaults to false.",
+							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},

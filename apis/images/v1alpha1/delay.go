@@ -19,5 +19,8 @@ func (status *ImageBuildStatus) Delay() *metav1.Condition {
 			return condition
 		}
 	}
+	if attested := meta.FindStatusCondition(status.Conditions, BuildAttested); attested != nil && attested.Reason == ReasonWaitingForSigner {
+		return attested
+	}
 	return nil
 }

@@ -461,7 +461,7 @@ type Backoff struct {
 // channels, and builds under legal hold. The label images.goldsmith.dev/legal-hold=true puts a build, or all builds of
 // an Image, under legal hold.
 type HistoryLimits struct {
-	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
+	// succeeded is the number of successful builds to keep. Of the builds that reproduce a kept build, the newest is kept, too. 1 to 1000. Defaults to 3.
 	// +optional
 	// +k8s:minimum=1
 	// +k8s:maximum=1000

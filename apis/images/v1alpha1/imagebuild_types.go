@@ -111,6 +111,57 @@ type ImageBuildSpec struct {
 	// For other builds, oneOff is empty: they are not one-off.
 	// +optional
 	OneOff *bool `json:"oneOff,omitempty" protobuf:"varint,12,opt,name=oneOff"`
+	// reproduces identifies an earlier build whose artifacts this build is to make again. The server sets it for a rerun that
+	// asks for it, which is one-off. For a build that is created directly, the user may set it. It is empty for all other
+	// builds.
+	// +optional
+	// +k8s:optional
+	Reproduces *Reproduction `json:"reproduces,omitempty" protobuf:"bytes,13,opt,name=reproduces"`
+}
+
+// Reproduction identifies a build whose artifacts another build is to make again.
+type Reproduction struct {
+	// name is the name of the build, a DNS label of at most 63 characters.
+	// +required
+	// +k8s:required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// uid is the UID of the build. At most 128 characters.
+	// +required
+	// +k8s:required
+	// +k8s:maxLength=128
+	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
+	// builderImage is the container image of the builder that made the artifacts, REFERENCE@DIGEST. At most 1024 characters.
+	// builderImage is empty if it is not known.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
+	BuilderImage string `json:"builderImage,omitempty" protobuf:"bytes,3,opt,name=builderImage"`
+	// artifacts lists the artifacts, 1 to 16.
+	// +required
+	// +patchMergeKey=target
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=target
+	// +k8s:required
+	// +k8s:maxItems=16
+	Artifacts []ReproducedArtifact `json:"artifacts" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,4,rep,name=artifacts"`
+}
+
+// ReproducedArtifact is an artifact that another build is to make again.
+type ReproducedArtifact struct {
+	// target is the platform and the format of the artifact, joined by a slash.
+	// +required
+	// +k8s:required
+	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
+	// digest is the digest of the artifact's content: "sha256:" and 64 hex digits.
+	// +required
+	// +k8s:required
+	Digest string `json:"digest" protobuf:"bytes,2,opt,name=digest"`
+	// lock is the digest of the artifact's lock. If it differs, other packages explain other content. lock is empty if the
+	// artifact has no lock.
+	// +optional
+	// +k8s:optional
+	Lock string `json:"lock,omitempty" protobuf:"bytes,3,opt,name=lock"`
 }
 
 // PinnedInputs contains the resolved inputs of an earlier build.
@@ -296,8 +347,8 @@ type ImageBuildStatus struct {
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The
-	// controller sets all but Attested.
+	// signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -474,8 +525,9 @@ type BuildAttempt struct {
 	// attempt was not stopped.
 	// +optional
 	StopTime *metav1.Time `json:"stopTime,omitempty" protobuf:"bytes,11,opt,name=stopTime"`
-	// builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has
-	// run, and if the builder is a program on the host.
+	// builderImage is the container image of the builder with its digest, as the node reports it. For a program on the host, it is
+	// goldsmith.local/builders/NAME with the digest of the program, but not of what the program loads. builderImage is empty until the
+	// container has run.
 	// +optional
 	BuilderImage string `json:"builderImage,omitempty" protobuf:"bytes,12,opt,name=builderImage"`
 }
@@ -522,6 +574,11 @@ type RerunRequest struct {
 	// +k8s:optional
 	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
+	// reproduce asks for a build that makes the artifacts of the earlier build again, to compare them. The build is one-off and
+	// waits for no other build. The earlier build must have succeeded. When the new build has finished, the condition Reproduced
+	// of the earlier build has the result. Defaults to false.
+	// +optional
+	Reproduce bool `json:"reproduce,omitempty" protobuf:"varint,4,opt,name=reproduce"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -53,6 +53,25 @@ const (
 	// BuildAttested exists on builds whose artifacts are to be signed. It is True when all keys have signed the statements about all
 	// artifacts of the current attempt. A build that ends while it waits for the signer has no such condition: its failure reports the wait.
 	BuildAttested = "Attested"
+	// BuildReproduced exists on builds that another build was to reproduce. It is True when such a build has made artifacts with the same
+	// content, False when one has made other content of the same packages with the same builder, and Unknown when that cannot be told. True
+	// stays, and False becomes only True.
+	BuildReproduced = "Reproduced"
+)
+
+// Reasons of the condition Reproduced of an ImageBuild.
+const (
+	// ReasonSameContent means that another build made the same content.
+	ReasonSameContent = "SameContent"
+	// ReasonContentDiffers means that another build made other content.
+	ReasonContentDiffers = "ContentDiffers"
+	// ReasonPackagesDiffer means that another build made other content, of other packages.
+	ReasonPackagesDiffer = "PackagesDiffer"
+	// ReasonBuilderDiffers means that another build made other content, and its builder, or the Secrets and ConfigMaps that the builder reads, may be
+	// others.
+	ReasonBuilderDiffers = "BuilderDiffers"
+	// ReasonRebuildFailed means that another build failed or was cancelled.
+	ReasonRebuildFailed = "RebuildFailed"
 )
 
 // SigningKeyReady is the condition type of a SigningKey. It is True while the signer can sign with the key.

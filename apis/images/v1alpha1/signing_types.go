@@ -82,6 +82,8 @@ const (
 	PublisherTokenHeader = "Goldsmith-Publisher-Token"
 	// PublisherAudience is the audience of the token of the publisher.
 	PublisherAudience = "images.goldsmith.dev/publisher"
+	// MaxIndexBytes is the maximum size of an index to attest, in bytes.
+	MaxIndexBytes = 64 << 10
 )
 
 // SigningNamespace is the namespace of the signer, and of the Secrets of SigningKeys, unless an installation has another namespace for them.
@@ -122,6 +124,27 @@ type Attestation struct {
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []AttestedArtifact `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,3,rep,name=artifacts"`
+	// indexes lists the image indexes of the artifacts, at most one for each artifact.
+	// +optional
+	// +patchMergeKey=digest
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=digest
+	Indexes []AttestedIndex `json:"indexes,omitempty" patchStrategy:"merge" patchMergeKey:"digest" protobuf:"bytes,4,rep,name=indexes"`
+}
+
+// AttestedIndex is an image index whose manifests are those of attested artifacts, with the statements about it.
+type AttestedIndex struct {
+	// digest is the digest of the index: "sha256:" and 64 hex digits.
+	// +required
+	Digest string `json:"digest" protobuf:"bytes,1,opt,name=digest"`
+	// statements lists the statements about the index.
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	Statements []AttestedStatement `json:"statements,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,2,rep,name=statements"`
 }
 
 // AttestedArtifact is an artifact with the statements about it.
@@ -207,6 +230,10 @@ type BuildAttestation struct {
 	// +optional
 	// +listType=set
 	WaitingFor []string `json:"waitingFor,omitempty" protobuf:"bytes,6,rep,name=waitingFor"`
+	// index is an OCI image index, as it is in the registry, of manifests that the build has attested. A request with index has no artifact
+	// and no locks. At most 64 KiB. Defaults to none.
+	// +optional
+	Index []byte `json:"index,omitempty" protobuf:"bytes,7,opt,name=index"`
 }
 
 // SignedStatement is a statement with its signatures.

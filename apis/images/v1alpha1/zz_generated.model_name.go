@@ -43,6 +43,11 @@ func (in AttestedArtifact) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AttestedIndex) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.AttestedIndex"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in AttestedStatement) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.AttestedStatement"
 }
@@ -520,6 +525,16 @@ func (in QueuedBuildStatus) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ReleaseFile) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ReleaseFile"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReproducedArtifact) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ReproducedArtifact"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Reproduction) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Reproduction"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

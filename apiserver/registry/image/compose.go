@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -33,7 +34,8 @@ func newBuild(image *v1alpha1.Image, number int64, request *v1alpha1.BuildReques
 	return build
 }
 
-// rerunBuild is a build with the inputs of an earlier build, and with what they resolved to.
+// rerunBuild is a build with the inputs of an earlier build, and with what they resolved to. A build that only reproduces artifacts waits for no
+// other build of the Image.
 func rerunBuild(image *v1alpha1.Image, number int64, earlier *v1alpha1.ImageBuild, pinned *v1alpha1.PinnedInputs, request *v1alpha1.RerunRequest) *v1alpha1.ImageBuild {
 	snapshot := earlier.DeepCopy()
 	build := emptyBuild(image, number)
@@ -50,6 +52,10 @@ func rerunBuild(image *v1alpha1.Image, number int64, earlier *v1alpha1.ImageBuil
 	build.Spec.Pinned = pinned.DeepCopy()
 	build.Spec.Timeouts = snapshot.Spec.Timeouts
 	build.Spec.Retry = snapshot.Spec.Retry
+	if request.Reproduce {
+		build.Spec.Reproduces = attestation.Reproducible(earlier)
+		build.Spec.RunPolicy = v1alpha1.RunPolicyParallel
+	}
 	return build
 }
 

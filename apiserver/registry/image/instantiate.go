@@ -127,6 +127,9 @@ func (r *requests) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, requ
 			if errs := imagebuild.ValidateRepeated(earlier); len(errs) > 0 {
 				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
 			}
+			if errs := validateReproducible(request, earlier); len(errs) > 0 {
+				return apierrors.NewInvalid(v1alpha1.Kind("RerunRequest").GroupKind(), earlier.Name, errs)
+			}
 			return nil
 		},
 		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {

@@ -3,6 +3,8 @@
 package image
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	declared "goldsmith.dev/goldsmith/apis/generated/validation"
@@ -49,6 +51,19 @@ func ValidateRerunRequest(request *v1alpha1.RerunRequest, build string) field.Er
 	errs = append(errs, validateUnreserved(request.RequestID)...)
 	errs = append(errs, validation.Line(request.Message, field.NewPath("message"))...)
 	return validation.Declared(declared.Validate_RerunRequest, request, nil, errs)
+}
+
+// validateReproducible refuses to make the artifacts of a build again that has none.
+func validateReproducible(request *v1alpha1.RerunRequest, earlier *v1alpha1.ImageBuild) field.ErrorList {
+	if !request.Reproduce || len(earlier.Status.Artifacts) > 0 { // only a build that has succeeded has artifacts
+		return nil
+	}
+	remedy := "name a build that has succeeded"
+	if !earlier.Status.Finished {
+		remedy = "wait until the build has succeeded, or " + remedy
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("reproduce"),
+		fmt.Sprintf("build %s is %s and has no artifacts to make again: %s", earlier.Name, earlier.Status.Phase, remedy))}
 }
 
 // ValidateChannels validates the requested channels of the named Image. It does not check whether their builds exist.

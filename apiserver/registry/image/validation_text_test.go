@@ -83,6 +83,10 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 		},
 		"a build": func() (any, func() field.ErrorList) {
 			build := validationtest.ImageBuild()
+			sum := "sha256:" + strings.Repeat("a", 64)
+			build.Spec.Reproduces = &v1alpha1.Reproduction{
+				Name: "debian-1", UID: "a", BuilderImage: "builder@" + sum, Artifacts: []v1alpha1.ReproducedArtifact{{Target: "linux/amd64/raw", Digest: sum, Lock: sum}},
+			}
 			return build, func() field.ErrorList { return imagebuild.ValidateDirect(build, build.Spec.Trigger) }
 		},
 		"a request for a build": func() (any, func() field.ErrorList) {

@@ -26,7 +26,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/lock"
-	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
@@ -34,7 +33,7 @@ import (
 var attestationOfPod = podRequest{resource: "imagebuilds/attest", verb: "attest", noun: "attestations"}
 
 // attester serves the attest subresource: it records the locks that the pod of the current attempt uploads, and makes the statements about the
-// artifacts that the publisher of this pod has read.
+// artifacts that the publisher of this pod has read, and about the indexes of them.
 type attester struct {
 	reader
 	attested store.Store[*v1alpha1.ImageBuild] // changes only what Goldsmith states
@@ -63,7 +62,7 @@ func invalidAttestation(build string, errs field.ErrorList) error {
 	return subresource.Invalid(v1alpha1.Kind("BuildAttestation").GroupKind(), build, errs)
 }
 
-// attest handles an attestation: with an artifact it makes statements, and without it records locks.
+// attest handles an attestation: with an artifact or an index it makes statements, and else it records locks.
 func (a *attester) attest(ctx context.Context, name string, request *v1alpha1.BuildAttestation, options *metav1.CreateOptions) (runtime.Object, error) {
 	build, err := store.Get[*v1alpha1.ImageBuild](ctx, a.builds, name)
 	switch {
@@ -76,16 +75,20 @@ func (a *attester) attest(ctx context.Context, name string, request *v1alpha1.Bu
 	if _, err := attestationOfPod.attempt(build, pod); err != nil {
 		return nil, err
 	}
-	if request.Artifact == nil {
+	if request.Artifact == nil && len(request.Index) == 0 {
 		return a.attestLocks(ctx, build, request.Locks, options)
 	}
 	if err := a.checkPublisher(ctx, name); err != nil {
 		return nil, err
 	}
-	if err := invalidAttestation(name, checkSubject(build, request)); err != nil {
+	check, of := checkArtifact, a.ofArtifact(ctx, request)
+	if len(request.Index) > 0 {
+		check, of = checkIndex, ofIndex(request.Index)
+	}
+	if err := invalidAttestation(name, check(build, request)); err != nil {
 		return nil, err
 	}
-	return a.attestArtifact(ctx, build, pod, request, options)
+	return a.attestSubject(ctx, build, pod, of, options)
 }
 
 // attestLocks records locks, if all are valid. It returns the attestation without them.
@@ -144,13 +147,10 @@ func decompressLock(compressed []byte) ([]byte, error) {
 	return content, err
 }
 
-// checkSubject checks that an artifact is one that a build makes.
-func checkSubject(build *v1alpha1.ImageBuild, request *v1alpha1.BuildAttestation) (errs field.ErrorList) {
+// checkArtifact checks that an artifact is one that a build makes.
+func checkArtifact(build *v1alpha1.ImageBuild, request *v1alpha1.BuildAttestation) (errs field.ErrorList) {
 	path, of := field.NewPath("artifact"), request.Artifact
-	var targets []string
-	for _, target := range build.Spec.Inputs.Targets {
-		targets = append(targets, result.TargetName(target))
-	}
+	targets := targetNames(build.Spec.Inputs.Targets)
 	if !slices.Contains(targets, of.Target) {
 		errs = append(errs, field.NotSupported(path.Child("target"), of.Target, targets))
 	}
@@ -165,30 +165,57 @@ func checkSubject(build *v1alpha1.ImageBuild, request *v1alpha1.BuildAttestation
 	return errs
 }
 
-// attestArtifact stores the digests of the statements about an artifact, which are then signed, and answers with the statements once they are. Before,
+// subject is what statements are about: an artifact, or an index of artifacts.
+type subject struct {
+	// stored returns the statements that a status has. It returns nil if the status has none.
+	stored func(status *v1alpha1.ImageBuildStatus) []v1alpha1.AttestedStatement
+	// make makes the statements.
+	make func(build *v1alpha1.ImageBuild) ([]attestation.Statement, error)
+	// add adds the statements to a status. It fails if the status has others. Without statements, it compares only the subject.
+	add func(status *v1alpha1.ImageBuildStatus, statements []v1alpha1.AttestedStatement) error
+}
+
+// ofArtifact returns how the artifact of a request is attested.
+func (a *attester) ofArtifact(ctx context.Context, request *v1alpha1.BuildAttestation) *subject {
+	of := request.Artifact
+	return &subject{
+		stored: func(status *v1alpha1.ImageBuildStatus) []v1alpha1.AttestedStatement {
+			if artifact := attestation.Find(status, of.Target); artifact != nil {
+				return artifact.Statements
+			}
+			return nil
+		},
+		make: func(build *v1alpha1.ImageBuild) ([]attestation.Statement, error) { return a.make(ctx, build, request) },
+		add: func(status *v1alpha1.ImageBuildStatus, statements []v1alpha1.AttestedStatement) error {
+			about := &v1alpha1.AttestedArtifact{Target: of.Target, Digest: of.Digest, Manifest: request.Manifest, Statements: statements}
+			return attestation.Add(status, about, a.builder.Version)
+		},
+	}
+}
+
+// attestSubject stores the digests of the statements about a subject, which are then signed, and answers with the statements once they are. Before,
 // it answers with the keys that have not signed yet, and does not make the statements again.
-func (a *attester) attestArtifact(ctx context.Context, build *v1alpha1.ImageBuild, pod types.UID, request *v1alpha1.BuildAttestation,
-	options *metav1.CreateOptions) (runtime.Object, error) {
+func (a *attester) attestSubject(ctx context.Context, build *v1alpha1.ImageBuild, pod types.UID, of *subject, options *metav1.CreateOptions) (runtime.Object, error) {
 	keys, namespace, err := a.keys.keysOf(ctx, build)
 	if err != nil {
 		return nil, err
 	}
 	now := a.clock.Now()
 	chosen, failure := signing.Choose(attestPolicy(build), keys, namespace, now)
-	about := &v1alpha1.AttestedArtifact{Target: request.Artifact.Target, Digest: request.Artifact.Digest, Manifest: request.Manifest}
 	var made []attestation.Statement
-	if failure == nil && attestation.Find(&build.Status, about.Target) == nil {
-		if made, err = a.make(ctx, build, request); err != nil {
+	var unsigned []v1alpha1.AttestedStatement
+	if failure == nil && of.stored(&build.Status) == nil {
+		if made, err = of.make(build); err != nil {
 			return nil, err
 		}
-		about.Statements = attestation.Unsigned(made)
+		unsigned = attestation.Unsigned(made)
 	}
 	build, err = a.attested.Update(ctx, build.Name, options.DryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
 		if _, err := attestationOfPod.attempt(build, pod); err != nil {
 			return err
 		}
 		if failure == nil {
-			if err := attestation.Add(&build.Status, about, a.builder.Version); err != nil {
+			if err := of.add(&build.Status, unsigned); err != nil {
 				return conflict(build.Name, err)
 			}
 		}
@@ -201,20 +228,19 @@ func (a *attester) attestArtifact(ctx context.Context, build *v1alpha1.ImageBuil
 	if failure != nil {
 		return nil, notAttested(build.Name, failure)
 	}
-	answer, stored := attestationOf(build), attestation.Find(&build.Status, about.Target)
-	if answer.WaitingFor = attestation.WaitingFor(chosen, stored); len(answer.WaitingFor) > 0 {
+	answer := attestationOf(build)
+	if answer.WaitingFor = attestation.WaitingFor(chosen, build.Status.Attestation); len(answer.WaitingFor) > 0 {
 		return answer, nil
 	}
 	if made == nil {
-		if made, err = a.make(ctx, build, request); err != nil {
+		if made, err = of.make(build); err != nil {
 			return nil, err
 		}
-		about.Statements = attestation.Unsigned(made)
-		if err := attestation.Add(&build.Status, about, ""); err != nil { // it only compares, because stored is there
+		if err := of.add(&build.Status, attestation.Unsigned(made)); err != nil { // it only compares, because the status has statements
 			return nil, conflict(build.Name, err)
 		}
 	}
-	answer.Statements, err = signedStatements(made, stored, chosen)
+	answer.Statements, err = signedStatements(made, of.stored(&build.Status), chosen)
 	return answer, err
 }
 
@@ -255,7 +281,7 @@ func checkLockOf(artifact *v1alpha1.Artifact, content []byte) error {
 	return nil
 }
 
-// conflict is the answer for an artifact about which the attempt has another statement.
+// conflict is the answer for an artifact or an index about which the attempt has another statement.
 func conflict(build string, err error) error {
 	return apierrors.NewConflict(v1alpha1.Resource("imagebuilds"), build, err)
 }
@@ -273,11 +299,11 @@ func notAttested(build string, failure *v1alpha1.BuildFailure) error {
 
 // signedStatements returns statements, which it releases, with the signatures of keys, the oldest key first. SigningKeys with the same private key have one
 // signature.
-func signedStatements(made []attestation.Statement, stored *v1alpha1.AttestedArtifact, keys []*v1alpha1.SigningKey) ([]v1alpha1.SignedStatement, error) {
+func signedStatements(made []attestation.Statement, stored []v1alpha1.AttestedStatement, keys []*v1alpha1.SigningKey) ([]v1alpha1.SignedStatement, error) {
 	keys = slices.Clone(keys)
 	slices.SortStableFunc(keys, func(a, b *v1alpha1.SigningKey) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 	var all []v1alpha1.SignedStatement
-	for i := range made {
+	for i, its := range stored { // as many as were made
 		var compressed bytes.Buffer
 		writer, err := gzip.NewWriterLevel(&compressed, gzip.BestSpeed)
 		if err == nil {
@@ -292,7 +318,7 @@ func signedStatements(made []attestation.Statement, stored *v1alpha1.AttestedArt
 		made[i].Payload = nil // it may have many megabytes
 		one := v1alpha1.SignedStatement{Type: made[i].Type, Payload: compressed.Bytes()}
 		for _, key := range keys {
-			signature := attestation.SignatureOf(&stored.Statements[i], key.Status.KeyID)
+			signature := attestation.SignatureOf(&its, key.Status.KeyID)
 			if signature != nil && !slices.ContainsFunc(one.Signatures, func(other v1alpha1.StatementSignature) bool { return other.KeyID == signature.KeyID }) {
 				one.Signatures = append(one.Signatures, *signature.DeepCopy())
 			}

@@ -27,9 +27,9 @@ func TestTheSignaturesOfTheOldestKeyComeFirst(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(time.Unix(0, 0).Add(-age))}, Status: v1alpha1.SigningKeyStatus{KeyID: "id of " + name},
 		}
 	}
-	stored := &v1alpha1.AttestedArtifact{Statements: []v1alpha1.AttestedStatement{{Signatures: []v1alpha1.StatementSignature{
+	stored := []v1alpha1.AttestedStatement{{Signatures: []v1alpha1.StatementSignature{
 		{KeyID: "id of b"}, {KeyID: "id of c"}, {KeyID: "id of d"},
-	}}}}
+	}}}
 	keys := []*v1alpha1.SigningKey{key("a", time.Hour), key("b", time.Minute), key("c", time.Hour), key("b", time.Second)}
 	signed := require.Value(signedStatements([]attestation.Statement{{Type: "t", Payload: []byte("{}")}}, stored, keys))(t)
 	var order []string
@@ -51,7 +51,7 @@ func BenchmarkAttest(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				made := require.Value(attester.make(b.Context(), build, request))(b)
-				stored := &v1alpha1.AttestedArtifact{Statements: attestation.Unsigned(made)}
+				stored := attestation.Unsigned(made)
 				answer := &v1alpha1.BuildAttestation{Statements: require.Value(signedStatements(made, stored, nil))(b)}
 				b.ReportMetric(float64(len(require.Value(json.Marshal(answer))(b))), "answer-B")
 			}

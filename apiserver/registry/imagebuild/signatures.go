@@ -22,7 +22,7 @@ import (
 
 const signaturesResource = "imagebuilds/signatures"
 
-// signatures serves the signatures subresource: it stores the signatures of the statements about the artifacts of a build.
+// signatures serves the signatures subresource: it stores the signatures of the statements about the artifacts and indexes of a build.
 type signatures struct {
 	attested store.Store[*v1alpha1.ImageBuild]
 	keys     *signingKeys
@@ -42,6 +42,9 @@ func (s *signatures) add(ctx context.Context, name string, request *v1alpha1.Bui
 	build, err := s.attested.Get(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	if attestPolicy(build) == v1alpha1.AttestNever {
+		return nil, invalidSignatures(name, field.Forbidden(field.NewPath("signatures"), "spec.inputs.output.attest of the build is Never: nobody signs its artifacts"))
 	}
 	keys, namespace, err := s.keys.keysOf(ctx, build)
 	if err != nil {

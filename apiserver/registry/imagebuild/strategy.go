@@ -65,6 +65,7 @@ func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Obje
 	keep(&build.Spec.Pinned, stored.Spec.Pinned)
 	keep(&build.Spec.Priority, stored.Spec.Priority)
 	keep(&build.Spec.OneOff, stored.Spec.OneOff)
+	keep(&build.Spec.Reproduces, stored.Spec.Reproduces)
 	build.Spec.RunPolicy = cmp.Or(build.Spec.RunPolicy, stored.Spec.RunPolicy)
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
 }

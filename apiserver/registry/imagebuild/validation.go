@@ -4,6 +4,7 @@ package imagebuild
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -12,6 +13,7 @@ import (
 	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 var (
@@ -114,7 +116,7 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 // ValidateRepeated validates what a rerun takes from an earlier build, whose values a rule may refuse that did not exist when the build was created.
 func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
 	repeated := &v1alpha1.ImageBuild{ObjectMeta: earlier.ObjectMeta, Spec: *earlier.Spec.DeepCopy()}
-	repeated.Spec.CancelRequested, repeated.Spec.Trigger, repeated.Spec.RunPolicy = nil, nil, "" // a rerun has its own
+	repeated.Spec.CancelRequested, repeated.Spec.Trigger, repeated.Spec.RunPolicy, repeated.Spec.Reproduces = nil, nil, "", nil // a rerun has its own
 	errs := validateImageBuildSpec(repeated)
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
@@ -127,10 +129,46 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Output(build, spec.Child("inputs", "output"))...)
 	errs = append(errs, validation.Timeouts(build.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(build.Spec.Retry, spec.Child("retry"))...)
+	errs = append(errs, validateReproduces(&build.Spec, spec.Child("reproduces"))...)
 	if build.Spec.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
 	return validation.Declared(declared.Validate_ImageBuildSpec, &build.Spec, spec, errs)
+}
+
+// validateReproduces validates which artifacts a build is to make again.
+func validateReproduces(build *v1alpha1.ImageBuildSpec, path *field.Path) field.ErrorList {
+	of := build.Reproduces
+	if of == nil {
+		return nil
+	}
+	errs := validation.BuildName(of.Name, path.Child("name"))
+	errs = append(errs, validation.UID(string(of.UID), path.Child("uid"), "the build")...)
+	errs = append(errs, validation.Line(of.BuilderImage, path.Child("builderImage"))...)
+	targets, seen := targetNames(build.Inputs.Targets), map[string]bool{}
+	for i, artifact := range of.Artifacts {
+		path := path.Child("artifacts").Index(i)
+		target := path.Child("target")
+		switch {
+		case seen[artifact.Target]:
+			errs = append(errs, field.Duplicate(target, artifact.Target))
+		case artifact.Target != "" && !slices.Contains(targets, artifact.Target):
+			errs = append(errs, field.NotSupported(target, artifact.Target, targets))
+		}
+		seen[artifact.Target] = true
+		errs = append(errs, validation.RequiredDigest(artifact.Digest, path.Child("digest"))...)
+		errs = append(errs, validation.Digest(artifact.Lock, path.Child("lock"))...)
+	}
+	return errs
+}
+
+// targetNames returns the names of targets, as artifacts have them.
+func targetNames(targets []v1alpha1.Target) []string {
+	names := make([]string, len(targets))
+	for i, target := range targets {
+		names[i] = result.TargetName(target)
+	}
+	return names
 }
 
 // ValidateUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
@@ -157,6 +195,7 @@ func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
 	errs = append(errs, validation.Immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
 	errs = append(errs, validation.Immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
+	errs = append(errs, validation.Immutable(current.Reproduces, stored.Reproduces, spec.Child("reproduces"), record)...)
 	return append(errs, validateCancellation(build, old)...)
 }
 

@@ -30,11 +30,16 @@ func ValidatePackagesOptions(options *v1alpha1.ImageBuildPackagesOptions) field.
 	return append(errs, validation.Line(options.Target, field.NewPath("target"))...)
 }
 
-// ValidateAttestation validates an attestation, apart from its locks.
+// ValidateAttestation validates an attestation, apart from the contents of its locks and its index.
 func ValidateAttestation(request *v1alpha1.BuildAttestation, build string) field.ErrorList {
 	errs := validation.RequestName(request.Name, build)
-	artifact, manifest := field.NewPath("artifact"), field.NewPath("manifest")
+	artifact, manifest, index := field.NewPath("artifact"), field.NewPath("manifest"), field.NewPath("index")
+	if n := len(request.Index); n > v1alpha1.MaxIndexBytes {
+		errs = append(errs, field.TooLong(index, "", v1alpha1.MaxIndexBytes))
+	}
 	switch {
+	case len(request.Index) > 0 && (request.Artifact != nil || request.Manifest != "" || len(request.Locks) > 0):
+		errs = append(errs, field.Forbidden(index, "attest artifacts and record locks in other requests, before the index"))
 	case request.Artifact != nil:
 		errs = append(errs, validation.Artifact(request.Artifact, artifact)...)
 		errs = append(errs, validation.RequiredDigest(request.Manifest, manifest)...)

@@ -22,9 +22,9 @@ const (
 	maxLogTail  = 2 << 10
 )
 
-// afterwards are the conditions of a finished build that may still change: its log is archived, and it is recorded, once it
-// has ended.
-var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded}
+// afterwards are the conditions of a finished build that may still change: its log is archived, it is recorded, and another build reproduces
+// it, once it has ended.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced}
 
 var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
@@ -38,7 +38,7 @@ func ValidateStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	if stored.Phase.Finished() {
 		if len(errs) == 0 && !equality.Semantic.DeepEqual(withoutAfterwards(current), withoutAfterwards(stored)) {
 			errs = append(errs, field.Forbidden(status, fmt.Sprintf("status is final in phase %s: change only the conditions %s",
-				stored.Phase, strings.Join(afterwards, " and "))))
+				stored.Phase, strings.Join(afterwards, ", "))))
 		}
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 	}

@@ -31,7 +31,7 @@ func TestPhaseTable(t *testing.T) {
 		"Running":    "Running Queued Succeeded Failed Retrying Cancelling Cancelled",
 		"Retrying":   "Retrying Starting Failed Cancelled",
 		"Cancelling": "Cancelling Cancelled Succeeded",
-		"Succeeded":  "Succeeded", // only without another change, or of LogArchived and Recorded
+		"Succeeded":  "Succeeded", // only without another change, or of the conditions in afterwards
 		"Failed":     "Failed",
 		"Cancelled":  "Cancelled",
 	}
@@ -299,6 +299,7 @@ func TestAFinalStatusStays(t *testing.T) {
 		build.Status.Conditions = []metav1.Condition{
 			{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()},
 			{Type: "Recorded", Status: "True", Reason: "Recorded", LastTransitionTime: metav1.Now()},
+			{Type: "Reproduced", Status: "True", Reason: "SameContent", LastTransitionTime: metav1.Now()},
 		}
 		validationtest.ExpectPaths(t, ValidateStatusUpdate(build, old), nil)
 		build.Status.Conditions[0].Type = "Finished"

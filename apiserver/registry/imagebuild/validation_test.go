@@ -31,6 +31,7 @@ func TestDirectImageBuild(t *testing.T) {
 		"a rerun":                {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
 		"its own parameters":     {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
 		"somebody else's origin": {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
+		"what it reproduces":     {func(b *v1alpha1.ImageBuild) { b.Spec.Reproduces = reproduction() }, nil},
 		"cancelled at birth":     {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec.cancelRequested"}},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -40,6 +41,74 @@ func TestDirectImageBuild(t *testing.T) {
 			validationtest.ExpectPaths(t, ValidateDirect(build, trigger), test.want)
 		})
 	}
+}
+
+// reproduction returns what a build of validationtest.ImageBuild may be to make again.
+func reproduction() *v1alpha1.Reproduction {
+	sum := "sha256:" + strings.Repeat("0a", 32)
+	return &v1alpha1.Reproduction{
+		Name: "debian-1", UID: "0b7e", BuilderImage: "registry.example.com/builder@" + sum,
+		Artifacts: []v1alpha1.ReproducedArtifact{{Target: "linux/amd64/raw", Digest: sum, Lock: sum}},
+	}
+}
+
+func TestABuildReproducesArtifactsOfItsTargets(t *testing.T) {
+	for what, test := range map[string]struct {
+		change func(*v1alpha1.Reproduction)
+		want   map[string]string // the remedies by field
+	}{
+		"an artifact without a lock, of a program on a host": {func(r *v1alpha1.Reproduction) { r.BuilderImage, r.Artifacts[0].Lock = "", "" }, nil},
+		"nothing": {func(r *v1alpha1.Reproduction) { *r = v1alpha1.Reproduction{} }, map[string]string{
+			"spec.reproduces.name": "set the name of the build whose artifacts", "spec.reproduces.uid": "set the metadata.uid of the build",
+			"spec.reproduces.artifacts": "list 1 to 16 artifacts",
+		}},
+		"no names": {func(r *v1alpha1.Reproduction) { r.Name, r.UID, r.BuilderImage = "Debian_1", "../1", "a\nb" }, map[string]string{
+			"spec.reproduces.name": "a lowercase RFC 1123 label", "spec.reproduces.uid": "must be the metadata.uid of the build", "spec.reproduces.builderImage": "remove control characters",
+		}},
+		"long names": {func(r *v1alpha1.Reproduction) {
+			r.Name, r.BuilderImage = strings.Repeat("a", 64), strings.Repeat("a", 1025)
+		}, map[string]string{"spec.reproduces.name": "no more than 63", "spec.reproduces.builderImage": "more than 1024"}},
+		"an artifact without anything": {func(r *v1alpha1.Reproduction) { r.Artifacts[0] = v1alpha1.ReproducedArtifact{} }, map[string]string{
+			"spec.reproduces.artifacts[0].target": "set platform/format", "spec.reproduces.artifacts[0].digest": "set the digest of the artifact",
+		}},
+		"other digests": {func(r *v1alpha1.Reproduction) { r.Artifacts[0].Digest, r.Artifacts[0].Lock = "sha512:0", "sha256:XY" }, map[string]string{
+			"spec.reproduces.artifacts[0].digest": "must be sha256: and 64 hex digits", "spec.reproduces.artifacts[0].lock": "must be sha256: and 64 hex digits",
+		}},
+		"another target": {func(r *v1alpha1.Reproduction) { r.Artifacts[0].Target = "linux/arm64/raw" }, map[string]string{
+			"spec.reproduces.artifacts[0].target": `supported values: "linux/amd64/raw"`,
+		}},
+		"a target twice": {func(r *v1alpha1.Reproduction) { r.Artifacts = append(r.Artifacts, r.Artifacts[0]) }, map[string]string{
+			"spec.reproduces.artifacts[1].target": "Duplicate value",
+		}},
+		"too many artifacts": {func(r *v1alpha1.Reproduction) {
+			for i := range 16 {
+				r.Artifacts = append(r.Artifacts, v1alpha1.ReproducedArtifact{Target: fmt.Sprint(i)})
+			}
+		}, map[string]string{"spec.reproduces.artifacts": "must have at most 16 items"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			build := validationtest.ImageBuild()
+			build.Spec.Trigger, build.Spec.Reproduces = &v1alpha1.BuildTrigger{}, reproduction()
+			test.change(build.Spec.Reproduces)
+			found := map[string]bool{}
+			for _, err := range ValidateDirect(build, build.Spec.Trigger) {
+				want, ok := test.want[err.Field]
+				if what == "too many artifacts" && err.Field != "spec.reproduces.artifacts" {
+					continue // each is also refused
+				}
+				if !ok || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q", err, want)
+				}
+				found[err.Field] = true
+			}
+			if len(found) != len(test.want) {
+				t.Errorf("errors of %v", found)
+			}
+		})
+	}
+	build := validationtest.ImageBuild()
+	build.Spec.Reproduces = &v1alpha1.Reproduction{}
+	validationtest.ExpectPaths(t, ValidateRepeated(build), nil)
 }
 
 func TestInstantiatedImageBuild(t *testing.T) {
@@ -72,6 +141,7 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.priority":          func(s *v1alpha1.ImageBuildSpec) { s.Priority = new(int32(1)) },
 		"spec.runPolicy":         func(s *v1alpha1.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.oneOff":            func(s *v1alpha1.ImageBuildSpec) { s.OneOff = new(true) },
+		"spec.reproduces":        func(s *v1alpha1.ImageBuildSpec) { s.Reproduces = reproduction() },
 	} {
 		build := validationtest.ImageBuild()
 		change(&build.Spec)
@@ -150,6 +220,9 @@ func TestRequestedImageBuild(t *testing.T) {
 		}, []string{"spec"}},
 		"that is cancelled":        {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec"}},
 		"with the files of others": {func(b *v1alpha1.ImageBuild) { b.Spec.Pinned = &v1alpha1.PinnedInputs{} }, []string{"spec"}},
+		"that reproduces another": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Trigger, b.Spec.Reproduces = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}, reproduction()
+		}, []string{"spec"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{GenerateName: "debian-"}, Spec: *defaults.DeepCopy()}

@@ -56,5 +56,17 @@ func TestAStoredArtifactHasASignedProvenance(t *testing.T) {
 				t.Errorf("the bundle is %s", bundle.Payload)
 			}
 		}
+
+		rebuild := require.Value(images.ImageBuilds("default").Rerun(ctx, build.Name, &v1alpha1.RerunRequest{Reproduce: true}, metav1.CreateOptions{}))(t)
+		rebuild = awaited(ctx, t, images.ImageBuilds("default").Watch, rebuild.Name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+		if rebuild.Status.Attestation == nil {
+			t.Fatalf("the build that reproduces it is %+v", rebuild.Status)
+		}
+		for _, artifact := range rebuild.Status.Attestation.Artifacts {
+			at := slices.IndexFunc(artifact.Statements, func(statement v1alpha1.AttestedStatement) bool { return statement.Type == attestation.TypeReproduction })
+			if at < 0 || !public.Verify(artifact.Statements[at].SignedDigest, artifact.Statements[at].Signatures[0].Signature) {
+				t.Errorf("the statements are %+v", artifact.Statements)
+			}
+		}
 	})
 }

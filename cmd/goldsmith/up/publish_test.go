@@ -100,6 +100,15 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 			t.Errorf("the one-off build has %+v", made.Status)
 		}
 
+		rebuild := require.Value(client.ImagesV1alpha1().ImageBuilds("default").Rerun(ctx, "web-1", &v1alpha1.RerunRequest{Reproduce: true}, metav1.CreateOptions{}))(t)
+		first := awaited(ctx, t, client.ImagesV1alpha1().ImageBuilds("default").Watch, "web-1", func(build *v1alpha1.ImageBuild) bool {
+			return meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildReproduced) != nil
+		})
+		made = require.Value(client.ImagesV1alpha1().ImageBuilds("default").Get(ctx, rebuild.Name, metav1.GetOptions{}))(t)
+		if !meta.IsStatusConditionTrue(first.Status.Conditions, v1alpha1.BuildReproduced) || made.Status.Artifacts[0].Location != web.Location || made.Status.Artifacts[0].Tag != "" {
+			t.Errorf("the conditions are %+v, and what was made again is %+v", first.Status.Conditions, made.Status.Artifacts)
+		}
+
 		// The base that the store has lost is fetched.
 		blobs := filepath.Join(data, "run", "goldsmith-artifacts-*", "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))
 		lost := require.Value(filepath.Glob(blobs))(t)

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -93,14 +94,23 @@ type news struct {
 	attempts                      int
 	resolved, cancelled, deleting bool
 	held, archived, recorded      bool
+	reproduced                    string
 }
 
 func newsOf(build *v1alpha1.ImageBuild) news {
 	return news{
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
 		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: v1alpha1.UnderLegalHold(build),
-		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),
+		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build), reproduced: reproduced(build),
 	}
+}
+
+// reproduced returns the reason of the condition Reproduced, or "".
+func reproduced(build *v1alpha1.ImageBuild) string {
+	if condition := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildReproduced); condition != nil {
+		return condition.Reason
+	}
+	return ""
 }
 
 // baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or

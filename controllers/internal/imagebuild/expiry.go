@@ -66,7 +66,11 @@ func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 // was set, or that the machine slept. 0 means never. The deletion fails if the build has changed since, because it may be
 // under legal hold now.
 func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.Duration, error) {
-	expires := trigger.DirectExpiry(build, e.TTL, e.LogsArchived, e.BuildsRecorded)
+	_, verdict, err := verdictOf(ctx, e.cache, build, e.Clock.Now())
+	if err != nil {
+		return 0, err
+	}
+	expires := trigger.DirectExpiry(build, e.TTL, e.LogsArchived, e.BuildsRecorded, verdict != nil)
 	if expires.IsZero() {
 		return 0, nil
 	}
@@ -74,7 +78,7 @@ func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.
 		return min(left, maxRequeueAfter), nil
 	}
 	background := metav1.DeletePropagationBackground
-	err := e.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(ctx, build.Name, metav1.DeleteOptions{
+	err = e.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(ctx, build.Name, metav1.DeleteOptions{
 		Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},
 		PropagationPolicy: &background,
 	})

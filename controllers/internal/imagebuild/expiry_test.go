@@ -41,19 +41,25 @@ func TestAnExpiredBuildIsDeletedAsItWasDecidedOn(t *testing.T) {
 	ended := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		at       time.Duration // from its end
+		rebuild  bool          // whose result is not stored
 		conflict bool
 		deleted  bool
 		after    time.Duration
 	}{
-		"it has long to live":   {at: 0, after: maxRequeueAfter},
-		"it expires soon":       {at: time.Hour - time.Minute, after: time.Minute},
-		"it has expired":        {at: time.Hour, deleted: true},
-		"it has changed since":  {at: 25 * time.Hour, deleted: true, conflict: true, after: 50 * time.Millisecond},
-		"it expired long since": {at: 25 * time.Hour, deleted: true},
+		"it has long to live":      {at: 0, after: maxRequeueAfter},
+		"it expires soon":          {at: time.Hour - time.Minute, after: time.Minute},
+		"it has expired":           {at: time.Hour, deleted: true},
+		"its result is not stored": {at: 2 * time.Hour, rebuild: true, after: maxRequeueAfter},
+		"it has changed since":     {at: 25 * time.Hour, deleted: true, conflict: true, after: 50 * time.Millisecond},
+		"it expired long since":    {at: 25 * time.Hour, deleted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "once", UID: "build-uid", ResourceVersion: "7"}}
 			build.Status.Finished, build.Status.CompletionTime = true, &metav1.Time{Time: ended}
+			if test.rebuild {
+				build.Spec.Reproduces = &v1alpha1.Reproduction{Name: build.Name, UID: build.UID}
+				build.Status.Phase, build.Status.Resolved = v1alpha1.BuildSucceeded, &v1alpha1.ResolvedInputs{}
+			}
 			var deleted *metav1.DeleteOptions
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodDelete || r.URL.Path != "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/once" {

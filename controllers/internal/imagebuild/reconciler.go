@@ -147,6 +147,12 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			}
 			continue
 		}
+		switch err := r.storeVerdict(ctx, build); {
+		case apierrors.IsConflict(err):
+			return ctrl.Result{RequeueAfter: verdictRetry}, nil // by then the cache has the other build as it is stored
+		case err != nil:
+			return ctrl.Result{}, err
+		}
 		again, err := r.perform(ctx, build, observed, decision.Action, &seen)
 		if err != nil {
 			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)

@@ -189,6 +189,9 @@ func (c buildClient) Patch(_ context.Context, name string, _ types.PatchType, pa
 	}
 	of, status := patched(v1alpha1.ImageBuild{}, before, &before.Status, patch)
 	point := "status"
+	if before.Status.Finished {
+		point = resultStored
+	}
 	if before.Status.Phase != status.Phase {
 		point = string(status.Phase)
 	}

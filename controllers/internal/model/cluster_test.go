@@ -279,7 +279,7 @@ func notPublished(reason v1alpha1.FailureReason) string {
 // digest is the digest of an artifact or of a manifest.
 func digest(number int) string { return fmt.Sprintf("sha256:%064d", number) }
 
-// terminate ends the container of a pod. Each pod that succeeds makes a different artifact.
+// terminate ends the container of a pod. Each pod that succeeds makes a different artifact, except for some that reproduce one.
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
 	switch {
@@ -288,7 +288,11 @@ func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	case success:
 		w.truth.results++
 		truth.made = !publishes(pod)
-		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":%q,"sizeBytes":1}]}`, digest(w.truth.results))
+		content := digest(w.truth.results)
+		if build, ok := w.builds.get(pod.Labels[v1alpha1.LabelBuild]); ok && build.Spec.Reproduces != nil && w.truth.results%3 > 0 {
+			content = build.Spec.Reproduces.Artifacts[0].Digest
+		}
+		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":%q,"sizeBytes":1}]}`, content)
 	}
 	began := time.Unix(0, 0)
 	if how.started {

@@ -96,7 +96,7 @@ func valuesOf(t *testing.T, kind string) []string {
 
 // points are the writes of the controllers.
 func points() []string {
-	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed}
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed, resultStored}
 	for _, phase := range []v1alpha1.BuildPhase{
 		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
 		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,

@@ -127,13 +127,20 @@ func (w *environment) happen(kind kind, a, b int) {
 
 // promoteSome promotes one of the builds that have succeeded.
 func (w *environment) promoteSome(a int) {
+	if build := w.someSuccess(a); build != nil {
+		w.promote(build)
+	}
+}
+
+// someSuccess returns one of the builds of Images that have succeeded, or nil.
+func (w *environment) someSuccess(a int) *v1alpha1.ImageBuild {
 	for i := range w.builds.all {
 		build := w.builds.all[(a+i)%len(w.builds.all)]
 		if build.Spec.ImageRef != nil && build.Status.Phase == v1alpha1.BuildSucceeded {
-			w.promote(build)
-			return
+			return build
 		}
 	}
+	return nil
 }
 
 // decideKueue lets Kueue suspend a Job, preferably a running Job, or resume a Job.
@@ -231,10 +238,14 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 	case strangersJob:
 		w.createStrangersJob(build, b)
 	case rerunBuild:
+		reproduce := b/8%2 > 0
+		if succeeded := w.someSuccess(b); reproduce && succeeded != nil {
+			build = succeeded
+		}
 		if ref := build.Spec.ImageRef; ref != nil {
 			w.truth.anew++
 			w.askFor(request{
-				image: ref.Name, uid: ref.UID, id: fmt.Sprintf("rerun-%d", w.truth.anew), reason: v1alpha1.TriggerRerun, rerunOf: build, crash: b%8 == 0,
+				image: ref.Name, uid: ref.UID, id: fmt.Sprintf("rerun-%d", w.truth.anew), reason: v1alpha1.TriggerRerun, rerunOf: build, reproduce: reproduce, crash: b%8 == 0,
 			})
 		}
 	}

@@ -106,6 +106,9 @@ const ofKubernetes, ofGoldsmith api = false, true
 // resultPassed is the write that passes the result of a builder to its publisher.
 const resultPassed = "result passed"
 
+// resultStored is the write of the result of a build that reproduces another one.
+const resultStored = "result stored"
+
 // apiOf is the API of a write.
 func apiOf(point string) api {
 	return !api(strings.HasPrefix(point, "Job ") || strings.HasPrefix(point, "pod ") || point == resultPassed)
@@ -143,7 +146,7 @@ func (w *environment) read(by api) error {
 
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == "Retrying" || point == "Succeeded"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == resultStored || point == "Retrying" || point == "Succeeded"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.

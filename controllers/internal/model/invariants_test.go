@@ -47,7 +47,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 			w.cover.point("a build is cancelled whose node hangs")
 		}
 	}
-	if after.Phase.Finished() {
+	if after.Phase.Finished() && !before.Phase.Finished() {
 		w.checkEnd(is, after)
 		w.checkAttested(is)
 		if is.Spec.ImageRef != nil {
@@ -189,7 +189,7 @@ func (p *process) checkOrder(name string) {
 	}
 	p.ordered[build.UID] = true
 	for _, other := range p.buildCache.all {
-		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !waits(other) || !p.told[other.UID] {
+		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || other.Spec.Reproduces != nil || !waits(other) || !p.told[other.UID] {
 			continue
 		}
 		if live, ok := p.builds.get(other.Name); ok && live.UID == other.UID && waits(live) {

@@ -339,9 +339,12 @@ var mutants = []mutant{
 	{"jobs/attestation/status.go", `	case stored != nil:
 		return nil
 `, ``, ""},
-	{"jobs/attestation/status.go", `if SignatureOf(&artifact.Statements[i], key.Status.KeyID) == nil {`, `if artifact.Statements[i].Signatures == nil {`, ""},
-	{"jobs/attestation/status.go", `				names = append(names, key.Name)
-				break`, `				break`, ""},
+	{"jobs/attestation/status.go", `return SignatureOf(statement, key.Status.KeyID) == nil`, `return statement.Signatures == nil`, ""},
+	{"jobs/attestation/status.go", `			names = append(names, key.Name)
+`, ``, ""},
+	{"jobs/attestation/status.go", `range its.Indexes {
+		add`, `range its.Indexes[:0] {
+		add`, ""},
 	{"jobs/attestation/status.go", `statement.Signatures = append(statement.Signatures, `, `statement.Signatures = append([]v1alpha1.StatementSignature(nil), `, ""},
 
 	// The state machine.

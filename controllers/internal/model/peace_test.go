@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -166,6 +169,7 @@ func (w *environment) checkPeace() {
 			w.broken("%s stays, which was created directly", build.Name)
 		}
 	}
+	w.checkReproduced(byUID)
 	for i := range w.truth.asked {
 		if w.truth.asked[i].answer == "" {
 			w.broken("request %s has no answer", w.truth.asked[i].id)
@@ -177,6 +181,25 @@ func (w *environment) checkPeace() {
 	for _, image := range w.images.all {
 		w.checkImage(image)
 		w.hold(invariants.Latest(image, byName))
+	}
+}
+
+// checkReproduced holds that each build has the results of the builds that reproduce it.
+func (w *environment) checkReproduced(byUID map[types.UID]*v1alpha1.ImageBuild) {
+	for _, by := range w.builds.all {
+		if by.Spec.Reproduces == nil {
+			continue
+		}
+		of := byUID[by.Spec.Reproduces.UID]
+		if of == nil {
+			continue
+		}
+		if missing := attestation.Verdict(by, of, w.now); missing != nil {
+			w.broken("%s does not have the result of %s: %s", of.Name, by.Name, missing.Message)
+		}
+		if meta.FindStatusCondition(of.Status.Conditions, v1alpha1.BuildReproduced) != nil {
+			w.cover.point("a build has the result of another one")
+		}
 	}
 }
 

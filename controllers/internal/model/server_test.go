@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -48,6 +49,7 @@ type request struct {
 	reason     v1alpha1.TriggerReason
 	parameters []v1alpha1.Parameter
 	rerunOf    *v1alpha1.ImageBuild
+	reproduce  bool // what rerunOf has made, if it has succeeded
 	crash      bool // of the server, once it has recorded the request
 }
 
@@ -174,9 +176,12 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		build.Spec.Trigger.RerunOf, build.Spec.Trigger.Parameters = earlier.Name, earlier.Spec.Trigger.Parameters
 		build.Spec.ImageGeneration, build.Spec.Inputs = earlier.Spec.ImageGeneration, earlier.Spec.Inputs
 		build.Spec.Timeouts, build.Spec.Retry, build.Spec.Pinned = earlier.Spec.Timeouts, earlier.Spec.Retry, inputs.Pinned(earlier)
+		if r.reproduce && len(earlier.Status.Artifacts) > 0 {
+			build.Spec.Reproduces, build.Spec.RunPolicy = attestation.Reproducible(earlier), v1alpha1.RunPolicyParallel
+		}
 	}
 	if r.rerunOf != nil || len(r.parameters) > 0 {
-		oneOff := inputs.OneOff(&build.Spec, image.Spec.BuildInputs, w.resolve(&image.Spec.BuildInputs, w.images.get).resolved)
+		oneOff := build.Spec.Reproduces != nil || inputs.OneOff(&build.Spec, image.Spec.BuildInputs, w.resolve(&image.Spec.BuildInputs, w.images.get).resolved)
 		build.Spec.OneOff = &oneOff
 		if !oneOff {
 			w.cover.point("a rerun counts")

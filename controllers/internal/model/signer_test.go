@@ -52,20 +52,29 @@ func (w *environment) attest(pod *corev1.Pod, artifact *v1alpha1.AttestedArtifac
 			w.broken("%s has a second statement about an artifact", build.Name)
 		}
 	}
+	if failure == nil && len(keys) > 0 && len(attestation.WaitingFor(keys, next.Status.Attestation)) == 0 { // then the publisher attests the index of its tag
+		index := &v1alpha1.AttestedIndex{Digest: "index of " + artifact.Manifest, Statements: []v1alpha1.AttestedStatement{{Type: "signature", SignedDigest: "index of " + artifact.Manifest}}}
+		if err := attestation.AddIndex(&next.Status, index); err != nil {
+			w.broken("%s states something else about an index of one pod: %v", build.Name, err)
+		}
+	}
 	attestation.Await(&next, keys, failure, w.now)
 	w.storeAttestation(build, &next)
 	if failure != nil {
 		return answerFailed, failure
 	}
-	stored := attestation.Find(&next.Status, artifact.Target)
-	if len(attestation.WaitingFor(keys, stored)) > 0 {
+	if len(attestation.WaitingFor(keys, next.Status.Attestation)) > 0 {
 		return answerWaiting, nil
 	}
 	for _, key := range keys {
-		for i := range stored.Statements {
-			if !slices.ContainsFunc(stored.Statements[i].Signatures, func(s v1alpha1.StatementSignature) bool { return s.KeyID == key.Status.KeyID && len(s.Signature) > 0 }) {
-				w.broken("the publisher of %s may set tags, and SigningKey %s has not signed its bundles", build.Name, key.Name)
+		signed := 0
+		for _, statement := range attestation.All(next.Status.Attestation) {
+			if slices.ContainsFunc(statement.Signatures, func(s v1alpha1.StatementSignature) bool { return s.KeyID == key.Status.KeyID && len(s.Signature) > 0 }) {
+				signed++
 			}
+		}
+		if signed != 3 { // two about the artifact, and one about the index
+			w.broken("the publisher of %s may set tags, and SigningKey %s has signed %d statements", build.Name, key.Name, signed)
 		}
 	}
 	return answerSigned, nil
@@ -94,19 +103,15 @@ func (w *environment) checkKept(was, is *v1alpha1.ImageBuild) {
 	if was.Status.Attestation == nil {
 		return
 	}
-	for i := range was.Status.Attestation.Artifacts {
-		former := &was.Status.Attestation.Artifacts[i]
-		kept := attestation.Find(&is.Status, former.Target)
-		if kept == nil || len(kept.Statements) != len(former.Statements) {
+	kept := attestation.All(is.Status.Attestation)
+	for _, former := range attestation.All(was.Status.Attestation) {
+		at := slices.IndexFunc(kept, func(statement *v1alpha1.AttestedStatement) bool { return statement.SignedDigest == former.SignedDigest })
+		if at < 0 {
 			w.broken("%s loses statements", is.Name)
 		}
-		for j := range former.Statements {
-			for _, signature := range former.Statements[j].Signatures {
-				if now := kept.Statements[j].Signatures; !slices.ContainsFunc(now, func(s v1alpha1.StatementSignature) bool {
-					return s.KeyID == signature.KeyID && string(s.Signature) == string(signature.Signature)
-				}) {
-					w.broken("%s loses a signature of %s", is.Name, signature.KeyID)
-				}
+		for _, signature := range former.Signatures {
+			if now := attestation.SignatureOf(kept[at], signature.KeyID); now == nil || string(now.Signature) != string(signature.Signature) {
+				w.broken("%s loses a signature of %s", is.Name, signature.KeyID)
 			}
 		}
 	}
@@ -156,11 +161,9 @@ func (w *environment) sign(requests int) (worked bool) {
 
 // missing returns the signatures of a key that a build lacks.
 func missing(build *v1alpha1.ImageBuild, key *v1alpha1.SigningKey) (signatures []v1alpha1.DigestSignature) {
-	for i := range build.Status.Attestation.Artifacts {
-		for _, statement := range build.Status.Attestation.Artifacts[i].Statements {
-			if attestation.SignatureOf(&statement, key.Status.KeyID) == nil {
-				signatures = append(signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: []byte(key.Name + " signs " + statement.SignedDigest)})
-			}
+	for _, statement := range attestation.All(build.Status.Attestation) {
+		if attestation.SignatureOf(statement, key.Status.KeyID) == nil {
+			signatures = append(signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: []byte(key.Name + " signs " + statement.SignedDigest)})
 		}
 	}
 	return signatures

@@ -311,6 +311,7 @@ func TestWhatIsNewOfABuildIsWritten(t *testing.T) {
 		"that it is recorded":  {func(b *v1alpha1.ImageBuild) { says(b, v1alpha1.BuildRecorded) }, false},
 		"its progress":         {func(b *v1alpha1.ImageBuild) { b.Status.Progress = &v1alpha1.BuildProgress{Message: "half"} }, false},
 		"its log":              {func(b *v1alpha1.ImageBuild) { says(b, v1alpha1.BuildLogArchived) }, true},
+		"who reproduced it":    {func(b *v1alpha1.ImageBuild) { says(b, v1alpha1.BuildReproduced) }, true},
 		"its phase":            {func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed }, true},
 		"a hold": {func(b *v1alpha1.ImageBuild) {
 			b.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}

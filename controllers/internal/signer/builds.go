@@ -84,7 +84,7 @@ func (b *builds) waiting(ctx context.Context, options ...client.ListOption) []re
 	return requests
 }
 
-// Reconcile signs the statements about the artifacts of a build with each key that has not signed them.
+// Reconcile signs the statements about the artifacts and indexes of a build with each key that has not signed them.
 func (b *builds) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build := &v1alpha1.ImageBuild{}
 	if err := b.cache.Get(ctx, request.NamespacedName, build); err != nil {
@@ -151,11 +151,9 @@ func (b *builds) sign(ctx context.Context, build *v1alpha1.ImageBuild, namespace
 // unsigned returns the digests of the statements that a key has not signed, each once.
 func unsigned(stored *v1alpha1.Attestation, keyID string) []string {
 	var digests []string
-	for i := range stored.Artifacts {
-		for j := range stored.Artifacts[i].Statements {
-			if statement := &stored.Artifacts[i].Statements[j]; attestation.SignatureOf(statement, keyID) == nil {
-				digests = append(digests, statement.SignedDigest)
-			}
+	for _, statement := range attestation.All(stored) {
+		if attestation.SignatureOf(statement, keyID) == nil {
+			digests = append(digests, statement.SignedDigest)
 		}
 	}
 	slices.Sort(digests)

@@ -34,6 +34,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
@@ -85,12 +86,9 @@ func (w *world) store(namespace, name string, made *v1alpha1.BuildSignatures) {
 		if made.UID != build.UID || !public.Verify(each.SignedDigest, each.Signature) {
 			w.Errorf("SigningKey %s: the signature of %s is not one of it, for build %s", made.Key, each.SignedDigest, made.UID)
 		}
-		for i := range build.Status.Attestation.Artifacts {
-			for j := range build.Status.Attestation.Artifacts[i].Statements {
-				statement := &build.Status.Attestation.Artifacts[i].Statements[j]
-				if statement.SignedDigest == each.SignedDigest {
-					statement.Signatures = append(statement.Signatures, v1alpha1.StatementSignature{KeyID: key.Status.KeyID, Signature: each.Signature})
-				}
+		for _, statement := range attestation.All(build.Status.Attestation) {
+			if statement.SignedDigest == each.SignedDigest {
+				statement.Signatures = append(statement.Signatures, v1alpha1.StatementSignature{KeyID: key.Status.KeyID, Signature: each.Signature})
 			}
 		}
 	}
@@ -170,7 +168,7 @@ func newPrivate(t *testing.T) map[string][]byte {
 	return map[string][]byte{v1alpha1.SigningKeyFile: require.Value(key.PEM())(t)}
 }
 
-// addBuild adds a build with two artifacts, which have the statements a, and a and b.
+// addBuild adds a build with two artifacts, which have the statements a, and a and b, and an index, which has c.
 func (w *world) addBuild(namespace string, phase v1alpha1.BuildPhase) {
 	w.Helper()
 	statement := func(hex string) v1alpha1.AttestedStatement {
@@ -181,7 +179,7 @@ func (w *world) addBuild(namespace string, phase v1alpha1.BuildPhase) {
 	build.Status.Attestation = &v1alpha1.Attestation{Attempt: 1, Artifacts: []v1alpha1.AttestedArtifact{
 		{Target: "linux/amd64/raw", Statements: []v1alpha1.AttestedStatement{statement("a")}},
 		{Target: "linux/arm64/raw", Statements: []v1alpha1.AttestedStatement{statement("a"), statement("b")}},
-	}}
+	}, Indexes: []v1alpha1.AttestedIndex{{Digest: "sha256:1", Statements: []v1alpha1.AttestedStatement{statement("c")}}}}
 	require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.Context(), build, metav1.CreateOptions{}))(w.T)
 }
 
@@ -212,20 +210,22 @@ func (w *world) wantSigned(namespace string, want ...string) {
 	if _, err := w.sign(namespace); err != nil {
 		w.Error(err)
 	}
-	for _, artifact := range w.build(namespace, "web-1").Status.Attestation.Artifacts {
-		for _, statement := range artifact.Statements {
-			var got []string
-			for _, signature := range statement.Signatures {
-				for _, key := range require.Value(w.client.ImagesV1alpha1().SigningKeys().List(w.Context(), metav1.ListOptions{}))(w.T).Items {
-					if key.Status.KeyID == signature.KeyID {
-						got = append(got, key.Name)
-					}
+	all := attestation.All(w.build(namespace, "web-1").Status.Attestation)
+	if len(all) != 4 {
+		w.Errorf("%s has %d statements about two artifacts and an index", namespace, len(all))
+	}
+	for _, statement := range all {
+		var got []string
+		for _, signature := range statement.Signatures {
+			for _, key := range require.Value(w.client.ImagesV1alpha1().SigningKeys().List(w.Context(), metav1.ListOptions{}))(w.T).Items {
+				if key.Status.KeyID == signature.KeyID {
+					got = append(got, key.Name)
 				}
 			}
-			slices.Sort(got)
-			if diff := cmp.Diff(want, got); diff != "" {
-				w.Errorf("%s %s %s is signed by (-want +got):\n%s", namespace, artifact.Target, statement.Type, diff)
-			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			w.Errorf("%s %s is signed by (-want +got):\n%s", namespace, statement.Type, diff)
 		}
 	}
 }

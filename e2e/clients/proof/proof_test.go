@@ -2,8 +2,8 @@
 
 //go:build e2e
 
-// Package proof_test lets cosign and oras verify what Goldsmith publishes about artifacts, without the network. $COSIGN, $COSIGN_2 and $ORAS
-// are the paths of cosign 3, of cosign 2, which reads bundles only by a transparency log, and of oras.
+// Package proof_test lets cosign, oras and skopeo verify what Goldsmith publishes about artifacts, without the network. $COSIGN, $COSIGN_2,
+// $ORAS and $SKOPEO are the paths of cosign 3, of cosign 2, which reads bundles only by a transparency log, of oras and of skopeo.
 package proof_test
 
 import (
@@ -87,10 +87,31 @@ func publishIn(t *testing.T, host, content string, keys int, tags ...string) *pu
 	opened := func(content *result.Content) file { return file{bytes.NewReader(files[content.File])} }
 	locks := require.Value(documents.Make(p.reported, func(content *result.Content) (io.ReadCloser, error) { return opened(content), nil }))(t)
 	open := func(content *result.Content) (transport.File, error) { return opened(content), nil }
-	require.NoError(t, publish.PushResult(t.Context(), output, p.reported, open, func(_ context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
-		return p.sign(t, attestation.Subject{Artifact: artifact.Status(), Manifest: manifest}, require.Value(locks[0].Content())(t)), nil
-	}, transport.Options{}))
+	signs := &server{p, t, require.Value(locks[0].Content())(t)}
+	require.NoError(t, publish.PushResult(t.Context(), output, p.reported, open, signs, transport.Options{}))
 	return p
+}
+
+// server makes the statements as the server does, and signs them as the signer does.
+type server struct {
+	*published
+	t    *testing.T
+	lock []byte
+}
+
+// Attest returns the statements about an artifact.
+func (s *server) Attest(_ context.Context, artifact *result.Artifact, manifest string) ([]v1alpha1.SignedStatement, error) {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "0b9e"}}
+	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, StartTime: metav1.NewTime(time.Unix(1_700_000_000, 0))}}
+	statements, err := attestation.Make(build, attestation.Subject{Artifact: artifact.Status(), Manifest: manifest}, s.lock,
+		attestation.Builder{ID: "https://goldsmith.dev/builders/cluster/v1", Version: "v1.0.0"})
+	return s.sign(s.t, statements), err
+}
+
+// AttestIndex returns the statements about an index.
+func (s *server) AttestIndex(_ context.Context, _ string, index []byte) ([]v1alpha1.SignedStatement, error) {
+	statements, err := attestation.MakeIndex(s.repository, contents.Digest(index))
+	return s.sign(s.t, statements), err
 }
 
 func contentOf(name string, content []byte, mediaType string) result.Content {
@@ -103,12 +124,9 @@ func (p *published) write(t *testing.T, name string, content []byte) {
 	require.NoError(t, os.WriteFile(filepath.Join(p.directory, name), content, 0o600))
 }
 
-// sign makes the statements about an artifact as the server does, and signs them as the signer does.
-func (p *published) sign(t *testing.T, of attestation.Subject, content []byte) (signed []v1alpha1.SignedStatement) {
+// sign returns statements with the signatures of the keys.
+func (p *published) sign(t *testing.T, statements []attestation.Statement) (signed []v1alpha1.SignedStatement) {
 	t.Helper()
-	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1", UID: "0b9e"}}
-	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, StartTime: metav1.NewTime(time.Unix(1_700_000_000, 0))}}
-	statements := require.Value(attestation.Make(build, of, content, attestation.Builder{ID: "https://goldsmith.dev/builders/cluster/v1", Version: "v1.0.0"}))(t)
 	for i := range statements {
 		var compressed bytes.Buffer
 		writer := gzip.NewWriter(&compressed)
@@ -140,7 +158,7 @@ func (p *published) run(t *testing.T, variable string, args ...string) (output s
 	t.Helper()
 	path := os.Getenv(variable)
 	if path == "" {
-		t.Fatalf("$%s is not set: run make proof-test", variable)
+		t.Fatalf("$%s is not set: run make proof-test, or make kyverno-test", variable)
 	}
 	command := exec.CommandContext(t.Context(), path, args...)
 	command.Dir = p.directory
@@ -215,13 +233,23 @@ func TestCosignVerifiesWhatIsPublished(t *testing.T) {
 	}
 }
 
-// A tag that several artifacts share names an index, which nobody signs: its members are verified.
-func TestTheMembersOfAnIndexAreVerified(t *testing.T) {
-	p := publishIn(t, registries(t)["olareg"], "disk", 1, "web-1", "web-1")
-	for _, cosign := range []string{"COSIGN", "COSIGN_2"} {
-		p.expect(t, "no signatures found", cosign, insecure("verify", "0.pub", p.repository+":web-1")...)
-		member := p.expect(t, "", "ORAS", "resolve", "--plain-http", "--platform", "linux/arm64", p.repository+":web-1")
-		p.expect(t, "", cosign, insecure("verify", "0.pub", p.repository+"@"+strings.TrimSpace(member))...)
+// A tag that several artifacts share names an index, which is signed as its members are. Only they have attestations.
+func TestAnIndexAndItsMembersAreVerified(t *testing.T) {
+	for name, host := range registries(t) {
+		t.Run(name, func(t *testing.T) {
+			p := publishIn(t, host, "disk", 2, "web-1", "web-1")
+			tag := p.repository + ":web-1"
+			for cosign, unknown := range map[string]string{
+				"COSIGN": "accepted signatures do not match threshold", "COSIGN_2": "invalid signature when validating ASN.1 encoded signature",
+			} {
+				p.expect(t, "", cosign, insecure("verify", "0.pub", tag)...)
+				p.expect(t, "", cosign, insecure("verify", "1.pub", tag)...)
+				p.expect(t, unknown, cosign, insecure("verify", "other.pub", tag)...)
+				member := p.repository + "@" + strings.TrimSpace(p.expect(t, "", "ORAS", "resolve", "--plain-http", "--platform", "linux/arm64", tag))
+				p.expect(t, "", cosign, insecure("verify", "0.pub", member)...)
+				p.expect(t, "", cosign, insecure("verify-attestation", "1.pub", "--type", "slsaprovenance1", member)...)
+			}
+		})
 	}
 }
 
@@ -261,22 +289,28 @@ func TestCosignRefusesWhatIsMovedToAnotherArtifact(t *testing.T) {
 
 // The page on proof has the commands that readers type.
 func TestTheCommandsOfTheDocsVerify(t *testing.T) {
-	p := publishIn(t, registries(t)["olareg"], "disk", 1)
+	p := publishIn(t, registries(t)["olareg"], "disk", 1, "web-1", "web-1")
 	p.write(t, "disk.raw.bundle", p.writeBundle(t))
 	for from, to := range map[string]string{"0.pub": "release.pub", "0.raw": "disk.raw"} {
 		require.NoError(t, os.Rename(filepath.Join(p.directory, from), filepath.Join(p.directory, to)))
 	}
-	page := string(require.Value(os.ReadFile("../../../docs/proof.md"))(t))
-	_, rest, _ := strings.Cut(page, "```sh cosign\n")
-	block, _, found := strings.Cut(rest, "```")
-	if !found {
-		t.Fatal("docs/proof.md has no commands of cosign")
-	}
 	repository, digest, _ := strings.Cut(p.reported.Artifacts[0].Location, "@")
-	for command := range strings.Lines(block) {
-		arguments := strings.NewReplacer(`"`, "", "$repository", repository, "$digest", digest).Replace(strings.TrimPrefix(command, "cosign "))
+	for command := range strings.Lines(documented(t, "sh cosign")) {
+		arguments := strings.NewReplacer(`"`, "", "$repository", repository, "$digest", digest, "$tag", "web-1").Replace(strings.TrimPrefix(command, "cosign "))
 		p.expect(t, "", "COSIGN", strings.Fields(arguments)...)
 	}
+}
+
+// documented returns the block in a language on the page on proof.
+func documented(t *testing.T, language string) string {
+	t.Helper()
+	page := string(require.Value(os.ReadFile("../../../docs/proof.md"))(t))
+	_, rest, _ := strings.Cut(page, "\n```"+language+"\n")
+	block, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatalf("docs/proof.md has no block of %s", language)
+	}
+	return block
 }
 
 // tagOf returns the tags of a manifest for signatures, without their suffix.

@@ -16,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// attest returns what gets the statements about artifacts, or nil if artifacts are not attested.
-func (p *pod) attest(locks []documents.Lock) publish.Attest {
+// attest returns what gets the statements, or nil if artifacts are not attested.
+func (p *pod) attest(locks []documents.Lock) publish.Statements {
 	if p.options.Attest == nil {
 		return nil
 	}
@@ -28,12 +28,12 @@ func (p *pod) attest(locks []documents.Lock) publish.Attest {
 			return p.options.Attest(ctx, p.Newest(), build, request)
 		},
 	}
-	return attester.Attest
+	return attester
 }
 
 // attestStored attests artifacts that are only in the store.
-func (p *pod) attestStored(ctx context.Context, reported *result.Result, attest publish.Attest) *result.Check {
-	err := publish.AttestResult(ctx, reported, p.openStored, attest, p.Say)
+func (p *pod) attestStored(ctx context.Context, reported *result.Result, from publish.Statements) *result.Check {
+	err := publish.AttestResult(ctx, reported, p.openStored, from, p.Say)
 	if ctx.Err() != nil && err != nil {
 		return &result.Check{NotStored: notInTime(err).Error()}
 	}

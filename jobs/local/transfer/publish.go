@@ -73,14 +73,14 @@ func (p *pod) output() (*render.Output, error) {
 }
 
 // push pushes the stored artifacts of a result.
-func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result, attest publish.Attest) *result.Check {
+func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result, statements publish.Statements) *result.Check {
 	options, err := p.registryOptions(ctx, output.Secret)
 	if _, denied := errors.AsType[*transport.Error](err); err != nil && !denied && ctx.Err() == nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
 		p.Say("publishing in %s", output.Repository)
-		err = publish.PushResult(ctx, output, reported, p.openStored, attest, options)
+		err = publish.PushResult(ctx, output, reported, p.openStored, statements, options)
 	}
 	if ctx.Err() != nil && err != nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, notInTime(err))

@@ -210,6 +210,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: indexes
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.AttestedIndex
+          elementRelationship: associative
+          keys:
+          - digest
     - name: version
       type:
         scalar: string
@@ -236,6 +244,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: dev.goldsmith.images.v1alpha1.AttestedIndex
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: statements
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.AttestedStatement
+          elementRelationship: associative
+          keys:
+          - type
 - name: dev.goldsmith.images.v1alpha1.AttestedStatement
   map:
     fields:
@@ -650,6 +673,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priority
       type:
         scalar: numeric
+    - name: reproduces
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Reproduction
     - name: retry
       type:
         namedType: dev.goldsmith.images.v1alpha1.RetryPolicy
@@ -1164,6 +1190,42 @@ var schemaYAML = typed.YAMLObject(`types:
             scalar: string
 - name: dev.goldsmith.images.v1alpha1.Quantity
   scalar: string
+- name: dev.goldsmith.images.v1alpha1.ReproducedArtifact
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: lock
+      type:
+        scalar: string
+    - name: target
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.Reproduction
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ReproducedArtifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: builderImage
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: uid
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.ResolvedInputs
   map:
     fields:

@@ -47,6 +47,20 @@ func OpenFile(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+// DigestOfFile returns the digest of a file that an argument names, which can be larger than the memory.
+func DigestOfFile(ctx context.Context, path string) (string, error) {
+	file, err := OpenFile(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }() // was only read
+	digest, err := DigestOf(ctx, file)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return digest, nil
+}
+
 // DigestOf returns the digest of a file: "sha256:" and 64 hex digits. It ends with the context.
 func DigestOf(ctx context.Context, file io.Reader) (string, error) {
 	sum := sha256.New()

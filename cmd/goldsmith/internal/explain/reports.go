@@ -64,6 +64,12 @@ var finishedConditions = []report{
 		"[make the database available](troubleshooting.md#records-unavailable)"},
 	{"`Recorded`: False", v1alpha1.ReasonNotRecordable, "the database refuses the build; the controller tries again only when the build changes",
 		"read the cause in the message. The build is pruned as usual, without a record"},
+	{"`Reproduced`: True", v1alpha1.ReasonSameContent, "another build made the same content; later results do not change this", ""},
+	{"`Reproduced`: False", v1alpha1.ReasonContentDiffers, "another build made other content of the same inputs and packages",
+		"compare the builds: `goldsmith diff`; find what the builder does at random"},
+	{"`Reproduced`: Unknown", v1alpha1.ReasonPackagesDiffer, "another build made other content, of other packages", "see them: `goldsmith diff`"},
+	{"`Reproduced`: Unknown", v1alpha1.ReasonBuilderDiffers, "another build made other content, and its builder, or what that reads from Secrets and ConfigMaps, may be others", "repeat it with the builder in the message"},
+	{"`Reproduced`: Unknown", v1alpha1.ReasonRebuildFailed, "another build failed or was cancelled", "see why, and repeat it"},
 }
 
 // kindConditions are the reasons of the conditions of an ImageKind.

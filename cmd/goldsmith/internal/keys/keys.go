@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package keys is the verb that makes and lists SigningKeys, and prints their public keys. It never prints a private key.
+// Package keys is the verb that makes and lists SigningKeys, prints their public keys, and signs files with private keys that are no SigningKeys. It never
+// prints a private key.
 package keys
 
 import (
@@ -39,10 +40,11 @@ func NewCommand() *cobra.Command {
 		Use:   "keys",
 		Short: "Manage the keys that sign what Goldsmith states about artifacts",
 		Long: "Make a SigningKey, list all, or print the public key of one. A SigningKey signs the statements about the artifacts of builds in the " +
-			"namespaces that it selects. Its private key is in a Secret that only goldsmith-signer reads, or `goldsmith up`.",
+			"namespaces that it selects. Its private key is in a Secret that only goldsmith-signer reads, or `goldsmith up`.\n\n" +
+			"`goldsmith keys sign` signs a file with a private key of your own, without a server.",
 		Example: "  goldsmith keys create release\n  goldsmith keys get release > release.pub",
 	}
-	command.AddCommand(newCreateCommand(clock.RealClock{}), newListCommand(clock.RealClock{}), newGetCommand())
+	command.AddCommand(newCreateCommand(clock.RealClock{}), newListCommand(clock.RealClock{}), newGetCommand(), newSignCommand())
 	return command
 }
 

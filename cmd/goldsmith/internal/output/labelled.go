@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"unicode"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -21,6 +23,17 @@ func Labelled(lines *tabwriter.Writer, label string, values ...string) {
 			label = ""
 		}
 	}
+}
+
+// Answer returns the message of a condition, after no or unknown if its status is not True.
+func Answer(status metav1.ConditionStatus, message string) string {
+	switch status {
+	case metav1.ConditionTrue:
+		return message
+	case metav1.ConditionFalse:
+		return "no: " + message
+	}
+	return "unknown: " + message
 }
 
 // Changes returns a line for each changed input. The lines are aligned.

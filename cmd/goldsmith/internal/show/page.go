@@ -156,6 +156,9 @@ func (p *page) write(out io.Writer) error {
 		output.Labelled(lines, "image", p.build.Spec.ImageRef.Name)
 	}
 	output.Labelled(lines, "why", p.cause())
+	if of := p.build.Spec.Reproduces; of != nil {
+		output.Labelled(lines, "reproduces", "build "+of.Name)
+	}
 	output.Labelled(lines, "requested", p.request())
 	output.Labelled(lines, "waits for", p.obstacle())
 	output.Labelled(lines, "progress", p.progress())
@@ -174,6 +177,7 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "artifacts", artifacts...)
 	output.Labelled(lines, "packages", p.packages...)
 	output.Labelled(lines, "location", p.locations()...)
+	output.Labelled(lines, "reproduced", p.reproduced())
 	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "warning", p.warning())
 	output.Labelled(lines, "next", p.next())
@@ -261,6 +265,15 @@ func (p *page) present() string {
 	return ready.Message
 }
 
+// reproduced returns whether another build made the same artifacts.
+func (p *page) reproduced() string {
+	condition := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildReproduced)
+	if condition == nil {
+		return ""
+	}
+	return output.Answer(condition.Status, condition.Message)
+}
+
 // warning returns the warning about a success.
 func (p *page) warning() string {
 	if succeeded := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildConditionSucceeded); succeeded != nil && succeeded.Status == metav1.ConditionTrue {
@@ -335,7 +348,8 @@ func (p *page) next() string {
 	case v1alpha1.BuildQueued:
 		return verb("queue")
 	}
-	if waits := status.Delay(); waits != nil && (status.Phase == v1alpha1.BuildStarting || waits.Reason == v1alpha1.ReasonWaitingForPublisher) {
+	if waits := status.Delay(); waits != nil && (status.Phase == v1alpha1.BuildStarting || waits.Reason == v1alpha1.ReasonWaitingForPublisher ||
+		waits.Reason == v1alpha1.ReasonWaitingForSigner) {
 		return p.asked.program + " explain " + waits.Reason
 	}
 	return verb("logs " + name + " -f")

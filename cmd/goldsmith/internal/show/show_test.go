@@ -183,29 +183,35 @@ func TestABuildIsAPage(t *testing.T) {
 				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}, {Target: "linux/arm64/raw", Digest: "sha256:def"}}
 				build.Status.Artifacts[0].Location, build.Status.Artifacts[0].Tag = "registry.example.com/web@sha256:012", "web-raw"
 				build.Status.Artifacts[1].Location = v1alpha1.ArtifactPath("team", "web-1", "sha256:def")
+				build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildReproduced, Status: metav1.ConditionTrue, Message: "build web-2 made the same content"}}
 			}), nil, `
 ✓ build web-1 succeeded in 2m
-  image       web
-  why         Rerun of web-0: after the release
-  requested   5m ago by ann
-  artifacts   linux/amd64/raw sha256:abc (12 MiB)
-              linux/arm64/raw sha256:def (0 B)
-  location    linux/amd64/raw registry.example.com/web@sha256:012, tag web-raw
-  next        goldsmith boot web-1, or goldsmith promote web-1 CHANNEL
+  image        web
+  why          Rerun of web-0: after the release
+  requested    5m ago by ann
+  artifacts    linux/amd64/raw sha256:abc (12 MiB)
+               linux/arm64/raw sha256:def (0 B)
+  location     linux/amd64/raw registry.example.com/web@sha256:012, tag web-raw
+  reproduced   build web-2 made the same content
+  next         goldsmith boot web-1, or goldsmith promote web-1 CHANNEL
 `,
 		},
 		{
 			"succeeded, with a field that was ignored", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildConditionSucceeded, Status: metav1.ConditionTrue, Message: `ignored: unknown field "x"`}}
+				build.Status.Conditions = append(build.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildReproduced, Status: metav1.ConditionFalse, Message: "build web-2 made other content"})
+				build.Spec.Reproduces = &v1alpha1.Reproduction{Name: "web-0"}
 				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 300}} // as the builder mock makes it
 			}), nil, `
 ✓ build web-1 succeeded in 2m
-  image       web
-  why         Manual: after the release
-  requested   5m ago by ann
-  artifacts   linux/amd64/raw sha256:abc (300 B)
-  warning     ignored: unknown field "x"
-  next        goldsmith promote web-1 CHANNEL
+  image        web
+  why          Manual: after the release
+  reproduces   build web-0
+  requested    5m ago by ann
+  artifacts    linux/amd64/raw sha256:abc (300 B)
+  reproduced   no: build web-2 made other content
+  warning      ignored: unknown field "x"
+  next         goldsmith promote web-1 CHANNEL
 `,
 		},
 		{
@@ -308,6 +314,23 @@ func TestABuildIsAPage(t *testing.T) {
   requested   5m ago by ann
   waits for   WaitingForPublisher: no such host
   next        goldsmith explain WaitingForPublisher
+`,
+		},
+		{
+			"the signer is down", build(1, v1alpha1.BuildRunning, func(build *v1alpha1.ImageBuild) {
+				build.Status.StartTime, build.Status.CurrentAttempt = ago(4*time.Minute), 1
+				build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
+				build.Status.Conditions = []metav1.Condition{
+					{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted},
+					{Type: v1alpha1.BuildAttested, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForSigner, Message: "SigningKey k has not signed"},
+				}
+			}), nil, `
+• build web-1 is Running, started 4m ago
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  waits for   WaitingForSigner: SigningKey k has not signed
+  next        goldsmith explain WaitingForSigner
 `,
 		},
 	} {

@@ -140,8 +140,12 @@ func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 	if of := ofRetry(build); of != nil {
 		return of
 	}
-	if delay := build.Status.Delay(); delay != nil && delay.Reason == v1alpha1.ReasonWaitingForPublisher { // the status has no time of the builder's end
+	switch delay := build.Status.Delay(); {
+	case delay == nil:
+	case delay.Reason == v1alpha1.ReasonWaitingForPublisher: // the status has no time of the builder's end
 		return &finding{severity: waiting, reason: delay.Reason, message: delay.Message}
+	case delay.Reason == v1alpha1.ReasonWaitingForSigner && now.Sub(delay.LastTransitionTime.Time) > longWait:
+		return because(waiting, delay)
 	}
 	kind, since := v1alpha1.BuildAdmitted, build.Status.QueuedTime
 	if again := build.Status.RequeuedSince(); again != nil {

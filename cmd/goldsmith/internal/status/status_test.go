@@ -35,6 +35,11 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: *ago(time.Duration(minutes) * time.Minute)}
 }
 
+// unsigned returns the condition of a build that has waited for the signer.
+func unsigned(minutes int) []metav1.Condition {
+	return []metav1.Condition{condition(v1alpha1.BuildAttested, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSigner, "SigningKey k", minutes)}
+}
+
 func image(namespace, name string, conditions ...metav1.Condition) *v1alpha1.Image {
 	return &v1alpha1.Image{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: *ago(time.Hour)},
@@ -168,6 +173,10 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		{name: "a publisher cannot start", objects: []runtime.Object{good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Minute),
 			Conditions: []metav1.Condition{condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonWaitingForPublisher, "no such host", 1)}})},
 			want: "• build team/a-2  WaitingForPublisher\n  no such host\n1 image, 1 ready, 1 building, 0 queued\n"},
+		{name: "the signer is slow, and is down", objects: []runtime.Object{
+			good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: unsigned(1)}),
+			build("a-3", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: unsigned(6)}),
+		}, want: "• build team/a-3  WaitingForSigner, 6m\n  SigningKey k\n1 image, 1 ready, 2 building, 0 queued\n"},
 		{name: "ready, and the base was deleted", objects: []runtime.Object{good("a"), behind(string(v1alpha1.ReasonBaseNotFound), true)},
 			want: "✗ image team/b  BaseNotFound, 3m\n  there is no Image base\n2 images, 2 ready (1 of them not up to date), 0 building, 0 queued\n"},
 		{name: "ready, and a quota refuses the build", objects: []runtime.Object{behind(v1alpha1.ReasonBuildRefused, false)},

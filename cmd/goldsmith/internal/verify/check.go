@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 )
@@ -22,6 +23,10 @@ type report struct {
 	Verified  bool        `json:"verified"`
 	Keys      []key       `json:"keys"`
 	Artifacts []*artifact `json:"artifacts"`
+
+	// connection and build are those of the build that the user named. They are nil for a file or a reference.
+	connection *client.Connection
+	build      *v1alpha1.ImageBuild
 }
 
 // Outcomes of an artifact.
@@ -42,13 +47,19 @@ type artifact struct {
 	Compared string `json:"compared,omitempty"`
 	// Manifest is the digest of the manifest.
 	Manifest string `json:"manifest,omitempty"`
+	// Members is the number of manifests of an index. Zero if this is not one.
+	Members int `json:"members,omitempty"`
 	// Outcome is Verified, NotSigned or NotVerified. Message says why.
 	Outcome string `json:"outcome"`
 	Message string `json:"message,omitempty"`
 	// Signatures are valid.
 	Signatures []signature `json:"signatures,omitempty"`
-	// Provenance has the newest first: the same content can be built more than once.
+	// Provenance has the newest first, and builds that reproduce another one last: the same content can be built more than once.
 	Provenance []provenance `json:"provenance,omitempty"`
+	// ReproducedBy are the builds that made the content again of the same inputs, as signed statements say.
+	ReproducedBy []attestation.Reproduction `json:"reproducedBy,omitempty"`
+	// Rebuild is the result of --rebuild.
+	Rebuild *rebuild `json:"rebuild,omitempty"`
 	// Packages is the number of packages in the signed bill of materials, or else in the signed provenance.
 	Packages *int `json:"packages,omitempty"`
 	// Ignored are statements that do not count.
@@ -78,6 +89,8 @@ type signature struct {
 	Statement string `json:"statement"`
 	// Source is where the statement is.
 	Source string `json:"source"`
+	// Index is the digest of the index that the statement is about, which names the manifest. Empty for a statement about the artifact.
+	Index string `json:"index,omitempty"`
 
 	key *key
 }
@@ -107,6 +120,8 @@ type provenance struct {
 	StartedOn    *metav1.Time           `json:"startedOn,omitempty"`
 	InputsDigest string                 `json:"inputsDigest,omitempty"`
 	Dependencies int                    `json:"dependencies"`
+
+	made *attestation.Provenance
 }
 
 // add adds an artifact to the report. Statements have to be about the subject.
@@ -194,13 +209,21 @@ func (a *artifact) learn(content *attestation.Content) error {
 			Namespace: external.Namespace, Image: external.Image, Build: internal.Build, BuildUID: made.InvocationID, Reason: internal.Reason,
 			RequestedBy: internal.RequestedBy, BuildType: made.BuildType, BuilderID: made.BuilderID,
 			Builder: cmp.Or(external.Inputs.Builder.Name, external.Inputs.Builder.Image), BuilderImage: made.BuilderImage, Version: made.Version,
-			StartedOn: made.StartedOn, InputsDigest: internal.InputsDigest, Dependencies: made.Dependencies,
+			StartedOn: made.StartedOn, InputsDigest: internal.InputsDigest, Dependencies: made.Dependencies, made: made,
 		}
 		if !slices.ContainsFunc(a.Provenance, func(other provenance) bool { return one.BuildUID != "" && other.BuildUID == one.BuildUID }) {
 			a.Provenance = append(a.Provenance, one)
 		}
 		if a.Packages == nil && made.Packages > 0 {
 			a.Packages = &made.Packages
+		}
+	case attestation.TypeReproduction:
+		made, err := content.Reproduction()
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(a.ReproducedBy, *made) {
+			a.ReproducedBy = append(a.ReproducedBy, *made)
 		}
 	case attestation.TypeCycloneDX:
 		number, err := content.Packages()
@@ -214,11 +237,22 @@ func (a *artifact) learn(content *attestation.Content) error {
 
 // conclude decides about the artifact. The place is where statements were looked for. A problem is why it is not verified whatever was signed, or "".
 func (a *artifact) conclude(place, problem string) {
+	a.ReproducedBy = slices.DeleteFunc(a.ReproducedBy, func(one attestation.Reproduction) bool {
+		return !slices.ContainsFunc(a.Provenance, func(of provenance) bool { return one.Of(of.made) }) // everybody can create builds that claim it
+	})
 	slices.SortStableFunc(a.Provenance, func(one, other provenance) int {
-		if first, second := one.StartedOn, other.StartedOn; first != nil && second != nil {
-			return second.Compare(first.Time)
+		switch last := a.reproduces(&one); {
+		case last == a.reproduces(&other):
+		case last:
+			return 1
+		default:
+			return -1
 		}
-		return 0
+		newer := 0
+		if first, second := one.StartedOn, other.StartedOn; first != nil && second != nil {
+			newer = second.Compare(first.Time)
+		}
+		return cmp.Or(newer, cmp.Compare(len(other.Build), len(one.Build)), cmp.Compare(other.Build, one.Build)) // web-10 is newer than web-9
 	})
 	switch {
 	case problem != "":
@@ -232,7 +266,14 @@ func (a *artifact) conclude(place, problem string) {
 	}
 }
 
-// failure returns the error of the verb.
+// reproduces reports whether a build made the artifact of another build again.
+func (a *artifact) reproduces(of *provenance) bool {
+	return slices.ContainsFunc(a.ReproducedBy, func(one attestation.Reproduction) bool {
+		return of.BuildUID != "" && string(one.Build.UID) == of.BuildUID
+	})
+}
+
+// failure returns the error of the verb, if an artifact is not verified.
 func (r *report) failure() error {
 	code := exit.Success
 	var failed []string

@@ -64,19 +64,24 @@ func (o *options) printArtifact(of *artifact, lines *tabwriter.Writer) {
 	row("target", of.Target)
 	row("content", contentOf(of))
 	row("signature", signaturesOf(of)...)
-	if len(of.Signatures) > 0 {
+	describes := slices.ContainsFunc(of.Signatures, func(one signature) bool { return one.Statement != attestation.TypeMessage })
+	if describes && (of.Members == 0 || len(of.Provenance) > 0) { // the members of an index have the provenance
 		provenanceRows(of, row)
 		packages := "unknown: nothing that is signed lists packages"
 		if of.Packages != nil {
 			packages = fmt.Sprint(*of.Packages)
 		}
 		row("packages", packages)
+		row("reproduced", reproductionsOf(of)...)
 	}
 	row("ignored", ignoredOf(of)...)
 }
 
 // contentOf returns the digest of the content, and how it was compared.
 func contentOf(of *artifact) string {
+	if of.Members > 0 {
+		return fmt.Sprintf("an index, members: %d", of.Members)
+	}
 	switch of.Compared {
 	case comparedContent:
 		return of.Digest + ", computed from the file"
@@ -93,9 +98,15 @@ func signaturesOf(of *artifact) (rows []string) {
 	for i := range of.keys {
 		var statements []string
 		for j := range of.Signatures {
-			if of.Signatures[j].KeyID == of.keys[i].KeyID {
-				statements = append(statements, shortName(of.Signatures[j].Statement))
+			one := &of.Signatures[j]
+			if one.KeyID != of.keys[i].KeyID {
+				continue
 			}
+			statement := shortName(one.Statement)
+			if one.Index != "" {
+				statement += " of the index"
+			}
+			statements = append(statements, statement)
 		}
 		if len(statements) > 0 {
 			slices.Sort(statements)
@@ -114,7 +125,7 @@ func signaturesOf(of *artifact) (rows []string) {
 // shortName returns the name of a type of statements for people.
 func shortName(statement string) string {
 	switch statement {
-	case attestation.TypeSignature, attestation.TypeSimpleSigning:
+	case attestation.TypeSignature, attestation.TypeSimpleSigning, attestation.TypeMessage:
 		return "signature"
 	case attestation.TypeProvenance:
 		return "provenance"
@@ -122,6 +133,8 @@ func shortName(statement string) string {
 		return "cyclonedx"
 	case attestation.TypeSPDX:
 		return "spdx"
+	case attestation.TypeReproduction:
+		return "reproduction"
 	}
 	return statement
 }
@@ -139,7 +152,7 @@ func provenanceRows(of *artifact, row func(label string, values ...string)) {
 		row("provenance", declaration(one))
 	}
 	if more := len(of.Provenance) - 1; more > 0 {
-		row("", fmt.Sprintf("and of %d earlier builds of the same content", more))
+		row("", fmt.Sprintf("and of %d other builds of the same content", more))
 	}
 	system := one.BuilderID
 	if one.Version != "" {
@@ -155,6 +168,17 @@ func provenanceRows(of *artifact, row func(label string, values ...string)) {
 		row("started", one.StartedOn.UTC().Format(time.RFC3339))
 	}
 	row("inputs", strings.TrimPrefix(fmt.Sprintf("%s, dependencies: %d", one.InputsDigest, one.Dependencies), ", "))
+}
+
+// reproductionsOf returns the result of --rebuild, and a line for each build that made the content again.
+func reproductionsOf(of *artifact) (rows []string) {
+	if result := of.Rebuild; result != nil {
+		rows = append(rows, output.Answer(result.Status, result.Message), result.Remedy)
+	}
+	for i := range of.ReproducedBy {
+		rows = append(rows, "by build "+of.ReproducedBy[i].Build.Name+", of build "+of.ReproducedBy[i].Reproduces.Name)
+	}
+	return rows
 }
 
 // declaration returns who declared and requested a build.

@@ -32,8 +32,11 @@ const (
 
 // verifyFile verifies a file.
 func (o *options) verifyFile(ctx context.Context, path string, to *report) error {
-	digest, err := digestOf(ctx, path)
-	if err != nil {
+	digest, err := artifacts.DigestOfFile(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w; a REFERENCE has a tag or a digest, and an image or a build is its name alone", err)
+	case err != nil:
 		return err
 	}
 	found := to.add(&artifact{Name: path, Digest: digest, Compared: comparedContent}, digest)
@@ -92,23 +95,8 @@ func bundlesBeside(path string) (found []string) {
 	return found
 }
 
-func digestOf(ctx context.Context, path string) (string, error) {
-	file, err := artifacts.OpenFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w; a REFERENCE has a tag or a digest, and an image or a build is its name alone", err)
-	}
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }() // was only read
-	digest, err := artifacts.DigestOf(ctx, file)
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	return digest, nil
-}
-
-// verifyReference verifies the manifest, or the members of the index, that a tag or a digest names.
+// verifyReference verifies the manifest, or the index with its members, that a tag or a digest names. Only members have a provenance. An index
+// without a signature is left out: builds with one target have none, and earlier versions signed none.
 func (o *options) verifyReference(ctx context.Context, repository reference.Named, wanted string, to *report) error {
 	reader, err := artifacts.OpenRepository(repository, o.plainHTTP, o.clock)
 	if err != nil {
@@ -120,15 +108,15 @@ func (o *options) verifyReference(ctx context.Context, repository reference.Name
 		return err
 	}
 	named := func(of ociv1.Descriptor) string { return repository.Name() + "@" + of.Digest.String() }
-	if len(root.Members) == 0 || o.target == "" {
-		found := &artifact{Name: named(root.Descriptor), keys: to.Keys, subject: root.Digest.String()}
-		if err := check(ctx, reader, root, found); err != nil {
-			return err
-		}
-		if len(root.Members) == 0 || len(found.Signatures) > 0 { // statements about an index are about all that it names
-			to.add(found, found.subject).conclude(repository.Name(), "")
-			return nil
-		}
+	about := &artifact{Name: named(root.Descriptor), Members: len(root.Members), keys: to.Keys, subject: root.Digest.String()}
+	if err := check(ctx, reader, root, about); err != nil {
+		return err
+	}
+	if len(root.Members) == 0 || o.target == "" && len(about.Signatures) > 0 {
+		to.add(about, about.subject).conclude(repository.Name(), "")
+	}
+	if len(root.Members) == 0 {
+		return nil
 	}
 	members := slices.DeleteFunc(root.Members, func(member ociv1.Descriptor) bool {
 		return o.target != "" && member.Annotations[publish.AnnotationTarget] != o.target
@@ -147,6 +135,12 @@ func (o *options) verifyReference(ctx context.Context, repository reference.Name
 		found := to.add(&artifact{Name: named(members[i]), Target: targetOf(&members[i])}, members[i].Digest.String())
 		if err := check(ctx, reader, manifest, found); err != nil {
 			return err
+		}
+		if len(found.Signatures) == 0 { // whoever signed the index signed the digests in it
+			for _, signature := range about.Signatures {
+				signature.Index = root.Digest.String()
+				found.Signatures = append(found.Signatures, signature)
+			}
 		}
 		found.conclude(repository.Name(), "")
 	}
@@ -179,6 +173,7 @@ func read(ctx context.Context, reader *publish.Reader, of ociv1.Descriptor, foun
 
 // verifyBuild verifies the artifacts of a build.
 func (o *options) verifyBuild(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, to *report) error {
+	to.connection, to.build = connection, build
 	for i := range build.Status.Artifacts {
 		made := artifacts.Made{Build: build, Artifact: &build.Status.Artifacts[i]}
 		if o.target != "" && made.Artifact.Target != o.target {

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -30,7 +31,11 @@ type options struct {
 	offline bool
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
+	// rebuild builds verified artifacts again.
+	rebuild bool
 
+	// show is how the build of rebuild is shown.
+	show        follow.Options
 	out, stderr io.Writer
 	style       output.Style
 	clock       clock.Clock
@@ -48,24 +53,31 @@ func NewCommand() *cobra.Command {
 			"The command shows what the signed statements say: who declared the image, which builder made it from which inputs, and how many packages it has. " +
 			"An artifact is verified if at least one of the keys signed a statement about exactly this artifact. The command ignores everything " +
 			"that no key signed, such as what a builder reports about itself, and shows why.\n\n" +
-			"FILE is an artifact on this machine. The command computes its digest. Its bundles are those of --bundle, or else the files FILE.bundle " +
+			"FILE is an artifact on this machine, or any file that `goldsmith keys sign` signed. The command computes its digest. Its bundles are those of --bundle, or else the files FILE.bundle " +
 			"and FILE.sigstore.json, or else those of the build of the namespace that made it. REFERENCE is a manifest in an OCI registry, " +
 			"HOST[:PORT]/REPOSITORY@sha256:DIGEST or HOST[:PORT]/REPOSITORY:TAG, perhaps after docker://. The command reads bundles from its referrers, " +
 			"and then, if none counts, from the tags .att and .sig of cosign. If REFERENCE is an index, the command verifies each of its manifests, " +
-			"unless the index itself is signed. A file of the name takes precedence over REFERENCE.\n\n" +
+			"and shows the signature of the index, which counts for manifests that have none. A file of the name takes precedence over REFERENCE.\n\n" +
 			"The keys are the public keys in PEM of --key. Without --key, they are those of all SigningKeys of the server: then you trust the server. " +
 			"A key that has expired still verifies, and is shown as an expired KEY: statements have no trusted time, so nobody can tell whether a " +
 			"signature was made before the key expired. With --offline, the command needs --key, and reaches nothing but the registry of REFERENCE.\n\n" +
+			"With --rebuild, the command then builds what it has verified again, waits for the build, and compares the digests. " +
+			"A build of an image runs on its server, with the inputs that it had. For a FILE or a REFERENCE, the server builds in the current namespace what " +
+			"the signed provenance declares, without publishing it. An image that the artifact is based on must exist there with the same content. " +
+			"Exit code 5 means that the same inputs made other content. If the server installs other packages or has another builder, " +
+			"nobody can tell, and the exit code is 1.\n\n" +
 			"The command does not read the content of artifacts in a registry or on the server, whose digests it compares: " +
 			"`goldsmith artifacts get` verifies what it fetches. " + artifacts.CredentialFiles + "\n\n" + exit.Help,
 		Example: "  goldsmith verify debian@stable\n" +
 			"  goldsmith verify registry.example.com/team/debian:stable --key goldsmith.pub --offline\n" +
-			"  goldsmith verify ./debian-7-linux-amd64.raw --key goldsmith.pub --bundle debian.bundle",
+			"  goldsmith verify ./debian-7-linux-amd64.raw --key goldsmith.pub --bundle debian.bundle\n" +
+			"  goldsmith verify debian@stable --rebuild",
 		Args:              takesSubject,
 		ValidArgsFunction: completion.ArtifactSourcesAndFiles,
 		RunE: func(command *cobra.Command, args []string) error {
 			asked.out, asked.stderr = command.OutOrStdout(), command.ErrOrStderr()
 			asked.style = output.StyleOf(command, command.OutOrStdout())
+			asked.show = follow.OptionsOf(command)
 			asked.connect = func() (*client.Connection, error) { return client.FlagsOf(command).Connect(command.ErrOrStderr()) }
 			return asked.run(command.Context(), args[0])
 		},
@@ -76,6 +88,7 @@ func NewCommand() *cobra.Command {
 	set.StringArrayVar(&asked.bundles, "bundle", nil, "`file` with a Sigstore bundle or an envelope about FILE; can be repeated")
 	set.StringVar(&asked.target, "target", "", "`target` of the only artifact to verify, such as linux/amd64/raw (default: all artifacts)")
 	set.BoolVar(&asked.offline, "offline", false, "no requests to anything but the registry of REFERENCE")
+	set.BoolVar(&asked.rebuild, "rebuild", false, "build verified artifacts again, and compare their digests")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Value(artifacts.CompleteTargets)),
@@ -136,6 +149,9 @@ func parseReference(argument string) (repository reference.Named, tagOrDigest st
 
 // run verifies what an argument names.
 func (o *options) run(ctx context.Context, argument string) error {
+	if o.rebuild && o.offline {
+		return errors.New("--rebuild needs a server that builds, but --offline reaches none: omit one of them")
+	}
 	verify, err := o.subjectOf(ctx, argument)
 	if err != nil {
 		return err
@@ -148,10 +164,11 @@ func (o *options) run(ctx context.Context, argument string) error {
 	if err := verify(ctx, found); err != nil {
 		return err
 	}
-	if err := o.print(found); err != nil {
-		return err
+	err = found.failure()
+	if err == nil && o.rebuild {
+		err = o.buildAgain(ctx, found)
 	}
-	return found.failure()
+	return errors.Join(o.print(found), err)
 }
 
 // subjectOf returns what verifies the artifacts that an argument names, and adds them to a report.

@@ -32,6 +32,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/attestation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/lock"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
@@ -94,21 +95,28 @@ func web() *v1alpha1.ImageBuild {
 	build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "jane"}
 	build.Spec.Inputs.Builder.Name = "debian"
 	build.Status = v1alpha1.ImageBuildStatus{
-		Phase: v1alpha1.BuildSucceeded, Finished: true, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digest("inputs")},
+		Phase: v1alpha1.BuildSucceeded, Finished: true, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: inputs.Digest(build.Spec.Inputs, nil, "")},
 		Attempts: []v1alpha1.BuildAttempt{{Number: 1, StartTime: metav1.NewTime(now), BuilderImage: "registry.example.com/debian@" + digest("builder")}},
 	}
 	return build
 }
 
-// statements returns the statements about an artifact with a content.
+// statements returns the statements about an artifact of web with a content.
 func statements(t *testing.T, target, content, location, manifest string) []attestation.Statement {
+	t.Helper()
+	return statementsOf(t, web(), target, content, location, manifest)
+}
+
+// statementsOf returns the statements about an artifact of a build.
+func statementsOf(t *testing.T, build *v1alpha1.ImageBuild, target, content, location, manifest string) []attestation.Statement {
 	t.Helper()
 	var bill bytes.Buffer
 	require.NoError(t, sbom.CycloneDX(&bill, require.Value(lock.Read([]byte(locked)))(t), sbom.Subject{Target: target, Digest: digest(content)}))
 	artifact := &v1alpha1.Artifact{Target: target, Digest: digest(content), Location: location, Documents: []v1alpha1.ArtifactDocument{
+		{Type: v1alpha1.DocumentLock, MediaType: v1alpha1.LockMediaType, Digest: digest(locked)},
 		{Type: v1alpha1.DocumentSBOM, MediaType: v1alpha1.MediaTypeCycloneDX, Digest: digest(bill.String()), MadeBy: v1alpha1.DocumentMadeByGoldsmith},
 	}}
-	return require.Value(attestation.Make(web(), attestation.Subject{Artifact: artifact, Manifest: manifest}, []byte(locked), attestation.Builder{ID: machine, Version: "1.2.3"}))(t)
+	return require.Value(attestation.Make(build, attestation.Subject{Artifact: artifact, Manifest: manifest}, []byte(locked), attestation.Builder{ID: machine, Version: "1.2.3"}))(t)
 }
 
 type memory struct{ *bytes.Reader }
@@ -282,6 +290,7 @@ func TestAFileIsVerified(t *testing.T) {
 		"both.raw.sigstore.json": bill, "flipped.raw": "dhsk", "provenance": provenance, "bill": bill, "elsewhere": elsewhere, "signature": changedSignature,
 		"payload": changedPayload, "cut": provenance[:len(provenance)/2], "twice": twice, "of other": other.bundles(t, all)[0], "unsigned": selfReported,
 		"nested": strings.Repeat("[", 1<<20), "large": strings.Repeat(" ", attestation.MaxBytes+1), "another type": strings.Replace(provenance, "vnd.in-toto+json", "vnd.evil+json", 1),
+		"sums": "sums", "sums.sigstore.json": key.bundles(t, []attestation.Statement{*require.Value(attestation.OfFile(digest("sums")))(t)})[0],
 		"key.pub": string(key.public.PEM()), "other.pub": string(other.public.PEM()), "private.pem": string(require.Value(key.PEM())(t)),
 	} {
 		write(t, name, text)
@@ -307,8 +316,14 @@ func TestAFileIsVerified(t *testing.T) {
 			"signature    valid, key key.pub (" + key.public.ID()[:11] + "): provenance\n",
 			"provenance   build web-7 of image web in namespace team, requested by jane\n",
 			"built by     " + machine + ", Goldsmith 1.2.3\n", "builder      debian registry.example.com/debian@" + digest("builder")[:11] + "\n",
-			"started      2026-11-20T12:00:00Z\n", "inputs       " + digest("inputs")[:11] + ", dependencies: 3\n", "packages     2\n",
+			"started      2026-11-20T12:00:00Z\n", "inputs       " + web().Status.Resolved.InputsDigest[:11] + ", dependencies: 3\n", "packages     2\n",
 		}},
+		"that is signed as it is": {file: "./sums", asked: options{keys: ours, offline: true}, want: []string{ // the columns are as wide as without provenance
+			"✓ ./sums is verified\n  content     " + digest("sums")[:11] + ", computed from the file\n  signature   valid, key key.pub (" + key.public.ID()[:11] + "): signature\n",
+		}},
+		"with the signature of another file": {
+			file: "disk.raw", asked: options{keys: ours, bundles: []string{"sums.sigstore.json"}}, code: exit.NotVerified, want: []string{"about another artifact: " + digest("sums")[:11]},
+		},
 		"with two bundles":           {file: "disk.raw", asked: options{keys: ours, bundles: []string{"provenance", "bill"}}, want: []string{": cyclonedx, provenance\n", "packages     2\n"}},
 		"with a bundle beside it":    {file: "beside.raw", asked: options{keys: ours, offline: true}, want: []string{"is verified"}},
 		"with two bundles beside it": {file: "both.raw", asked: options{keys: ours, offline: true}, want: []string{": cyclonedx, provenance\n"}},
@@ -527,6 +542,23 @@ func TestTheMembersOfAnIndexAreVerified(t *testing.T) {
 			stdout, code, err = verify("linux/arm64/raw")
 			says(t, "none", stdout, err, code, exit.Failure, "has no manifest for target linux/arm64/raw")
 		}
+	}
+
+	members[1].Documents = nil // as another system signs an index only
+	members[1].Content = inMemory("another disk")
+	require.Value(publish.Push(t.Context(), repository, members, transport.Options{}))(t)
+	_, index := registry.Get("/team/web/manifests/stable")
+	tag(t, registry, contents.Digest(index), key, require.Value(attestation.MakeIndex(repository, contents.Digest(index)))(t)[1:])
+	stdout, code, err := verify("")
+	own, by := "key key.pub ("+key.public.ID()[:11]+"): provenance\n", "key key.pub ("+key.public.ID()[:11]+"): signature of the index\n"
+	says(t, "a signed index", stdout, err, code, exit.Success, "✓ "+repository+"@"+contents.Digest(index)[:11]+" is verified\n", "an index, members: 2\n", own, by)
+	if marks, provenances := strings.Count(stdout, "✓"), strings.Count(stdout, "provenance   "); marks != 3 || provenances != 2 {
+		t.Errorf("the index and its members are shown as %s", stdout)
+	}
+	stdout, code, err = verify(qcow2)
+	says(t, "a member of a signed index", stdout, err, code, exit.Success, by)
+	if strings.Contains(stdout, "an index") {
+		t.Errorf("another artifact is shown: %s", stdout)
 	}
 }
 

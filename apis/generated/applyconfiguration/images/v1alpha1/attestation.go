@@ -16,6 +16,8 @@ type AttestationApplyConfiguration struct {
 	Version *string `json:"version,omitempty"`
 	// artifacts lists the artifacts, one for each target whose content Goldsmith has read.
 	Artifacts []AttestedArtifactApplyConfiguration `json:"artifacts,omitempty"`
+	// indexes lists the image indexes of the artifacts, at most one for each artifact.
+	Indexes []AttestedIndexApplyConfiguration `json:"indexes,omitempty"`
 }
 
 // AttestationApplyConfiguration constructs a declarative configuration of the Attestation type for use with
@@ -49,6 +51,19 @@ func (b *AttestationApplyConfiguration) WithArtifacts(values ...*AttestedArtifac
 			panic("nil value passed to WithArtifacts")
 		}
 		b.Artifacts = append(b.Artifacts, *values[i])
+	}
+	return b
+}
+
+// WithIndexes adds the given value to the Indexes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Indexes field.
+func (b *AttestationApplyConfiguration) WithIndexes(values ...*AttestedIndexApplyConfiguration) *AttestationApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithIndexes")
+		}
+		b.Indexes = append(b.Indexes, *values[i])
 	}
 	return b
 }

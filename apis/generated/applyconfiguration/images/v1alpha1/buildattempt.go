@@ -45,8 +45,9 @@ type BuildAttemptApplyConfiguration struct {
 	// node does not confirm the end in this time, the controller deletes the pod and the Job. stopTime is empty if the
 	// attempt was not stopped.
 	StopTime *v1.Time `json:"stopTime,omitempty"`
-	// builderImage is the container image of the builder with its digest, as the node reports it. builderImage is empty until the container has
-	// run, and if the builder is a program on the host.
+	// builderImage is the container image of the builder with its digest, as the node reports it. For a program on the host, it is
+	// goldsmith.local/builders/NAME with the digest of the program, but not of what the program loads. builderImage is empty until the
+	// container has run.
 	BuilderImage *string `json:"builderImage,omitempty"`
 }
 

@@ -16,7 +16,7 @@ import (
 // channels, and builds under legal hold. The label images.goldsmith.dev/legal-hold=true puts a build, or all builds of
 // an Image, under legal hold.
 type HistoryLimitsApplyConfiguration struct {
-	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
+	// succeeded is the number of successful builds to keep. Of the builds that reproduce a kept build, the newest is kept, too. 1 to 1000. Defaults to 3.
 	Succeeded *int32 `json:"succeeded,omitempty"`
 	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	Failed *int32 `json:"failed,omitempty"`

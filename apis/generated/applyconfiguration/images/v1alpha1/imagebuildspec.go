@@ -53,6 +53,10 @@ type ImageBuildSpecApplyConfiguration struct {
 	// A channel can refer to a one-off build. The server sets oneOff, to true or false, for reruns and for requests with parameters.
 	// For other builds, oneOff is empty: they are not one-off.
 	OneOff *bool `json:"oneOff,omitempty"`
+	// reproduces identifies an earlier build whose artifacts this build is to make again. The server sets it for a rerun that
+	// asks for it, which is one-off. For a build that is created directly, the user may set it. It is empty for all other
+	// builds.
+	Reproduces *ReproductionApplyConfiguration `json:"reproduces,omitempty"`
 }
 
 // ImageBuildSpecApplyConfiguration constructs a declarative configuration of the ImageBuildSpec type for use with
@@ -154,5 +158,13 @@ func (b *ImageBuildSpecApplyConfiguration) WithRunPolicy(value imagesv1alpha1.Ru
 // If called multiple times, the OneOff field is set to the value of the last call.
 func (b *ImageBuildSpecApplyConfiguration) WithOneOff(value bool) *ImageBuildSpecApplyConfiguration {
 	b.OneOff = &value
+	return b
+}
+
+// WithReproduces sets the Reproduces field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Reproduces field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithReproduces(value *ReproductionApplyConfiguration) *ImageBuildSpecApplyConfiguration {
+	b.Reproduces = value
 	return b
 }

@@ -23,8 +23,8 @@ type ImageBuildStatusApplyConfiguration struct {
 	Finished *bool `json:"finished,omitempty"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The
-	// controller sets all but Attested.
+	// signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
