@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -32,7 +33,11 @@ func (p *programs) imageID(image, path string) string {
 }
 
 func (p *programs) digest(path string) (string, error) {
-	file, err := os.Open(path)
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	file, err := openRegular(path) // another file of the name cannot be run, and could be read for ever
 	if err != nil {
 		return "", err
 	}
