@@ -61,7 +61,7 @@ func (r *Reproduction) Of(made *Provenance) bool {
 	return err == nil && r.InputsDigest == inputs.Digest(given, inputs.Files(given, nil), made.External.BaseDigest)
 }
 
-// reproductionOf returns what a build that reproduces another one states about an artifact; nil if the content is another.
+// reproductionOf returns what a build that reproduces another build states about an artifact. It returns nil if the content differs.
 func reproductionOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) *predicate {
 	of := build.Spec.Reproduces
 	if of == nil || !slices.ContainsFunc(of.Artifacts, func(a v1alpha1.ReproducedArtifact) bool {
@@ -173,13 +173,13 @@ func Verdict(by, of *v1alpha1.ImageBuild, now time.Time) *metav1.Condition {
 	return &result
 }
 
-// Gave reports whether the condition Reproduced of a build is the result of another one.
+// Gave reports whether the condition Reproduced of a build is the result of a build that reproduces it.
 func Gave(by, of *v1alpha1.ImageBuild) bool {
 	known := meta.FindStatusCondition(of.Status.Conditions, v1alpha1.BuildReproduced)
 	return known != nil && by.Spec.Reproduces != nil && by.Spec.Reproduces.UID == of.UID && known.Message == compare(by, of, time.Time{}).Message // which names it
 }
 
-// compare returns the result of a build for another one, whatever it claims about the other.
+// compare returns the result of a build for the build that it reproduces, whatever it claims about that build.
 func compare(by, of *v1alpha1.ImageBuild, now time.Time) metav1.Condition {
 	compared := *by
 	compared.Spec.Reproduces = Reproducible(of)

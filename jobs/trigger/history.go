@@ -105,8 +105,8 @@ func (o Observed) reproducedBy(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild 
 	return nil
 }
 
-// afterVerdicts returns when a finished build that expires at a time may be deleted. A build that reproduces another one is kept, with the other,
-// for at most awaitLimit, until the condition Reproduced of the other has the result.
+// afterVerdicts returns when a finished build that expires at a time may be deleted. A build that reproduces another build is kept, with that build,
+// for at most awaitLimit, until the condition Reproduced of that build has the result.
 func (o Observed) afterVerdicts(expires time.Time, build *v1alpha1.ImageBuild) time.Time {
 	for i := range o.Builds {
 		by := &o.Builds[i]

@@ -2,8 +2,8 @@
 
 // Package imagebuild drives each ImageBuild through its attempts. It stores the status that jobs/state decides, and performs the
 // actions that the stored status calls for. For builds it makes no decisions of its own and keeps no state that matters: after a
-// crash at any step it continues from the stored objects. The result of a build that reproduces another one is a condition of the other
-// build (reproduction.go). A second controller deletes expired builds that were created directly (expiry.go). A third controller deletes
+// crash at any step it continues from the stored objects. The result of a build that reproduces another build is a condition of the
+// other build (reproduction.go). A second controller deletes expired builds that were created directly (expiry.go). A third controller deletes
 // Jobs whose builds do not exist (orphans.go).
 package imagebuild
 

@@ -106,7 +106,7 @@ const ofKubernetes, ofGoldsmith api = false, true
 // resultPassed is the write that passes the result of a builder to its publisher.
 const resultPassed = "result passed"
 
-// resultStored is the write of the result of a build that reproduces another one.
+// resultStored is the write of the result of a build that reproduces another build.
 const resultStored = "result stored"
 
 // apiOf is the API of a write.

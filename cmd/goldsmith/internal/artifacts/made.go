@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,6 +46,23 @@ func OpenFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s is not a file", path)
 	}
 	return os.Open(path)
+}
+
+// ErrTooLarge reports that a file has more bytes than ReadFile reads.
+var ErrTooLarge = errors.New("has more than")
+
+// ReadFile reads a file that an argument names, of at most so many bytes.
+func ReadFile(path string, most int64) ([]byte, error) {
+	file, err := OpenFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // was only read
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s %w %d bytes", path, ErrTooLarge, most)
+	}
+	return text, err
 }
 
 // DigestOfFile returns the digest of a file that an argument names, which can be larger than the memory.

@@ -6,6 +6,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -100,14 +101,9 @@ func newCreateCommand(now clock.PassiveClock) *cobra.Command {
 
 // readKey reads a file with a private key, which is small.
 func readKey(path string) ([]byte, error) {
-	file, err := artifacts.OpenFile(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // was only read
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyBytes+1))
-	if err == nil && len(text) > maxKeyBytes {
-		err = fmt.Errorf("%s has more than %d bytes, and is not a private key", path, maxKeyBytes)
+	text, err := artifacts.ReadFile(path, maxKeyBytes)
+	if errors.Is(err, artifacts.ErrTooLarge) {
+		err = fmt.Errorf("%w, and is not a private key", err)
 	}
 	return text, err
 }

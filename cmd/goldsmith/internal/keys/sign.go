@@ -146,7 +146,7 @@ func (s *signature) make(key *signing.PrivateKey, digest string) (made []byte, i
 func writeNew(path string, content []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // a signature is for everybody
 	if errors.Is(err, fs.ErrExist) {
-		if existing, err := readKey(path); err == nil && string(existing) == string(content) {
+		if existing, err := artifacts.ReadFile(path, maxKeyBytes); err == nil && string(existing) == string(content) {
 			return nil
 		}
 		return fmt.Errorf("%s exists, and is another file: remove it, or name a new file with -o", path)

@@ -54,7 +54,7 @@ type artifact struct {
 	Message string `json:"message,omitempty"`
 	// Signatures are valid.
 	Signatures []signature `json:"signatures,omitempty"`
-	// Provenance has the newest first, and builds that reproduce another one last: the same content can be built more than once.
+	// Provenance has the newest first, and builds that reproduce another build last: the same content can be built more than once.
 	Provenance []provenance `json:"provenance,omitempty"`
 	// ReproducedBy are the builds that made the content again of the same inputs, as signed statements say.
 	ReproducedBy []attestation.Reproduction `json:"reproducedBy,omitempty"`

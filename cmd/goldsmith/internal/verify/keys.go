@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -111,7 +110,7 @@ func (o *options) keyOf(published *v1alpha1.SigningKey) (*key, error) {
 func readKeyFiles(paths []string) ([]key, error) {
 	var keys []key
 	for _, path := range paths {
-		text, err := readFile(path, maxKeyBytes)
+		text, err := artifacts.ReadFile(path, maxKeyBytes)
 		if err != nil {
 			return nil, fmt.Errorf("--key: %w", err)
 		}
@@ -122,20 +121,6 @@ func readKeyFiles(paths []string) ([]key, error) {
 		keys = append(keys, key{Name: path, Source: fromFile, KeyID: public.ID(), public: public})
 	}
 	return keys, nil
-}
-
-// readFile reads a file of at most so many bytes.
-func readFile(path string, most int64) ([]byte, error) {
-	file, err := artifacts.OpenFile(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // was only read
-	text, err := io.ReadAll(io.LimitReader(file, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s has more than %d bytes", path, most)
-	}
-	return text, err
 }
 
 // keyNames returns the names of keys for people.

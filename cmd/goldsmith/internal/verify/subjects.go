@@ -45,7 +45,7 @@ func (o *options) verifyFile(ctx context.Context, path string, to *report) error
 		bundles = bundlesBeside(path)
 	}
 	for _, bundle := range bundles {
-		text, err := readFile(bundle, attestation.MaxBytes)
+		text, err := artifacts.ReadFile(bundle, attestation.MaxBytes)
 		if err != nil {
 			return fmt.Errorf("read a bundle: %w", err)
 		}
