@@ -143,19 +143,13 @@ images: ## Build the container images for a cluster; needs Docker, but no regist
 	  echo "$$image:$(VERSION)"; \
 	done
 
-# The tools of the builder, with its program: the same files make the same layer.
 .PHONY: debian-builder-image
-debian-builder-image: bin/debian-builder/debian-builder ## Build the container image of the builder debian; needs Docker, mmdebstrap, bubblewrap and a mirror of Debian.
-	@e2e/kind/docker/start
-	@tools=$$(bin/debian-builder/debian-builder tools) && \
-	tar --create --sort=name --owner=0:0 --numeric-owner --mtime=@0 --format=gnu --exclude=./debian-builder --directory="$$tools" . \
-	  --directory=$(CURDIR)/bin/debian-builder debian-builder | \
-	docker import --change 'USER 65532:65532' --change 'ENTRYPOINT ["/debian-builder"]' --change 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' \
-	  --change 'LABEL org.opencontainers.image.title="Goldsmith" org.opencontainers.image.version="$(VERSION)"' \
-	  - debian-builder:$(VERSION) >/dev/null && echo "debian-builder:$(VERSION)"
+debian-builder-image: ## Build the container image of the builder debian; needs Docker, mmdebstrap, bubblewrap and a mirror of Debian.
+	$(call import,debian-builder)
 
-bin/debian-builder/debian-builder: .FORCE
-	$(call compile,bin/debian-builder/,./cmd/debian-builder)
+.PHONY: goldsmith-tester-image
+goldsmith-tester-image: ## Build the container image that tests images in virtual machines; needs what debian-builder-image needs.
+	$(call import,goldsmith-tester)
 
 .PHONY: push
 push: ## Push the container images to REGISTRY, and write their names into kustomize/overlays/default.
@@ -189,7 +183,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 	.ci/test-all '$(FLAGS)' $(PACKAGES)
 
 .PHONY: e2e
-e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
+e2e: build images $(if $(debian),debian-builder-image goldsmith-tester-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
 	@$(if $(filter gate smoke catalog debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
@@ -232,7 +226,7 @@ kyverno-test: $(kyverno) $(oras) ## Let Kyverno apply the policy of the docs to 
 	  go test -C e2e/clients -tags e2e -json -vet=off -ldflags='-s -w' -run Kyverno $(FLAGS) ./proof
 
 .PHONY: images-test
-images-test: build ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
+images-test: build ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once, and the tester with its disks; needs mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
 	go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/images
 
 .PHONY: tilt-ci
@@ -396,6 +390,18 @@ $(kyverno):
 # The compiler collects garbage only beyond 1 GiB, which just a few packages need.
 define compile
 	CGO_ENABLED=0 GOGC=off GOMEMLIMIT=1GiB go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(1) $(2)
+endef
+
+# import PROGRAM: the container image of a program with its tools. The same files make the same layer.
+define import
+	@e2e/kind/docker/start
+	$(call compile,bin/$(1)/,./cmd/$(1))
+	@tools=$$(bin/$(1)/$(1) tools) && \
+	tar --create --sort=name --owner=0:0 --numeric-owner --mtime=@0 --format=gnu --exclude=./$(1) --directory="$$tools" . \
+	  --directory=$(CURDIR)/bin/$(1) $(1) | \
+	docker import --change 'USER 65532:65532' --change 'ENTRYPOINT ["/$(1)"]' --change 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' \
+	  --change 'LABEL org.opencontainers.image.title="Goldsmith" org.opencontainers.image.version="$(VERSION)"' \
+	  - $(1):$(VERSION) >/dev/null && echo "$(1):$(VERSION)"
 endef
 
 $(helm):

@@ -197,6 +197,23 @@ var _ = Describe("The artifacts of a build", func() {
 		Expect(body).To(Equal(`{"provenance":1}`))
 	})
 
+	It("are found with the report about their tests", func(ctx SpecContext) {
+		report, builds := kept.add("", "<testsuites/>"), buildsIn(namespace)
+		tested := newBuild("tested")
+		tested.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+		must(builds.Create(ctx, tested, metav1.CreateOptions{}))
+		writeTo(ctx, builds, "tested", startAttempt(1))
+		writeTo(ctx, builds, "tested", endAttempt(1, v1alpha1.AttemptSucceeded), func(status *v1alpha1.ImageBuildStatus) {
+			status.Phase, status.Artifacts = v1alpha1.BuildTesting, []v1alpha1.Artifact{raw}
+			status.Tests = []v1alpha1.TestStatus{{Name: "boots", Target: raw.Target, Gates: true, Report: &v1alpha1.ArtifactDocument{
+				Type: v1alpha1.DocumentTestReport, Digest: report.Digest, SizeBytes: report.SizeBytes, MediaType: "application/vnd.junit+xml", Verified: report.Verified,
+			}}}
+		})
+		answer, body := ask(ctx, http.MethodGet, "tested/artifacts/"+report.Digest)
+		Expect(body).To(Equal("<testsuites/>"))
+		Expect(answer.Header.Get("Content-Disposition")).To(Equal("attachment; filename=tested-tests.xml"))
+	})
+
 	It("are those of the build, and an error names them", func(ctx SpecContext) {
 		other := kept.add("linux/amd64/raw", "of another build")
 		_, body := ask(ctx, http.MethodGet, "once/artifacts/"+other.Digest)

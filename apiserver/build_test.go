@@ -92,7 +92,7 @@ var _ = Describe("The status of a build", func() {
 	})
 
 	It("follows the phase table, and finished follows the phase", func(ctx SpecContext) {
-		refuse(ctx, builds, "from Pending to Running: set one of: Queued, Starting, Failed, Cancelled", setPhase(v1alpha1.BuildRunning))
+		refuse(ctx, builds, "from Pending to Running: set one of: Queued, Starting, Testing, Failed, Cancelled", setPhase(v1alpha1.BuildRunning))
 		write(ctx, builds, setPhase(v1alpha1.BuildQueued))
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, setPhase(v1alpha1.BuildQueued)) // Kueue suspended the Job

@@ -5,14 +5,14 @@
 // Resources are registered only here, and get the stores of other resources here. Package builder assembles and runs a server. Each
 // resource has a package of its own in registry.
 //
-// NewStorage of a resource lists its subresources. Only plan and rerun are added here. The package of a resource also serves its
+// NewStorage of a resource lists its subresources. Only plan, rerun and tests are added here. The package of a resource also serves its
 // subresources, each in a file of its name, except for these:
 //
 //	status                                   strategy.go of the resource's package
 //	imagebuilds/log                          buildlog
 //	images/history, stats, changes, notes    history, which lists them in subresources.go
 //	images/plan                              imageplan (plan.go), because a plan is also a resource
-//	imagebuilds/rerun                        image, because the Image allocates the new build
+//	imagebuilds/rerun, tests                 image (rerun.go, retest.go), because the Image allocates the new build
 //
 // Package catalog serves the kinds of the catalog, with their subresources build, log and status.
 //
@@ -184,7 +184,9 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 			_, errs := catalog.Compile(ctx, declared)
 			return errs
 		},
-		Warn: func(declared *v1alpha1.ImageKind) []string { return catalog.Warnings(declared, setup) },
+		Warn: func(declared *v1alpha1.ImageKind) []string {
+			return catalog.Warnings(declared, setup, options.Clock.Now())
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagekinds: %w", err)

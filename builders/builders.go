@@ -11,6 +11,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Main runs a builder and returns its exit code. getenv looks up the variables of the builder contract. SIGTERM and the end of ctx end it.
@@ -20,14 +21,15 @@ type Main func(ctx context.Context, getenv func(string) string, stdout, stderr i
 type Builder struct {
 	// Name is what images refer to, and Description a line for users.
 	Name, Description string
-	// Command is the name of the hidden subcommand of goldsmith that runs Main, and of the program in the container image and the sandbox
-	// of the builder.
+	// Command is the name of the hidden subcommand of goldsmith that runs Main, and of the program in the sandbox of the builder.
 	Command string
+	// Image is the name of the container image of the builder, and of the program in it.
+	Image string
 	Programs
 	// Capabilities are the inputs that the builder takes, the targets that it makes, and its reasons.
 	Capabilities capability.Capabilities
-	// First is what `goldsmith init` writes to an Image with the builder.
-	First First
+	// First is what `goldsmith init` writes to an Image with the builder. It is nil for a builder that only runs tests.
+	First *First
 }
 
 // Programs run a builder. Without Linux there are none: programs of other systems only describe the builder.
@@ -62,8 +64,8 @@ func Shipped() []Builder {
 	return []Builder{
 		{
 			Name: mockName, Description: "Test builder that writes small files and fails on request",
-			Command: "mock-builder", Programs: programs[mockName],
-			First: First{
+			Command: "mock-builder", Image: "mock-builder", Programs: programs[mockName],
+			First: &First{
 				Base:  debian.Base, // any
 				About: "takes as long as parameters.duration, and makes nothing but a digest",
 				Values: func(string) []v1alpha1.Parameter {
@@ -73,15 +75,20 @@ func Shipped() []Builder {
 		},
 		{
 			Name: debian.Name, Description: debian.Description,
-			Command: "debian-builder", Programs: programs[debian.Name],
+			Command: "debian-builder", Image: "debian-builder", Programs: programs[debian.Name],
 			Capabilities: debian.Capabilities(),
-			First: First{
+			First: &First{
 				Base:  debian.Base,
 				About: "makes a disk that boots: docs/debian.md of Goldsmith", Parameters: "`goldsmith builders debian` lists them",
 				Values: func(image string) []v1alpha1.Parameter {
 					return []v1alpha1.Parameter{{Name: "packages", Value: "nginx-light curl"}, {Name: "hostname", Value: image}}
 				},
 			},
+		},
+		{
+			Name: inputs.Tester, Description: "Runs the tests of images in virtual machines, and makes no image",
+			Command: "tester", Image: "goldsmith-tester", Programs: programs[inputs.Tester],
+			Capabilities: capability.Capabilities{Parameters: &capability.Schema{}}, // none
 		},
 	}
 }
@@ -96,11 +103,13 @@ func Find(name string) (Builder, bool) {
 	return all[at], true
 }
 
-// Names returns the names of the builders that ship with Goldsmith.
+// Names returns the names of the builders that ship with Goldsmith and make images.
 func Names() []string {
 	var names []string
 	for _, builder := range Shipped() {
-		names = append(names, builder.Name)
+		if builder.First != nil {
+			names = append(names, builder.Name)
+		}
 	}
 	return names
 }

@@ -3,10 +3,15 @@
 package builders
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 func TestTheBuildersThatShipAreComplete(t *testing.T) {
@@ -16,12 +21,25 @@ func TestTheBuildersThatShipAreComplete(t *testing.T) {
 			t.Errorf("%s or %s is used twice", builder.Name, builder.Command)
 		}
 		names[builder.Name], names[builder.Command] = true, true
-		if builder.Name == "" || builder.Command != builder.Name+"-builder" || builder.Main == nil || builder.Description == "" {
+		if builder.Name == "" || builder.Command == "" || builder.Image == "" || builder.Main == nil || builder.Description == "" {
 			t.Errorf("a part is missing: %+v", builder)
 		}
 		for _, problem := range builder.Capabilities.Problems() {
 			t.Errorf("builder %s: %v", builder.Name, problem)
 		}
+	}
+}
+
+func TestTheTesterMissesOnlyTheEmulator(t *testing.T) {
+	tester, _ := Find(inputs.Tester)
+	directory := t.TempDir()
+	t.Setenv("PATH", directory)
+	if err := tester.Missing()(); err == nil || !strings.HasSuffix(err.Error(), "apt-get install qemu-system-x86 ovmf") {
+		t.Errorf("without QEMU: %v", err)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "qemu-system-x86_64"), nil, 0o700))
+	if err := tester.Missing()(); err != nil || slices.Contains(Names(), inputs.Tester) {
+		t.Errorf("with QEMU: %v, and images can have the builders %v", err, Names())
 	}
 }
 

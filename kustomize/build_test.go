@@ -42,6 +42,8 @@ const (
 	catalogKinds    = "catalog-kinds"
 	namespaced      = "namespaced"
 	debianBuilder   = "debian-builder"
+	tester          = "tester"
+	testerKVM       = "tester-kvm"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -80,7 +82,7 @@ func installations(t *testing.T) []installation {
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds, debianBuilder}} {
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds, debianBuilder, tester, testerKVM}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),

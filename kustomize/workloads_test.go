@@ -212,18 +212,22 @@ func builders(t *testing.T, built installation) map[string]string {
 func TestImagesOfALayerReachTheRegisteredBuilders(t *testing.T) {
 	tree := inMemory(t)
 	text := `resources: [../../kustomize/overlays/kind]
-components: [../../kustomize/components/debian-builder]
+components: [../../kustomize/components/debian-builder, ../../kustomize/components/tester-kvm]
 images:
   - {name: goldsmith-apiserver, newTag: v9}
   - {name: mock-builder, newName: registry.example.com/mock-builder, newTag: v9}
   - {name: debian-builder, newName: registry.example.com/debian-builder, newTag: v9}
+  - {name: goldsmith-tester, newName: registry.example.com/goldsmith-tester, newTag: v9}
 `
 	require.NoError(t, tree.WriteFile("layers/images/kustomization.yaml", []byte(text)))
 	built := installation{objects: build(t, tree, "layers/images")}
-	for _, name := range []string{"mock", "debian"} {
-		if image := builders(t, built)[name]; image != "registry.example.com/"+name+"-builder:v9" {
+	for name, want := range map[string]string{"mock": "mock-builder", "debian": "debian-builder", "tester": "goldsmith-tester"} {
+		if image := builders(t, built)[name]; image != "registry.example.com/"+want+":v9" {
 			t.Errorf("the builder %s is %s", name, image)
 		}
+	}
+	if document := builders(t, built)["tester.yaml"]; !strings.Contains(document, "devices.kubevirt.io/kvm: 1") {
+		t.Errorf("tests run without KVM: %s", document)
 	}
 	index := slices.IndexFunc(workloads(built.objects), func(w workload) bool { return w.name == "goldsmith-apiserver" })
 	if image := workloads(built.objects)[index].template.Spec.Containers[0].Image; image != "goldsmith-apiserver:v9" {

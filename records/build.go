@@ -157,7 +157,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 	waited, begun := build.QueueTime()
 	return []any{
 		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
-		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
+		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(status.AttemptsToMake()),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), length(took, ended), length(waited, begun),
 		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
 		boolean(len(filesOf(&build.Spec, &build.Status)) > 0),

@@ -86,7 +86,7 @@ type ImageStatsQuery struct {
 // failureClasses in the order of the columns of their counts.
 func failureClasses() []v1alpha1.FailureClass {
 	return []v1alpha1.FailureClass{
-		v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
+		v1alpha1.FailureUser, v1alpha1.FailureTest, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 	}
 }
 

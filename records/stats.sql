@@ -8,6 +8,7 @@ counts AS (
         SUM(CASE WHEN phase = 'Cancelled' THEN 1 ELSE 0 END) AS cancelled,
         SUM(CASE WHEN phase <> 'Cancelled' AND attempts > 1 THEN 1 ELSE 0 END) AS retried,
         SUM(CASE WHEN phase = 'Failed' AND class = 'User' THEN 1 ELSE 0 END) AS failed_user,
+        SUM(CASE WHEN phase = 'Failed' AND class = 'Test' THEN 1 ELSE 0 END) AS failed_test,
         SUM(CASE WHEN phase = 'Failed' AND class = 'Config' THEN 1 ELSE 0 END) AS failed_config,
         SUM(CASE WHEN phase = 'Failed' AND class = 'Infrastructure' THEN 1 ELSE 0 END) AS failed_infrastructure,
         SUM(CASE WHEN phase = 'Failed' AND class = 'Registry' THEN 1 ELSE 0 END) AS failed_registry,

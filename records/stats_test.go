@@ -22,6 +22,10 @@ import (
 func TestStatsOfAFewBuilds(t *testing.T) {
 	timedOut := ran(newBuild(debian, 4, 30), v1alpha1.BuildFailed, 33, 40)
 	timedOut.Status.Failure.Class, timedOut.Status.Failure.Reason = v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout
+	tested := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 11) // an attempt at tests is no retry
+	tested.Status.Attempts = append(tested.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(9), Tests: []string{"boots"}})
+	failed := ran(newBuild(debian, 2, 12), v1alpha1.BuildFailed, 14, 20) // out of order for 50 minutes
+	failed.Status.Failure.Class, failed.Status.Failure.Reason = v1alpha1.FailureTest, v1alpha1.ReasonTestsFailed
 	retried := ran(newBuild(debian, 5, 50), v1alpha1.BuildSucceeded, 50, 70)
 	retried.Status.Attempts = append(retried.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(60)})
 	cancelled := ran(newBuild(debian, 3, 21), v1alpha1.BuildCancelled, 22, 23) // its attempts count for nothing
@@ -30,9 +34,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	oneOff.Spec.OneOff = new(true)
 	builds := []*v1alpha1.ImageBuild{
 		oneOff,
-		ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 11),
-		ran(newBuild(debian, 2, 12), v1alpha1.BuildFailed, 14, 20), // out of order for 50 minutes
-		cancelled,
+		tested, failed, cancelled,
 		timedOut, retried,
 		newBuild(debian, 6, 80), // waits
 	}
@@ -50,7 +52,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 		g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
 		g.Expect(stats(records.Window{})).To(Equal(records.Stats{
 			Builds: 5, Succeeded: 2, Failed: 2, Cancelled: 1, Retried: 1, OneOffs: 1,
-			Failures:   map[v1alpha1.FailureClass]int64{v1alpha1.FailureUser: 1, v1alpha1.FailureTimeout: 1},
+			Failures:   map[v1alpha1.FailureClass]int64{v1alpha1.FailureTest: 1, v1alpha1.FailureTimeout: 1},
 			Duration:   records.Percentiles{Count: 2, P50: 10 * time.Minute, P90: 20 * time.Minute},
 			QueueTime:  records.Percentiles{Count: 5, P50: time.Minute, P90: 3 * time.Minute},
 			Recoveries: 1, TimeToRecovery: 50 * time.Minute,

@@ -8,13 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"goldsmith.dev/goldsmith/release/image"
 	"goldsmith.dev/goldsmith/release/sbom"
 )
 
-// environmentOfTools are the variables of the image with tools.
+// environmentOfTools are the variables of images with tools.
 var environmentOfTools = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 
 // writeImages writes an OCI image layout for each container image.
@@ -30,7 +31,7 @@ func (r *run) writeImages(ctx context.Context) error {
 		var further []sbom.Component
 		for _, platform := range r.plan.images[name] {
 			contents := image.Contents{Platform: platform, Program: r.programs[platform][name]}
-			if name == r.tools {
+			if slices.Contains(r.tools, name) {
 				if contents.Root, err = r.makeTools(ctx, contents.Program); err != nil {
 					return err
 				}
@@ -61,7 +62,7 @@ func (r *run) writeImages(ctx context.Context) error {
 	return nil
 }
 
-// makeTools makes the tools of a builder in the cache of the user, and returns their directory.
+// makeTools makes the tools of a program in the cache of the user, and returns their directory.
 func (r *run) makeTools(ctx context.Context, builder string) (string, error) {
 	out, err := r.ask(ctx, builder, os.Environ(), "tools")
 	return filepath.Clean(strings.TrimSpace(string(out))), err

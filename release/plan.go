@@ -14,8 +14,8 @@ type plan struct {
 	archives []program.Platform
 	// images are the container images, by the name of their program, with their platforms.
 	images map[string][]program.Platform
-	// tools is the name of the image that also has the tools that its program makes.
-	tools string
+	// tools are the names of the images that also have the tools that their programs make.
+	tools []string
 	// documented tells that command has manual pages and completions, and packages.
 	documented bool
 	// clusters tells that there is a kustomization, which installs the images in a cluster.
@@ -33,9 +33,9 @@ func everything() plan {
 		},
 		images: map[string][]program.Platform{
 			"goldsmith-apiserver": both, "goldsmith-controller": both, "mock-builder": both,
-			"debian-builder": {amd64}, // it makes images of amd64 only
+			"debian-builder": {amd64}, "goldsmith-tester": {amd64}, // they make and test images of amd64 only
 		},
-		tools:      "debian-builder",
+		tools:      []string{"debian-builder", "goldsmith-tester"},
 		documented: true,
 		clusters:   true,
 	}

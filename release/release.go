@@ -69,7 +69,7 @@ func release(ctx context.Context, options *options) error {
 // missing names the programs that a release needs and the machine lacks, with their packages on Debian.
 func (o *options) missing() error {
 	needs := map[string]string{"git": "git", "tar": "tar", "go": "golang"}
-	if o.tools != "" {
+	if len(o.tools) > 0 {
 		needs["mmdebstrap"], needs["bwrap"] = "mmdebstrap", "bubblewrap"
 	}
 	var errs []error

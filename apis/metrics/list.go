@@ -51,6 +51,8 @@ var list = []Metric{
 		Help: "Number of finished builds, by phase, by class and reason of the failure, and by whether the build is one-off."},
 	{Name: "goldsmith_build_attempts_finished_total", Kind: Counter, Program: Controller, Labels: []string{"outcome", "reason"},
 		Help: "Number of finished attempts, by outcome, and by reason of the failure."},
+	{Name: "goldsmith_build_tests_finished_total", Kind: Counter, Program: Controller, Labels: []string{"outcome", "gates"},
+		Help: "Number of finished tests of builds, by outcome, and by whether the build needs the test to succeed."},
 	{Name: "goldsmith_build_duration_seconds", Kind: Histogram, Program: Controller, Labels: []string{"phase"},
 		Help:    "Duration of finished builds, without their time in the queue, by phase.",
 		Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400}},

@@ -13,6 +13,7 @@ const (
 	useOtherServer  = "use a server on a Linux machine or in a cluster: set KUBECONFIG or --kubeconfig"
 	useOtherMachine = "run it on the machine with the data directory"
 	bootElsewhere   = "fetch the disk with `goldsmith artifacts get`, and boot it in a virtual machine"
+	testElsewhere   = "build the image again with `goldsmith build`, which tests it on its server"
 )
 
 // onLinux returns a command of linuxCommands. Programs of other systems lack its code: there, the command fails with the next step.

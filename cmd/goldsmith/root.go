@@ -82,6 +82,7 @@ func newRootCommand() *cobra.Command {
 	addGroup(root, "Act",
 		build.NewCommand(),
 		onLinux("boot", bootElsewhere),
+		onLinux("test", testElsewhere),
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),

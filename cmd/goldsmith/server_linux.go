@@ -10,13 +10,14 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/demo"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/test"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/users"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 )
 
 // linuxCommands are the commands that run on Linux only: a server, what works on its data directory, and virtual machines.
 var linuxCommands = map[string]func() *cobra.Command{
-	"up": up.NewCommand, "demo": demo.NewCommand, "boot": boot.NewCommand,
+	"up": up.NewCommand, "demo": demo.NewCommand, "boot": boot.NewCommand, "test": test.NewCommand,
 	"backup": backup.NewCommand, "restore": backup.NewRestoreCommand, "user": users.NewCommand,
 }
 

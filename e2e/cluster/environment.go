@@ -55,7 +55,7 @@ type Environment struct {
 	Version string
 	// Builders are registered besides those of the overlay: references of container images by name.
 	Builders map[string]string
-	// Debian is whether the builder debian is registered.
+	// Debian is whether the builders debian and tester are registered.
 	Debian bool
 	// LogArchive is where logs of builds are archived. Defaults to nowhere.
 	LogArchive *LogArchive

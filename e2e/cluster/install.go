@@ -173,7 +173,7 @@ type kustomization struct {
 }
 
 // kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
-// database of records, with configured kinds, with the builder debian, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not
+// database of records, with configured kinds, with the builder debian and tests, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not
 // wait for the disk if the cluster is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
@@ -198,8 +198,8 @@ func (e Environment) kustomization(overlay string) *kustomization {
 		k.configMaps = append(k.configMaps, fmt.Sprintf("name: goldsmith-builders\n  namespace: %s\n  behavior: merge\n  literals:%s", Namespace, literals.String()))
 	}
 	if e.Debian {
-		k.components = append(k.components, "debian-builder")
-		k.images = append(k.images, fmt.Sprintf("{name: debian-builder, newTag: %q}", e.Version))
+		k.components = append(k.components, "debian-builder", "tester")
+		k.images = append(k.images, fmt.Sprintf("{name: debian-builder, newTag: %q}", e.Version), fmt.Sprintf("{name: goldsmith-tester, newTag: %q}", e.Version))
 	}
 	if e.Compaction > 0 {
 		k.addFlag("Deployment", APIServer, fmt.Sprintf("--etcd-compaction-interval=%s", e.Compaction))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package debian has the specs of the builder debian in a cluster. They fetch packages from a mirror on this machine, which keeps them, and
-// boot what was built in QEMU. They need qemu-system-x86, ovmf, e2fsprogs and dpkg.
+// boot what was built in QEMU, also in the pod of a test. They need qemu-system-x86, ovmf, e2fsprogs and dpkg.
 package debian
 
 import (
@@ -42,7 +42,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		return patient
 	})
 
-	It("A server is built twice in restricted pods, with the same digests, boots with BIOS and UEFI, and has the packages of its lock", func(ctx SpecContext) {
+	It("A server is built twice in restricted pods, with the same digests, boots with BIOS and UEFI, has the packages of its lock, and is tested before its tag", func(ctx SpecContext) {
 		address := host.Address(ctx, w.Kube)
 		registry := host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
@@ -91,6 +91,32 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		for _, artifact := range first.Status.Artifacts {
 			Expect(artifact.Location).To(HavePrefix(registry.Host + "/team/server@sha256:"))
 		}
+
+		By("is tested, and gets its tag then")
+		hasHostname := func(hostname string) func(*v1alpha1.Image) {
+			return func(image *v1alpha1.Image) {
+				checks := &v1alpha1.TestChecks{Files: []v1alpha1.FileCheck{{Path: "/etc/hostname", Contains: hostname}}}
+				image.Spec.Tests = []v1alpha1.ImageTest{{Name: "named", Boot: &v1alpha1.TestBoot{}, Checks: checks}}
+			}
+		}
+		w.ChangeImage(ctx, "server", hasHostname("web"))
+		w.WaitForBuild(ctx, "server-3", HaveField("Status.Phase", v1alpha1.BuildTesting))
+		Expect(registry.DigestOf("team/server", "server-3")).To(BeEmpty())
+		tested := w.Succeeded(ctx, "server-3")
+		Expect(registry.DigestOf("team/server", "server-3")).NotTo(BeEmpty())
+		Expect(digests(tested)).To(Equal(digests(first)))
+		Expect(tested.Status.Attempts).To(HaveLen(1), "nothing is built again")
+		Expect(tested.Status.Tests).To(HaveExactElements(And(HaveField("Name", "named"), HaveField("Target", "linux/amd64/qcow2"),
+			HaveField("Outcome", v1alpha1.TestPassed), HaveField("Report.Location", HavePrefix(registry.Host+"/team/server@sha256:")))))
+
+		By("fails a test, and gets no tag")
+		w.ChangeImage(ctx, "server", hasHostname("mail"))
+		failed := w.Finished(ctx, "server-4")
+		Expect(failed.Status.Failure).To(HaveField("Reason", v1alpha1.ReasonTestsFailed))
+		Expect(failed.Status.Tests).To(HaveExactElements(And(HaveField("Outcome", v1alpha1.TestFailed), HaveField("Message", ContainSubstring("/etc/hostname")))))
+		Expect(registry.DigestOf("team/server", "server-4")).To(BeEmpty())
+		Expect(goldsmith("logs", failed.Name, "--test", "named")).To(ContainSubstring("/etc/hostname"))
+		Expect(w.Images().Get(ctx, "server", metav1.GetOptions{})).To(HaveField("Status.LatestSuccessful.Name", tested.Name))
 	})
 }
 

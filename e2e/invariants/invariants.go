@@ -16,6 +16,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -29,7 +30,7 @@ import (
 //   - Attempts are numbered from 1. An attempt begins after the outcome of the previous attempt.
 //   - An attempt keeps its Job. It keeps its pod, unless the build is queued again.
 //   - The end of a build or of an attempt is written once. The outcomes of its log and of its record are written afterwards.
-//   - A build keeps its inputs.
+//   - A build keeps its inputs, and the outcomes of its tests.
 func Transition(before, after *v1alpha1.ImageBuild) []string {
 	var c violations
 	name, attempts := after.Name, after.Status.Attempts
@@ -55,13 +56,20 @@ func Transition(before, after *v1alpha1.ImageBuild) []string {
 	if was, is := before.Status.Resolved, after.Status.Resolved; was != nil && (is == nil || is.InputsDigest != was.InputsDigest) {
 		c.add("build %s: the inputs changed", name)
 	}
+	for i, was := range before.Status.Tests {
+		if was.Outcome != "" && (i >= len(after.Status.Tests) || !equality.Semantic.DeepEqual(was, after.Status.Tests[i])) {
+			c.add("build %s: the outcome of test %s changed", name, was.Name)
+		}
+	}
 	for i, was := range before.Status.Attempts {
 		if i >= len(attempts) {
 			c.add("build %s: attempt %d was forgotten", name, i+1)
 			continue
 		}
 		is := attempts[i]
-		queuedAgain := after.Status.Phase == v1alpha1.BuildQueued && is.PodUID == ""
+		waits := after.Status.Phase == v1alpha1.BuildQueued ||
+			after.Status.Phase == v1alpha1.BuildTesting && meta.IsStatusConditionFalse(after.Status.Conditions, v1alpha1.BuildAdmitted)
+		queuedAgain := waits && is.PodUID == ""
 		switch {
 		case was.Outcome != "" && !equality.Semantic.DeepEqual(was, is):
 			c.add("build %s: attempt %d changed after its end: %s", name, i+1, cmp.Diff(was, is))
@@ -86,7 +94,7 @@ func withoutAfterwards(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStat
 }
 
 // End returns the violations by a build when nothing is left to do: the build has finished, and so has its last attempt. A successful
-// build has the artifacts in the result of the pod of its last attempt. Pod returns that pod, or nil if nobody knows it.
+// build has the artifacts in the result of the pod of the last attempt that made artifacts, and has passed the tests that gate. Pod returns that pod, or nil if nobody knows it.
 func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 	var c violations
 	status := &build.Status
@@ -103,6 +111,20 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 	}
 	if status.Phase != v1alpha1.BuildSucceeded {
 		return c
+	}
+	for _, test := range status.Tests {
+		if test.Gates && !test.Outcome.Passed() {
+			c.add("build %s has succeeded, and the outcome of test %s is %q", build.Name, test.Name, test.Outcome)
+		}
+	}
+	if build.Spec.Retests != nil {
+		return c
+	}
+	last = v1alpha1.BuildAttempt{}
+	for _, attempt := range status.Attempts {
+		if len(attempt.Tests) == 0 {
+			last = attempt
+		}
 	}
 	if last.Outcome != v1alpha1.AttemptSucceeded {
 		c.add("build %s has succeeded without an attempt that has", build.Name)

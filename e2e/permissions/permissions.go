@@ -61,8 +61,8 @@ func ByRole() (map[string][]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the resources of the server: %w", err)
 	}
-	// Only administrators of a namespace can build as another service account than the namespace's default.
-	permissions := map[string][]string{"admin": {"use serviceaccounts"}}
+	// Only administrators of a namespace can build as another service account than the namespace's default, and override rules of channels.
+	permissions := map[string][]string{"admin": {"use serviceaccounts", "override images/channels"}}
 	for _, resource := range served {
 		for _, verb := range resource.Verbs {
 			first := role(verb, resource.Name)

@@ -69,7 +69,7 @@ func startCluster(ctx context.Context) string {
 	steps := []env.Func{envfuncs.CreateCluster(made, clusterName())}
 	loaded := images
 	if hasDebian() {
-		loaded = append(slices.Clone(images), "debian-builder")
+		loaded = append(slices.Clone(images), "debian-builder", "goldsmith-tester")
 	}
 	for _, image := range loaded {
 		steps = append(steps, envfuncs.LoadImageToCluster(clusterName(), image+":"+version()))
@@ -196,7 +196,7 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// hasDebian reports whether the container images include that of the builder debian, whose specs are then run.
+// hasDebian reports whether the container images include those of the builder debian and of tests, whose specs are then run.
 func hasDebian() bool { return os.Getenv("E2E_DEBIAN") == "true" }
 
 // madeForRun reports whether the cluster is made for this run, and deleted after it.

@@ -12,7 +12,7 @@
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
 //	E2E_KUBECTL     the command of kubectl (kubectl)
 //	E2E_GOLDSMITH   the command-line client (bin/goldsmith), which specs of debian run
-//	E2E_DEBIAN      true if the images include that of the builder debian. Else there are no specs of debian
+//	E2E_DEBIAN      true if the images include debian-builder and goldsmith-tester. Else there are no specs of debian
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites

@@ -69,13 +69,13 @@ func FindIndex(status *v1alpha1.ImageBuildStatus, digest string) *v1alpha1.Attes
 }
 
 // AddIndex adds the statements about an index of artifacts that a status has. It fails if the status has other statements about the index, or as many
-// indexes as artifacts. Without statements, it only looks for the index.
+// indexes as artifacts, attested or tested. Without statements, it only looks for the index.
 func AddIndex(status *v1alpha1.ImageBuildStatus, about *v1alpha1.AttestedIndex) error {
 	its := status.Attestation
 	switch stored := FindIndex(status, about.Digest); {
 	case stored != nil && about.Statements != nil && !same(stored.Statements, about.Statements):
 		return fmt.Errorf("attempt %d has another statement about the index %s: an attempt attests each index once", its.Attempt, about.Digest)
-	case stored == nil && (its == nil || len(its.Indexes) >= len(its.Artifacts)):
+	case stored == nil && (its == nil || len(its.Indexes) >= max(len(its.Artifacts), len(status.Artifacts))):
 		return fmt.Errorf("the index %s is one too many: an attempt attests at most one index for each artifact that it has attested", about.Digest)
 	case stored == nil:
 		its.Indexes = append(its.Indexes, *about.DeepCopy())

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
@@ -28,8 +30,20 @@ type Builder struct {
 	// Executable describes, for users, the program that runs on the server's machine in place of Image. It is called for each request.
 	// Nil means that Image is a container image.
 	Executable func() *v1alpha1.BuilderExecutable
+	// Placement is what the pods of a registered builder have besides what their builds ask for. Optional.
+	Placement Placement
 	// Publisher publishes the artifacts, if the build has an output.
 	Publisher Publisher
+}
+
+// Placement is what an operator adds to the pods of a builder, such as a node selector and a device for machines with KVM.
+type Placement struct {
+	// NodeSelector are labels that nodes need. They replace those of the build with the same names.
+	NodeSelector map[string]string
+	// Tolerations are further tolerations.
+	Tolerations []corev1.Toleration
+	// Resources are those of the container of the builder, except for the resources for which the build sets a request or a limit.
+	Resources *v1alpha1.ResourceRequirements
 }
 
 // Publisher is what publishes artifacts in registries. With the zero value, builds with an output cannot run.
@@ -97,9 +111,9 @@ func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonBuilderNotFound.Failure("%s", problem+remedy)
 }
 
-// names lists the registered builders, sorted. Builders for which there is no room are only counted.
+// names lists the registered builders that make images, sorted. Builders for which there is no room are only counted.
 func (b Builders) names(room int) string {
-	names := slices.Sorted(maps.Keys(b.All()))
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(b.All())), func(name string) bool { return name == Tester })
 	if len(names) == 0 {
 		return "none is registered"
 	}

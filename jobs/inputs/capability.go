@@ -51,11 +51,20 @@ func checks(declared capability.Capabilities, given *v1alpha1.BuildInputs, path 
 		files = given.Source.Inline.Files
 	}
 	return []check{
+		{v1alpha1.ReasonTargetNotSupported, checkMakesImages(builder, path.Child("builder", "name"))},
 		{v1alpha1.ReasonBaseNotSupported, declared.CheckBase(builder, given.Base, path.Child("base"))},
 		{v1alpha1.ReasonFileNotSupported, declared.CheckFiles(builder, files, path.Child("source", "inline", "files"))},
 		{v1alpha1.ReasonInvalidParameters, declared.CheckParameters(builder, given.Parameters, path.Child("parameters"))},
 		{v1alpha1.ReasonTargetNotSupported, declared.CheckTargets(builder, given.Targets, path.Child("targets"))},
 	}
+}
+
+// checkMakesImages refuses the builder that only runs tests as the builder of an image.
+func checkMakesImages(builder string, path *field.Path) field.ErrorList {
+	if builder != Tester {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, builder, "it runs the tests of spec.tests, and makes no image: set another builder")}
 }
 
 // Capabilities returns what the builder of a build can do. A builder that is not registered has no limits.

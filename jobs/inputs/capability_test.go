@@ -12,7 +12,7 @@ import (
 )
 
 func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
-	builders := Builders{AllowImages: true, Registered: map[string]Builder{"any": {}, "disk": {Capabilities: capability.Capabilities{
+	builders := Builders{AllowImages: true, Registered: map[string]Builder{"any": {}, Tester: {}, "disk": {Capabilities: capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}}},
 		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
 	}}, "suite": {Capabilities: capability.Capabilities{
@@ -35,6 +35,7 @@ func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
 		"it requires another one":      {v1alpha1.BuilderReference{Name: "suite"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters: builder suite requires parameter suite", "spec.parameters"},
 		"it does not take the base":    {v1alpha1.BuilderReference{Name: "trixie"}, "5M", "iso", v1alpha1.ReasonBaseNotSupported, "base.reference: builder trixie: a base must be one of debian:trixie", "spec.base.reference"},
 		"it does not take a file":      {v1alpha1.BuilderReference{Name: "files"}, "5M", "iso", v1alpha1.ReasonFileNotSupported, "source.inline.files[a]: builder files: the name of a file must match '^root/'", "spec.source.inline.files[a]"},
+		"it only runs tests":           {v1alpha1.BuilderReference{Name: Tester}, "5M", "raw", v1alpha1.ReasonTargetNotSupported, "builder.name: it runs the tests of spec.tests", "spec.builder.name"},
 		"it does not make a target":    {v1alpha1.BuilderReference{Name: "disk"}, "5M", "iso", v1alpha1.ReasonTargetNotSupported, "targets[0]: builder disk makes only */raw", "spec.targets[0]"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/documents"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/local/transfer"
 	"goldsmith.dev/goldsmith/jobs/publish"
@@ -72,14 +71,17 @@ func (r *run) baseFailure(err error, e *ending, began time.Time) notProvided {
 }
 
 // storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
-// and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
+// and returns the message with their digests, sizes and locations, or with what is wrong. After tests, these are the report and the tags. A deletion of the pod, and its deadline, end the
 // publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
 // it prevents something. stopped is whether the agent stops.
 func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
 	}
-	reported := result.Readable(message, r.input.BuildTargets(), r.agent.options.Results)
+	reported, keep := result.Readable(message, r.input.BuildTargets(), r.agent.options.Results), r.keepArtifacts
+	if len(r.input.Tests) > 0 {
+		reported, keep = result.ReadableTests(message, r.input.Tests), r.keepTests
+	}
 	if reported == nil {
 		return message, false
 	}
@@ -90,14 +92,7 @@ func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pod := r.transferred()
-		var locks []documents.Lock
-		if reported.Check, locks = r.agent.transfer.Store(ctx, pod, reported); *reported.Check == (result.Check{}) {
-			reported.Check = r.agent.transfer.Publish(publishing, pod, reported, locks)
-		}
-		if *reported.Check == (result.Check{}) {
-			r.agent.transfer.Record(ctx, pod, locks)
-		}
+		reported.Check = keep(ctx, publishing, reported)
 	}()
 	meanwhile := *e
 	meanwhile.killed = false // if it was to be, it has ended before
@@ -119,6 +114,37 @@ func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped
 		r.agent.options.Logger.Error(err, "The result of a pod cannot be written", "pod", r.ref.String())
 	}
 	return checked, stopped
+}
+
+// keepArtifacts stores, publishes and records artifacts, and returns what went wrong.
+func (r *run) keepArtifacts(ctx, publishing context.Context, reported *result.Result) *result.Check {
+	pod := r.transferred()
+	check, locks := r.agent.transfer.Store(ctx, pod, reported)
+	if *check == (result.Check{}) {
+		check = r.agent.transfer.Publish(publishing, pod, reported, locks)
+	}
+	if *check == (result.Check{}) {
+		r.agent.transfer.Record(ctx, pod, locks)
+	}
+	return check
+}
+
+// keepTests stores and publishes what a runner of tests leaves, and returns what went wrong.
+func (r *run) keepTests(ctx, publishing context.Context, reported *result.Result) *result.Check {
+	pod := r.transferred()
+	check := r.agent.transfer.StoreTests(ctx, pod, reported)
+	if *check == (result.Check{}) {
+		check = r.agent.transfer.PublishTests(publishing, pod, reported)
+	}
+	return check
+}
+
+// recordTested records tested artifacts for the build although its runner failed: a runner can tell by its exit code that a test failed. The outcome does
+// not depend on it.
+func (r *run) recordTested() {
+	if r.agent.options.Artifacts != nil && r.input != nil && len(r.input.Tests) > 0 {
+		_ = r.agent.transfer.StoreTests(r.agent.writes, r.transferred(), &result.Result{})
+	}
 }
 
 // builderRoom is how many bytes of the disk are made free after a builder failed for want of them, for its next attempt. The files of the failed

@@ -187,6 +187,7 @@ func (r *run) finalMessage(exit process.Exit, e *ending) (message string, stoppe
 		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
 	}
 	if exit.Status() != 0 {
+		r.recordTested()
 		return r.makeRoom(message), false
 	}
 	return r.storeArtifacts(message, e)

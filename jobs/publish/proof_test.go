@@ -48,13 +48,26 @@ func statementsOf(t *testing.T, build string, keys ...string) (all []v1alpha1.Si
 	return all
 }
 
-// attested returns an artifact with statements about it, whose signatures are also about indexes of it.
+// attested returns an artifact with statements about it.
 func attested(a Artifact, statements []v1alpha1.SignedStatement) Artifact {
 	a.Attest = func(context.Context, *Pushed) ([]v1alpha1.SignedStatement, error) { return statements, nil }
-	a.AttestIndex = func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) {
+	return a
+}
+
+// attestsIndexes returns what gets the signatures among statements for each index.
+func attestsIndexes(statements []v1alpha1.SignedStatement) attestIndex {
+	return func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) {
 		return statements[len(statements)-2:], nil
 	}
-	return a
+}
+
+// pushAttested pushes to a repository of the registry, and attests indexes.
+func pushAttested(t *testing.T, r *registrytest.Registry, attest attestIndex, o transport.Options, artifacts ...Artifact) ([]Pushed, error) {
+	t.Helper()
+	p, err := newPusher(r.Host()+"/team/web", attest, o)
+	require.NoError(t, err)
+	defer p.Close()
+	return p.push(t.Context(), artifacts)
 }
 
 // bundlesOf returns how many bundles of each type of statement clients find.
@@ -129,20 +142,19 @@ func TestAnIndexIsSignedAfterItsArtifactsAndBeforeItsTag(t *testing.T) {
 		change func(one, two *Artifact)
 		signed bool
 		saying string
+		attest attestIndex
 	}{
-		"signed": {nil, true, "pushed the signatures of the index of tag v1"},
+		"signed": {signed: true, saying: "pushed the signatures of the index of tag v1"},
 		"nobody signs": {change: func(one, two *Artifact) {
 			*one, *two = attested(*one, statementsOf(t, "web-1")), attested(*two, statementsOf(t, "web-1"))
 		}},
 		"an artifact is not attested": {change: func(_, two *Artifact) { two.Attest = nil }},
-		"the server signs no index": {change: func(one, _ *Artifact) {
-			one.AttestIndex = func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) { return nil, nil }
-		}},
-		"an artifact is an index": {func(_, two *Artifact) {
+		"the server signs no index":   {attest: func(context.Context, string, []byte) ([]v1alpha1.SignedStatement, error) { return nil, nil }},
+		"an artifact is an index": {change: func(_, two *Artifact) {
 			i := newImages(t)
 			two.MediaType, two.Content = result.MediaTypeLayout, contentOf(i.tar(on(i.image("one", "amd64"), "linux/amd64"), on(i.image("two", "arm64"), "linux/arm64")))
-		}, false, "the index of tag v1 is not signed, because linux/arm64/raw is an index itself"},
-		"a large index": {func(one, _ *Artifact) { one.Platform = "linux/" + strings.Repeat("a", v1alpha1.MaxIndexBytes) }, false, "bytes, more than 65536"},
+		}, saying: "the index of tag v1 is not signed, because linux/arm64/raw is an index itself"},
+		"a large index": {change: func(one, _ *Artifact) { one.Platform = "linux/" + strings.Repeat("a", v1alpha1.MaxIndexBytes) }, saying: "bytes, more than 65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{})
@@ -151,8 +163,11 @@ func TestAnIndexIsSignedAfterItsArtifactsAndBeforeItsTag(t *testing.T) {
 			if test.change != nil {
 				test.change(&one, &two)
 			}
-			attest, asked := one.AttestIndex, 0
-			one.AttestIndex = func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error) {
+			attest, asked := test.attest, 0
+			if attest == nil {
+				attest = attestsIndexes(statementsOf(t, "web-1", "a", "b"))
+			}
+			observed := func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error) {
 				if asked++; asked > 1 {
 					return attest(ctx, tag, index)
 				}
@@ -168,7 +183,7 @@ func TestAnIndexIsSignedAfterItsArtifactsAndBeforeItsTag(t *testing.T) {
 			}
 			var said []string
 			for push := range 2 {
-				_, err := pushIn(t, r, transport.Options{Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, one, two)
+				_, err := pushAttested(t, r, observed, transport.Options{Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, one, two)
 				require.NoError(t, err)
 				_, index := r.Get("/team/web/manifests/v1")
 				subject := contents.Digest(index)

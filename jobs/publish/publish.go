@@ -50,9 +50,6 @@ type Artifact struct {
 	// Attest returns the statements about the artifact, after the artifact and its documents were pushed, and before any tag is moved. Nil if there are
 	// none.
 	Attest func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error)
-	// AttestIndex returns the statements about the index of a tag that the artifact shares, after all artifacts of the index were signed, and before any tag
-	// is moved. Nil if there are none.
-	AttestIndex func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error)
 }
 
 // describe describes a content in the log.
@@ -85,35 +82,44 @@ type Pushed struct {
 
 // Push pushes artifacts to a repository, HOST[:PORT]/PATH, and returns them in the same order. What the repository has already is not
 // sent again. A failure of the registry, or of a configuration for the registry, is a *transport.Error. An OCI image layout that cannot be published is an
-// *ocilayout.InvalidError. Any other error is the context's, that of Artifact.Attest or Artifact.AttestIndex, or a content that cannot be read or is
-// not what its digest says.
+// *ocilayout.InvalidError. Any other error is the context's, that of Artifact.Attest, or a content that cannot be read or is not what its digest says.
 //
 // After an error no tag has moved, or those that sort before the tag in the error. Push holds no content in memory.
 func Push(ctx context.Context, repository string, artifacts []Artifact, o transport.Options) ([]Pushed, error) {
-	o = o.WithDefaults()
-	to, err := transport.NewPusher(repository, o)
+	p, err := newPusher(repository, nil, o)
 	if err != nil {
 		return nil, err
 	}
-	defer to.Close()
-	return (&pusher{Pusher: to, repository: repository, clock: o.Clock, log: o.Log}).push(ctx, artifacts)
+	defer p.Close()
+	return p.push(ctx, artifacts)
 }
+
+// attestIndex returns the statements about the index that a tag will name, after all artifacts of the index were signed.
+type attestIndex func(ctx context.Context, tag string, index []byte) ([]v1alpha1.SignedStatement, error)
 
 // pusher pushes artifacts to one repository.
 type pusher struct {
 	*transport.Pusher
 	repository string
-	clock      clock.PassiveClock
-	log        func(format string, args ...any)
+	// attestIndex is nil if no index is attested.
+	attestIndex attestIndex
+	clock       clock.PassiveClock
+	log         func(format string, args ...any)
+}
+
+// newPusher returns a pusher, which the caller closes.
+func newPusher(repository string, attest attestIndex, o transport.Options) (*pusher, error) {
+	o = o.WithDefaults()
+	to, err := transport.NewPusher(repository, o)
+	if err != nil {
+		return nil, err
+	}
+	return &pusher{Pusher: to, repository: repository, attestIndex: attest, clock: o.Clock, log: o.Log}, nil
 }
 
 func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, error) {
-	for i := range artifacts {
-		if tag := artifacts[i].Tag; tag != "" {
-			if err := p.CheckTag(tag); err != nil {
-				return nil, err
-			}
-		}
+	if err := p.checkTags(artifacts); err != nil {
+		return nil, err
 	}
 	var pushed []Pushed
 	manifests := make([]manifest, len(artifacts))
@@ -147,22 +153,42 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 			return nil, err
 		}
 	}
+	if err := p.moveTags(ctx, artifacts, manifests, signed); err != nil {
+		return nil, err
+	}
+	return pushed, nil
+}
+
+// checkTags refuses tags of artifacts that cannot be tags.
+func (p *pusher) checkTags(artifacts []Artifact) error {
+	for i := range artifacts {
+		if tag := artifacts[i].Tag; tag != "" {
+			if err := p.CheckTag(tag); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// moveTags moves the tags of artifacts to their manifests, which the repository has, or to indexes of them. signed are the artifacts that are signed.
+func (p *pusher) moveTags(ctx context.Context, artifacts []Artifact, manifests []manifest, signed []bool) error {
 	tags, err := tagged(artifacts, manifests)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	names := slices.Sorted(maps.Keys(tags))
 	for _, tag := range names { // all indexes before the first tag
-		if err := p.pushIndex(ctx, tag, tags[tag], artifacts, signed); err != nil {
-			return nil, err
+		if err := p.pushIndex(ctx, tag, tags[tag], signed); err != nil {
+			return err
 		}
 	}
 	for _, tag := range names {
 		if err := p.PushTag(ctx, tag, tags[tag].Descriptor, tags[tag].content); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return pushed, nil
+	return nil
 }
 
 func (p *pusher) location(m manifest) string { return p.repository + "@" + m.Digest.String() }
@@ -176,15 +202,14 @@ type named struct {
 }
 
 // pushIndex pushes the index that a tag names, if it names one, and the statements about the index, if all its artifacts are signed.
-func (p *pusher) pushIndex(ctx context.Context, tag string, of *named, artifacts []Artifact, signed []bool) error {
+func (p *pusher) pushIndex(ctx context.Context, tag string, of *named, signed []bool) error {
 	if len(of.artifacts) == 1 {
 		return nil
 	}
 	if err := p.PushManifest(ctx, "push "+indexOf(tag), of.Descriptor, of.content); err != nil {
 		return err
 	}
-	attest := artifacts[of.artifacts[0]].AttestIndex
-	if attest == nil || slices.ContainsFunc(of.artifacts, func(i int) bool { return !signed[i] }) {
+	if p.attestIndex == nil || slices.ContainsFunc(of.artifacts, func(i int) bool { return !signed[i] }) {
 		return nil
 	}
 	switch {
@@ -195,7 +220,7 @@ func (p *pusher) pushIndex(ctx context.Context, tag string, of *named, artifacts
 		p.log("%s is not signed, because it has %d bytes, more than %d", indexOf(tag), len(of.content), v1alpha1.MaxIndexBytes)
 		return nil
 	}
-	statements, err := attest(ctx, tag, of.content)
+	statements, err := p.attestIndex(ctx, tag, of.content)
 	if err != nil {
 		return err
 	}

@@ -180,6 +180,7 @@ func TestTheOrderOfAPush(t *testing.T) {
 }
 
 func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
+	index := attestsIndexes(statementsOf(t, "web-1", "a"))
 	artifacts := []Artifact{
 		attested(withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))), statementsOf(t, "web-1", "a")),
 		attested(withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))), statementsOf(t, "web-1", "a")),
@@ -188,7 +189,7 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 		r := registrytest.New(t, registrytest.Options{})
 		r.Inject(allowed, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
 		r.Inject(1, "", "", registrytest.Status(403))
-		_, err := pushIn(t, r, transport.Options{}, artifacts...)
+		_, err := pushAttested(t, r, index, transport.Options{}, artifacts...)
 		if err == nil {
 			if allowed < 20 {
 				t.Errorf("a push needs %d requests only", allowed)
@@ -198,7 +199,7 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 		if tags := slices.DeleteFunc(r.Tags("team/web"), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }); len(tags) != 0 {
 			t.Errorf("after %d requests the push ended, and the repository has the tags %v", allowed, tags)
 		}
-		pushed, err := pushIn(t, r, transport.Options{}, artifacts...)
+		pushed, err := pushAttested(t, r, index, transport.Options{}, artifacts...)
 		require.NoError(t, err)
 		for _, p := range pushed {
 			if got, signatures := referrersOf(t, r, p.Digest, false), layersOf(t, r, p.Digest, ".sig"); len(got) != 6 || len(signatures) != 1 {

@@ -70,19 +70,23 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 	if len(files) == 0 {
 		return nil
 	}
+	p, err := newPusher(output.Repository, indexesFrom(statements), o)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
 	artifacts := make([]Artifact, len(files))
 	for i := range files {
 		artifacts[i] = files[i].published
 		artifacts[i].Tag = output.Tags[files[i].Target]
 		if statements != nil {
-			artifacts[i].AttestIndex = statements.AttestIndex
 			artifacts[i].Attest = func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error) {
 				files[i].locate(pushed)
 				return statements.Attest(ctx, files[i].Artifact, pushed.Digest)
 			}
 		}
 	}
-	pushed, err := Push(ctx, output.Repository, artifacts, o)
+	pushed, err := p.push(ctx, artifacts)
 	if err != nil {
 		return err
 	}
@@ -91,6 +95,14 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 		files[i].describe(pushed[i].Proofs)
 	}
 	return nil
+}
+
+// indexesFrom returns what gets the statements about indexes, or nil if there are no statements.
+func indexesFrom(statements Statements) attestIndex {
+	if statements == nil {
+		return nil
+	}
+	return statements.AttestIndex
 }
 
 // locate sets the locations of an artifact that was pushed, and of its documents.

@@ -80,6 +80,7 @@ func external(build *v1alpha1.ImageBuild) bool {
 		return false
 	}
 	last := len(status.Attempts) - 1
-	notSeen := status.Phase == v1alpha1.BuildStarting && last >= 0 && status.Attempts[last].JobUID == "" // its Job is created suspended
-	return state.Waits(build) || status.Phase == v1alpha1.BuildQueued || notSeen
+	starts := status.Phase == v1alpha1.BuildStarting || status.Phase == v1alpha1.BuildTesting
+	notSeen := starts && last >= 0 && status.Attempts[last].Outcome == "" && status.Attempts[last].JobUID == "" // its Job is created suspended
+	return state.Waits(build) || state.Held(status) || notSeen
 }

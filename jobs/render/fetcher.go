@@ -29,8 +29,8 @@ const (
 
 // addFetcher lets a pod fetch the artifacts of its base before its builder runs. It uses the Secret of the build's own output, whose
 // author may read it, and not that of the base. The builder cannot change the files.
-func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, publisher inputs.Publisher) {
-	if !fetches(build) {
+func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, attempt int32, publisher inputs.Publisher) {
+	if !fetches(build, attempt) {
 		return
 	}
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: baseVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
@@ -45,19 +45,21 @@ func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, publisher input
 	builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles, ReadOnly: true})
 }
 
-// HasOwnContainers reports whether the pod of a build has containers of Goldsmith besides the builder: a fetcher or a publisher. It has none
+// HasOwnContainers reports whether the pod of an attempt has containers of Goldsmith besides the builder: a fetcher or a publisher. It has none
 // where an agent runs the builder.
-func HasOwnContainers(build *v1alpha1.ImageBuild) bool {
-	return build.Spec.Inputs.Output != nil || fetches(build)
+func HasOwnContainers(build *v1alpha1.ImageBuild, attempt int32) bool {
+	return build.Spec.Inputs.Output != nil || fetches(build, attempt)
 }
 
-// fetches reports whether the pod of a build fetches artifacts of its base.
-func fetches(build *v1alpha1.ImageBuild) bool {
-	if build.Status.Resolved == nil || build.Status.Resolved.Base == nil {
+// fetches reports whether the pod of an attempt fetches the artifacts that it starts from.
+func fetches(build *v1alpha1.ImageBuild, attempt int32) bool {
+	basis := basisOf(build, attempt)
+	if basis == nil {
 		return false
 	}
-	for i := range build.Status.Resolved.Base.Artifacts {
-		if inputs.Published(&build.Status.Resolved.Base.Artifacts[i]) {
+	tests := testsOf(build, attempt)
+	for i := range basis.Artifacts {
+		if inputs.Published(&basis.Artifacts[i]) && reads(tests, &basis.Artifacts[i]) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -57,8 +58,10 @@ type Input struct {
 	Files map[string]string `json:"files"`
 	// Parameters are the values of parameters by name. Never nil.
 	Parameters map[string]string `json:"parameters"`
-	// Targets are the artifacts to make, sorted by name.
+	// Targets are the artifacts to make, sorted by name. Empty if there are Tests.
 	Targets []InputTarget `json:"targets"`
+	// Tests are the tests to run, each with its target, of the artifacts of Base. Empty for an attempt that makes artifacts.
+	Tests []v1alpha1.ImageTest `json:"tests,omitempty"`
 	// Version of the contract: 1.
 	Version int `json:"version"`
 }
@@ -140,13 +143,17 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 		Version:    InputVersion,
 		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
 		Attempt:    attempt,
-		Base:       inputBase(build, agent),
+		Base:       inputBase(build, attempt, agent),
 		Files:      inputs.Files(spec, build.Status.Resolved),
 		Parameters: inputs.Parameters(spec),
 		Targets:    make([]InputTarget, 0, len(spec.Targets)),
+		Tests:      testsOf(build, attempt),
 	}
 	if input.Files == nil {
 		input.Files = map[string]string{}
+	}
+	if len(input.Tests) > 0 {
+		return input
 	}
 	for _, target := range spec.Targets {
 		input.Targets = append(input.Targets, InputTarget{
@@ -160,26 +167,34 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 	return input
 }
 
-func inputBase(build *v1alpha1.ImageBuild, agent bool) InputBase {
-	image, resolved := build.Spec.Inputs.Base.ImageRef, build.Status.Resolved
-	if image == nil || resolved == nil {
+func inputBase(build *v1alpha1.ImageBuild, attempt int32, agent bool) InputBase {
+	image, resolved, basis, tests := build.Spec.Inputs.Base.ImageRef, build.Status.Resolved, basisOf(build, attempt), testsOf(build, attempt)
+	input := InputBase{}
+	switch {
+	case len(tests) > 0:
+		input.Digest = inputs.ArtifactsDigest(basis.Artifacts)
+		if build.Spec.ImageRef != nil {
+			input.Image = build.Spec.ImageRef.Name
+		}
+	case image == nil || resolved == nil:
 		return InputBase{Reference: build.Spec.Inputs.Base.Reference}
+	default:
+		input.Digest, input.Image = resolved.BaseDigest, image.Name
+		if basis == nil {
+			return input
+		}
+		input.Channel = image.Channel
 	}
-	input := InputBase{Digest: resolved.BaseDigest, Image: image.Name}
-	if resolved.Base == nil {
-		return input
-	}
-	input.Build, input.Channel = resolved.Base.Name, image.Channel
-	for i := range resolved.Base.Artifacts {
-		artifact := &resolved.Base.Artifacts[i]
-		input.Artifacts = append(input.Artifacts, InputArtifact{
-			Target:    artifact.Target,
-			Digest:    artifact.Digest,
-			SizeBytes: artifact.SizeBytes,
-			MediaType: artifact.MediaType,
-			Location:  artifact.Location,
-			Path:      basePath(artifact, agent),
-		})
+	input.Build = basis.Name
+	for i := range basis.Artifacts {
+		artifact := &basis.Artifacts[i]
+		one := InputArtifact{
+			Target: artifact.Target, Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location,
+		}
+		if reads(tests, artifact) {
+			one.Path = basePath(artifact, agent)
+		}
+		input.Artifacts = append(input.Artifacts, one)
 	}
 	slices.SortFunc(input.Artifacts, func(a, b InputArtifact) int { return strings.Compare(a.Target, b.Target) })
 	return input
@@ -203,7 +218,11 @@ func encodeInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) (string,
 	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
 		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)
 	}
-	encoded, err := inputs.CanonicalJSON(newInput(build, attempt, agent))
+	input := newInput(build, attempt, agent)
+	encoded, err := inputs.CanonicalJSON(input)
+	if err == nil && len(input.Tests) > 0 {
+		encoded, err = sorted(encoded)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -212,4 +231,15 @@ func encodeInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) (string,
 			len(encoded), MaxInputBytes)
 	}
 	return string(encoded), nil
+}
+
+// sorted returns JSON with its keys in order, because the fields of tests, which are those of the API, are in another order.
+func sorted(text []byte) ([]byte, error) {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	return inputs.CanonicalJSON(value)
 }

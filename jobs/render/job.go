@@ -49,7 +49,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	if err != nil {
 		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
 	}
-	output, err := encodeOutput(build)
+	output, err := encodeOutput(build, attempt)
 	if err != nil {
 		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
 	}
@@ -57,7 +57,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	if output != "" {
 		annotations[v1alpha1.AnnotationOutput] = output
 	}
-	if HasOwnContainers(build) && !builder.Publisher.Agent {
+	if HasOwnContainers(build, attempt) && !builder.Publisher.Agent {
 		annotations[defaultContainer] = ContainerName
 		if builder.Publisher.Image == "" {
 			return nil, fmt.Errorf("render Job %s/%s: this controller cannot fetch a base or publish: the operator sets --publisher-image", build.Namespace, name)
@@ -85,7 +85,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 					Labels:      jobLabels(build, attempt),
 					Annotations: annotations,
 				},
-				Spec: podSpec(build, builder),
+				Spec: podSpec(build, attempt, builder),
 			},
 		},
 	}

@@ -134,6 +134,10 @@ var rendered = []struct {
 		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
 	},
 	{
+		name: "tests", build: testedBuild(), attempt: 2,
+		builder: inputs.Builder{Image: "goldsmith-tester:1", Publisher: inputs.Publisher{Image: "goldsmith-controller:1"}},
+	},
+	{
 		name: "reports", build: basedBuild(), attempt: 1,
 		builder: inputs.Builder{Image: mockBuilder.Image, Reports: true, Publisher: inputs.Publisher{Agent: true}},
 	},

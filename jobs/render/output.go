@@ -15,27 +15,39 @@ import (
 type Output struct {
 	// Attest is the policy of signatures. Empty for Automatic.
 	Attest v1alpha1.AttestPolicy `json:"attest,omitempty"`
+	// Gates are the names of the tests that must pass before the tags are moved. Empty for an attempt that makes artifacts.
+	Gates []string `json:"gates,omitempty"`
 	// Repository is HOST[:PORT]/PATH of an OCI repository.
 	Repository string `json:"repository"`
 	// Secret is the name of the Secret with the credentials. Empty if there are none.
 	Secret string `json:"secret,omitempty"`
-	// Tags are the tags of the artifacts by target. Targets without a tag are missing.
+	// Signed is whether all tested artifacts are signed, so that an index of them is signed before a tag names it. It is false for an attempt that makes
+	// artifacts.
+	Signed bool `json:"signed,omitempty"`
+	// Tags are the tags of the artifacts by target. Targets without a tag are missing. If other attempts have to pass tests before tags are moved, it is
+	// empty.
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
-// Tags returns the tags that a build gives its artifacts, by target. A target without a valid tag is missing.
-func Tags(build *v1alpha1.ImageBuild) map[string]string {
+// Tags returns the tags that an attempt gives the artifacts of its build, by target, if it succeeds. A target without a valid tag is missing. After
+// tests, so is a target whose artifact Goldsmith has not published.
+func Tags(build *v1alpha1.ImageBuild, attempt int32) map[string]string {
 	tags := map[string]string{}
+	if !movesTags(build, attempt) {
+		return tags
+	}
 	for _, target := range build.Spec.Inputs.Targets {
-		if tag, err := inputs.Tag(build, target); err == nil && tag != "" {
-			tags[result.TargetName(target)] = tag
+		name := result.TargetName(target)
+		tag, err := inputs.Tag(build, target)
+		if err == nil && tag != "" && (len(TestsOf(build, attempt)) == 0 || published(build, name)) {
+			tags[name] = tag
 		}
 	}
 	return tags
 }
 
-// encodeOutput returns where a build publishes its artifacts, or "" if it publishes none.
-func encodeOutput(build *v1alpha1.ImageBuild) (string, error) {
+// encodeOutput returns where an attempt publishes the artifacts of its build, or "" if the build publishes none.
+func encodeOutput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
 	declared := build.Spec.Inputs.Output
 	if declared == nil {
 		return "", nil
@@ -45,7 +57,8 @@ func encodeOutput(build *v1alpha1.ImageBuild) (string, error) {
 			return "", fmt.Errorf("output.tagTemplate %q: %w", declared.TagTemplate, err)
 		}
 	}
-	output := Output{Attest: declared.Attest, Repository: declared.Repository, Tags: Tags(build)}
+	output := Output{Attest: declared.Attest, Repository: declared.Repository, Tags: Tags(build, attempt), Gates: Gates(build, attempt)}
+	output.Signed = len(TestsOf(build, attempt)) > 0 && signed(build)
 	if declared.SecretRef != nil {
 		output.Secret = declared.SecretRef.Name
 	}

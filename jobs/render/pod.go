@@ -38,14 +38,14 @@ const GracePeriod = 30 * time.Second
 
 // podSpec is a pod that meets the restricted Pod Security Standard, whatever the template sets. The namespace and the cluster
 // set the defaults of the other fields.
-func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec {
+func podSpec(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) corev1.PodSpec {
 	template := build.Spec.Inputs.Template
 	if template == nil {
 		template = &v1alpha1.BuildTemplate{}
 	}
 	pod := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
-		ActiveDeadlineSeconds:         new(wholeSeconds(build.Spec.Timeouts.Run.Duration)),
+		ActiveDeadlineSeconds:         new(wholeSeconds(RunLimit(build, attempt))),
 		TerminationGracePeriodSeconds: new(wholeSeconds(GracePeriod)),
 		ServiceAccountName:            template.ServiceAccountName,
 		AutomountServiceAccountToken:  new(false),
@@ -73,11 +73,13 @@ func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec 
 			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		},
 	}
+	pod.Containers[0].Resources = testResources(pod.Containers[0].Resources, testsOf(build, attempt))
+	place(&pod, builder.Placement)
 	if builder.Reports {
 		addReports(&pod, build)
 	}
 	if !builder.Publisher.Agent {
-		addFetcher(&pod, build, builder.Publisher)
+		addFetcher(&pod, build, attempt, builder.Publisher)
 	}
 	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
 	if output := build.Spec.Inputs.Output; output != nil && !builder.Publisher.Agent {

@@ -36,6 +36,13 @@ type Result struct {
 	Failure *Failure `json:"failure,omitempty"`
 	// Artifacts are the artifacts, one for each target, if the outcome is Succeeded.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// Tests are the results of tests, one for each test of the input, if the outcome is Succeeded and the input has tests. A runner that leaves
+	// them out has passed all of them with the outcome Succeeded, and failed all of them with Failed.
+	Tests []Test `json:"tests,omitempty"`
+	// Report is the file with a report about the tests, as JUnit XML. Optional.
+	Report *Content `json:"report,omitempty"`
+	// Tagged are the tags that Goldsmith moved after the tests had passed, by target. It is not part of the contract: what a runner sets here is ignored.
+	Tagged map[string]string `json:"tagged,omitempty"`
 	// Check is what Goldsmith found when it read the files of the artifacts. It is not part of the contract: what a builder sets
 	// here is ignored.
 	Check *Check `json:"check,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,10 @@ type findings struct {
 	About []about `json:"about,omitempty"`
 	// Undocumented means that Contents has only the artifacts, because their documents have no room. The repository has the documents.
 	Undocumented bool `json:"undocumented,omitempty"`
+	// Report is the report about tests that it read. Nil if it read none.
+	Report *finding `json:"report,omitempty"`
+	// Tagged are the targets whose tags it moved after the tests had passed.
+	Tagged []string `json:"tagged,omitempty"`
 }
 
 // about is what a publisher found out about an artifact.
@@ -81,6 +86,10 @@ func Findings(checked *Result) (message string, documented bool, err error) {
 		for i := range checked.Artifacts {
 			found.About = append(found.About, about{checked.Artifacts[i].Packages, madeFindings(&checked.Artifacts[i])})
 		}
+		if report := checked.Report; report != nil && report.Verified != "" {
+			found.Report = new(findingOf(report))
+		}
+		found.Tagged = slices.Sorted(maps.Keys(checked.Tagged))
 	}
 	text, err := json.Marshal(found)
 	if err != nil || len(text) <= MaxBytes {
@@ -131,7 +140,8 @@ func madeFindings(artifact *Artifact) (all []finding) {
 }
 
 // WithFindings returns the message of a builder, completed with the message of the publisher of its pod, for Parse with Policy.Checked.
-// repository and tags, by target, are what the publisher was told.
+// repository and tags, by target, are what the publisher was told. The message of a runner of tests gets the report that the publisher read, and in
+// Tagged the tags that it moved.
 func WithFindings(message, publisher, repository string, tags map[string]string) string {
 	reported, err := decode(message, MaxBytes)
 	if err != nil {
@@ -156,7 +166,8 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 	return completed
 }
 
-// outputDigest returns a digest of what decides what is published: the targets, their files and what the builder tells about them.
+// outputDigest returns a digest of what decides what is published: the targets, their files and what the builder tells about them, the report, and the
+// outcomes of tests.
 func (r *Result) outputDigest() string {
 	hash := sha256.New()
 	for name, content := range r.NamedContents() {
@@ -164,6 +175,12 @@ func (r *Result) outputDigest() string {
 	}
 	for i := range r.Artifacts {
 		_, _ = fmt.Fprintf(hash, "%q\n", r.Artifacts[i].Annotations) // in the order of the keys
+	}
+	for i := range r.Tests {
+		_, _ = fmt.Fprintf(hash, "test %q %q\n", r.Tests[i].Name, r.Tests[i].Outcome)
+	}
+	if r.Report != nil {
+		_, _ = fmt.Fprintf(hash, "report %q %q\n", r.Report.File, r.Report.MediaType)
 	}
 	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
@@ -183,6 +200,18 @@ func (r *Result) complete(all *findings, repository string, tags map[string]stri
 	}
 	for i, content := range contents {
 		found[i].complete(content, repository)
+	}
+	if all.Report != nil && r.Report != nil {
+		r.Report.Location = "" // the runner published nothing
+		all.Report.complete(r.Report, repository)
+	}
+	for _, target := range all.Tagged {
+		if tag := tags[target]; tag != "" {
+			if r.Tagged == nil {
+				r.Tagged = map[string]string{}
+			}
+			r.Tagged[target] = tag
+		}
 	}
 	for i := range r.Artifacts {
 		artifact := &r.Artifacts[i]

@@ -139,7 +139,10 @@ func failureOutcome(failure *v1alpha1.BuildFailure) Outcome {
 
 // forgetCheck removes what only Goldsmith may set.
 func (r *Result) forgetCheck() {
-	r.Check, r.Ignored = nil, r.unknown
+	r.Check, r.Ignored, r.Tagged = nil, r.unknown, nil
+	if r.Report != nil {
+		r.Report.Verified = ""
+	}
 	for i := range r.Artifacts {
 		artifact := &r.Artifacts[i]
 		artifact.Tag, artifact.Packages, artifact.Made = "", nil, nil

@@ -19,10 +19,11 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// evidence is what the attempt's Job and pod report. At most one of succeeded and failure is set.
+// evidence is what the attempt's Job and pod report. At most one of succeeded, tested and failure is set.
 type evidence struct {
 	succeeded []v1alpha1.Artifact
-	ignored   string // fields of the result of a success that the contract does not have
+	tested    *result.TestsOutcome // of an attempt that runs tests, and whose runner has ended with results
+	ignored   string               // fields of the result of a success that the contract does not have
 	failure   *v1alpha1.BuildFailure
 	started   bool
 	orphaned  bool       // the Job is deleted, and one of its pods may run
@@ -134,7 +135,7 @@ func (t *transition) gatherEvidence() evidence {
 		if seen.failure != nil && seen.failure.Reason == v1alpha1.ReasonPodDeleted {
 			seen.failure = cmp.Or(t.deletedJob(), seen.failure) // the Job's deletion deletes the pod
 		}
-		if seen.succeeded != nil || seen.failure != nil && !excused {
+		if seen.succeeded != nil || seen.tested != nil || seen.failure != nil && !excused {
 			return seen
 		}
 	}
@@ -196,14 +197,23 @@ func (t *transition) missingPodEvidence() evidence {
 
 func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	end := terminated(pod)
-	if end != nil && end.ExitCode == 0 {
+	switch {
+	case end == nil || end.ExitCode != 0:
+	case t.runsTests():
+		if found := t.testsOutcome(pod, end); found != nil && found.Failure == nil {
+			return evidence{tested: found, started: true}
+		}
+	default:
 		if outcome := t.outcome(pod, end); outcome.Failure == nil && outcome.Artifacts != nil {
 			return evidence{succeeded: outcome.Artifacts, ignored: outcome.Ignored, started: true}
 		}
 	}
 	started := hasStarted(pod)
 	if terminal(pod) {
-		return evidence{failure: t.classify(pod, end), started: started}
+		if failure := t.classify(pod, end); failure != nil {
+			return evidence{failure: failure, started: started}
+		}
+		return evidence{tested: t.testsOutcome(pod, end), started: started}
 	}
 	if pod.DeletionTimestamp != nil {
 		if disruption := disruptionOf(pod); disruption != nil {
@@ -228,15 +238,20 @@ func (t *transition) outcome(pod *corev1.Pod, end *corev1.ContainerStateTerminat
 			return result.Outcome{}
 		}
 		if published.ExitCode != 0 {
-			return result.Outcome{Failure: withExitCode(v1alpha1.ReasonArtifactNotStored.Failure(
-				"the publisher of pod %s ended with exit code %d: %s", pod.Name, published.ExitCode, cmp.Or(published.Message, published.Reason)), published)}
+			return result.Outcome{Failure: publisherFailed(pod, published)}
 		}
-		message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build)), true
+		message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build, t.attempt().Number)), true
 	}
 	return result.Parse(message, end.ExitCode, t.Build.Spec.Inputs.Targets, policy)
 }
 
-// classify returns the failure of a pod that has ended.
+// publisherFailed returns the failure of a pod whose publisher ended without a message.
+func publisherFailed(pod *corev1.Pod, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {
+	return withExitCode(v1alpha1.ReasonArtifactNotStored.Failure(
+		"the publisher of pod %s ended with exit code %d: %s", pod.Name, end.ExitCode, cmp.Or(end.Message, end.Reason)), end)
+}
+
+// classify returns the failure of a pod that has ended. It is nil if a runner of tests told by its exit code that they failed.
 func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTerminated) *v1alpha1.BuildFailure {
 	if disruption := disruptionOf(pod); disruption != nil {
 		return disruption
@@ -254,6 +269,8 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 			t.Build.Spec.Timeouts.Run, pod.Name)
 	case reason == "DeadlineExceeded" && publishing(pod):
 		return t.latePublishFailure(pod)
+	case reason == "DeadlineExceeded" && t.runsTests():
+		return v1alpha1.ReasonTestMachineFailed.Failure("the runner of the tests did not end within %s, which their timeouts allow: read its log, or give it a faster machine", t.runLimit())
 	case reason == "DeadlineExceeded":
 		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run), end)
 	case reason == "Evicted":
@@ -280,6 +297,12 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return v1alpha1.ReasonBuilderNotFound.Failure("%s", end.Message)
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
+	}
+	if t.runsTests() {
+		if found := t.testsOutcome(pod, end); found != nil {
+			return found.Failure
+		}
+		return v1alpha1.ReasonArtifactNotStored.Failure("pod %s ended before its publisher: %s", pod.Name, cmp.Or(message, noReason))
 	}
 	switch outcome := t.outcome(pod, end); {
 	case outcome.Failure != nil:

@@ -24,7 +24,10 @@ func nextAttemptTime(build *v1alpha1.ImageBuild, attempts []v1alpha1.BuildAttemp
 	if last.CompletionTime == nil {
 		return last.StartTime.Time
 	}
-	wait := backoff(build.Spec.Retry.Backoff, count(attempts, v1alpha1.AttemptFailed))
+	if last.Outcome == v1alpha1.AttemptSucceeded || !retryAllowed(build.Spec.Retry, attempts) { // the next attempt tests something else
+		return last.CompletionTime.Time
+	}
+	wait := backoff(build.Spec.Retry.Backoff, count(alike(attempts), v1alpha1.AttemptFailed))
 	if last.Outcome == v1alpha1.AttemptDisrupted || wait == 0 {
 		return last.CompletionTime.Time
 	}
@@ -51,6 +54,7 @@ func backoff(policy *v1alpha1.Backoff, failures int) time.Duration {
 
 // retryAllowed reports whether the build gets another attempt, after the last attempt has ended.
 func retryAllowed(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) bool {
+	attempts = alike(attempts)
 	last := attempts[len(attempts)-1]
 	if last.Outcome == v1alpha1.AttemptDisrupted {
 		return count(attempts, v1alpha1.AttemptDisrupted) < maxDisruptions

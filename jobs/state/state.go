@@ -97,6 +97,11 @@ func goesOn(status *v1alpha1.ImageBuildStatus) bool {
 	return last >= 0 && status.Attempts[last].Outcome == ""
 }
 
+// Held reports whether the current attempt waits for Kueue or a worker.
+func Held(status *v1alpha1.ImageBuildStatus) bool {
+	return status.Phase == v1alpha1.BuildQueued || status.Phase == v1alpha1.BuildTesting && goesOn(status) && meta.IsStatusConditionFalse(status.Conditions, v1alpha1.BuildAdmitted)
+}
+
 // Action is an effect that the stored status calls for. Each is idempotent.
 type Action string
 
@@ -138,8 +143,7 @@ func (d *Decision) NeedsConfirmation(build *v1alpha1.ImageBuild) bool {
 		return false // there can be neither Job nor pod
 	}
 	last := len(before) - 1
-	suspended := build.Status.Phase == v1alpha1.BuildQueued
-	return len(after) > len(before) || suspended != (d.Status.Phase == v1alpha1.BuildQueued) ||
+	return len(after) > len(before) || Held(&build.Status) != Held(&d.Status) ||
 		before[last].Outcome == "" && after[last].Outcome != "" && after[last].Outcome != v1alpha1.AttemptSucceeded
 }
 
@@ -158,6 +162,8 @@ func Next(o Observed) Decision {
 		next.follow()
 	case v1alpha1.BuildRetrying:
 		next.retry()
+	case v1alpha1.BuildTesting:
+		next.test()
 	case v1alpha1.BuildCancelling:
 		next.cancel()
 	case v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
@@ -210,8 +216,10 @@ func (t *transition) admit() {
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
 	case t.status.Resolved == nil:
 		t.finish(v1alpha1.BuildFailed, v1alpha1.ReasonSourceNotFound.Failure("the build has no resolved inputs: build again"))
+	case t.Admission.Admitted && t.Build.Spec.Retests != nil:
+		t.retest()
 	case t.Admission.Admitted:
-		t.start(t.status.CurrentAttempt + 1)
+		t.start(t.status.CurrentAttempt+1, nil)
 	case t.queueTimeLeft() <= 0:
 		t.finish(v1alpha1.BuildFailed, t.queueTimeout(t.Admission.Message))
 	default:
@@ -226,6 +234,8 @@ func (t *transition) follow() {
 	switch {
 	case evidence.succeeded != nil:
 		t.succeed(&evidence)
+	case evidence.tested != nil:
+		t.recordTests(evidence.tested)
 	case t.mustEnd():
 		t.stop()
 	case evidence.failure != nil:
@@ -261,7 +271,7 @@ func (t *transition) retry() {
 	default:
 		t.after = max(0, nextAttemptTime(t.Build, t.status.Attempts).Sub(t.Now))
 		if t.after == 0 {
-			t.start(t.status.CurrentAttempt + 1)
+			t.start(t.status.CurrentAttempt+1, nil)
 		}
 	}
 }
@@ -276,7 +286,14 @@ func (t *transition) mustEnd() bool {
 func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
 	t.recordStart(&evidence)
-	if evidence.succeeded != nil {
+	switch {
+	case evidence.tested != nil:
+		before := t.status.DeepCopy()
+		if t.recordTests(evidence.tested); t.status.Phase == v1alpha1.BuildSucceeded { // tags may have been moved
+			return
+		}
+		t.status = before
+	case evidence.succeeded != nil && len(t.Build.Spec.Tests) == 0:
 		t.succeed(&evidence)
 		return
 	}
@@ -356,7 +373,12 @@ func (t *transition) runTimeLeft() time.Duration {
 	if ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady); ready != nil && ready.Status == metav1.ConditionTrue {
 		since = ready.LastTransitionTime.Time
 	}
-	return since.Add(t.Build.Spec.Timeouts.Run.Duration + render.GracePeriod + confirmationTime).Sub(t.Now)
+	return since.Add(t.runLimit() + render.GracePeriod + confirmationTime).Sub(t.Now)
+}
+
+// runLimit is how long the pod of the current attempt may run.
+func (t *transition) runLimit() time.Duration {
+	return render.RunLimit(t.withStatus(), t.status.CurrentAttempt)
 }
 
 // stopTimeLeft is how long to wait for the end of a container whose pod was told to end.

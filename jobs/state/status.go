@@ -31,23 +31,26 @@ func (t *transition) queue() {
 	t.after = t.queueTimeLeft()
 }
 
-// start records the intent of an attempt, whose Job may exist from now on.
-func (t *transition) start(number int32) {
-	t.status.Phase = v1alpha1.BuildStarting
+// start records the intent of an attempt, whose Job may exist from now on. Without tests, it makes artifacts.
+func (t *transition) start(number int32, tests []string) {
+	t.enterUnlessTesting(v1alpha1.BuildStarting)
 	t.status.CurrentAttempt = number
 	t.status.Attempts = append(t.status.Attempts, v1alpha1.BuildAttempt{
 		Number:    number,
 		JobName:   render.JobName(t.Build, number),
 		StartTime: *t.now(),
+		Tests:     tests,
 	})
 	if t.status.StartTime == nil {
 		t.status.StartTime = t.now()
 	}
 	t.status.Progress, t.status.Stages = nil, nil
-	ForgetAttestation(t.status)
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
 	t.wait(podNotStarted)
-	t.unfinished()
+	if len(tests) == 0 {
+		ForgetAttestation(t.status)
+		t.unfinished()
+	}
 }
 
 // wait reports in the condition PodReady why the container has not started yet.
@@ -58,15 +61,19 @@ func (t *transition) wait(delay startDelay) {
 // run records that the container has started.
 func (t *transition) run() {
 	t.record()
-	t.status.Phase = v1alpha1.BuildRunning
+	t.enterUnlessTesting(v1alpha1.BuildRunning)
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.after = t.runTimeLeft()
 }
 
 // runTimeout returns the failure of an attempt whose container should have ended, but whose node does not report the end.
 func (t *transition) runTimeout() *v1alpha1.BuildFailure {
+	if t.runsTests() {
+		return v1alpha1.ReasonTestMachineFailed.Failure("the tests ran longer than %s, and node %s did not confirm the end of pod %s: check the node",
+			t.runLimit(), t.Pod.Spec.NodeName, t.Pod.Name)
+	}
 	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s: check the node",
-		t.Build.Spec.Timeouts.Run, t.Pod.Spec.NodeName, t.Pod.Name)
+		t.runLimit(), t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
 // record binds the attempt to the observed Job, and to its pod once a container has started. A pod that has not started has no
@@ -93,30 +100,40 @@ func (t *transition) record() {
 func (t *transition) succeed(seen *evidence) {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.endAttempt(v1alpha1.AttemptSucceeded, nil)
-	t.status.Artifacts = located(seen.succeeded, t.Build)
-	t.finish(v1alpha1.BuildSucceeded, nil)
+	artifacts, ignored := located(seen.succeeded, t.Build), ""
 	if seen.ignored != "" {
-		t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, v1alpha1.CutMessage(
-			"the builder's result has fields that are ignored, because they are misspelt or of a newer version: "+seen.ignored))
+		ignored = v1alpha1.CutMessage("the builder's result has fields that are ignored, because they are misspelt or of a newer version: " + seen.ignored)
+	}
+	if len(t.Build.Spec.Tests) > 0 {
+		t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonInProgress, ignored)
+		t.beginTests(artifacts)
+		return
+	}
+	t.status.Artifacts = artifacts
+	t.finish(v1alpha1.BuildSucceeded, nil)
+	if ignored != "" {
+		t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, ignored)
 	}
 }
 
 // located returns artifacts in which every content that Goldsmith keeps has a location: a content that was verified is kept.
 func located(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
-	locate := func(location *string, verified v1alpha1.ArtifactVerification, digest string) {
-		if *location == "" && verified == v1alpha1.ArtifactVerifiedContent {
-			*location = v1alpha1.ArtifactPath(build.Namespace, build.Name, digest)
-		}
-	}
 	for i := range artifacts {
 		artifact := &artifacts[i]
-		locate(&artifact.Location, artifact.Verified, artifact.Digest)
+		locate(&artifact.Location, artifact.Verified, artifact.Digest, build)
 		for i := range artifact.Documents {
 			document := &artifact.Documents[i]
-			locate(&document.Location, document.Verified, document.Digest)
+			locate(&document.Location, document.Verified, document.Digest, build)
 		}
 	}
 	return artifacts
+}
+
+// locate sets the location of a content of a build that has none, if Goldsmith keeps the content.
+func locate(location *string, verified v1alpha1.ArtifactVerification, digest string, build *v1alpha1.ImageBuild) {
+	if *location == "" && verified == v1alpha1.ArtifactVerifiedContent {
+		*location = v1alpha1.ArtifactPath(build.Namespace, build.Name, digest)
+	}
 }
 
 // fail ends the attempt. It also ends the build, unless the build gets another attempt.
@@ -124,6 +141,10 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	outcome := v1alpha1.AttemptFailed
 	if f.Reason.Disruption() {
 		outcome = v1alpha1.AttemptDisrupted
+	}
+	if t.runsTests() {
+		t.failTests(outcome, f)
+		return
 	}
 	t.endAttempt(outcome, f)
 	if !retryAllowed(t.Build.Spec.Retry, t.status.Attempts) {
@@ -137,6 +158,11 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 		return
 	}
 	t.status.Phase = v1alpha1.BuildRetrying
+	t.backOff(f)
+}
+
+// backOff tells when the next attempt starts after one that failed.
+func (t *transition) backOff(f *v1alpha1.BuildFailure) {
 	next := nextAttemptTime(t.Build, t.status.Attempts)
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, v1alpha1.CutMessage(fmt.Sprintf(
 		"next attempt starts at %s: attempt %d ended with %s: %s",
@@ -225,6 +251,9 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	}
 	t.condition(v1alpha1.BuildStalled, stalled, reason, message)
 	EndAttestation(t.status)
+	if tested := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildTested); tested != nil && tested.Reason == v1alpha1.ReasonTesting {
+		t.condition(v1alpha1.BuildTested, metav1.ConditionUnknown, v1alpha1.ReasonTestsNotRun, message)
+	}
 }
 
 // FirstConditions are the conditions of a build that was created at this time, until it is finished.

@@ -32,12 +32,16 @@ func (t *transition) await() {
 	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
+	case held && t.queueTimeLeft() <= 0 && t.testing():
+		t.fail(t.queueTimeout(evidence.held.message))
 	case held && t.queueTimeLeft() <= 0:
 		late := t.queueTimeout(evidence.held.message)
 		t.endAttempt(v1alpha1.AttemptFailed, late)
 		t.finish(v1alpha1.BuildFailed, late)
 	case held:
 		t.holdAttempt(evidence.held)
+	case evidence.failure != nil && !evidence.started && t.testing():
+		t.fail(evidence.failure)
 	case evidence.failure != nil && !evidence.started:
 		t.enter(v1alpha1.BuildStarting)
 	default:
@@ -55,12 +59,14 @@ func (t *transition) holdAttempt(cause startDelay) {
 	case attempt.PodUID != "":
 		t.wait(startDelay{cause.reason, "the container ended when the Job was suspended: a new pod starts once the Job is resumed"})
 		t.status.Progress, t.status.Stages = nil, nil
-		ForgetAttestation(t.status)
+		if !t.testing() {
+			ForgetAttestation(t.status)
+		}
 	case !t.heldAgain():
 		t.status.StartTime = nil
 	}
 	attempt.PodName, attempt.PodUID, attempt.NodeName, attempt.BuilderImage = "", "", "", ""
-	t.status.Phase = v1alpha1.BuildQueued
+	t.enterUnlessTesting(v1alpha1.BuildQueued)
 	if t.status.QueuedTime == nil && t.status.StartTime == nil {
 		t.status.QueuedTime = attempt.StartTime.DeepCopy()
 	}
@@ -79,7 +85,7 @@ func (t *transition) release() {
 	if t.status.StartTime == nil {
 		t.status.StartTime = released
 	}
-	t.status.Phase = v1alpha1.BuildStarting
+	t.enterUnlessTesting(v1alpha1.BuildStarting)
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
 	t.wait(podNotStarted)
 }

@@ -49,6 +49,9 @@ func (p *program) publish(ctx context.Context) (message string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if len(p.input.Tests) > 0 {
+		return p.publishTests(ctx, text)
+	}
 	reported := result.Readable(text, p.input.BuildTargets(), result.Policy{AllowUnlocated: true}) // the controller decides about these
 	if reported == nil {
 		p.Log("the result has no artifacts to publish")
@@ -110,6 +113,15 @@ func (p *program) check(ctx context.Context, reported *result.Result) (found *re
 	return publish.CheckOf(err), locks
 }
 
+// openFiles opens the directory with the builder's files.
+func (p *program) openFiles() (*os.Root, error) {
+	output, err := os.OpenRoot(p.at(render.PublishFiles))
+	if err != nil {
+		return nil, fmt.Errorf("open the output directory: %w", err)
+	}
+	return output, nil
+}
+
 // open opens the file of a content.
 func (p *program) open(content *result.Content) (*os.File, error) {
 	return os.OpenInRoot(p.at(render.PublishFiles), filepath.Clean(content.File))
@@ -117,9 +129,9 @@ func (p *program) open(content *result.Content) (*os.File, error) {
 
 // confirm reads the files of a result, and completes their contents.
 func (p *program) confirm(ctx context.Context, reported *result.Result) error {
-	output, err := os.OpenRoot(p.at(render.PublishFiles))
+	output, err := p.openFiles()
 	if err != nil {
-		return fmt.Errorf("open the output directory: %w", err)
+		return err
 	}
 	defer func() { _ = output.Close() }() // only read from
 	paths := slices.Compact(slices.Sorted(slices.Values(artifacts.Paths(reported))))

@@ -42,6 +42,7 @@ type pod struct {
 	t      *testing.T
 	root   string
 	output render.Output
+	input  render.Input // of tests
 	// attested is what was uploaded. attest are the errors with which the server answers, and signed what it answers about artifacts.
 	attested []*v1alpha1.BuildAttestation
 	attest   []error
@@ -74,6 +75,13 @@ func (p *pod) write(path string, content []byte) {
 // publish gives the publisher the result of the builder once it waits for it, and returns how the controller judges both.
 func (p *pod) publish(message string) (outcome result.Outcome, log string) {
 	p.t.Helper()
+	completed, log := p.complete(message)
+	return result.Parse(completed, 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}}, result.Policy{Checked: true}), log
+}
+
+// complete gives the publisher the result of the builder once it waits for it, and returns the result that the controller judges.
+func (p *pod) complete(message string) (completed, log string) {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	var lines strings.Builder
@@ -98,8 +106,7 @@ func (p *pod) publish(message string) (outcome result.Outcome, log string) {
 		}
 	}}))
 	told := require.Value(os.ReadFile(p.at(render.PublishMessage)))(p.t)
-	message = result.WithFindings(strings.TrimSpace(message), string(told), p.output.Repository, p.output.Tags)
-	return result.Parse(message, 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}}, result.Policy{Checked: true}), lines.String()
+	return result.WithFindings(strings.TrimSpace(message), string(told), p.output.Repository, p.output.Tags), lines.String()
 }
 
 func succeeded(artifact string) string {

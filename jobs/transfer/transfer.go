@@ -2,8 +2,8 @@
 
 // Package transfer holds the programs that move artifacts between the pod of a builder and registries. Fetch runs before the builder, and
 // fetches the artifacts of the base. Publish starts when the builder has ended successfully, waits for the builder's result, reads the files
-// that the result names, pushes them to the repository of the build's output, and reports what it found. Package render makes the pod. The
-// controller judges what the programs report.
+// that the result names, pushes them to the repository of the build's output, and reports what it found. After tests it pushes their report, and moves
+// tags. Package render makes the pod. The controller judges what the programs report.
 package transfer
 
 import (

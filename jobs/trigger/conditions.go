@@ -78,13 +78,25 @@ func (c conditions) setReady() {
 // with another location, such as that of a registry, is there.
 func (o Observed) missing(status *v1alpha1.ImageStatus) string {
 	latest := status.LatestSuccessful
-	if latest == nil || o.Kept == nil {
+	if latest == nil {
 		return ""
 	}
-	for _, artifact := range latest.Artifacts {
+	if target := o.lost(latest.Artifacts); target != "" {
+		return fmt.Sprintf("artifact %s of build %s is lost: build again, or restore a backup that has artifacts", target, latest.Name)
+	}
+	return ""
+}
+
+// lost returns the target of an artifact that the server has lost. It is empty if there is none.
+func (o Observed) lost(artifacts []v1alpha1.Artifact) string {
+	if o.Kept == nil {
+		return ""
+	}
+	for i := range artifacts {
+		artifact := &artifacts[i]
 		elsewhere := artifact.Location != "" && !strings.HasPrefix(artifact.Location, "/")
 		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !elsewhere && !o.Kept(artifact.Digest) {
-			return fmt.Sprintf("artifact %s of build %s is lost: build again, or restore a backup that has artifacts", artifact.Target, latest.Name)
+			return artifact.Target
 		}
 	}
 	return ""
@@ -130,6 +142,8 @@ func (c conditions) setUpToDate() {
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, reason, message)
 	case latest == nil:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
+	case latest.InputsDigest == c.status.InputsDigest && c.testsDiffer(latest):
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonTestsChanged, "the inputs are those of build "+latest.Name+", and the tests differ")
 	case latest.InputsDigest == c.status.InputsDigest:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionTrue, v1alpha1.ReasonInputsUnchanged, "the inputs are those of build "+latest.Name)
 	default:
@@ -167,7 +181,11 @@ func hasScheduleReason(status *v1alpha1.ImageStatus, reason string) bool {
 // setProgress sets Reconciling and Stalled. At most one of them is True: Reconciling until the present inputs are built, Stalled if the
 // Image needs a user. Tools that know kstatus report such an Image as in progress or failed, and any other as current if it is Ready.
 func (c conditions) setProgress(s schedule, due bool) {
-	last := c.status.LastFinished
+	last, prevented := c.status.LastFinished, inputsChanged(c.status)
+	if c.testsChanged(c.status) && c.retested(c.status) != nil {
+		prevented = true
+	}
+	untested, why := c.untested(c.status)
 	always := s.active() && c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways
 	switch build := newest(c.Builds, unfinishedAndCounts); {
 	case build != nil:
@@ -182,10 +200,13 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.reconciling(string(c.Unresolved.Reason), c.Unresolved.Message)
 	case c.Unresolved != nil:
 		c.waitForBase()
-	case s.active() && inputsChanged(c.status), always:
+	case s.active() && prevented, always:
 		c.unlessBuilt(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
-	case inputsChanged(c.status):
-		const message = "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build"
+	case prevented:
+		message := "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build"
+		if !inputsChanged(c.status) {
+			message = "the tests have changed, but the image is suspended or its triggers are off: resume it, or test the last build with \"goldsmith test\""
+		}
 		c.unlessBuilt(v1alpha1.ReasonSuspended, message)
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, message)
 	case c.lastBuildAbandoned(c.status):
@@ -195,6 +216,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.stalled(string(last.Reason), ending(last)+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
 		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing(c.status))
+	case untested != "":
+		c.stalled(untested, why)
 	default:
 		c.setSettled()
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 // superseded returns the builds that need not run, because a newer build of the Image's own inputs also waits. A build with an
-// attempt is not superseded. A one-off build neither supersedes nor is superseded, because no other build has its inputs.
+// attempt is not superseded. A one-off build neither supersedes nor is superseded, because no other build has its inputs. A build that tests the
+// artifacts of another build supersedes none, because it makes nothing.
 func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 	if o.Image.Spec.RunPolicy != v1alpha1.RunPolicySerialLatestOnly {
 		return nil, ""
@@ -24,6 +25,8 @@ func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 		waits := !build.Status.Phase.Finished() && !build.Status.Phase.Active() && len(build.Status.Attempts) == 0
 		switch {
 		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || build.IsOneOff():
+			continue
+		case newest == "" && build.Spec.Retests != nil:
 			continue
 		case newest == "":
 			newest = build.Name
@@ -61,6 +64,9 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 			over = *room < 0
 		}
 		if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {
+			continue
+		}
+		if o.beingRetested(build) {
 			continue
 		}
 		expires := expiryOf(build, limit)

@@ -25,12 +25,14 @@ func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) 
 			waitFor(d, pending)
 			return
 		}
-		if !inputsChanged(status) {
-			status.LastScheduleTime = apiTime(s.due)
-			break
+		switch {
+		case inputsChanged(status):
+			s.ask(d)
+			return
+		case o.decideTests(d, status, true):
+			return
 		}
-		s.ask(d)
-		return
+		status.LastScheduleTime = apiTime(s.due)
 	case !s.due.IsZero():
 		s.ask(d)
 		return
@@ -42,12 +44,17 @@ func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) 
 func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	attempted := status.LastAttempted
 	if !inputsChanged(status) {
+		if o.decideTests(d, status, false) {
+			return
+		}
 		d.Reason = v1alpha1.ReasonInputsUnchanged
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
 		if o.lastBuildAbandoned(status) {
 			d.Message += ", which was cancelled or deleted: ask for a build"
 		} else if missing := o.missing(status); missing != "" && newest(o.Builds, unfinishedAndCounts) == nil {
 			d.Message += ", but " + missing
+		} else if o.testsChanged(status) {
+			d.Message += ", whose tests were others, but no build of these inputs has artifacts that could be tested: ask for a build"
 		}
 		return
 	}
@@ -137,7 +144,7 @@ func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.I
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
 		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
-	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange) && !*triggers.OnSpecChange:
+	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange || reason == v1alpha1.TriggerTestsChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
 	}
 	return prevention{}
@@ -180,8 +187,8 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 	return fmt.Sprintf("%s:%d", digest, after)
 }
 
-// reserved matches the IDs of requestID and scheduleRequestID.
-var reserved = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
+// reserved matches the IDs of requestID, scheduleRequestID and testsRequestID.
+var reserved = regexp.MustCompile(`^(schedule:|(tests:)?sha256:[0-9a-f]{64}:[0-9]+$|tests:none:[0-9]+$)`)
 
 // Reserved reports whether only triggers use request IDs of this form.
 func Reserved(requestID string) bool {

@@ -54,7 +54,7 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 	if latest := status.LatestSuccessful; build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && (latest == nil || n > latest.Number) {
 		status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
 			Name: build.Name, Number: n,
-			CompletionTime: *build.Status.CompletionTime, Artifacts: build.Status.Artifacts,
+			CompletionTime: *build.Status.CompletionTime, Artifacts: build.Status.Artifacts, TestsDigest: inputs.TestsDigest(build.Spec.Tests),
 		}
 		if resolved := build.Status.Resolved; resolved != nil {
 			status.LatestSuccessful.InputsDigest = resolved.InputsDigest
@@ -64,7 +64,7 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 
 // attempt is what the status of an Image stores about an attempted build.
 func (o Observed) attempt(build *v1alpha1.ImageBuild) *v1alpha1.AttemptedBuild {
-	attempt := &v1alpha1.AttemptedBuild{Number: number(build)}
+	attempt := &v1alpha1.AttemptedBuild{Number: number(build), TestsDigest: inputs.TestsDigest(build.Spec.Tests)}
 	if resolved := o.attemptedInputs(build); resolved != nil {
 		attempt.InputsDigest, attempt.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
 	}

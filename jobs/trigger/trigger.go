@@ -49,6 +49,8 @@ type Decision struct {
 	Changes []v1alpha1.InputChange
 	// Status is the status to store. It does not include the effects of Request: the next decision, or Gone, has them.
 	Status v1alpha1.ImageStatus
+	// Retests is the build whose artifacts the build that is due tests. It is nil if that build makes artifacts.
+	Retests *v1alpha1.ImageBuild
 	// Disabled is true if this status is the first to report too many consecutive failures, or an invalid schedule.
 	Disabled bool
 	// After is when to reconcile again without an event. 0 means never.
@@ -57,22 +59,26 @@ type Decision struct {
 	Supersede []*v1alpha1.ImageBuild
 	// SupersededBy is the name of the newest build that waits. It is empty if Supersede is empty.
 	SupersededBy string
+	// Promote are the moves of channels that are due. They come before Prune, which may have their builds.
+	Promote []Promotion
 	// Prune are the finished builds that are too many or too old. They may be deleted once Status, which counts them, is stored.
 	Prune []*v1alpha1.ImageBuild
 
-	baseDigest string    // of the base that Request builds on
-	start      time.Time // of the schedule that Request answers
+	baseDigest  string    // of the base that Request builds on
+	testsDigest string    // of the tests of the build that Request asks for
+	start       time.Time // of the schedule that Request answers
 }
 
 // Next decides whether a build is due, and what the Image's status reports.
 func Next(o Observed) Decision {
 	status := nextStatus(o)
 	schedule := nextSchedule(o, &status)
-	d := Decision{Changes: o.changes(&status)}
+	d := Decision{Changes: o.changes(&status), testsDigest: o.testsDigest()}
 	o.decide(&d, &status, schedule)
 	setConditions(o, &status, schedule, d.Request != nil)
 	d.Disabled = schedule.disabled() && !hasScheduleReason(&o.Image.Status, schedule.reason)
 	d.Supersede, d.SupersededBy = superseded(o)
+	d.Promote = o.promotions()
 	var expiry time.Time
 	d.Prune, expiry = o.buildsToDelete(&status)
 	d.After = o.untilFirst(schedule.next, expiry)
@@ -100,7 +106,9 @@ func (d Decision) DeletedStatus(records []v1alpha1.BuildRequestRecord) v1alpha1.
 	}
 	for _, record := range records {
 		if d.Request != nil && record.RequestID == d.Request.RequestID {
-			status.LastAttempted = &v1alpha1.AttemptedBuild{Number: record.Number, InputsDigest: status.InputsDigest, BaseDigest: d.baseDigest}
+			status.LastAttempted = &v1alpha1.AttemptedBuild{
+				Number: record.Number, InputsDigest: status.InputsDigest, BaseDigest: d.baseDigest, TestsDigest: d.testsDigest,
+			}
 		}
 	}
 	return status

@@ -31,6 +31,7 @@ var release = &metadata.Release{
 	Revision: metadata.Revision{Version: "v0.1.0", Commit: strings.Repeat("c", 40), Time: time.Unix(1_700_000_000, 0)}, Registry: "registry.example.com/goldsmith",
 	Images: map[string]string{
 		"goldsmith-apiserver": digest("a"), "goldsmith-controller": digest("b"), "mock-builder": digest("c"), "debian-builder": digest("d"),
+		"goldsmith-tester": digest("e"),
 	},
 	URL: "https://releases.example.com/goldsmith",
 }
@@ -66,7 +67,7 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 	}
 	own := filepath.Join(directory, "own")
 	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "kustomization.yaml"),
-		[]byte("resources: [../kustomize/overlays/default]\ncomponents: [../kustomize/components/single-node, ../kustomize/components/debian-builder]\n"), 0o600)); err != nil {
+		[]byte("resources: [../kustomize/overlays/default]\ncomponents: [../kustomize/components/single-node, ../kustomize/components/debian-builder, ../kustomize/components/tester]\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, overlay := range []string{filepath.Join(directory, "kustomize/overlays/default"), filepath.Join(directory, "kustomize/overlays/production"), own} {
@@ -86,8 +87,10 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 				t.Errorf("%s lacks %s", overlay, want)
 			}
 		}
-		if overlay == own != strings.Contains(string(text), "debian: registry.example.com/goldsmith/debian-builder@"+digest("d")) {
-			t.Errorf("%s: the builder debian is not as its components say", overlay)
+		for _, builder := range []string{"debian: registry.example.com/goldsmith/debian-builder@" + digest("d"), "tester: registry.example.com/goldsmith/goldsmith-tester@" + digest("e")} {
+			if overlay == own != strings.Contains(string(text), builder) {
+				t.Errorf("%s: %s is not as its components say", overlay, builder)
+			}
 		}
 		if strings.Contains(string(text), ":devel") {
 			t.Errorf("%s has an image that is of no release", overlay)

@@ -204,6 +204,7 @@ var images = []struct {
 	{"goldsmith-controller", "controller", true},
 	{"mock-builder", "mockBuilder", true},
 	{"debian-builder", "debianBuilder", true},
+	{"goldsmith-tester", "tester", true},
 	{"registry.k8s.io/etcd", "etcd", false},
 	{"postgres", "postgres", false},
 }

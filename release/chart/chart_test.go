@@ -42,6 +42,7 @@ var release = &metadata.Release{
 	Revision: metadata.Revision{Version: "v0.1.0", Commit: strings.Repeat("c", 40), Time: time.Unix(1_700_000_000, 0)}, Registry: "registry.example.com/goldsmith",
 	Images: map[string]string{
 		"goldsmith-apiserver": digest("a"), "goldsmith-controller": digest("b"), "mock-builder": digest("c"), "debian-builder": digest("d"),
+		"goldsmith-tester": digest("e"),
 	},
 }
 
@@ -177,8 +178,8 @@ func tested() []combination {
 	for i, etcd := range []string{"", "single-node etcd-backup", "etcd-ha etcd-backup", "external-etcd", "single-node external-etcd"} {
 		for j, rest := range []string{
 			"cert-manager monitoring", "archive-s3 namespaced kueue", "cert-manager monitoring archive-s3 archive-s3-ca records-postgres",
-			"monitoring archive-s3 records-external kueue", "catalog-only catalog-kinds debian-builder records-sqlite",
-			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder archive-s3 archive-s3-ca records-external",
+			"monitoring archive-s3 records-external kueue", "catalog-only catalog-kinds debian-builder tester records-sqlite",
+			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder tester tester-kvm archive-s3 archive-s3-ca records-external",
 		} {
 			if !testing.Short() || i == j {
 				all = append(all, combine(strings.Fields(etcd+" "+rest)...))
@@ -382,7 +383,7 @@ func TestHelmLints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, included := range []combination{0, combine("cert-manager", "monitoring", "etcd-ha", "etcd-backup", "records-postgres", "catalog-kinds", "archive-s3", "debian-builder")} {
+	for _, included := range []combination{0, combine("cert-manager", "monitoring", "etcd-ha", "etcd-backup", "records-postgres", "catalog-kinds", "archive-s3", "debian-builder", "tester")} {
 		for _, message := range lint.RunAll(folder, valuesOf(included), namespace).Messages {
 			if !strings.Contains(message.Err.Error(), "icon is recommended") {
 				t.Error(message)

@@ -28,6 +28,8 @@ var components = []component{
 	{name: "catalog-only", condition: ".Values.rbac.catalogOnly", values: values("rbac", values("catalogOnly", true))},
 	{name: "catalog-kinds", condition: ".Values.kinds", values: values("kinds", values("servers.yaml", exampleKinds))},
 	{name: "debian-builder", condition: ".Values.debianBuilder.enabled", values: values("debianBuilder", enabled())},
+	{name: "tester", condition: ".Values.tester.enabled", values: values("tester", enabled())},
+	{name: "tester-kvm", condition: ".Values.tester.kvm", values: values("tester", values("kvm", true))},
 	{name: "archive-s3", condition: ".Values.logArchive.url", values: values("logArchive", values("url", exampleURL))},
 	{name: "archive-s3-ca", condition: ".Values.logArchive.ca", values: values("logArchive", values("url", exampleURL, "ca", exampleAuthority))},
 	{name: "records-external", condition: `eq .Values.records "external"`, values: values("records", "external"), excludes: []string{"records-postgres", "records-sqlite"}},

@@ -62,14 +62,28 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BuildTriggerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CancelRequested"):
 		return &imagesv1alpha1.CancelRequestedApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ChannelOverride"):
+		return &imagesv1alpha1.ChannelOverrideApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ChannelRequirements"):
+		return &imagesv1alpha1.ChannelRequirementsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ChannelRule"):
+		return &imagesv1alpha1.ChannelRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CommandCheck"):
+		return &imagesv1alpha1.CommandCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapReference"):
 		return &imagesv1alpha1.ConfigMapReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FileCheck"):
+		return &imagesv1alpha1.FileCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FinishedBuild"):
 		return &imagesv1alpha1.FinishedBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FlakyTest"):
+		return &imagesv1alpha1.FlakyTestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryLimits"):
 		return &imagesv1alpha1.HistoryLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryTTL"):
 		return &imagesv1alpha1.HistoryTTLApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTTPCheck"):
+		return &imagesv1alpha1.HTTPCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Image"):
 		return &imagesv1alpha1.ImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"):
@@ -106,6 +120,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageStatus"):
 		return &imagesv1alpha1.ImageStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageTest"):
+		return &imagesv1alpha1.ImageTestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InlineSource"):
 		return &imagesv1alpha1.InlineSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InputChange"):
@@ -118,6 +134,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ParameterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PinnedInputs"):
 		return &imagesv1alpha1.PinnedInputsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PortCheck"):
+		return &imagesv1alpha1.PortCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReproducedArtifact"):
 		return &imagesv1alpha1.ReproducedArtifactApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Reproduction"):
@@ -146,6 +164,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.SuccessfulBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Target"):
 		return &imagesv1alpha1.TargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestBoot"):
+		return &imagesv1alpha1.TestBootApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestChecks"):
+		return &imagesv1alpha1.TestChecksApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestedBuild"):
+		return &imagesv1alpha1.TestedBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestQuarantine"):
+		return &imagesv1alpha1.TestQuarantineApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestRunner"):
+		return &imagesv1alpha1.TestRunnerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestStatus"):
+		return &imagesv1alpha1.TestStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Triggers"):
 		return &imagesv1alpha1.TriggersApplyConfiguration{}
 

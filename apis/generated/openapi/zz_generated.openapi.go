@@ -58,6 +58,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BuilderTarget{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
 		v1alpha1.CancelRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
 		v1alpha1.CancelRequested{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
+		v1alpha1.ChannelOverride{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ChannelOverride(ref),
+		v1alpha1.ChannelRequirements{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref),
+		v1alpha1.ChannelRule{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ChannelRule(ref),
+		v1alpha1.CommandCheck{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_CommandCheck(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
 		v1alpha1.ConfigMapReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
 		v1alpha1.DigestSignature{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_DigestSignature(ref),
@@ -65,7 +69,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Duration{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Duration(ref),
 		v1alpha1.DurationPercentiles{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
 		v1alpha1.FailureCount{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
+		v1alpha1.FileCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_FileCheck(ref),
 		v1alpha1.FinishedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
+		v1alpha1.FlakyTest{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref),
+		v1alpha1.HTTPCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_HTTPCheck(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
 		v1alpha1.HistoryTTL{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
 		v1alpha1.Image{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_Image(ref),
@@ -109,6 +116,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
 		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
 		v1alpha1.ImageStatus{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
+		v1alpha1.ImageTest{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageTest(ref),
 		v1alpha1.InlineSource{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
 		v1alpha1.InputChange{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
 		v1alpha1.LatestBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
@@ -121,6 +129,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
+		v1alpha1.PortCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_PortCheck(ref),
 		v1alpha1.Quantity{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
 		v1alpha1.QueuedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
 		v1alpha1.QueuedBuildList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
@@ -144,6 +153,13 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.StatementSignature{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref),
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Target(ref),
+		v1alpha1.TestBoot{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_TestBoot(ref),
+		v1alpha1.TestChecks{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestChecks(ref),
+		v1alpha1.TestQuarantine{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_TestQuarantine(ref),
+		v1alpha1.TestRequest{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestRequest(ref),
+		v1alpha1.TestRunner{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestRunner(ref),
+		v1alpha1.TestStatus{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestStatus(ref),
+		v1alpha1.TestedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref),
 		v1alpha1.Triggers{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
 		v1.Affinity{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_Affinity(ref),
 		v1.ConfigMapKeySelector{}.OpenAPIModelName():            schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
@@ -381,11 +397,11 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref common.Reference
 				Properties: map[string]spec.Schema{
 					"type": {
 						SchemaProps: spec.SchemaProps{
-							Description: "type is the kind of the document: Lock, SBOM or Provenance.\n\nPossible enum values:\n - `\"Lock\"` lists the sources and the packages that the artifact was made of.\n - `\"Provenance\"` tells how the artifact was built.\n - `\"SBOM\"` is a software bill of materials.",
+							Description: "type is the kind of the document: Lock, SBOM, Provenance or TestReport.\n\nPossible enum values:\n - `\"Lock\"` lists the sources and the packages that the artifact was made of.\n - `\"Provenance\"` tells how the artifact was built.\n - `\"SBOM\"` is a software bill of materials.\n - `\"TestReport\"` has the results of tests. Only the status of a test has it.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Lock", "Provenance", "SBOM"},
+							Enum:        []interface{}{"Lock", "Provenance", "SBOM", "TestReport"},
 						},
 					},
 					"digest": {
@@ -517,6 +533,13 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
 							Description: "baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if inputsDigest is empty.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"testsDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "testsDigest is the digest of the tests of the build: \"sha256:\" and 64 hex digits. testsDigest is empty if the build has no tests.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -997,6 +1020,25 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 							Format:      "",
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the names of the tests that the attempt runs. It is empty for an attempt that makes artifacts.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"number", "jobName", "startTime"},
 			},
@@ -1128,11 +1170,11 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class is the class of the failure. The retry policy lists the classes that are retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class is the class of the failure. The retry policy lists the classes that are retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Test\"` means that the artifacts were made, and that a required test of them failed.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Test", "Timeout", "User"},
 						},
 					},
 					"reason": {
@@ -1350,18 +1392,18 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the last recorded phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the last recorded phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact, and that the required tests passed. This phase is final.\n - `\"Testing\"` means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases: Succeeded, Failed, Cancelling, Cancelled.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded", "Testing"},
 						},
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -1548,7 +1590,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time>, sha256:<digest>:<number> and tests:<digest>:<number>. The server refuses IDs of these forms in reruns, in requests for tests and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
@@ -1556,10 +1598,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID tests:<digest>:<number>, TestsChange. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -2055,10 +2097,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -2382,11 +2424,11 @@ func schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref common.ReferenceCal
 					},
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class tells who can correct the failure: User, Config or Infrastructure.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class tells who can correct the failure: User, Config or Infrastructure.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Test\"` means that the artifacts were made, and that a required test of them failed.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Test", "Timeout", "User"},
 						},
 					},
 					"meaning": {
@@ -2586,6 +2628,159 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ChannelOverride(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ChannelOverride tells who moved a channel to a build that lacks what the channel requires, and why.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason tells why. One line of 1 to 1024 printable characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"by": {
+						SchemaProps: spec.SchemaProps{
+							Description: "by is the authenticated user who moved the channel. The server sets it.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"reason"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ChannelRequirements lists what a build needs for a channel. A build that lacks any of it needs an override.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists names of spec.tests. Each test must have passed on the build, also if it is not required or in quarantine. At most 16. Defaults to none.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"attested": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts it tests again. It needs spec.output, with another attest than Never.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ChannelRule(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ChannelRule is what a build needs for a channel of its Image, and who promotes it. The rule applies when the build of the channel changes.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"requires": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requires lists what a build needs besides its success. Defaults to none.",
+							Ref:         ref(v1alpha1.ChannelRequirements{}.OpenAPIModelName()),
+						},
+					},
+					"promote": {
+						SchemaProps: spec.SchemaProps{
+							Description: "promote is Manual or Automatic. Manual lets users promote builds. Automatic also lets the controller promote: the newest build that succeeds, counts, and meets the rule, if it is newer than the build of the channel and finished after the channel was last moved. So a rollback stays until a later build meets the rule. Defaults to Manual.\n\nPossible enum values:\n - `\"Automatic\"` means that the controller promotes, too.\n - `\"Manual\"` means that only users promote.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Automatic", "Manual"},
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ChannelRequirements{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_CommandCheck(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CommandCheck runs a command in a guest, as root, with /bin/sh -c.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"run": {
+						SchemaProps: spec.SchemaProps{
+							Description: "run is the command. 1 to 4096 bytes, without NUL.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](4096),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"exitCode": {
+						SchemaProps: spec.SchemaProps{
+							Description: "exitCode is the exit code that the command must have. 0 to 255. Defaults to 0.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](255),
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"contains": {
+						SchemaProps: spec.SchemaProps{
+							Description: "contains is a text that the first MiB of the output of the command must contain. At most 1024 bytes. Defaults to none.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"run"},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2611,10 +2806,10 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the phase of the build.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact, and that the required tests passed. This phase is final.\n - `\"Testing\"` means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases: Succeeded, Failed, Cancelling, Cancelled.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded", "Testing"},
 						},
 					},
 					"inputsDigest": {
@@ -2785,11 +2980,11 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class is the failure class.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class is the failure class.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Test\"` means that the artifacts were made, and that a required test of them failed.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Test", "Timeout", "User"},
 						},
 					},
 					"builds": {
@@ -2802,6 +2997,38 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 					},
 				},
 				Required: []string{"class", "builds"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FileCheck(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FileCheck checks a file of a guest.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path is the absolute path of the file, or of a directory. At most 4095 bytes, without NUL.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](4095),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"contains": {
+						SchemaProps: spec.SchemaProps{
+							Description: "contains is a text that a line of the file must contain. At most 1024 bytes. Defaults to none.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"path"},
 			},
 		},
 	}
@@ -2832,11 +3059,11 @@ func schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref common.ReferenceCal
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is Succeeded or Failed.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is Succeeded or Failed.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact, and that the required tests passed. This phase is final.\n - `\"Testing\"` means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases: Succeeded, Failed, Cancelling, Cancelled.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded", "Testing"},
 						},
 					},
 					"reason": {
@@ -2855,6 +3082,68 @@ func schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref common.ReferenceCal
 					},
 				},
 				Required: []string{"name", "number", "phase"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FlakyTest runs a failed test again.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"attempts": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempts is how often the test runs at most, until it passes. A test that passes after a failure has the outcome Flaky. 2 to 5.",
+							Default:     0,
+							Minimum:     ptr.To[float64](2),
+							Maximum:     ptr.To[float64](5),
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"attempts"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_HTTPCheck(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HTTPCheck is a GET request and what its answer must be. Redirects are not followed.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path is the path of the request, with an optional query. It begins with a slash. At most 1024 printable characters. Defaults to /.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the status code of the answer. 100 to 599. Defaults to 200.",
+							Minimum:     ptr.To[float64](100),
+							Maximum:     ptr.To[float64](599),
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"body": {
+						SchemaProps: spec.SchemaProps{
+							Description: "body is a text that the first MiB of the answer must contain. At most 1024 bytes. Defaults to none.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
 			},
 		},
 	}
@@ -3005,7 +3294,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.\n\nA client that cannot use subresources creates an ImageBuild with imageRef.name, with generateName <image>- and without a name. The server answers it as a request at the instantiate subresource or, with trigger.rerunOf, at the rerun subresource, and with the permissions for that subresource. In such a request, only trigger has further fields: requestID, message and parameters.",
+				Description: "ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun or the tests subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.\n\nA client that cannot use subresources creates an ImageBuild with imageRef.name, with generateName <image>- and without a name. The server answers it as a request at the instantiate subresource or, with trigger.rerunOf, at the rerun subresource, and with the permissions for that subresource. In such a request, only trigger has further fields: requestID, message and parameters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3548,11 +3837,41 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 							Ref:         ref(v1alpha1.Reproduction{}.OpenAPIModelName()),
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the tests of the artifacts. The server copies them from the spec of the Image. A build that reproduces another build has none. For a build that is created directly, the user may set them. At most 16.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageTest{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"retests": {
+						SchemaProps: spec.SchemaProps{
+							Description: "retests identifies an earlier build of the Image whose artifacts this build tests, instead of making artifacts. The server sets it. It is empty for all other builds.",
+							Ref:         ref(v1alpha1.TestedBuild{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.PinnedInputs{}.OpenAPIModelName(), v1alpha1.Reproduction{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName()},
+			v1alpha1.BuildInputs{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuildTrigger{}.OpenAPIModelName(), v1alpha1.CancelRequested{}.OpenAPIModelName(), v1alpha1.ImageReference{}.OpenAPIModelName(), v1alpha1.ImageTest{}.OpenAPIModelName(), v1alpha1.PinnedInputs{}.OpenAPIModelName(), v1alpha1.Reproduction{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.TestedBuild{}.OpenAPIModelName()},
 	}
 }
 
@@ -3565,10 +3884,10 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 				Properties: map[string]spec.Schema{
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the current phase of the build. The server sets Pending on creation. The controller sets all other phases.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the current phase of the build. The server sets Pending on creation. The controller sets all other phases.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact, and that the required tests passed. This phase is final.\n - `\"Testing\"` means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases: Succeeded, Failed, Cancelling, Cancelled.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded", "Testing"},
 						},
 					},
 					"finished": {
@@ -3590,7 +3909,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3644,7 +3963,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying, Cancelling or Succeeded has at least one attempt.",
+							Description: "attempts lists the attempts at this build, oldest first, at most 64. A build that is Starting, Running, Retrying, Testing, Cancelling or Succeeded has at least one attempt, except a build that tests the artifacts of another build.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3667,7 +3986,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.",
+							Description: "artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Testing or Succeeded. A build whose tests failed keeps them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3725,11 +4044,34 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							Ref:         ref(v1alpha1.Attestation{}.OpenAPIModelName()),
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the tests of the build with their results, in the order of spec.tests. It is empty until the phase is Testing.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.TestStatus{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), v1alpha1.TestStatus{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -3926,12 +4268,18 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 							},
 						},
 					},
+					"override": {
+						SchemaProps: spec.SchemaProps{
+							Description: "override moves the channel to a build that lacks what the rule of the channel requires. The user needs permission for the verb override of images/channels. An override is ignored if the build lacks nothing, or if it is the override that the channel has already. It is empty if the build met the rule.",
+							Ref:         ref(v1alpha1.ChannelOverride{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "build"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.ChannelOverride{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -3975,7 +4323,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the other fields. The server removes every channel that an update omits. If an update does not change the build of a channel, the channel keeps its other fields.",
+							Description: "channels lists the channels, at most 16. An update sets name, build and override of each channel, and the server sets the other fields. The server removes every channel that an update omits. If an update does not change the build of a channel, the channel keeps its other fields.",
 							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
@@ -4171,7 +4519,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual or Rerun. Defaults to all reasons.",
+							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange. Defaults to all reasons.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5194,7 +5542,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 					},
 					"job": {
 						SchemaProps: spec.SchemaProps{
-							Description: "job is the batch/v1 Job for the first attempt of the next build. job is also set if build is false, because users can still request the next build. The real Job has another name and another owner UID, because both depend on the UID of the build. job is empty if the inputs cannot be resolved, or if the build would fail before its first attempt.",
+							Description: "job is the batch/v1 Job for the first attempt of the next build. job is also set if build is false, because users can still request the next build. The real Job has another name and another owner UID, because both depend on the UID of the build. job is empty if the inputs cannot be resolved, if the build would fail before its first attempt, or if it would only test the artifacts of an earlier build.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
@@ -5519,12 +5867,60 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							Ref:         ref(v1alpha1.HistoryLimits{}.OpenAPIModelName()),
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the tests of the artifacts of each build. They run after the artifacts are made and, with output, published by digest, and before a tag names them and the build succeeds. A change of the tests alone builds nothing: it tests the artifacts of the last build again. At most 16. Defaults to none.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageTest{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"channels": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "channels lists the rules of channels: what a build needs, and whether the controller promotes builds by itself. A channel without a rule takes each successful build that a user promotes. A change of channels starts no build. At most 16. Defaults to none.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ChannelRule{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"builder", "base", "targets"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuilderReference{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
+			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuilderReference{}.OpenAPIModelName(), v1alpha1.ChannelRule{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.ImageTest{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
 	}
 }
 
@@ -5792,6 +6188,92 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageTest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageTest is a test of one artifact of a build. It has boot, with or without checks and goss, or runner.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the test, a DNS label of at most 63 characters. It is unique among the tests of the Image.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target is the platform and the format of the artifact that is tested, joined by a slash, such as linux/amd64/raw. A test with boot needs raw or qcow2 for amd64. Without target, the first target of format qcow2 for amd64 is tested, or else the first of format raw. A test with runner then tests the first target.",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"boot": {
+						SchemaProps: spec.SchemaProps{
+							Description: "boot boots the artifact in a virtual machine. The test passes if the guest reaches boot.until, no unit of systemd has failed, and all checks and goss pass. Tests with the same target and the same boot share one boot.",
+							Ref:         ref(v1alpha1.TestBoot{}.OpenAPIModelName()),
+						},
+					},
+					"checks": {
+						SchemaProps: spec.SchemaProps{
+							Description: "checks lists what is checked in the guest once it has reached boot.until. It needs boot. Defaults to none.",
+							Ref:         ref(v1alpha1.TestChecks{}.OpenAPIModelName()),
+						},
+					},
+					"goss": {
+						SchemaProps: spec.SchemaProps{
+							Description: "goss is the name of a file of source, in YAML, that the program goss validates in the guest. It needs boot. Defaults to none.",
+							MaxLength:   ptr.To[int64](3071),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"runner": {
+						SchemaProps: spec.SchemaProps{
+							Description: "runner selects a registered builder that tests the artifact instead of Goldsmith. A test has either boot or runner.",
+							Ref:         ref(v1alpha1.TestRunner{}.OpenAPIModelName()),
+						},
+					},
+					"required": {
+						SchemaProps: spec.SchemaProps{
+							Description: "required is whether the build fails if the test does not pass. The result of a test that is not required is only reported. Defaults to true.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"timeout": {
+						SchemaProps: spec.SchemaProps{
+							Description: "timeout is the longest time that the test can take, counted from the start of its virtual machine or its runner. It is four times as long if the machine emulates the processor. 10s to 24h. Defaults to 5m.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"flaky": {
+						SchemaProps: spec.SchemaProps{
+							Description: "flaky runs a test that failed again at once. Defaults to none.",
+							Ref:         ref(v1alpha1.FlakyTest{}.OpenAPIModelName()),
+						},
+					},
+					"quarantine": {
+						SchemaProps: spec.SchemaProps{
+							Description: "quarantine lets the test run without an effect on builds until a time. Defaults to none.",
+							Ref:         ref(v1alpha1.TestQuarantine{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Duration{}.OpenAPIModelName(), v1alpha1.FlakyTest{}.OpenAPIModelName(), v1alpha1.TestBoot{}.OpenAPIModelName(), v1alpha1.TestChecks{}.OpenAPIModelName(), v1alpha1.TestQuarantine{}.OpenAPIModelName(), v1alpha1.TestRunner{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -5885,10 +6367,10 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 					},
 					"phase": {
 						SchemaProps: spec.SchemaProps{
-							Description: "phase is the phase of the build at the time of the last status update.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Description: "phase is the phase of the build at the time of the last status update.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact, and that the required tests passed. This phase is final.\n - `\"Testing\"` means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases: Succeeded, Failed, Cancelling, Cancelled.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded", "Testing"},
 						},
 					},
 					"deleted": {
@@ -6361,6 +6843,38 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 		},
 		Dependencies: []string{
 			v1alpha1.BaseBuild{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PortCheck(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PortCheck checks a TCP port of a guest.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"port": {
+						SchemaProps: spec.SchemaProps{
+							Description: "port is the number of the port. 1 to 65535.",
+							Default:     0,
+							Minimum:     ptr.To[float64](1),
+							Maximum:     ptr.To[float64](65535),
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"http": {
+						SchemaProps: spec.SchemaProps{
+							Description: "http sends an HTTP request to the port. Without http, the port must only accept a connection. Defaults to none.",
+							Ref:         ref(v1alpha1.HTTPCheck{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"port"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.HTTPCheck{}.OpenAPIModelName()},
 	}
 }
 
@@ -6853,7 +7367,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 									SchemaProps: spec.SchemaProps{
 										Type:   []string{"string"},
 										Format: "",
-										Enum:   []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+										Enum:   []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Test", "Timeout", "User"},
 									},
 								},
 							},
@@ -7338,6 +7852,13 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 							},
 						},
 					},
+					"testsDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "testsDigest is the digest of the tests of the build: \"sha256:\" and 64 hex digits. testsDigest is empty if the build has no tests.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"name", "number", "inputsDigest", "completionTime", "artifacts"},
 			},
@@ -7378,6 +7899,460 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 				Required: []string{"platform", "format"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestBoot(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestBoot is a virtual machine that boots an artifact.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"firmware": {
+						SchemaProps: spec.SchemaProps{
+							Description: "firmware is bios, uefi or secureboot. Defaults to bios.\n\nPossible enum values:\n - `\"bios\"` is the BIOS of a PC.\n - `\"secureboot\"` is UEFI that enforces Secure Boot with the keys of Microsoft.\n - `\"uefi\"` is UEFI without Secure Boot.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"bios", "secureboot", "uefi"},
+						},
+					},
+					"until": {
+						SchemaProps: spec.SchemaProps{
+							Description: "until is what the guest must reach: a target of systemd such as multi-user.target, or login for a login prompt on its serial console. A target, checks and goss need systemd 256 or later in the guest. Defaults to multi-user.target.",
+							MaxLength:   ptr.To[int64](255),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"allowFailedUnits": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "allowFailedUnits lists units of systemd that may have failed. At most 32. Defaults to none. With until login, failed units are not looked at.",
+							MaxItems:    ptr.To[int64](32),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"memory": {
+						SchemaProps: spec.SchemaProps{
+							Description: "memory is the memory of the guest. 64Mi to 64Gi. Defaults to 1Gi.",
+							Ref:         ref(v1alpha1.Quantity{}.OpenAPIModelName()),
+						},
+					},
+					"network": {
+						SchemaProps: spec.SchemaProps{
+							Description: "network is Closed or Open. Checks of ports work with both. Defaults to Closed.\n\nPossible enum values:\n - `\"Closed\"` means that the guest has a network in which it reaches nothing.\n - `\"Open\"` means that the guest reaches what the pod of the test reaches.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Closed", "Open"},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Quantity{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestChecks(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestChecks lists what is checked in a guest. At least one check.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"units": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "units lists units of systemd that must be active. At most 64.",
+							MaxItems:    ptr.To[int64](64),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"ports": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"port",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "port",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "ports lists TCP ports on which the guest must accept connections from its network. At most 32.",
+							MaxItems:    ptr.To[int64](32),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PortCheck{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"commands": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "commands lists commands that must succeed. At most 64.",
+							MaxItems:    ptr.To[int64](64),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.CommandCheck{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"files": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"path",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "path",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "files lists files that must exist. At most 64.",
+							MaxItems:    ptr.To[int64](64),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.FileCheck{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.CommandCheck{}.OpenAPIModelName(), v1alpha1.FileCheck{}.OpenAPIModelName(), v1alpha1.PortCheck{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestQuarantine(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestQuarantine lets a test run without an effect on builds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"until": {
+						SchemaProps: spec.SchemaProps{
+							Description: "until is the end of the quarantine. Builds that are created later need the test again.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason tells why. One line of at most 1024 printable characters. Defaults to none.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"until"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestRequest requests a new build that tests the artifacts of an earlier build again, with the tests that the Image has now. Users create a TestRequest at the tests subresource of the earlier build, which returns the new ImageBuild. The earlier build must have finished with artifacts, and the Image must still exist. The new build is one-off, unless it runs all tests, and its artifacts are those of the newest build of the present inputs.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name and the uid are optional. If they are set, they must be those of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"requestID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the names of the tests to run. At most 16. Defaults to all tests of the Image.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestRunner(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestRunner selects what runs a test.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of a registered builder, a DNS label of at most 63 characters. It gets the artifact as the artifact of its base, and the test in its input.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestStatus is the result of a test of a build.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the test.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target is the platform and the format of the artifact that was tested.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"gates": {
+						SchemaProps: spec.SchemaProps{
+							Description: "gates is true if the build can succeed only with a test that has passed: the test is required, and was not in quarantine when the build was created.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"outcome": {
+						SchemaProps: spec.SchemaProps{
+							Description: "outcome is Passed, Flaky, Failed or Error. It is empty until the test has ended.\n\nPossible enum values:\n - `\"Error\"` means that the test could not be run to its end, so that nothing is known about the artifact.\n - `\"Failed\"` means that the artifact does not have what the test requires.\n - `\"Flaky\"` means that the test passed after at least one run had failed.\n - `\"Passed\"` means that the test passed at its first run.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Error", "Failed", "Flaky", "Passed"},
+						},
+					},
+					"attempt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attempt is the number of the attempt of the build that ran the test, whose log has the lines of the test. It is 0 before.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"runs": {
+						SchemaProps: spec.SchemaProps{
+							Description: "runs is how often the test ran in this attempt.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"duration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "duration is how long the test ran, all runs together.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"passed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "passed is the number of checks that passed in the last run. The boot itself is one.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"failed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failed is the number of checks that failed in the last run.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message tells why the test did not pass: the first check that failed, what it found, and the last line of the console where that helps. At most 512 bytes.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"report": {
+						SchemaProps: spec.SchemaProps{
+							Description: "report is the report about the tests of the attempt, as JUnit XML. It is empty if the attempt left none.",
+							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "target"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArtifactDocument{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestedBuild identifies an earlier build whose artifacts another build tests.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the earlier build, a DNS label of at most 63 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid is the UID of the earlier build. At most 128 characters.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "target",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts lists the artifacts of the earlier build, which become those of the other build. 1 to 16.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Artifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"attested": {
+						SchemaProps: spec.SchemaProps{
+							Description: "attested is whether the condition Attested of the earlier build was True. The server sets it.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "uid", "artifacts"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Artifact{}.OpenAPIModelName()},
 	}
 }
 

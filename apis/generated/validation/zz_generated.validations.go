@@ -1414,6 +1414,316 @@ func Validate_CancelRequested(
 	return errs
 }
 
+// Validate_ChannelOverride validates an instance of ChannelOverride according
+// to declarative validation rules in the API schema.
+func Validate_ChannelOverride(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ChannelOverride) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ChannelOverride.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelOverride) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ChannelOverride.By has no validation
+	return errs
+}
+
+var symbolsForChannelPromotion = sets.New(v1alpha1.PromoteAutomatic, v1alpha1.PromoteManual)
+
+// Validate_ChannelPromotion validates an instance of ChannelPromotion according
+// to declarative validation rules in the API schema.
+func Validate_ChannelPromotion(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ChannelPromotion) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForChannelPromotion, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+// Validate_ChannelRequirements validates an instance of ChannelRequirements according
+// to declarative validation rules in the API schema.
+func Validate_ChannelRequirements(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ChannelRequirements) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ChannelRequirements.Tests
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// lists with set semantics require unique values
+			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj, validate.DirectEqual); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelRequirements) []string {
+				return oldObj.Tests
+			})
+		errs = append(errs, fn(fldPath.Child("tests"), obj.Tests, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ChannelRequirements.Attested has no validation
+	return errs
+}
+
+// Validate_ChannelRule validates an instance of ChannelRule according
+// to declarative validation rules in the API schema.
+func Validate_ChannelRule(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ChannelRule) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ChannelRule.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelRule) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ChannelRule.Requires
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ChannelRequirements,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ChannelRequirements(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelRule) *v1alpha1.ChannelRequirements {
+				return oldObj.Requires
+			})
+		errs = append(errs, fn(fldPath.Child("requires"), obj.Requires, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ChannelRule.Promote
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ChannelPromotion,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ChannelPromotion(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelRule) *v1alpha1.ChannelPromotion {
+				return &oldObj.Promote
+			})
+		errs = append(errs, fn(fldPath.Child("promote"), &obj.Promote, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_CommandCheck validates an instance of CommandCheck according
+// to declarative validation rules in the API schema.
+func Validate_CommandCheck(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.CommandCheck) (errs field.ErrorList) {
+
+	{ // field v1alpha1.CommandCheck.Run
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 4096); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CommandCheck) *string {
+				return &oldObj.Run
+			})
+		errs = append(errs, fn(fldPath.Child("run"), &obj.Run, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.CommandCheck.ExitCode
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 255); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CommandCheck) *int32 {
+				return oldObj.ExitCode
+			})
+		errs = append(errs, fn(fldPath.Child("exitCode"), obj.ExitCode, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.CommandCheck.Contains
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CommandCheck) *string {
+				return &oldObj.Contains
+			})
+		errs = append(errs, fn(fldPath.Child("contains"), &obj.Contains, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_ConfigMapReference validates an instance of ConfigMapReference according
 // to declarative validation rules in the API schema.
 func Validate_ConfigMapReference(
@@ -1450,6 +1760,227 @@ func Validate_ConfigMapReference(
 				return &oldObj.Name
 			})
 		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_FileCheck validates an instance of FileCheck according
+// to declarative validation rules in the API schema.
+func Validate_FileCheck(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.FileCheck) (errs field.ErrorList) {
+
+	{ // field v1alpha1.FileCheck.Path
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 4095); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.FileCheck) *string {
+				return &oldObj.Path
+			})
+		errs = append(errs, fn(fldPath.Child("path"), &obj.Path, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.FileCheck.Contains
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.FileCheck) *string {
+				return &oldObj.Contains
+			})
+		errs = append(errs, fn(fldPath.Child("contains"), &obj.Contains, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_FlakyTest validates an instance of FlakyTest according
+// to declarative validation rules in the API schema.
+func Validate_FlakyTest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.FlakyTest) (errs field.ErrorList) {
+
+	{ // field v1alpha1.FlakyTest.Attempts
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 5); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 2); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.FlakyTest) *int32 {
+				return &oldObj.Attempts
+			})
+		errs = append(errs, fn(fldPath.Child("attempts"), &obj.Attempts, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_HTTPCheck validates an instance of HTTPCheck according
+// to declarative validation rules in the API schema.
+func Validate_HTTPCheck(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.HTTPCheck) (errs field.ErrorList) {
+
+	{ // field v1alpha1.HTTPCheck.Path
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.HTTPCheck) *string {
+				return &oldObj.Path
+			})
+		errs = append(errs, fn(fldPath.Child("path"), &obj.Path, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.HTTPCheck.Status
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 599); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 100); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.HTTPCheck) *int32 {
+				return oldObj.Status
+			})
+		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.HTTPCheck.Body
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.HTTPCheck) *string {
+				return &oldObj.Body
+			})
+		errs = append(errs, fn(fldPath.Child("body"), &obj.Body, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -1907,6 +2438,72 @@ func Validate_ImageBuildSpec(
 		errs = append(errs, fn(fldPath.Child("reproduces"), obj.Reproduces, oldVal, oldObj != nil)...)
 	}
 
+	{ // field v1alpha1.ImageBuildSpec.Tests
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageTest,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageTest); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildSpec) []v1alpha1.ImageTest {
+				return oldObj.Tests
+			})
+		errs = append(errs, fn(fldPath.Child("tests"), obj.Tests, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageBuildSpec.Retests
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestedBuild,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestedBuild(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildSpec) *v1alpha1.TestedBuild {
+				return oldObj.Retests
+			})
+		errs = append(errs, fn(fldPath.Child("retests"), obj.Retests, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -1984,6 +2581,37 @@ func Validate_ImageChannel(
 	// field v1alpha1.ImageChannel.Time has no validation
 	// field v1alpha1.ImageChannel.By has no validation
 	// field v1alpha1.ImageChannel.Artifacts has no validation
+
+	{ // field v1alpha1.ImageChannel.Override
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ChannelOverride,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ChannelOverride(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageChannel) *v1alpha1.ChannelOverride {
+				return oldObj.Override
+			})
+		errs = append(errs, fn(fldPath.Child("override"), obj.Override, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -3216,6 +3844,334 @@ func Validate_ImageSpec(
 		errs = append(errs, fn(fldPath.Child("history"), obj.History, oldVal, oldObj != nil)...)
 	}
 
+	{ // field v1alpha1.ImageSpec.Tests
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageTest,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageTest); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageSpec) []v1alpha1.ImageTest {
+				return oldObj.Tests
+			})
+		errs = append(errs, fn(fldPath.Child("tests"), obj.Tests, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageSpec.Channels
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ChannelRule,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ChannelRule); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageSpec) []v1alpha1.ChannelRule {
+				return oldObj.Channels
+			})
+		errs = append(errs, fn(fldPath.Child("channels"), obj.Channels, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageTest validates an instance of ImageTest according
+// to declarative validation rules in the API schema.
+func Validate_ImageTest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageTest) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageTest.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Target
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *string {
+				return &oldObj.Target
+			})
+		errs = append(errs, fn(fldPath.Child("target"), &obj.Target, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Boot
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestBoot,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestBoot(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *v1alpha1.TestBoot {
+				return oldObj.Boot
+			})
+		errs = append(errs, fn(fldPath.Child("boot"), obj.Boot, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Checks
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestChecks,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestChecks(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *v1alpha1.TestChecks {
+				return oldObj.Checks
+			})
+		errs = append(errs, fn(fldPath.Child("checks"), obj.Checks, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Goss
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 3071); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *string {
+				return &oldObj.Goss
+			})
+		errs = append(errs, fn(fldPath.Child("goss"), &obj.Goss, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Runner
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestRunner,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestRunner(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *v1alpha1.TestRunner {
+				return oldObj.Runner
+			})
+		errs = append(errs, fn(fldPath.Child("runner"), obj.Runner, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageTest.Required has no validation
+	// field v1alpha1.ImageTest.Timeout has no validation
+
+	{ // field v1alpha1.ImageTest.Flaky
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.FlakyTest,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_FlakyTest(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *v1alpha1.FlakyTest {
+				return oldObj.Flaky
+			})
+		errs = append(errs, fn(fldPath.Child("flaky"), obj.Flaky, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageTest.Quarantine
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestQuarantine,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestQuarantine(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageTest) *v1alpha1.TestQuarantine {
+				return oldObj.Quarantine
+			})
+		errs = append(errs, fn(fldPath.Child("quarantine"), obj.Quarantine, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -3594,6 +4550,80 @@ func Validate_Parameter(
 				return &oldObj.Value
 			})
 		errs = append(errs, fn(fldPath.Child("value"), &obj.Value, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_PortCheck validates an instance of PortCheck according
+// to declarative validation rules in the API schema.
+func Validate_PortCheck(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.PortCheck) (errs field.ErrorList) {
+
+	{ // field v1alpha1.PortCheck.Port
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 65535); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 1); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.PortCheck) *int32 {
+				return &oldObj.Port
+			})
+		errs = append(errs, fn(fldPath.Child("port"), &obj.Port, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.PortCheck.HTTP
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.HTTPCheck,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_HTTPCheck(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.PortCheck) *v1alpha1.HTTPCheck {
+				return oldObj.HTTP
+			})
+		errs = append(errs, fn(fldPath.Child("http"), obj.HTTP, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -4289,6 +5319,624 @@ func Validate_Target(
 		errs = append(errs, fn(fldPath.Child("format"), &obj.Format, oldVal, oldObj != nil)...)
 	}
 
+	return errs
+}
+
+// Validate_TestBoot validates an instance of TestBoot according
+// to declarative validation rules in the API schema.
+func Validate_TestBoot(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestBoot) (errs field.ErrorList) {
+
+	{ // field v1alpha1.TestBoot.Firmware
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestFirmware,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestFirmware(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestBoot) *v1alpha1.TestFirmware {
+				return &oldObj.Firmware
+			})
+		errs = append(errs, fn(fldPath.Child("firmware"), &obj.Firmware, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestBoot.Until
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 255); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestBoot) *string {
+				return &oldObj.Until
+			})
+		errs = append(errs, fn(fldPath.Child("until"), &obj.Until, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestBoot.AllowFailedUnits
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 32).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// lists with set semantics require unique values
+			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj, validate.DirectEqual); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestBoot) []string {
+				return oldObj.AllowFailedUnits
+			})
+		errs = append(errs, fn(fldPath.Child("allowFailedUnits"), obj.AllowFailedUnits, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.TestBoot.Memory has no validation
+
+	{ // field v1alpha1.TestBoot.Network
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TestNetwork,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TestNetwork(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestBoot) *v1alpha1.TestNetwork {
+				return &oldObj.Network
+			})
+		errs = append(errs, fn(fldPath.Child("network"), &obj.Network, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_TestChecks validates an instance of TestChecks according
+// to declarative validation rules in the API schema.
+func Validate_TestChecks(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestChecks) (errs field.ErrorList) {
+
+	{ // field v1alpha1.TestChecks.Units
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 64).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// lists with set semantics require unique values
+			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj, validate.DirectEqual); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestChecks) []string {
+				return oldObj.Units
+			})
+		errs = append(errs, fn(fldPath.Child("units"), obj.Units, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestChecks.Ports
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.PortCheck,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 32).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_PortCheck); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestChecks) []v1alpha1.PortCheck {
+				return oldObj.Ports
+			})
+		errs = append(errs, fn(fldPath.Child("ports"), obj.Ports, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestChecks.Commands
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.CommandCheck,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 64).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_CommandCheck); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestChecks) []v1alpha1.CommandCheck {
+				return oldObj.Commands
+			})
+		errs = append(errs, fn(fldPath.Child("commands"), obj.Commands, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestChecks.Files
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.FileCheck,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 64).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_FileCheck); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestChecks) []v1alpha1.FileCheck {
+				return oldObj.Files
+			})
+		errs = append(errs, fn(fldPath.Child("files"), obj.Files, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+var symbolsForTestFirmware = sets.New(v1alpha1.TestFirmwareBIOS, v1alpha1.TestFirmwareSecureBoot, v1alpha1.TestFirmwareUEFI)
+
+// Validate_TestFirmware validates an instance of TestFirmware according
+// to declarative validation rules in the API schema.
+func Validate_TestFirmware(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestFirmware) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForTestFirmware, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+var symbolsForTestNetwork = sets.New(v1alpha1.TestNetworkClosed, v1alpha1.TestNetworkOpen)
+
+// Validate_TestNetwork validates an instance of TestNetwork according
+// to declarative validation rules in the API schema.
+func Validate_TestNetwork(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestNetwork) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForTestNetwork, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+// Validate_TestQuarantine validates an instance of TestQuarantine according
+// to declarative validation rules in the API schema.
+func Validate_TestQuarantine(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestQuarantine) (errs field.ErrorList) {
+
+	// field v1alpha1.TestQuarantine.Until has no validation
+
+	{ // field v1alpha1.TestQuarantine.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestQuarantine) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_TestRequest validates an instance of TestRequest according
+// to declarative validation rules in the API schema.
+func Validate_TestRequest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestRequest) (errs field.ErrorList) {
+
+	// field v1alpha1.TestRequest.TypeMeta has no validation
+	// field v1alpha1.TestRequest.ObjectMeta has no validation
+
+	{ // field v1alpha1.TestRequest.RequestID
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestRequest) *string {
+				return &oldObj.RequestID
+			})
+		errs = append(errs, fn(fldPath.Child("requestID"), &obj.RequestID, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestRequest.Message
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestRequest) *string {
+				return &oldObj.Message
+			})
+		errs = append(errs, fn(fldPath.Child("message"), &obj.Message, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestRequest.Tests
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// lists with set semantics require unique values
+			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj, validate.DirectEqual); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestRequest) []string {
+				return oldObj.Tests
+			})
+		errs = append(errs, fn(fldPath.Child("tests"), obj.Tests, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_TestRunner validates an instance of TestRunner according
+// to declarative validation rules in the API schema.
+func Validate_TestRunner(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestRunner) (errs field.ErrorList) {
+
+	{ // field v1alpha1.TestRunner.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestRunner) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_TestedBuild validates an instance of TestedBuild according
+// to declarative validation rules in the API schema.
+func Validate_TestedBuild(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.TestedBuild) (errs field.ErrorList) {
+
+	{ // field v1alpha1.TestedBuild.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestedBuild) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestedBuild.UID
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *types.UID,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestedBuild) *types.UID {
+				return &oldObj.UID
+			})
+		errs = append(errs, fn(fldPath.Child("uid"), &obj.UID, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.TestedBuild.Artifacts
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.Artifact,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.RequiredSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.TestedBuild) []v1alpha1.Artifact {
+				return oldObj.Artifacts
+			})
+		errs = append(errs, fn(fldPath.Child("artifacts"), obj.Artifacts, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.TestedBuild.Attested has no validation
 	return errs
 }
 

@@ -23,6 +23,10 @@ const (
 	DefaultMaxFailures      = 5
 	DefaultTimeZone         = "UTC"
 	DefaultTagTemplate      = "{build}"
+	DefaultTestTimeout      = 5 * time.Minute
+	DefaultTestMemory       = 1 << 30
+	DefaultTestUntil        = "multi-user.target"
+	DefaultHTTPStatus       = 200
 )
 
 // SetDefaults_ImageSpec makes every default of an Image visible in the object.
@@ -70,6 +74,46 @@ func SetDefaults_Output(output *Output) {
 	if output.TagTemplate == "" {
 		output.TagTemplate = DefaultTagTemplate
 	}
+}
+
+// SetDefaults_ImageTest sets required and timeout.
+func SetDefaults_ImageTest(test *ImageTest) {
+	setDefault(&test.Required, true)
+	setDefault(&test.Timeout, Duration{Duration: DefaultTestTimeout})
+}
+
+// SetDefaults_ChannelRule sets promote.
+func SetDefaults_ChannelRule(rule *ChannelRule) {
+	if rule.Promote == "" {
+		rule.Promote = PromoteManual
+	}
+}
+
+// SetDefaults_TestBoot sets firmware, until, memory and network.
+func SetDefaults_TestBoot(boot *TestBoot) {
+	if boot.Firmware == "" {
+		boot.Firmware = TestFirmwareBIOS
+	}
+	if boot.Until == "" {
+		boot.Until = DefaultTestUntil
+	}
+	setDefault(&boot.Memory, NewQuantity(*resource.NewQuantity(DefaultTestMemory, resource.BinarySI)))
+	if boot.Network == "" {
+		boot.Network = TestNetworkClosed
+	}
+}
+
+// SetDefaults_HTTPCheck sets path and status.
+func SetDefaults_HTTPCheck(check *HTTPCheck) {
+	if check.Path == "" {
+		check.Path = "/"
+	}
+	setDefault(&check.Status, DefaultHTTPStatus)
+}
+
+// SetDefaults_CommandCheck sets exitCode.
+func SetDefaults_CommandCheck(check *CommandCheck) {
+	setDefault(&check.ExitCode, 0)
 }
 
 // SetDefaults_Triggers sets everything but the schedule.

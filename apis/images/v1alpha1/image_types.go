@@ -85,6 +85,27 @@ type ImageSpec struct {
 	// +optional
 	// +k8s:optional
 	History *HistoryLimits `json:"history,omitempty" protobuf:"bytes,7,opt,name=history"`
+	// tests lists the tests of the artifacts of each build. They run after the artifacts are made and, with output, published by
+	// digest, and before a tag names them and the build succeeds. A change of the tests alone builds nothing: it tests the artifacts of
+	// the last build again. At most 16. Defaults to none.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=16
+	Tests []ImageTest `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=tests"`
+	// channels lists the rules of channels: what a build needs, and whether the controller promotes builds by itself. A channel without a rule
+	// takes each successful build that a user promotes. A change of channels starts no build. At most 16. Defaults to none.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=16
+	Channels []ChannelRule `json:"channels,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,9,rep,name=channels"`
 }
 
 // BuildInputs contains the inputs of a build.
@@ -639,6 +660,12 @@ type ImageChannel struct {
 	// +listType=map
 	// +listMapKey=target
 	Artifacts []Artifact `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,6,rep,name=artifacts"`
+	// override moves the channel to a build that lacks what the rule of the channel requires. The user needs permission for the verb override
+	// of images/channels. An override is ignored if the build lacks nothing, or if it is the override that the channel has already. It is
+	// empty if the build met the rule.
+	// +optional
+	// +k8s:optional
+	Override *ChannelOverride `json:"override,omitempty" protobuf:"bytes,7,opt,name=override"`
 }
 
 // BuildRequestRecord is a processed request for a build.
@@ -673,6 +700,9 @@ type AttemptedBuild struct {
 	// inputsDigest is empty.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
+	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
+	// +optional
+	TestsDigest string `json:"testsDigest,omitempty" protobuf:"bytes,4,opt,name=testsDigest"`
 }
 
 // LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.
@@ -732,6 +762,9 @@ type SuccessfulBuild struct {
 	// +listMapKey=target
 	// +required
 	Artifacts []Artifact `json:"artifacts" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,5,rep,name=artifacts"`
+	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
+	// +optional
+	TestsDigest string `json:"testsDigest,omitempty" protobuf:"bytes,6,opt,name=testsDigest"`
 }
 
 // Artifact is an output of a build for one target.
@@ -786,7 +819,7 @@ const ArtifactVerifiedContent ArtifactVerification = "Content"
 
 // ArtifactDocument is a document about an artifact.
 type ArtifactDocument struct {
-	// type is the kind of the document: Lock, SBOM or Provenance.
+	// type is the kind of the document: Lock, SBOM, Provenance or TestReport.
 	// +required
 	Type ArtifactDocumentType `json:"type" protobuf:"bytes,6,opt,name=type,casttype=ArtifactDocumentType"`
 	// digest is the digest of the document: "sha256:" and 64 hex digits.
@@ -821,6 +854,8 @@ const (
 	DocumentSBOM ArtifactDocumentType = "SBOM"
 	// DocumentProvenance tells how the artifact was built.
 	DocumentProvenance ArtifactDocumentType = "Provenance"
+	// DocumentTestReport has the results of tests. Only the status of a test has it.
+	DocumentTestReport ArtifactDocumentType = "TestReport"
 )
 
 // ArtifactDocumentMaker is who made a document about an artifact, if that is not the builder.
@@ -844,15 +879,15 @@ type BuildRequest struct {
 	// requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a
 	// build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was
 	// deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image.
-	// Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in
-	// reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a
-	// build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
+	// Triggers use the IDs schedule:<time>, sha256:<digest>:<number> and tests:<digest>:<number>. The server refuses IDs of these
+	// forms in reruns, in requests for tests and in requests with parameters. In other requests, it answers 409 unless a trigger of the
+	// Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
 	// +optional
 	// +k8s:optional
 	// +k8s:maxLength=128
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
-	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server
-	// refuses Rerun. Defaults to Manual.
+	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID
+	// tests:<digest>:<number>, TestsChange. The server refuses Rerun. Defaults to Manual.
 	// +optional
 	// +k8s:optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`

@@ -10,12 +10,13 @@ import (
 // +genclient
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
 // +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild
+// +genclient:method=Test,verb=create,subresource=tests,input=TestRequest,result=ImageBuild
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
 // +genclient:method=Sign,verb=create,subresource=signatures,input=BuildSignatures,result=BuildSignatures
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
+// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun or the tests
 // subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
 // belongs to no Image. Its name has at most 55 characters.
 //
@@ -117,6 +118,21 @@ type ImageBuildSpec struct {
 	// +optional
 	// +k8s:optional
 	Reproduces *Reproduction `json:"reproduces,omitempty" protobuf:"bytes,13,opt,name=reproduces"`
+	// tests lists the tests of the artifacts. The server copies them from the spec of the Image. A build that reproduces another build has
+	// none. For a build that is created directly, the user may set them. At most 16.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:maxItems=16
+	Tests []ImageTest `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,14,rep,name=tests"`
+	// retests identifies an earlier build of the Image whose artifacts this build tests, instead of making artifacts. The server sets it. It is
+	// empty for all other builds.
+	// +optional
+	// +k8s:optional
+	Retests *TestedBuild `json:"retests,omitempty" protobuf:"bytes,15,opt,name=retests"`
 }
 
 // Reproduction identifies a build whose artifacts another build is to make again.
@@ -222,11 +238,13 @@ const (
 	TriggerSchedule TriggerReason = "Schedule"
 	// TriggerRerun repeats an earlier build with the same resolved inputs.
 	TriggerRerun TriggerReason = "Rerun"
+	// TriggerTestsChange tests the artifacts of the last build again, because the tests differ from those of that build.
+	TriggerTestsChange TriggerReason = "TestsChange"
 )
 
 // BuildTrigger records why a build was created, and by whom.
 type BuildTrigger struct {
-	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message explains the reason for a human reader.
@@ -301,23 +319,27 @@ type CancelRequested struct {
 type BuildPhase string
 
 const (
-	// BuildPending means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed,
-	// Cancelled.
+	// BuildPending means that the controller has not processed the build yet. Next phases: Queued, Starting, Testing,
+	// Failed, Cancelled.
 	BuildPending BuildPhase = "Pending"
-	// BuildQueued means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.
+	// BuildQueued means that the build waits to be admitted. Next phases: Starting, Testing, Failed, Cancelled.
 	BuildQueued BuildPhase = "Queued"
 	// BuildStarting means that the container of the current attempt has not started. It is possible that the attempt
-	// has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.
+	// has no Job yet. Next phases: Running, Queued, Testing, Succeeded, Failed, Retrying, Cancelling,
+	// Cancelled.
 	BuildStarting BuildPhase = "Starting"
-	// BuildRunning means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed,
-	// Retrying, Cancelling, Cancelled.
+	// BuildRunning means that the container of the current attempt runs. Next phases: Queued, Testing, Succeeded,
+	// Failed, Retrying, Cancelling, Cancelled.
 	BuildRunning BuildPhase = "Running"
 	// BuildRetrying means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.
 	BuildRetrying BuildPhase = "Retrying"
+	// BuildTesting means that the artifacts are made, and that their tests are due, run, or wait between two attempts. Next phases:
+	// Succeeded, Failed, Cancelling, Cancelled.
+	BuildTesting BuildPhase = "Testing"
 	// BuildCancelling means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the
 	// attempt had already succeeded.
 	BuildCancelling BuildPhase = "Cancelling"
-	// BuildSucceeded means that the build made every artifact. This phase is final.
+	// BuildSucceeded means that the build made every artifact, and that the required tests passed. This phase is final.
 	BuildSucceeded BuildPhase = "Succeeded"
 	// BuildFailed means that the build failed. This phase is final.
 	BuildFailed BuildPhase = "Failed"
@@ -332,7 +354,7 @@ func (p BuildPhase) Finished() bool {
 
 // Active reports whether a build in this phase counts towards the limits on active builds.
 func (p BuildPhase) Active() bool {
-	return p == BuildStarting || p == BuildRunning || p == BuildRetrying || p == BuildCancelling
+	return p == BuildStarting || p == BuildRunning || p == BuildRetrying || p == BuildTesting || p == BuildCancelling
 }
 
 // ImageBuildStatus reports the progress and the result of a build. The controller sets each field, unless the
@@ -347,7 +369,7 @@ type ImageBuildStatus struct {
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
 	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	// +optional
 	// +patchMergeKey=type
@@ -373,15 +395,16 @@ type ImageBuildStatus struct {
 	// currentAttempt is 0 before the first attempt.
 	// +optional
 	CurrentAttempt int32 `json:"currentAttempt,omitempty" protobuf:"varint,8,opt,name=currentAttempt"`
-	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
-	// Cancelling or Succeeded has at least one attempt.
+	// attempts lists the attempts at this build, oldest first, at most 64. A build that is Starting, Running, Retrying,
+	// Testing, Cancelling or Succeeded has at least one attempt, except a build that tests the artifacts of another build.
 	// +optional
 	// +patchMergeKey=number
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=number
 	Attempts []BuildAttempt `json:"attempts,omitempty" patchStrategy:"merge" patchMergeKey:"number" protobuf:"bytes,9,rep,name=attempts"`
-	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.
+	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Testing or Succeeded. A build whose
+	// tests failed keeps them.
 	// +optional
 	// +patchMergeKey=target
 	// +patchStrategy=merge
@@ -412,6 +435,13 @@ type ImageBuildStatus struct {
 	// the signatures subresource set it. The controller clears attestation when the next attempt starts.
 	// +optional
 	Attestation *Attestation `json:"attestation,omitempty" protobuf:"bytes,15,opt,name=attestation"`
+	// tests lists the tests of the build with their results, in the order of spec.tests. It is empty until the phase is Testing.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Tests []TestStatus `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,16,rep,name=tests"`
 }
 
 // BuildProgress is a report of the builder about its progress.
@@ -530,6 +560,10 @@ type BuildAttempt struct {
 	// container has run.
 	// +optional
 	BuilderImage string `json:"builderImage,omitempty" protobuf:"bytes,12,opt,name=builderImage"`
+	// tests lists the names of the tests that the attempt runs. It is empty for an attempt that makes artifacts.
+	// +optional
+	// +listType=set
+	Tests []string `json:"tests,omitempty" protobuf:"bytes,13,rep,name=tests"`
 }
 
 // BuildFailure describes the failure of a build or an attempt.

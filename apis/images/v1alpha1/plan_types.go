@@ -60,8 +60,8 @@ type ImagePlanStatus struct {
 	BuildName string `json:"buildName,omitempty" protobuf:"bytes,7,opt,name=buildName"`
 	// job is the batch/v1 Job for the first attempt of the next build. job is also set if build is false, because users
 	// can still request the next build. The real Job has another name and another owner UID, because both depend on the
-	// UID of the build. job is empty if the inputs cannot be resolved, or if the build would fail before its first
-	// attempt.
+	// UID of the build. job is empty if the inputs cannot be resolved, if the build would fail before its first attempt, or if it would
+	// only test the artifacts of an earlier build.
 	// +optional
 	Job *runtime.RawExtension `json:"job,omitempty" protobuf:"bytes,8,opt,name=job"`
 	// nextScheduleTime is the time at which the schedule would start the next build. nextScheduleTime is empty if the

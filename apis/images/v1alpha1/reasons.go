@@ -57,6 +57,19 @@ const (
 	// content, False when one has made other content of the same packages with the same builder, and Unknown when that cannot be told. True
 	// stays, and False becomes only True.
 	BuildReproduced = "Reproduced"
+	// BuildTested exists on builds with tests whose artifacts are made. It is True when all required tests passed, False when one failed, and
+	// Unknown until then, or if one could not be run to its end.
+	BuildTested = "Tested"
+)
+
+// Reasons of the condition Tested of an ImageBuild.
+const (
+	// ReasonTesting means that the tests have not ended.
+	ReasonTesting = "Testing"
+	// ReasonTestsPassed means that all required tests passed. The message names the other tests that did not pass.
+	ReasonTestsPassed = "TestsPassed"
+	// ReasonTestsNotRun means that a required test could not be run to its end.
+	ReasonTestsNotRun = "TestsNotRun"
 )
 
 // Reasons of the condition Reproduced of an ImageBuild.
@@ -149,6 +162,8 @@ const (
 	ReasonNeverBuilt = "NeverBuilt"
 	// ReasonInputsChanged means that the inputs differ from those of the latest successful build.
 	ReasonInputsChanged = "InputsChanged"
+	// ReasonTestsChanged means that the inputs are those of the latest successful build, and the tests differ from its tests.
+	ReasonTestsChanged = "TestsChanged"
 	// ReasonInputsUnchanged means that the inputs are those of the latest successful build.
 	ReasonInputsUnchanged = "InputsUnchanged"
 	// ReasonInputsNotResolved means that the inputs cannot be resolved now. The condition InputsResolved reports the
@@ -271,6 +286,8 @@ const (
 	FailureRegistry FailureClass = "Registry"
 	// FailureTimeout means that the build exceeded one of its timeouts.
 	FailureTimeout FailureClass = "Timeout"
+	// FailureTest means that the artifacts were made, and that a required test of them failed.
+	FailureTest FailureClass = "Test"
 	// FailureCancelled means that the build was cancelled.
 	FailureCancelled FailureClass = "Cancelled"
 )
@@ -316,6 +333,9 @@ const (
 	ReasonRegistryDenied       FailureReason = "RegistryDenied"
 	ReasonRegistryRefused      FailureReason = "RegistryRefused"
 	ReasonRegistryUnavailable  FailureReason = "RegistryUnavailable"
+	ReasonTestsFailed          FailureReason = "TestsFailed"
+	ReasonTestsNotPossible     FailureReason = "TestsNotPossible"
+	ReasonTestMachineFailed    FailureReason = "TestMachineFailed"
 	ReasonQueueTimeout         FailureReason = "QueueTimeout"
 	ReasonStartTimeout         FailureReason = "StartTimeout"
 	ReasonRunTimeout           FailureReason = "RunTimeout"
@@ -405,12 +425,18 @@ var failureReasons = []explanation{
 	{ReasonSigningKeyUnusable, FailureConfig, false,
 		"the signer cannot sign with any SigningKey that selects the namespace",
 		"correct the Secret that the message names: [proof](proof.md#keys). Then build again: `goldsmith build`"},
+	{ReasonTestsNotPossible, FailureConfig, false,
+		"a test of `spec.tests` cannot be run here: its runner is not registered, or lacks what the message names, or nobody can read the artifact",
+		"correct what the message names: [tests](tests.md#where-tests-run). Then build again: `goldsmith build`"},
 	{ReasonBuilderTempFail, FailureInfrastructure, false,
 		"the builder reported that another attempt may help",
 		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},
 	{ReasonArtifactNotStored, FailureInfrastructure, false,
 		"the artifacts could not be stored, for example because the disk is full",
 		"read the message: free space on the disk of the data directory, or [raise `--artifacts-max`](artifacts.md#what-is-kept)"},
+	{ReasonTestMachineFailed, FailureInfrastructure, false,
+		"the virtual machine of a test failed, or was too slow to tell anything about the image",
+		"test again: `goldsmith test BUILD`; if it happens often, give tests a machine with KVM: [tests](tests.md#where-tests-run)"},
 	{ReasonNodeRejected, FailureInfrastructure, false,
 		"the node rejected the pod",
 		"usually nothing"},
@@ -444,6 +470,9 @@ var failureReasons = []explanation{
 	{ReasonRegistryUnavailable, FailureRegistry, false,
 		"the registry of `spec.output` cannot be reached, is overloaded, or broke the connection",
 		"usually nothing. If it goes on, check the registry, and the address in `spec.output.repository`"},
+	{ReasonTestsFailed, FailureTest, false,
+		"the artifacts were made, and a required test of them failed",
+		"read the message, and the log of the test: `goldsmith logs BUILD --test NAME`; correct the image or the test"},
 	{ReasonQueueTimeout, FailureTimeout, false,
 		"the build was not admitted within `timeouts.queue`",
 		"read in the message what it waited for; [raise a limit](queueing.md), or the timeout"},
@@ -513,11 +542,19 @@ const (
 	EventBuildRefused = "BuildRefused"
 	// EventSucceeded is recorded on an ImageBuild that succeeded.
 	EventSucceeded = "Succeeded"
-	// EventRetrying is recorded on an ImageBuild when an attempt has failed and is retried.
+	// EventRetrying is recorded on an ImageBuild when an attempt has failed, and the build goes on.
 	EventRetrying = "Retrying"
+	// EventTesting is recorded on an ImageBuild when its artifacts are made, and its tests begin.
+	EventTesting = "Testing"
+	// EventTestNotPassed is recorded on an ImageBuild that succeeded for each test that is not required and did not pass.
+	EventTestNotPassed = "TestNotPassed"
 	// EventArtifactsRemoved is recorded on an ImageBuild when its artifacts are removed, because all artifacts together
 	// occupied more than the limit of the server.
 	EventArtifactsRemoved = "ArtifactsRemoved"
+	// EventPromoted is recorded on an Image when the controller moves a channel of it to a build.
+	EventPromoted = "Promoted"
+	// EventPromotionRefused is recorded on an Image when the API server refuses to move a channel that the controller promotes.
+	EventPromotionRefused = "PromotionRefused"
 	// EventScheduleDisabled is recorded on an Image when schedule and onBaseChange stop starting builds after too many
 	// failures, or when the schedule is invalid.
 	EventScheduleDisabled = "ScheduleDisabled"

@@ -40,6 +40,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&BuildRequest{},
 		&CancelRequest{},
 		&RerunRequest{},
+		&TestRequest{},
 		&BuildReport{},
 		&ImageChannels{},
 		&Builder{},

@@ -66,6 +66,29 @@ func SetObjectDefaults_Image(in *Image) {
 	if in.Spec.History != nil {
 		SetDefaults_HistoryLimits(in.Spec.History)
 	}
+	for i := range in.Spec.Tests {
+		a := &in.Spec.Tests[i]
+		SetDefaults_ImageTest(a)
+		if a.Boot != nil {
+			SetDefaults_TestBoot(a.Boot)
+		}
+		if a.Checks != nil {
+			for j := range a.Checks.Ports {
+				b := &a.Checks.Ports[j]
+				if b.HTTP != nil {
+					SetDefaults_HTTPCheck(b.HTTP)
+				}
+			}
+			for j := range a.Checks.Commands {
+				b := &a.Checks.Commands[j]
+				SetDefaults_CommandCheck(b)
+			}
+		}
+	}
+	for i := range in.Spec.Channels {
+		a := &in.Spec.Channels[i]
+		SetDefaults_ChannelRule(a)
+	}
 }
 
 func SetObjectDefaults_ImageBuild(in *ImageBuild) {
@@ -93,6 +116,25 @@ func SetObjectDefaults_ImageBuild(in *ImageBuild) {
 		SetDefaults_RetryPolicy(in.Spec.Retry)
 		if in.Spec.Retry.Backoff != nil {
 			SetDefaults_Backoff(in.Spec.Retry.Backoff)
+		}
+	}
+	for i := range in.Spec.Tests {
+		a := &in.Spec.Tests[i]
+		SetDefaults_ImageTest(a)
+		if a.Boot != nil {
+			SetDefaults_TestBoot(a.Boot)
+		}
+		if a.Checks != nil {
+			for j := range a.Checks.Ports {
+				b := &a.Checks.Ports[j]
+				if b.HTTP != nil {
+					SetDefaults_HTTPCheck(b.HTTP)
+				}
+			}
+			for j := range a.Checks.Commands {
+				b := &a.Checks.Commands[j]
+				SetDefaults_CommandCheck(b)
+			}
 		}
 	}
 }
@@ -157,5 +199,28 @@ func SetObjectDefaults_ImagePlan(in *ImagePlan) {
 	}
 	if in.Spec.History != nil {
 		SetDefaults_HistoryLimits(in.Spec.History)
+	}
+	for i := range in.Spec.Tests {
+		a := &in.Spec.Tests[i]
+		SetDefaults_ImageTest(a)
+		if a.Boot != nil {
+			SetDefaults_TestBoot(a.Boot)
+		}
+		if a.Checks != nil {
+			for j := range a.Checks.Ports {
+				b := &a.Checks.Ports[j]
+				if b.HTTP != nil {
+					SetDefaults_HTTPCheck(b.HTTP)
+				}
+			}
+			for j := range a.Checks.Commands {
+				b := &a.Checks.Commands[j]
+				SetDefaults_CommandCheck(b)
+			}
+		}
+	}
+	for i := range in.Spec.Channels {
+		a := &in.Spec.Channels[i]
+		SetDefaults_ChannelRule(a)
 	}
 }

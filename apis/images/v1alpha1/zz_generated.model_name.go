@@ -188,6 +188,26 @@ func (in CancelRequested) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ChannelOverride) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ChannelOverride"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ChannelRequirements) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ChannelRequirements"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ChannelRule) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ChannelRule"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CommandCheck) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.CommandCheck"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ComparedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ComparedBuild"
 }
@@ -223,8 +243,23 @@ func (in FailureCount) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FileCheck) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FileCheck"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in FinishedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.FinishedBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FlakyTest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FlakyTest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HTTPCheck) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.HTTPCheck"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -443,6 +478,11 @@ func (in ImageStatus) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageTest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageTest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in InlineSource) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.InlineSource"
 }
@@ -500,6 +540,11 @@ func (in Parameter) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in PinnedInputs) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.PinnedInputs"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PortCheck) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PortCheck"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -615,6 +660,41 @@ func (in SuccessfulBuild) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Target) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Target"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestBoot) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestBoot"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestChecks) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestChecks"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestQuarantine) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestQuarantine"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestRequest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestRunner) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestRunner"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestedBuild) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestedBuild"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

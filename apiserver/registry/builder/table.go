@@ -14,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 const (
@@ -55,7 +56,10 @@ func cells(builder *v1alpha1.Builder) (targets, parameters string) {
 		return all, "<unknown>"
 	}
 	targets, parameters = all, all
-	if len(described.Targets) > 0 {
+	switch {
+	case builder.Name == inputs.Tester:
+		targets = none
+	case len(described.Targets) > 0:
 		names := make([]string, len(described.Targets))
 		for i, target := range described.Targets {
 			names[i] = target.String()

@@ -10,6 +10,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/table/tabletest"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 func TestTable(t *testing.T) {
@@ -31,5 +32,6 @@ func TestTable(t *testing.T) {
 		},
 		{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Image: "none", Parameters: schema(`{}`)},
 		{ObjectMeta: metav1.ObjectMeta{Name: "open"}, Image: "open", Parameters: schema(`{"additionalProperties":true}`)},
+		{ObjectMeta: metav1.ObjectMeta{Name: inputs.Tester}, Image: "goldsmith-tester", Parameters: schema(`{}`)},
 	}})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -50,15 +51,15 @@ func Check(ctx context.Context, kind *catalog.Kind) field.ErrorList {
 	return errs
 }
 
-// Warnings returns what is probably a mistake in the template of a valid ImageKind, or has no effect on this server, with its paths.
+// Warnings returns what is probably a mistake at this time in the template of a valid ImageKind, or has no effect on this server, with its paths.
 // Users of the kind are not warned about it, because they cannot change it.
-func Warnings(declared *v1alpha1.ImageKind, setup image.Setup) []string {
+func Warnings(declared *v1alpha1.ImageKind, setup image.Setup, now time.Time) []string {
 	template := &v1alpha1.Image{}
 	if err := json.Unmarshal(declared.Spec.Template.Raw, &template.Spec); err != nil {
 		return nil // the ImageKind is not valid
 	}
 	var warnings []string
-	for _, text := range setup.ImageWarnings(template) {
+	for _, text := range setup.ImageWarnings(template, now) {
 		if path, ok := strings.CutPrefix(text, "spec"); ok {
 			text = "spec.template" + path
 		}

@@ -75,7 +75,7 @@ func Stats(counted *records.Stats, window time.Duration) *v1alpha1.BuildStats {
 		stats.SuccessRate = &rate
 	}
 	for _, class := range []v1alpha1.FailureClass{
-		v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
+		v1alpha1.FailureUser, v1alpha1.FailureTest, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 	} {
 		if builds := counted.Failures[class]; builds > 0 {
 			stats.Failures = append(stats.Failures, v1alpha1.FailureCount{Class: class, Builds: builds})

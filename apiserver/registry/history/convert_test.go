@@ -62,13 +62,13 @@ func TestStats(t *testing.T) {
 	window := 24 * time.Hour
 	got := Stats(&records.Stats{
 		Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, OneOffs: 5,
-		Failures:  map[v1alpha1.FailureClass]int64{v1alpha1.FailureTimeout: 1, v1alpha1.FailureUser: 3},
+		Failures:  map[v1alpha1.FailureClass]int64{v1alpha1.FailureTimeout: 1, v1alpha1.FailureUser: 2, v1alpha1.FailureTest: 1},
 		Duration:  records.Percentiles{Count: 2, P50: time.Minute, P90: time.Hour},
 		QueueTime: records.Percentiles{Count: 6, P50: 0, P90: time.Second}, Recoveries: 1, TimeToRecovery: 2 * time.Hour,
 	}, window)
 	want := &v1alpha1.BuildStats{
 		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, OneOffs: 5, SuccessRate: new(int32(33)),
-		Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 3}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
+		Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 2}, {Class: v1alpha1.FailureTest, Builds: 1}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
 		Durations:  &v1alpha1.DurationPercentiles{P50: metav1.Duration{Duration: time.Minute}, P90: metav1.Duration{Duration: time.Hour}},
 		QueueTimes: &v1alpha1.DurationPercentiles{P90: metav1.Duration{Duration: time.Second}},
 		Recoveries: 1, MeanTimeToRecovery: &metav1.Duration{Duration: 2 * time.Hour},

@@ -154,12 +154,13 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 }
 
 // resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was
-// deleted.
+// deleted, and even if its rule has changed.
 func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted []v1alpha1.ImageChannel) ([]v1alpha1.ImageChannel, error) {
 	var (
 		channels []v1alpha1.ImageChannel
 		errs     field.ErrorList
 	)
+	added := overrides(image, wanted)
 	for i, channel := range wanted {
 		kept := slices.IndexFunc(image.Status.Channels, func(stored v1alpha1.ImageChannel) bool {
 			return stored.Name == channel.Name && stored.Build == channel.Build
@@ -168,18 +169,28 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			channels = append(channels, image.Status.Channels[kept])
 			continue
 		}
-		build, problem, err := p.claim(ctx, image, channel.Build)
+		override := added[channel.Name]
+		if override != nil {
+			if err := p.checkMayOverride(ctx); err != nil {
+				return nil, err
+			}
+		}
+		build, problems, err := p.claim(ctx, image, channel, override != nil, field.NewPath("channels").Index(i).Child("build"))
 		if err != nil {
 			return nil, err
 		}
-		if problem != "" {
-			errs = append(errs, field.Invalid(field.NewPath("channels").Index(i).Child("build"), channel.Build, problem))
+		if len(problems) > 0 {
+			errs = append(errs, problems...)
 			continue
 		}
-		channels = append(channels, v1alpha1.ImageChannel{
+		moved := v1alpha1.ImageChannel{
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts,
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
-		})
+		}
+		if len(unmet(image, channel.Name, build, nil)) > 0 {
+			moved.Override = &v1alpha1.ChannelOverride{Reason: override.Reason, By: moved.By}
+		}
+		channels = append(channels, moved)
 	}
 	if len(errs) > 0 {
 		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)
@@ -188,24 +199,30 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 }
 
 // claim marks a successful build of the Image, so that it is not pruned before the Image names it, and returns the build. Or it
-// returns the problem with the build of this name.
-func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name string) (*v1alpha1.ImageBuild, string, error) {
-	var problem string
-	build, err := p.builds.Update(subresource.For(ctx, "imagebuilds", name), name, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
-		if problem = notPromotable(build, image); problem == "" {
+// returns the problems with the build of this name. An override allows a build that lacks what the channel requires.
+func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, channel v1alpha1.ImageChannel, override bool, path *field.Path) (
+	*v1alpha1.ImageBuild, field.ErrorList, error,
+) {
+	var problems field.ErrorList
+	build, err := p.builds.Update(subresource.For(ctx, "imagebuilds", channel.Build), channel.Build, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
+		problems = nil
+		if problem := notPromotable(build, image); problem != "" {
+			problems = field.ErrorList{field.Invalid(path, channel.Build, problem)}
+		} else if !override {
+			problems = unmet(image, channel.Name, build, path)
+		}
+		if len(problems) == 0 {
 			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)
 		}
 		return nil
 	})
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, "build not found: name a build of the Image that succeeded", nil
+		return nil, field.ErrorList{field.Invalid(path, channel.Build, "build not found: name a build of the Image that succeeded")}, nil
 	case err != nil:
-		return nil, "", fmt.Errorf("set the channels of image %s: mark imagebuild %s: %w", p.image, name, err)
-	case problem != "":
-		return nil, problem, nil
+		return nil, nil, fmt.Errorf("set the channels of image %s: mark imagebuild %s: %w", p.image, channel.Build, err)
 	}
-	return build, "", nil
+	return build, problems, nil
 }
 
 // notPromotable returns why no channel of the Image can name the build, or "".

@@ -31,11 +31,12 @@ func newBuild(image *v1alpha1.Image, number int64, request *v1alpha1.BuildReques
 	build.Spec.Inputs.Parameters = merged(snapshot.Spec.Parameters, request.Parameters)
 	build.Spec.Timeouts = snapshot.Spec.Timeouts
 	build.Spec.Retry = snapshot.Spec.Retry
+	build.Spec.Tests = snapshot.Spec.Tests
 	return build
 }
 
-// rerunBuild is a build with the inputs of an earlier build, and with what they resolved to. A build that only reproduces artifacts waits for no
-// other build of the Image.
+// rerunBuild is a build with the inputs of an earlier build, and with what they resolved to. Its tests are those that the Image has now. A build
+// that only reproduces artifacts has none, and waits for no other build of the Image.
 func rerunBuild(image *v1alpha1.Image, number int64, earlier *v1alpha1.ImageBuild, pinned *v1alpha1.PinnedInputs, request *v1alpha1.RerunRequest) *v1alpha1.ImageBuild {
 	snapshot := earlier.DeepCopy()
 	build := emptyBuild(image, number)
@@ -55,7 +56,9 @@ func rerunBuild(image *v1alpha1.Image, number int64, earlier *v1alpha1.ImageBuil
 	if request.Reproduce {
 		build.Spec.Reproduces = attestation.Reproducible(earlier)
 		build.Spec.RunPolicy = v1alpha1.RunPolicyParallel
+		return build
 	}
+	build.Spec.Tests = image.DeepCopy().Spec.Tests
 	return build
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image serves the resource images and its subresources status, instantiate and channels, and the subresource rerun of
-// builds. Package history serves the subresources history, stats, changes and notes of images, and package imageplan plan.
+// Package image serves the resource images and its subresources status, instantiate and channels, and the subresources rerun and
+// tests of builds. Package history serves the subresources history, stats, changes and notes of images, and package imageplan plan.
 //
 // A created ImageBuild with an imageRef and without a name is a request for a build of that Image: requested.go answers it.
 //

@@ -132,13 +132,13 @@ func (r *requests) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, requ
 			}
 			return nil
 		},
-		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
-			return rerunBuild(image, number, earlier, pinned, request)
+		compose: func(_ context.Context, image *v1alpha1.Image, number int64) (*v1alpha1.ImageBuild, error) {
+			return rerunBuild(image, number, earlier, pinned, request), nil
 		},
 	}
 	build, err := processing.run(ctx)
 	if isMissing(err, earlier.Spec.ImageRef.Name) {
-		return nil, orphaned(earlier)
+		return nil, orphaned(earlier, "rerun without its Image: create an ImageBuild with its inputs instead")
 	}
 	return build, err
 }
@@ -153,10 +153,10 @@ func isMissing(err error, name string) bool {
 	return details != nil && details.Kind == "images" && details.Name == name
 }
 
-// orphaned returns the error for a build whose Image was deleted.
-func orphaned(build *v1alpha1.ImageBuild) error {
+// orphaned returns the error for a build whose Image was deleted. what tells what it cannot be, and the remedy.
+func orphaned(build *v1alpha1.ImageBuild, what string) error {
 	err := apierrors.NewNotFound(v1alpha1.Resource("images"), build.Spec.ImageRef.Name)
-	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
+	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be %s", build.Name, what)
 	return err
 }
 
@@ -168,8 +168,9 @@ type instantiation struct {
 	uid       types.UID // the required UID of the Image, or empty
 	requestID string
 	options   *metav1.CreateOptions
-	check     func(image *v1alpha1.Image) error                              // refuses a request before it gets a number
-	compose   func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild // makes the build that was asked for
+	check     func(image *v1alpha1.Image) error // refuses a request before it gets a number
+	// compose makes the build that was asked for.
+	compose func(ctx context.Context, image *v1alpha1.Image, number int64) (*v1alpha1.ImageBuild, error)
 
 	forgotten *v1alpha1.BuildRequestRecord // the last request that allocate forgot early, or nil
 }
@@ -181,8 +182,11 @@ func (r *requests) asked(image string, uid types.UID, request *v1alpha1.BuildReq
 		check: func(image *v1alpha1.Image) error {
 			return r.checkParameters(image, request)
 		},
-		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
-			return newBuild(image, number, request)
+		compose: func(ctx context.Context, image *v1alpha1.Image, number int64) (*v1alpha1.ImageBuild, error) {
+			if trigger.IsRetest(request.RequestID) {
+				return r.changedTests(ctx, image, number, request)
+			}
+			return newBuild(image, number, request), nil
 		},
 	}
 }
@@ -277,9 +281,12 @@ func (i *instantiation) ours(build *v1alpha1.ImageBuild, image *v1alpha1.Image, 
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
 func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
-	build := i.compose(image, record.Number)
+	build, err := i.compose(ctx, image, record.Number)
+	if err != nil {
+		return nil, err
+	}
 	build.Spec.Trigger.RequestID = record.RequestID
-	if err := i.sources.judge(ctx, build, image); err != nil {
+	if err := i.judge(ctx, build, image); err != nil {
 		return nil, err
 	}
 	ctx = subresource.For(ctx, "imagebuilds", build.Name)

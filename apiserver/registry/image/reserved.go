@@ -7,8 +7,10 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -29,7 +31,11 @@ func (i *instantiation) checkReserved(ctx context.Context, image *v1alpha1.Image
 		return err
 	}
 	if i.Setup.Builders != nil {
-		if refused := i.Setup.Builders.Check(&image.Spec.BuildInputs); refused != nil {
+		refused := i.Setup.Builders.Check(&image.Spec.BuildInputs)
+		if refused == nil {
+			refused = i.Setup.Builders.CheckTests(inputs.NextBuild(image, metav1.NewTime(observed.Now)))
+		}
+		if refused != nil {
 			observed.Resolved, observed.Unresolved = nil, refused
 		}
 	}

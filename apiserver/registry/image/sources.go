@@ -74,5 +74,11 @@ func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		}
 	}
 	resolved, unresolved := inputs.Resolve(given, found)
-	return resolved, unresolved, nil
+	if unresolved == nil {
+		unresolved = inputs.CheckTestFiles(image.Spec.Tests, given, resolved)
+	}
+	if unresolved != nil {
+		return nil, unresolved, nil
+	}
+	return resolved, nil, nil
 }

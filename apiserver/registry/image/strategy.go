@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
@@ -21,10 +22,11 @@ type strategy struct {
 	setup  Setup
 	bases  *bases
 	kinds  kindRules
+	clock  clock.PassiveClock
 }
 
 func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
-	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases, kindRules{options.Kinds}}
+	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases, kindRules{options.Kinds}, options.Clock}
 }
 
 // PrepareForCreate drops the status, and sets the first conditions.
@@ -65,13 +67,13 @@ func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object
 // WarningsOnCreate warns about fields without effect, and about values that the kind of the Image reports.
 func (s strategy) WarningsOnCreate(ctx context.Context, object runtime.Object) []string {
 	image := object.(*v1alpha1.Image)
-	return append(s.setup.ImageWarnings(image), s.kinds.warnings(ctx, image, nil)...)
+	return append(s.setup.ImageWarnings(image, s.clock.Now()), s.kinds.warnings(ctx, image, nil)...)
 }
 
 // WarningsOnUpdate is WarningsOnCreate for a change.
 func (s strategy) WarningsOnUpdate(ctx context.Context, object, old runtime.Object) []string {
 	image := object.(*v1alpha1.Image)
-	return append(s.setup.ImageWarnings(image), s.kinds.warnings(ctx, image, old.(*v1alpha1.Image))...)
+	return append(s.setup.ImageWarnings(image, s.clock.Now()), s.kinds.warnings(ctx, image, old.(*v1alpha1.Image))...)
 }
 
 // statusStrategy is that of the status subresource.

@@ -39,7 +39,9 @@ func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
 	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
 	errs = append(errs, validation.Timeouts(image.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(image.Spec.Retry, spec.Child("retry"))...)
+	errs = append(errs, validation.Tests(image.Spec.Tests, &image.Spec.BuildInputs, spec.Child("tests"))...)
 	errs = append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
+	errs = append(errs, validateChannelRules(&image.Spec, spec.Child("channels"))...)
 	return validation.Declared(declared.Validate_ImageSpec, &image.Spec, spec, errs)
 }
 
@@ -56,6 +58,7 @@ func ValidateStatus(image *v1alpha1.Image) field.ErrorList {
 		errs = append(errs, validation.Number(attempted.Number, path.Child("number"))...)
 		errs = append(errs, validation.Digest(attempted.InputsDigest, path.Child("inputsDigest"))...)
 		errs = append(errs, validation.Digest(attempted.BaseDigest, path.Child("baseDigest"))...)
+		errs = append(errs, validation.Digest(attempted.TestsDigest, path.Child("testsDigest"))...)
 	}
 	if latest := current.LatestBuild; latest != nil {
 		path := status.Child("latestBuild")
@@ -85,5 +88,6 @@ func validateSuccessfulBuild(build *v1alpha1.SuccessfulBuild, path *field.Path) 
 	if build.CompletionTime.IsZero() {
 		errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the successful build"))
 	}
+	errs = append(errs, validation.Digest(build.TestsDigest, path.Child("testsDigest"))...)
 	return append(errs, validation.Artifacts(build.Artifacts, path.Child("artifacts"))...)
 }

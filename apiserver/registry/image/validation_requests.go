@@ -4,7 +4,9 @@ package image
 
 import (
 	"fmt"
+	"slices"
 
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	declared "goldsmith.dev/goldsmith/apis/generated/validation"
@@ -23,6 +25,10 @@ func ValidateBuildRequest(request *v1alpha1.BuildRequest, image string) field.Er
 	errs = append(errs, validation.Parameters(request.Parameters, parameters)...)
 	if len(request.Parameters) > 0 {
 		errs = append(errs, validateUnreserved(request.RequestID)...)
+	}
+
+	if request.Reason == v1alpha1.TriggerTestsChange && !trigger.IsRetest(request.RequestID) {
+		errs = append(errs, field.Invalid(field.NewPath("reason"), request.Reason, "only triggers use this reason: to test a build again, use the tests subresource of the build"))
 	}
 
 	for i, change := range request.Changes {
@@ -53,13 +59,43 @@ func ValidateRerunRequest(request *v1alpha1.RerunRequest, build string) field.Er
 	return validation.Declared(declared.Validate_RerunRequest, request, nil, errs)
 }
 
-// validateReproducible refuses to make the artifacts of a build again that has none.
+// ValidateTestRequest validates a request to test the named build again. The server sets an empty requestID.
+func ValidateTestRequest(request *v1alpha1.TestRequest, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	errs = append(errs, validation.UID(string(request.UID), metadata.Child("uid"), "a build")...)
+	errs = append(errs, validation.Line(request.RequestID, field.NewPath("requestID"))...)
+	errs = append(errs, validateUnreserved(request.RequestID)...)
+	errs = append(errs, validation.Line(request.Message, field.NewPath("message"))...)
+	for i, name := range request.Tests {
+		errs = append(errs, validation.Names(utilvalidation.IsDNS1123Label(name), name, field.NewPath("tests").Index(i))...)
+	}
+	return validation.Declared(declared.Validate_TestRequest, request, nil, errs)
+}
+
+// validateTestNames refuses names of tests that an Image does not have.
+func validateTestNames(names []string, image *v1alpha1.Image) (errs field.ErrorList) {
+	path, known := field.NewPath("tests"), make([]string, len(image.Spec.Tests))
+	for i := range image.Spec.Tests {
+		known[i] = image.Spec.Tests[i].Name
+	}
+	if len(known) == 0 {
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "the Image has no tests: set spec.tests of Image "+image.Name)}
+	}
+	for i, name := range names {
+		if !slices.Contains(known, name) {
+			errs = append(errs, field.NotSupported(path.Index(i), name, known))
+		}
+	}
+	return errs
+}
+
+// validateReproducible refuses to make the artifacts of a build again that has none, or that still tests them.
 func validateReproducible(request *v1alpha1.RerunRequest, earlier *v1alpha1.ImageBuild) field.ErrorList {
-	if !request.Reproduce || len(earlier.Status.Artifacts) > 0 { // only a build that has succeeded has artifacts
+	if !request.Reproduce || earlier.Status.Phase.Finished() && len(earlier.Status.Artifacts) > 0 {
 		return nil
 	}
 	remedy := "name a build that has succeeded"
-	if !earlier.Status.Finished {
+	if !earlier.Status.Phase.Finished() {
 		remedy = "wait until the build has succeeded, or " + remedy
 	}
 	return field.ErrorList{field.Forbidden(field.NewPath("reproduce"),
@@ -75,6 +111,9 @@ func ValidateChannels(channels *v1alpha1.ImageChannels, image string) field.Erro
 			errs = append(errs, field.Duplicate(field.NewPath("channels").Index(i).Child("name"), channel.Name))
 		}
 		seen[channel.Name] = true
+		if channel.Override != nil {
+			errs = append(errs, validation.Line(channel.Override.Reason, field.NewPath("channels").Index(i).Child("override", "reason"))...)
+		}
 	}
 	return validation.Declared(declared.Validate_ImageChannels, channels, nil, errs)
 }
@@ -86,5 +125,5 @@ func validateUnreserved(id string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
-		"only triggers use the forms sha256:<digest>:<number> and schedule:<time>: choose another requestID")}
+		"only triggers use the forms sha256:<digest>:<number>, schedule:<time> and tests:<digest>:<number>: choose another requestID")}
 }

@@ -78,6 +78,9 @@ func TestRerunRequest(t *testing.T) {
 
 func TestImageChannels(t *testing.T) {
 	channel := func(name, build string) v1alpha1.ImageChannel { return v1alpha1.ImageChannel{Name: name, Build: build} }
+	overridden := func(reason string) v1alpha1.ImageChannel {
+		return v1alpha1.ImageChannel{Name: "stable", Build: "debian-1", Override: &v1alpha1.ChannelOverride{Reason: reason}}
+	}
 	many := make([]v1alpha1.ImageChannel, 17)
 	for i := range many {
 		many[i] = channel(fmt.Sprintf("c%d", i), "debian-1")
@@ -95,6 +98,10 @@ func TestImageChannels(t *testing.T) {
 		"a bad name":                {[]v1alpha1.ImageChannel{channel("Stable", "debian-1")}, []string{"channels[0].name"}},
 		"a name too long":           {[]v1alpha1.ImageChannel{channel(strings.Repeat("a", 64), "debian-1")}, []string{"channels[0].name"}},
 		"one without a build":       {[]v1alpha1.ImageChannel{channel("stable", "")}, []string{"channels[0].build"}},
+		"an override":               {[]v1alpha1.ImageChannel{overridden("it must be")}, nil},
+		"an override without end":   {[]v1alpha1.ImageChannel{overridden(strings.Repeat("a", 1025))}, []string{"channels[0].override.reason"}},
+		"an override of two lines":  {[]v1alpha1.ImageChannel{overridden("a\nb")}, []string{"channels[0].override.reason"}},
+		"an override for no reason": {[]v1alpha1.ImageChannel{overridden("")}, []string{"channels[0].override.reason"}},
 		"one of a build's bad name": {[]v1alpha1.ImageChannel{channel("stable", "debian_1")}, []string{"channels[0].build"}},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -111,6 +111,16 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"no platform":           {func(i *v1alpha1.Image) { i.Spec.Targets[0].Platform = "" }, []string{spec + "targets[0].platform"}},
 		"an unknown format":     {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "tape" }, []string{spec + "targets[0].format"}},
 		"no format":             {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "" }, []string{spec + "targets[0].format"}},
+		"a test": {func(i *v1alpha1.Image) {
+			i.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+		}, nil},
+		"a test of nothing": {func(i *v1alpha1.Image) { i.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots"}} }, []string{spec + "tests[0]"}},
+		"a goss of no file": {func(i *v1alpha1.Image) {
+			i.Spec.Tests = []v1alpha1.ImageTest{{Name: "site", Boot: &v1alpha1.TestBoot{}, Goss: "site.yaml"}}
+		}, []string{spec + "tests[0].goss"}},
+		"a test of another target": {func(i *v1alpha1.Image) {
+			i.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Target: "linux/arm64/raw", Boot: &v1alpha1.TestBoot{}}}
+		}, []string{spec + "tests[0].target"}},
 		"an output": {func(i *v1alpha1.Image) {
 			i.Spec.Output = outputOf("registry.example.com:5000/team/web")
 			i.Spec.Output.TagTemplate = "{build}.{platform}_{format}"
@@ -240,7 +250,7 @@ func TestImage(t *testing.T) {
 			validationtest.ExpectPaths(t, ValidateUpdate(image, validationtest.Image()), update)
 
 			build := &v1alpha1.ImageBuild{ObjectMeta: image.ObjectMeta, Spec: v1alpha1.ImageBuildSpec{
-				Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
+				Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, Tests: image.Spec.Tests,
 			}}
 			build.Name = "debian"
 			var direct []string
@@ -250,7 +260,7 @@ func TestImage(t *testing.T) {
 				case !ok && path != name:
 					direct = append(direct, path)
 				case !ok, strings.HasPrefix(rest, "runPolicy"), strings.HasPrefix(rest, "history"), strings.HasPrefix(rest, "triggers"):
-				case strings.HasPrefix(rest, "timeouts"), strings.HasPrefix(rest, "retry"):
+				case strings.HasPrefix(rest, "timeouts"), strings.HasPrefix(rest, "retry"), strings.HasPrefix(rest, "tests"):
 					direct = append(direct, path)
 				default:
 					direct = append(direct, spec+"inputs."+rest)

@@ -40,6 +40,7 @@ const (
 // notOneLine are the types and fields whose text is not judged. A type stands for all its fields.
 var notOneLine = map[string]string{
 	"v1alpha1.Parameter.Value": manyLines, "v1alpha1.BuilderReference.Command": manyLines, "v1alpha1.InlineSource.Files value": manyLines, "v1.EnvVar.Value": manyLines,
+	"v1alpha1.CommandCheck.Run": manyLines, "v1alpha1.CommandCheck.Contains": manyLines, "v1alpha1.HTTPCheck.Body": manyLines, "v1alpha1.FileCheck.Contains": manyLines,
 	"v1alpha1.InputChange.From": manyLines, "v1alpha1.InputChange.To": manyLines,
 
 	"v1.TypeMeta": byKubernetes, "v1.ObjectMeta": byKubernetes, "v1.ListMeta": byKubernetes,
@@ -49,8 +50,8 @@ var notOneLine = map[string]string{
 
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
 	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
-	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.CancelRequested": fromStored,
-	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored,
+	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored,
+	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
 	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
 }
@@ -73,6 +74,20 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			image.Spec.Output.TagTemplate, image.Spec.Output.Attest = "{build}", v1alpha1.AttestRequired
 			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
 			image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
+			image.Spec.Source.Inline.Files["site.yaml"] = "service: {nginx: {running: true}}"
+			image.Spec.Tests = []v1alpha1.ImageTest{
+				{
+					Name: "web", Target: "linux/amd64/raw", Goss: "site.yaml", Quarantine: &v1alpha1.TestQuarantine{Until: metav1.Unix(1, 0), Reason: "a bug"},
+					Boot: &v1alpha1.TestBoot{
+						Firmware: v1alpha1.TestFirmwareUEFI, Until: "multi-user.target", AllowFailedUnits: []string{"a.service"}, Memory: &v1alpha1.Quantity{Text: "1Gi"}, Network: v1alpha1.TestNetworkClosed,
+					},
+					Checks: &v1alpha1.TestChecks{
+						Units: []string{"nginx.service"}, Ports: []v1alpha1.PortCheck{{Port: 80, HTTP: &v1alpha1.HTTPCheck{Path: "/index.html"}}}, Files: []v1alpha1.FileCheck{{Path: "/etc/motd"}},
+					},
+				},
+				{Name: "ours", Runner: &v1alpha1.TestRunner{Name: "our-runner"}},
+			}
+			image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{Tests: []string{"web"}}}}
 			return image, func() field.ErrorList { return Validate(image) }
 		},
 		"an image of another": func() (any, func() field.ErrorList) {
@@ -100,6 +115,10 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			request := &v1alpha1.RerunRequest{RequestID: "a", Message: "because"}
 			return request, func() field.ErrorList { return ValidateRerunRequest(request, "debian-1") }
 		},
+		"a request for tests": func() (any, func() field.ErrorList) {
+			request := &v1alpha1.TestRequest{RequestID: "a", Message: "because", Tests: []string{"boots"}}
+			return request, func() field.ErrorList { return ValidateTestRequest(request, "debian-1") }
+		},
 		"a request to cancel": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
 			return request, func() field.ErrorList { return imagebuild.ValidateCancelRequest(request, "debian-1") }
@@ -113,7 +132,7 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			return request, func() field.ErrorList { return imagebuild.ValidateSignatures(request, "debian-1") }
 		},
 		"channels": func() (any, func() field.ErrorList) {
-			channels := &v1alpha1.ImageChannels{Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}}
+			channels := &v1alpha1.ImageChannels{Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Override: &v1alpha1.ChannelOverride{Reason: "because"}}}}
 			return channels, func() field.ErrorList { return ValidateChannels(channels, "debian") }
 		},
 		"a note": func() (any, func() field.ErrorList) {

@@ -4,6 +4,7 @@ package image
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -32,8 +33,8 @@ func (s Setup) Validate(image *v1alpha1.Image) field.ErrorList {
 	return s.Builders.Validate(&image.Spec.BuildInputs, spec)
 }
 
-// ImageWarnings warns about fields of a valid Image that are probably mistakes, or have no effect on this server.
-func (s Setup) ImageWarnings(image *v1alpha1.Image) []string {
+// ImageWarnings warns about fields of a valid Image that are probably mistakes at this time, or have no effect on this server.
+func (s Setup) ImageWarnings(image *v1alpha1.Image, now time.Time) []string {
 	path := field.NewPath("spec")
 	warnings := validation.InputWarnings(&image.Spec.BuildInputs, path)
 	if s.Builders != nil {
@@ -48,7 +49,7 @@ func (s Setup) ImageWarnings(image *v1alpha1.Image) []string {
 	if image.Spec.History != nil {
 		warnings = append(warnings, s.historyWarnings(image.Spec.History, path.Child("history"))...)
 	}
-	return warnings
+	return append(warnings, validation.TestWarnings(image.Spec.Tests, s.Builders, now, path.Child("tests"))...)
 }
 
 // localWarnings warns about fields of a template that have no effect on processes of this machine.

@@ -25,6 +25,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 				PriorityClassName: "high", Env: []corev1.EnvVar{{Name: "A"}},
 			},
 		},
+		Tests: []v1alpha1.ImageTest{{Runner: &v1alpha1.TestRunner{Name: "nobodys"}}},
 		History: &v1alpha1.HistoryLimits{
 			LogRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, LogMaxBytes: &v1alpha1.Quantity{Text: "1Mi"},
 			RecordRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, FileRetention: &v1alpha1.Duration{Duration: time.Hour},
@@ -43,6 +44,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 		"a cluster that has everything": {Setup{LogArchive: true, Records: true}, image, []string{"spec.source"}},
 		"a cluster": {Setup{Builders: allowed}, image, []string{
 			"spec.source", "spec.builder", "spec.history.logRetention", "spec.history.logMaxBytes", "spec.history.recordRetention", "spec.history.fileRetention",
+			"spec.tests[0].runner",
 		}},
 		"one machine": {Setup{Local: true, LogArchive: true, Records: true}, image, []string{
 			"spec.source", "spec.template.serviceAccountName", "spec.template.resources", "spec.template.nodeSelector", "spec.template.tolerations",
@@ -55,7 +57,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, warning := range test.setup.ImageWarnings(test.image) {
+			for _, warning := range test.setup.ImageWarnings(test.image, time.Unix(0, 0)) {
 				path, _, _ := strings.Cut(warning, ": ")
 				got = append(got, path)
 			}

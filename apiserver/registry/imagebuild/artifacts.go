@@ -71,7 +71,7 @@ func (*artifactsREST) NewConnectOptions() (options runtime.Object, subpath bool,
 
 // Connect returns the handler of a request about a build of the name.
 func (a *artifactsREST) Connect(ctx context.Context, name string, _ runtime.Object, responder rest.Responder) (http.Handler, error) {
-	built, err := a.artifactsOf(ctx, name)
+	built, tests, err := a.artifactsOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,9 @@ func (a *artifactsREST) Connect(ctx context.Context, name string, _ runtime.Obje
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the digest %q must be sha256: and 64 hex digits: %s", digest, listed(name, built)))
 	}
 	wanted := find(name, built, digest)
+	if wanted == nil {
+		wanted = findReport(name, tests, digest)
+	}
 	if wanted == nil {
 		return nil, notServed(artifactsResource, http.StatusNotFound, metav1.StatusReasonNotFound, name, fmt.Sprintf("no artifact has the digest %s: %s", digest, listed(name, built)))
 	}
@@ -103,20 +106,20 @@ func requestedDigest(ctx context.Context) string {
 	return strings.Join(info.Parts[before:], "/")
 }
 
-// artifactsOf returns the artifacts of a build. The artifacts of a deleted build are known as long as it is the latest successful build
-// of its Image, or as a channel of the Image names it.
-func (a *artifactsREST) artifactsOf(ctx context.Context, name string) ([]v1alpha1.Artifact, error) {
+// artifactsOf returns the artifacts of a build, and the results of its tests. The artifacts of a deleted build are known as long as it is the
+// latest successful build of its Image, or as a channel of the Image names it.
+func (a *artifactsREST) artifactsOf(ctx context.Context, name string) ([]v1alpha1.Artifact, []v1alpha1.TestStatus, error) {
 	build, err := store.Get[*v1alpha1.ImageBuild](ctx, a.builds, name)
 	if err == nil {
-		return build.Status.Artifacts, nil
+		return build.Status.Artifacts, build.Status.Tests, nil
 	}
 	if apierrors.IsNotFound(err) {
 		recorded, failure := a.images.Recorded(ctx, name)
 		if failure != nil || recorded != nil {
-			return recorded, failure
+			return recorded, nil, failure
 		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // served is a content of a build.
@@ -140,6 +143,16 @@ func find(build string, artifacts []v1alpha1.Artifact, digest string) *served {
 			if document := &artifact.Documents[j]; document.Digest == digest {
 				return &served{*document, document.Name() + " of artifact " + artifact.Target, file + "." + document.Name()}
 			}
+		}
+	}
+	return nil
+}
+
+// findReport returns the report about tests with a digest, or nil.
+func findReport(build string, tests []v1alpha1.TestStatus, digest string) *served {
+	for i := range tests {
+		if report := tests[i].Report; report != nil && report.Digest == digest {
+			return &served{*report, "report about test " + tests[i].Name, build + "-tests.xml"}
 		}
 	}
 	return nil

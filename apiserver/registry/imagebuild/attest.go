@@ -83,7 +83,7 @@ func (a *attester) attest(ctx context.Context, name string, request *v1alpha1.Bu
 	}
 	check, of := checkArtifact, a.ofArtifact(ctx, request)
 	if len(request.Index) > 0 {
-		check, of = checkIndex, ofIndex(request.Index)
+		check, of = checkIndex, ofIndex(request.Index, build.Spec.Retests != nil, a.builder.Version)
 	}
 	if err := invalidAttestation(name, check(build, request)); err != nil {
 		return nil, err

@@ -51,15 +51,23 @@ func checkIndex(build *v1alpha1.ImageBuild, request *v1alpha1.BuildAttestation) 
 	}
 	for i := range index.Manifests {
 		digest := index.Manifests[i].Digest.String()
-		if its := build.Status.Attestation; its == nil || !slices.ContainsFunc(its.Artifacts, func(a v1alpha1.AttestedArtifact) bool { return a.Manifest == digest }) {
+		if !attestedManifest(build, digest) {
 			errs = append(errs, invalidIndex(fmt.Errorf("manifests[%d] is %q, which is the manifest of no artifact that this attempt has attested: attest the artifact first", i, digest)))
 		}
 	}
 	return errs
 }
 
-// ofIndex returns how an index is attested.
-func ofIndex(content []byte) *subject {
+// attestedManifest reports whether a manifest is that of an artifact that the build has attested, or that it tests: then the build that made the
+// artifact has attested it.
+func attestedManifest(build *v1alpha1.ImageBuild, digest string) bool {
+	its, of := build.Status.Attestation, build.Spec.Retests
+	return its != nil && slices.ContainsFunc(its.Artifacts, func(a v1alpha1.AttestedArtifact) bool { return a.Manifest == digest }) ||
+		of != nil && slices.ContainsFunc(of.Artifacts, func(a v1alpha1.Artifact) bool { return a.Location == build.Spec.Inputs.Output.Repository+"@"+digest })
+}
+
+// ofIndex returns how an index is attested. The attestation of a build that makes no artifacts begins with it.
+func ofIndex(content []byte, retests bool, version string) *subject {
 	digest := contents.Digest(content)
 	return &subject{
 		stored: func(status *v1alpha1.ImageBuildStatus) []v1alpha1.AttestedStatement {
@@ -72,6 +80,9 @@ func ofIndex(content []byte) *subject {
 			return attestation.MakeIndex(build.Spec.Inputs.Output.Repository, digest)
 		},
 		add: func(status *v1alpha1.ImageBuildStatus, statements []v1alpha1.AttestedStatement) error {
+			if retests && status.Attestation == nil {
+				status.Attestation = &v1alpha1.Attestation{Attempt: status.CurrentAttempt, Version: version}
+			}
 			return attestation.AddIndex(status, &v1alpha1.AttestedIndex{Digest: digest, Statements: statements})
 		},
 	}

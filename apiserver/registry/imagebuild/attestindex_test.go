@@ -31,6 +31,16 @@ func TestOnlyAnIndexOfAttestedManifestsIsAttested(t *testing.T) {
 		"not attested":              {index: index(member("a"), member("c")), want: "manifests[1] is \"" + digest("c") + `", which is the manifest of no artifact that this attempt has attested: attest the artifact first`},
 		"of an attempt without artifacts": {index: good, change: func(build *v1alpha1.ImageBuild, _ *v1alpha1.BuildAttestation) { build.Status.Attestation = nil },
 			want: "attest the artifact first"},
+		"of artifacts that it tests": {index: good, change: func(build *v1alpha1.ImageBuild, _ *v1alpha1.BuildAttestation) {
+			build.Status.Attestation = nil
+			build.Spec.Retests = &v1alpha1.TestedBuild{Artifacts: []v1alpha1.Artifact{
+				{Location: "registry.example.com/team/web@" + digest("a")}, {Location: "registry.example.com/team/web@" + digest("b")},
+			}}
+		}},
+		"of artifacts elsewhere that it tests": {index: good, change: func(build *v1alpha1.ImageBuild, _ *v1alpha1.BuildAttestation) {
+			build.Status.Attestation = nil
+			build.Spec.Retests = &v1alpha1.TestedBuild{Artifacts: []v1alpha1.Artifact{{Location: "registry.example.com/team/db@" + digest("a")}}}
+		}, want: "attest the artifact first"},
 		"the content of an artifact": {index: index(member("d")), want: "attest the artifact first"},
 		"without an output":          {index: good, change: func(build *v1alpha1.ImageBuild, _ *v1alpha1.BuildAttestation) { build.Spec.Inputs.Output = nil }, want: "the build has no output"},
 		"with an artifact": {index: good, change: func(_ *v1alpha1.ImageBuild, request *v1alpha1.BuildAttestation) {

@@ -86,7 +86,7 @@ func inputsOf(build *history.RecordedBuild) inputs.Snapshot {
 
 func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 	status := &build.Status
-	attempts := int32(len(status.Attempts)) //nolint:gosec // each attempt has a number of this type
+	attempts := int32(status.AttemptsToMake()) //nolint:gosec // each attempt has a number of this type
 	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts}
 	if status.Resolved != nil {
 		answer.InputsDigest = status.Resolved.InputsDigest

@@ -69,6 +69,8 @@ type Images interface {
 	Recorded(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
 	// Rerun is the subresource rerun of builds.
 	Rerun() rest.Storage
+	// Test returns the subresource tests.
+	Test() rest.Storage
 }
 
 // Store is the builds as they are stored. Package image creates the builds of Images in it.
@@ -151,6 +153,7 @@ func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 		"packages":   newPackages(reader),
 		"artifacts":  newArtifacts(s, images, s.options.Artifacts),
 		"rerun":      images.Rerun(),
+		"tests":      images.Test(),
 	}
 }
 

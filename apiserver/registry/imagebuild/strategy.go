@@ -66,6 +66,7 @@ func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Obje
 	keep(&build.Spec.Priority, stored.Spec.Priority)
 	keep(&build.Spec.OneOff, stored.Spec.OneOff)
 	keep(&build.Spec.Reproduces, stored.Spec.Reproduces)
+	keep(&build.Spec.Retests, stored.Spec.Retests)
 	build.Spec.RunPolicy = cmp.Or(build.Spec.RunPolicy, stored.Spec.RunPolicy)
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
 }
@@ -97,8 +98,10 @@ func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) fi
 }
 
 // WarningsOnCreate warns about fields without effect.
-func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
-	return validation.InputWarnings(&object.(*v1alpha1.ImageBuild).Spec.Inputs, field.NewPath("spec", "inputs"))
+func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	build := object.(*v1alpha1.ImageBuild)
+	warnings := validation.InputWarnings(&build.Spec.Inputs, spec.Child("inputs"))
+	return append(warnings, validation.TestWarnings(build.Spec.Tests, s.builders, s.clock.Now(), spec.Child("tests"))...)
 }
 
 // instantiatedStrategy is the strategy for builds that the server creates for an Image.
@@ -138,9 +141,13 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
-	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
+	if attempts := build.Status.Attempts; beginsAnew(attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
-		state.ForgetAttestation(&build.Status)
+		if len(attempts[len(attempts)-1].Tests) == 0 {
+			state.ForgetAttestation(&build.Status)
+			return
+		}
+		takeAttestation(&build.Status, &stored.Status) // a test makes no other artifacts
 		return
 	}
 	takeAttestation(&build.Status, &stored.Status)

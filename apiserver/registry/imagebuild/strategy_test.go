@@ -120,6 +120,17 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 				s.Progress, s.Stages, s.Conditions = nil, nil, []metav1.Condition{}
 			},
 		},
+		"an attempt that tests, after statements": {
+			before: func(s *v1alpha1.ImageBuildStatus) { attest(s, v1alpha1.ReasonSigned) },
+			change: func(s *v1alpha1.ImageBuildStatus) {
+				s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2, Tests: []string{"boots"}})
+			},
+			want: func(s *v1alpha1.ImageBuildStatus) {
+				attest(s, v1alpha1.ReasonSigned)
+				s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2, Tests: []string{"boots"}})
+				s.Progress, s.Stages = nil, nil
+			},
+		},
 		"a failure": {
 			change: func(s *v1alpha1.ImageBuildStatus) { s.Phase = v1alpha1.BuildFailed },
 			want:   func(s *v1alpha1.ImageBuildStatus) { s.Phase, s.Finished = v1alpha1.BuildFailed, true },

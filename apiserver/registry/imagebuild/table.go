@@ -24,7 +24,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Image", Type: "string", Description: "Image of the build."},
 	{Name: "Phase", Type: "string", Description: "Phase of the build."},
 	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
-	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage."},
+	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage. How many tests have ended, while the artifacts are tested."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
 	{Name: "Duration", Type: "string", Description: "Time since the build started, until it finished, without the time that it was queued again."},
 	{Name: "Age", Type: "string", Description: "Time since the build was created."},
@@ -62,10 +62,18 @@ func why(build *v1alpha1.ImageBuild) string {
 	return ""
 }
 
-// progress is the builder's last report.
+// progress is the builder's last report or, while the artifacts are tested, how many tests have ended.
 func progress(build *v1alpha1.ImageBuild) string {
-	said := build.Status.Progress
+	said, tests := build.Status.Progress, build.Status.Tests
 	switch {
+	case build.Status.Phase == v1alpha1.BuildTesting:
+		ended := 0
+		for i := range tests {
+			if tests[i].Outcome != "" {
+				ended++
+			}
+		}
+		return fmt.Sprintf("%d of %d tests", ended, len(tests))
 	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // a failed build keeps its last progress
 		return ""
 	case said.Percent == nil:

@@ -67,6 +67,18 @@ func TestTable(t *testing.T) {
 		build("debian-11", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: []metav1.Condition{
 			{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted},
 		}}),
+		build("debian-12", v1alpha1.ImageBuildStatus{
+			Phase: v1alpha1.BuildTesting, StartTime: at(time.Minute), CurrentAttempt: 2, Progress: &v1alpha1.BuildProgress{Percent: new(int32(40))},
+			Attempts:   []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2, NodeName: "node-1", Tests: []string{"boots"}}},
+			Artifacts:  []v1alpha1.Artifact{{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}},
+			Tests:      []v1alpha1.TestStatus{{Name: "web", Outcome: v1alpha1.TestFailed}, {Name: "boots"}},
+			Conditions: waiting(v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable),
+		}),
+		build("debian-13", v1alpha1.ImageBuildStatus{
+			Phase: v1alpha1.BuildFailed, StartTime: at(9 * time.Minute), CompletionTime: at(7 * time.Minute), CurrentAttempt: 2,
+			Artifacts: []v1alpha1.Artifact{{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}},
+			Failure:   &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed},
+		}),
 		build("debian-7", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &v1alpha1.BuildProgress{Stage: "packages"}}),
 	}})
 }

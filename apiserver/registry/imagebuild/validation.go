@@ -53,6 +53,9 @@ func ValidateDirect(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) 
 	if build.Spec.OneOff != nil {
 		errs = append(errs, field.Forbidden(spec.Child("oneOff"), serverOwned))
 	}
+	if build.Spec.Retests != nil {
+		errs = append(errs, field.Forbidden(spec.Child("retests"), "remove retests: the server sets it; to test a build again, use the build's tests subresource"))
+	}
 	return append(errs, validateImageBuildSpec(build)...)
 }
 
@@ -117,6 +120,7 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
 	repeated := &v1alpha1.ImageBuild{ObjectMeta: earlier.ObjectMeta, Spec: *earlier.Spec.DeepCopy()}
 	repeated.Spec.CancelRequested, repeated.Spec.Trigger, repeated.Spec.RunPolicy, repeated.Spec.Reproduces = nil, nil, "", nil // a rerun has its own
+	repeated.Spec.Tests, repeated.Spec.Retests = nil, nil                                                                       // or those of the Image
 	errs := validateImageBuildSpec(repeated)
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
@@ -130,6 +134,8 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Timeouts(build.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(build.Spec.Retry, spec.Child("retry"))...)
 	errs = append(errs, validateReproduces(&build.Spec, spec.Child("reproduces"))...)
+	errs = append(errs, validation.Tests(build.Spec.Tests, &build.Spec.Inputs, spec.Child("tests"))...)
+	errs = append(errs, validateRetests(&build.Spec, spec.Child("retests"))...)
 	if build.Spec.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
@@ -145,6 +151,9 @@ func validateReproduces(build *v1alpha1.ImageBuildSpec, path *field.Path) field.
 	errs := validation.BuildName(of.Name, path.Child("name"))
 	errs = append(errs, validation.UID(string(of.UID), path.Child("uid"), "the build")...)
 	errs = append(errs, validation.Line(of.BuilderImage, path.Child("builderImage"))...)
+	if len(build.Tests) > 0 {
+		errs = append(errs, field.Forbidden(path, "remove tests or reproduces: a build that reproduces artifacts tests none"))
+	}
 	targets, seen := targetNames(build.Inputs.Targets), map[string]bool{}
 	for i, artifact := range of.Artifacts {
 		path := path.Child("artifacts").Index(i)
@@ -160,6 +169,26 @@ func validateReproduces(build *v1alpha1.ImageBuildSpec, path *field.Path) field.
 		errs = append(errs, validation.Digest(artifact.Lock, path.Child("lock"))...)
 	}
 	return errs
+}
+
+// validateRetests validates the artifacts of an earlier build that a build tests.
+func validateRetests(build *v1alpha1.ImageBuildSpec, path *field.Path) field.ErrorList {
+	of := build.Retests
+	if of == nil {
+		return nil
+	}
+	errs := validation.BuildName(of.Name, path.Child("name"))
+	errs = append(errs, validation.UID(string(of.UID), path.Child("uid"), "the build")...)
+	artifacts, targets := path.Child("artifacts"), targetNames(build.Inputs.Targets)
+	if len(of.Artifacts) == 0 {
+		errs = append(errs, field.Required(artifacts, "list the artifacts of the earlier build"))
+	}
+	for i := range of.Artifacts {
+		if target := of.Artifacts[i].Target; !slices.Contains(targets, target) {
+			errs = append(errs, field.NotSupported(artifacts.Index(i).Child("target"), target, targets))
+		}
+	}
+	return append(errs, validation.Artifacts(of.Artifacts, artifacts)...)
 }
 
 // targetNames returns the names of targets, as artifacts have them.
@@ -196,6 +225,8 @@ func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
 	errs = append(errs, validation.Immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
 	errs = append(errs, validation.Immutable(current.Reproduces, stored.Reproduces, spec.Child("reproduces"), record)...)
+	errs = append(errs, validation.Immutable(current.Tests, stored.Tests, spec.Child("tests"), record)...)
+	errs = append(errs, validation.Immutable(current.Retests, stored.Retests, spec.Child("retests"), record)...)
 	return append(errs, validateCancellation(build, old)...)
 }
 

@@ -16,21 +16,24 @@ import (
 // nextPhases is the phase table: the phases that may follow a phase, other than itself. Final phases have no entry.
 var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 	v1alpha1.BuildPending: {
-		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildTesting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 	},
 	v1alpha1.BuildQueued: {
-		v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+		v1alpha1.BuildStarting, v1alpha1.BuildTesting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 	},
 	v1alpha1.BuildStarting: {
-		v1alpha1.BuildRunning, v1alpha1.BuildQueued, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRetrying,
-		v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
+		v1alpha1.BuildRunning, v1alpha1.BuildQueued, v1alpha1.BuildTesting, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed,
+		v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
 	},
 	v1alpha1.BuildRunning: {
-		v1alpha1.BuildQueued, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRetrying,
+		v1alpha1.BuildQueued, v1alpha1.BuildTesting, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildRetrying,
 		v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
 	},
 	v1alpha1.BuildRetrying: {
 		v1alpha1.BuildStarting, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	},
+	v1alpha1.BuildTesting: {
+		v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelling, v1alpha1.BuildCancelled,
 	},
 	v1alpha1.BuildCancelling: {
 		v1alpha1.BuildCancelled, v1alpha1.BuildSucceeded,

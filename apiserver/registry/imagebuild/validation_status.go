@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	maxAttempts = 20
+	maxAttempts = 64
 	maxLogTail  = 2 << 10
 )
 
@@ -43,12 +44,14 @@ func ValidateStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 	}
 	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
-	errs = append(errs, validateAttempts(current, stored, status.Child("attempts"))...)
+	errs = append(errs, validateAttempts(build, stored, status.Child("attempts"))...)
 	if n := len(current.Attempts); int(current.CurrentAttempt) != n {
 		errs = append(errs, field.Invalid(status.Child("currentAttempt"), current.CurrentAttempt,
 			fmt.Sprintf("must be %d, the number of the last attempt", n)))
 	}
-	errs = append(errs, validateCurrentAttempt(current)...)
+	errs = append(errs, validateCurrentAttempt(build)...)
+	errs = append(errs, validateMade(build, stored)...)
+	errs = append(errs, validateTests(build, stored)...)
 	errs = append(errs, validateEnd(current)...)
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
@@ -85,15 +88,21 @@ var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
 	v1alpha1.BuildRunning:    {""},
 	v1alpha1.BuildCancelling: {""},
 	v1alpha1.BuildRetrying:   {v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted},
+	v1alpha1.BuildTesting:    {"", v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted},
 	v1alpha1.BuildSucceeded:  {v1alpha1.AttemptSucceeded},
 }
 
-// validateCurrentAttempt checks that an attempt exists if the phase requires one, and that its outcome fits the phase.
-func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList {
+// validateCurrentAttempt checks that an attempt exists if the phase requires one, and that its outcome fits the phase. A build that tests the
+// artifacts of another build needs no attempt without a test.
+func validateCurrentAttempt(build *v1alpha1.ImageBuild) field.ErrorList {
+	current := &build.Status
 	attempts, last := status.Child("attempts"), len(current.Attempts)-1
 	allowed, speaksOfOne := currentOutcomes[current.Phase]
+	if last >= 0 && current.Phase == v1alpha1.BuildSucceeded && len(current.Attempts[last].Tests) > 0 {
+		allowed = []v1alpha1.AttemptOutcome{v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted} // of tests that do not gate
+	}
 	if last < 0 {
-		if speaksOfOne {
+		if speaksOfOne && (build.Spec.Retests == nil || current.Phase == v1alpha1.BuildCancelling) {
 			return field.ErrorList{field.Required(attempts, fmt.Sprintf("add an attempt: in phase %s a build must have an attempt", current.Phase))}
 		}
 		return nil
@@ -106,7 +115,7 @@ func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList 
 		return nil
 	case outcome == "":
 		return field.ErrorList{field.Required(path, fmt.Sprintf("set one of %v: in phase %s the last attempt has ended", allowed, current.Phase))}
-	case allowed[0] == "":
+	case len(allowed) == 1 && allowed[0] == "":
 		return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("add a new attempt, or change phase %s: in this phase the last attempt must have no outcome", current.Phase))}
 	}
 	return field.ErrorList{field.Invalid(path, outcome, fmt.Sprintf("must be one of %v for the last attempt in phase %s", allowed, current.Phase))}
@@ -114,15 +123,8 @@ func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList 
 
 // validateEnd checks the fields that a final phase requires, and other phases forbid.
 func validateEnd(current *v1alpha1.ImageBuildStatus) field.ErrorList {
-	errs := validation.Artifacts(current.Artifacts, status.Child("artifacts"))
-	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
+	errs := validateFailure(current.Failure, status.Child("failure"))
 	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
-	switch {
-	case succeeded && len(current.Artifacts) == 0:
-		errs = append(errs, field.Required(status.Child("artifacts"), "list one artifact for each target"))
-	case !succeeded && len(current.Artifacts) > 0:
-		errs = append(errs, field.Forbidden(status.Child("artifacts"), "remove artifacts: the build did not succeed"))
-	}
 	switch {
 	case succeeded && current.Failure != nil:
 		errs = append(errs, field.Forbidden(status.Child("failure"), "remove failure: the build succeeded"))
@@ -135,15 +137,15 @@ func validateEnd(current *v1alpha1.ImageBuildStatus) field.ErrorList {
 	case !finished && current.CompletionTime != nil:
 		errs = append(errs, field.Forbidden(status.Child("completionTime"), "remove completionTime: the build has not finished"))
 	}
-	if succeeded && current.StartTime.IsZero() {
+	if succeeded && current.StartTime.IsZero() && len(current.Attempts) > 0 {
 		errs = append(errs, field.Required(status.Child("startTime"), "set the start time of the first attempt"))
 	}
 	return errs
 }
 
-func validateAttempts(build, before *v1alpha1.ImageBuildStatus, path *field.Path) field.ErrorList {
-	attempts, stored := build.Attempts, before.Attempts
-	suspended := build.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
+func validateAttempts(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus, path *field.Path) field.ErrorList {
+	attempts, stored := build.Status.Attempts, before.Attempts
+	suspended := isSuspended(&build.Status, before)
 	if len(attempts) < len(stored) {
 		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("keep all %d stored attempts", len(stored)))}
 	}
@@ -156,11 +158,22 @@ func validateAttempts(build, before *v1alpha1.ImageBuildStatus, path *field.Path
 			errs = append(errs, validateAttemptUpdate(&attempts[i], &stored[i], suspended, path.Index(i))...)
 		}
 		errs = append(errs, validateAttempt(&attempts[i], i, path.Index(i))...)
+		if i >= len(stored) {
+			errs = append(errs, validateAttemptTests(build, &attempts[i], path.Index(i).Child("tests"))...)
+		}
 		if i > len(stored) || i > 0 && i == len(stored) && stored[i-1].Outcome == "" {
 			errs = append(errs, field.Forbidden(path.Index(i), "store the outcome of the previous attempt before adding an attempt"))
 		}
 	}
 	return errs
+}
+
+// isSuspended reports whether the Job of the last attempt was suspended: the build is queued again or, if the attempt tests artifacts, not admitted.
+func isSuspended(current, before *v1alpha1.ImageBuildStatus) bool {
+	if current.Phase == v1alpha1.BuildTesting {
+		return meta.IsStatusConditionFalse(current.Conditions, v1alpha1.BuildAdmitted)
+	}
+	return current.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
 }
 
 func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path) field.ErrorList {
@@ -201,6 +214,7 @@ func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended boo
 		return validation.Immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
 	}
 	errs := validation.Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
+	errs = append(errs, validation.Immutable(attempt.Tests, stored.Tests, path.Child("tests"), "is immutable: an attempt runs the tests that it began with")...)
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
 		errs = append(errs, validation.Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: it is the time at which the stop of the attempt began")...)

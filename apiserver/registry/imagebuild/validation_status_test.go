@@ -25,11 +25,12 @@ import (
 // TestPhaseTable holds the table of the documentation against every pair of phases.
 func TestPhaseTable(t *testing.T) {
 	table := map[v1alpha1.BuildPhase]string{
-		"Pending":    "Pending Queued Starting Failed Cancelled",
-		"Queued":     "Queued Starting Failed Cancelled",
-		"Starting":   "Starting Running Queued Succeeded Failed Retrying Cancelling Cancelled",
-		"Running":    "Running Queued Succeeded Failed Retrying Cancelling Cancelled",
+		"Pending":    "Pending Queued Starting Testing Failed Cancelled",
+		"Queued":     "Queued Starting Testing Failed Cancelled",
+		"Starting":   "Starting Running Queued Testing Succeeded Failed Retrying Cancelling Cancelled",
+		"Running":    "Running Queued Testing Succeeded Failed Retrying Cancelling Cancelled",
 		"Retrying":   "Retrying Starting Failed Cancelled",
+		"Testing":    "Testing Succeeded Failed Cancelling Cancelled",
 		"Cancelling": "Cancelling Cancelled Succeeded",
 		"Succeeded":  "Succeeded", // only without another change, or of the conditions in afterwards
 		"Failed":     "Failed",
@@ -38,11 +39,19 @@ func TestPhaseTable(t *testing.T) {
 	for from, allowed := range table {
 		for to := range table {
 			legal := slices.Contains(strings.Fields(allowed), string(to))
-			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
+			old, build := testedBuild(), testedBuild()
+			if to == v1alpha1.BuildTesting && (from == v1alpha1.BuildPending || from == v1alpha1.BuildQueued) {
+				build.Spec.Retests = &v1alpha1.TestedBuild{Artifacts: validationtest.Artifacts()}
+			}
 			old.Status = statusIn(from)
+			old.Status.Tests = testsOf(&old.Status)
 			build.Status = old.Status
 			if from != to {
 				build.Status = statusAfter(&old.Status, to)
+				build.Status.Tests = testsOf(&build.Status)
+			}
+			if build.Spec.Retests != nil {
+				build.Status.Attempts, build.Status.CurrentAttempt = nil, 0
 			}
 			errs := ValidateStatusUpdate(build, old)
 			if legal && len(errs) > 0 {
@@ -60,6 +69,21 @@ func TestPhaseTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// testedBuild returns a build with a test that does not gate.
+func testedBuild() *v1alpha1.ImageBuild {
+	build := validationtest.ImageBuild()
+	build.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}, Required: new(false)}}
+	return build
+}
+
+// testsOf returns the results that a status of testedBuild must have.
+func testsOf(status *v1alpha1.ImageBuildStatus) []v1alpha1.TestStatus {
+	if status.Artifacts == nil {
+		return nil
+	}
+	return []v1alpha1.TestStatus{{Name: "boots", Target: "linux/amd64/raw", Outcome: v1alpha1.TestError}}
 }
 
 // statusIn is a status that is valid in a phase.
@@ -81,7 +105,7 @@ func statusAfter(before *v1alpha1.ImageBuildStatus, phase v1alpha1.BuildPhase) v
 	}
 	outcomes := map[v1alpha1.BuildPhase]v1alpha1.AttemptOutcome{
 		"Retrying": v1alpha1.AttemptFailed, "Failed": v1alpha1.AttemptFailed,
-		"Succeeded": v1alpha1.AttemptSucceeded, "Cancelled": v1alpha1.AttemptCancelled,
+		"Succeeded": v1alpha1.AttemptSucceeded, "Cancelled": v1alpha1.AttemptCancelled, "Testing": v1alpha1.AttemptSucceeded,
 	}
 	if outcome := outcomes[phase]; outcome != "" && last >= 0 && after.Attempts[last].Outcome == "" {
 		after.Attempts[last].Outcome, after.Attempts[last].CompletionTime = outcome, &now
@@ -93,7 +117,7 @@ func statusAfter(before *v1alpha1.ImageBuildStatus, phase v1alpha1.BuildPhase) v
 		after.CompletionTime = &now
 	}
 	switch phase {
-	case v1alpha1.BuildSucceeded:
+	case v1alpha1.BuildSucceeded, v1alpha1.BuildTesting:
 		after.Artifacts = validationtest.Artifacts()
 	case v1alpha1.BuildFailed:
 		after.Failure = failure()
@@ -114,6 +138,7 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 		"Queued":     {nil, map[v1alpha1.AttemptOutcome][]string{"": nil}},
 		"Starting":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
 		"Running":    {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Disrupted": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
+		"Testing":    {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {attempts}, "Failed": {attempts}, "Succeeded": nil, "Cancelled": {outcome, attempts}}},
 		"Cancelling": {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": nil, "Failed": {outcome}, "Succeeded": {outcome}, "Cancelled": {outcome}}},
 		"Retrying":   {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Disrupted": nil, "Succeeded": {outcome}, "Cancelled": {outcome}}},
 		"Succeeded":  {[]string{attempts}, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": {outcome}, "Succeeded": nil}},
@@ -121,12 +146,13 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 		"Cancelled":  {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Cancelled": nil}},
 	} {
 		t.Run(string(phase), func(t *testing.T) {
-			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
+			old, build := testedBuild(), testedBuild()
 			old.Status.Phase = phase
 			if phase.Finished() {
 				old.Status.Phase = v1alpha1.BuildStarting
 			}
 			build.Status = statusIn(phase)
+			build.Status.Tests = testsOf(&build.Status)
 			build.Status.Attempts, build.Status.CurrentAttempt = nil, 0
 			validationtest.ExpectPaths(t, ValidateStatusUpdate(build, old), test.without)
 
@@ -275,11 +301,11 @@ func TestARuleThatTheStatusBrokeBeforeStopsNoChange(t *testing.T) {
 	}
 }
 
-func TestAttemptsAreAtMostTwenty(t *testing.T) {
+func TestAttemptsAreLimited(t *testing.T) {
 	now := metav1.Unix(1, 0)
 	old := validationtest.ImageBuild()
 	old.Status.Phase = v1alpha1.BuildRetrying
-	for n := int32(1); n <= 20; n++ {
+	for n := int32(1); n <= maxAttempts; n++ {
 		old.Status.CurrentAttempt = n
 		old.Status.Attempts = append(old.Status.Attempts, v1alpha1.BuildAttempt{
 			Number: n, JobName: "job", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptFailed, Failure: failure(),
@@ -287,8 +313,8 @@ func TestAttemptsAreAtMostTwenty(t *testing.T) {
 	}
 	validationtest.ExpectPaths(t, ValidateStatusUpdate(old, old), nil)
 	build := old.DeepCopy()
-	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildStarting, 21
-	build.Status.Attempts = append(build.Status.Attempts, v1alpha1.BuildAttempt{Number: 21, JobName: "job", StartTime: now})
+	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildStarting, maxAttempts+1
+	build.Status.Attempts = append(build.Status.Attempts, v1alpha1.BuildAttempt{Number: maxAttempts + 1, JobName: "job", StartTime: now})
 	validationtest.ExpectPaths(t, ValidateStatusUpdate(build, old), []string{"status.attempts"})
 }
 

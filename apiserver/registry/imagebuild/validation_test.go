@@ -32,7 +32,17 @@ func TestDirectImageBuild(t *testing.T) {
 		"its own parameters":     {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
 		"somebody else's origin": {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
 		"what it reproduces":     {func(b *v1alpha1.ImageBuild) { b.Spec.Reproduces = reproduction() }, nil},
-		"cancelled at birth":     {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec.cancelRequested"}},
+		"tests": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+		}, nil},
+		"a test of nothing": {func(b *v1alpha1.ImageBuild) { b.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots"}} }, []string{"spec.tests[0]"}},
+		"tests of what it reproduces": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Reproduces, b.Spec.Tests = reproduction(), []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+		}, []string{"spec.reproduces"}},
+		"what it tests again": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Retests = &v1alpha1.TestedBuild{Name: "debian-1", UID: "1", Artifacts: validationtest.Artifacts()}
+		}, []string{"spec.retests"}},
+		"cancelled at birth": {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec.cancelRequested"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			build := validationtest.ImageBuild()
@@ -119,7 +129,16 @@ func TestInstantiatedImageBuild(t *testing.T) {
 	validationtest.ExpectPaths(t, ValidateInstantiated(build), nil)
 	build.Spec.Number = new(int64(0))
 	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.number"})
-	build.Spec.Number, build.Spec.RunPolicy = new(int64(1)), "Random"
+	build.Spec.Number = new(int64(1))
+	build.Spec.Retests = &v1alpha1.TestedBuild{Name: "debian-1", UID: "1", Artifacts: validationtest.Artifacts()}
+	validationtest.ExpectPaths(t, ValidateInstantiated(build), nil)
+	build.Spec.Retests = &v1alpha1.TestedBuild{Name: "Debian_1", UID: "../1", Artifacts: []v1alpha1.Artifact{{Target: "linux/arm64/raw"}}}
+	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{
+		"spec.retests.name", "spec.retests.uid", "spec.retests.artifacts[0].target", "spec.retests.artifacts[0].digest", "spec.retests.artifacts[0].mediaType",
+	})
+	build.Spec.Retests = &v1alpha1.TestedBuild{}
+	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.retests.name", "spec.retests.uid", "spec.retests.artifacts"})
+	build.Spec.Retests, build.Spec.RunPolicy = nil, "Random"
 	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.runPolicy"})
 }
 
@@ -142,6 +161,8 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.runPolicy":         func(s *v1alpha1.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.oneOff":            func(s *v1alpha1.ImageBuildSpec) { s.OneOff = new(true) },
 		"spec.reproduces":        func(s *v1alpha1.ImageBuildSpec) { s.Reproduces = reproduction() },
+		"spec.tests":             func(s *v1alpha1.ImageBuildSpec) { s.Tests = []v1alpha1.ImageTest{{Name: "boots"}} },
+		"spec.retests":           func(s *v1alpha1.ImageBuildSpec) { s.Retests = &v1alpha1.TestedBuild{} },
 	} {
 		build := validationtest.ImageBuild()
 		change(&build.Spec)

@@ -111,6 +111,9 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 		return status, nil
 	}
 	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+	if decision.Retests != nil {
+		return status, nil
+	}
 	var adds string
 	status.Job, adds, err = p.job(image, number, resolved)
 	status.Message = strings.TrimPrefix(status.Message+adds, "; ")
@@ -153,7 +156,7 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		Status: v1alpha1.ImageBuildStatus{Resolved: resolved},
 	}
 	adds := ""
-	if !builder.Publisher.Agent && render.HasOwnContainers(build) {
+	if !builder.Publisher.Agent && render.HasOwnContainers(build, 1) {
 		adds = "; the controller adds containers to this Job that fetch the base or publish, because only the controller knows their image"
 	}
 	builder.Publisher = inputs.Publisher{Agent: true}

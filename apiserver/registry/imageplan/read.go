@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -43,7 +44,16 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		found.Base = base
 	}
 	resolved, unresolved := inputs.Resolve(given, found)
-	return resolved, unresolved, nil
+	if unresolved == nil {
+		unresolved = p.builders.CheckTests(inputs.NextBuild(image, metav1.NewTime(p.clock.Now())))
+	}
+	if unresolved == nil {
+		unresolved = inputs.CheckTestFiles(image.Spec.Tests, given, resolved)
+	}
+	if unresolved != nil {
+		return nil, unresolved, nil
+	}
+	return resolved, nil, nil
 }
 
 // The resources that plans read with the permissions of the server, and only for users with permission to read them.

@@ -93,6 +93,9 @@ func (p *planner) answer(ctx context.Context, plan *v1alpha1.ImagePlan) (runtime
 	for _, text := range validation.InputWarnings(&image.Spec.BuildInputs, field.NewPath("spec")) {
 		warning.AddWarning(ctx, "", text)
 	}
+	for _, text := range validation.TestWarnings(image.Spec.Tests, nil, p.clock.Now(), field.NewPath("spec", "tests")) {
+		warning.AddWarning(ctx, "", text)
+	}
 	return p.plan(ctx, image, hidden)
 }
 

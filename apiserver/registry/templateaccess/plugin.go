@@ -90,7 +90,7 @@ func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Pat
 	case *v1alpha1.ImageBuild:
 		// The build of an unchanged Image has a copy of a spec that was checked when it was written. Only the server creates such
 		// a build: a direct creation with an imageRef was refused before. A build's spec does not change.
-		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(object.Spec.Trigger) {
+		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(&object.Spec) {
 			return nil, nil
 		}
 		return &object.Spec.Inputs, field.NewPath("spec", "inputs")
@@ -109,7 +109,8 @@ func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Pat
 }
 
 // decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier
-// spec, or by setting parameters.
-func decidedAnew(trigger *v1alpha1.BuildTrigger) bool {
-	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
+// spec, by testing its artifacts again, or by setting parameters.
+func decidedAnew(build *v1alpha1.ImageBuildSpec) bool {
+	trigger := build.Trigger
+	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0 || build.Retests != nil && trigger.Reason != v1alpha1.TriggerTestsChange)
 }

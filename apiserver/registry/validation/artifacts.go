@@ -58,6 +58,22 @@ func Artifact(artifact *v1alpha1.Artifact, path *field.Path) field.ErrorList {
 	return errs
 }
 
+// TestReport validates the report about tests of a build.
+func TestReport(report *v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
+	errs := document(report, path)
+	if report.Type != v1alpha1.DocumentTestReport {
+		errs = append(errs, field.NotSupported(path.Child("type"), report.Type, []v1alpha1.ArtifactDocumentType{v1alpha1.DocumentTestReport}))
+	}
+	return append(errs, madeBy(report.MadeBy, path.Child("madeBy"))...)
+}
+
+func madeBy(maker v1alpha1.ArtifactDocumentMaker, path *field.Path) field.ErrorList {
+	if maker == "" || maker == v1alpha1.DocumentMadeByGoldsmith {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, maker, []v1alpha1.ArtifactDocumentMaker{v1alpha1.DocumentMadeByGoldsmith})}
+}
+
 // documents validates the documents about an artifact.
 func documents(all []v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -79,9 +95,7 @@ func documents(all []v1alpha1.ArtifactDocument, path *field.Path) field.ErrorLis
 		if types := v1alpha1.ArtifactDocumentTypes(); !slices.Contains(types, one.Type) {
 			errs = append(errs, field.NotSupported(path.Index(i).Child("type"), one.Type, types))
 		}
-		if made := one.MadeBy; made != "" && made != v1alpha1.DocumentMadeByGoldsmith {
-			errs = append(errs, field.NotSupported(path.Index(i).Child("madeBy"), made, []v1alpha1.ArtifactDocumentMaker{v1alpha1.DocumentMadeByGoldsmith}))
-		}
+		errs = append(errs, madeBy(one.MadeBy, path.Index(i).Child("madeBy"))...)
 		errs = append(errs, document(one, path.Index(i))...)
 	}
 	return errs

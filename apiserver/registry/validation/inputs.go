@@ -26,7 +26,7 @@ func Inputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	}
 	errs = append(errs, Parameters(build.Parameters, path.Child("parameters"))...)
 	errs = append(errs, validateTargets(build.Targets, path.Child("targets"))...)
-	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
+	return append(errs, Template(build.Template, path.Child("template"))...)
 }
 
 func validateBuilder(builder *v1alpha1.BuilderReference, path *field.Path) field.ErrorList {

@@ -19,9 +19,9 @@ import (
 // maxTemplateBytes limits the JSON of a BuildTemplate.
 const maxTemplateBytes = 32 << 10
 
-// validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author
+// Template enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author
 // of a mistake learns of it at once, and not from the first build.
-func validateTemplate(template *v1alpha1.BuildTemplate, path *field.Path) field.ErrorList {
+func Template(template *v1alpha1.BuildTemplate, path *field.Path) field.ErrorList {
 	if template == nil {
 		return nil
 	}

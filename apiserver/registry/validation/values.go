@@ -78,10 +78,11 @@ func Digest(value string, path *field.Path) field.ErrorList {
 // Phases are the phases of a build, in the order of a build's life.
 var Phases = []v1alpha1.BuildPhase{
 	v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying,
-	v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+	v1alpha1.BuildTesting, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 }
 
 // TriggerReasons are the reasons that a BuildRequest may have. A rerun has a request of its own.
 var TriggerReasons = []v1alpha1.TriggerReason{
 	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
+	v1alpha1.TriggerTestsChange,
 }

@@ -75,6 +75,30 @@ func trixie() contents {
 	}
 }
 
+// ofTester are what the program that tests images needs: QEMU, firmware, and goss, which it runs in guests.
+func ofTester() contents {
+	return contents{
+		Suite:    suite.Name,
+		Packages: []string{"base-files", "base-passwd", "goss", "libc-bin", "ovmf", "qemu-system-x86"},
+		Excluded: []string{
+			"/etc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/doc-base/*", "/usr/share/bug/*",
+			"/usr/share/lintian/*", "/usr/share/ovmf/*", "/usr/share/OVMF/*.strictnx.*", "/usr/share/pam*", "/usr/share/perl5/*", "/usr/share/icons/*",
+			"/usr/lib/ipxe/*", "/usr/share/qemu/*", "/usr/bin/*", "/usr/sbin/*", "/usr/lib/*/gconv/*", "/usr/lib/systemd/*", "/usr/share/alsa/*",
+		},
+		Included: []string{
+			"/etc/os-release", "/usr/share/doc/*/copyright", "/usr/bin/qemu-system-x86_64", "/usr/bin/goss", "/usr/sbin/ldconfig",
+			"/usr/share/qemu/firmware*", "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot*.bin", "/usr/share/qemu/bios-256k.bin", "/usr/share/qemu/vgabios*.bin",
+		},
+		// Pods can write only to /tmp, and QEMU writes to /var/tmp.
+		Links:       map[string]string{"var/tmp": "../tmp"},
+		Files:       map[string]string{"etc/hosts": "", "etc/resolv.conf": "", "etc/hostname": ""},
+		Directories: []string{"dev", "proc", "sys", "tmp"},
+		Removed:     []string{"boot", "dev", "etc/apt/apt.conf.d", "etc/dpkg", "home", "media", "mnt", "opt", "root", "srv", "var/cache", "var/lib/apt", "var/log"},
+		Users:       "tester:x:65532:65532::/tmp:/usr/sbin/nologin\n",
+		Groups:      "tester:x:65532:\n",
+	}
+}
+
 // name returns a name that changes with the contents.
 func (c contents) name() string {
 	encoded, err := json.Marshal(c)
@@ -89,4 +113,9 @@ func (c contents) name() string {
 // of the mirror.
 func Path(cache string) string {
 	return filepath.Join(cache, "goldsmith", "debian-builder", trixie().name())
+}
+
+// TesterPath returns the directory of the root file system of the tester, as Path does for the tools of the builder.
+func TesterPath(cache string) string {
+	return filepath.Join(cache, "goldsmith", "tester", ofTester().name())
 }

@@ -41,6 +41,15 @@ const termWait = 10 * time.Second
 //
 // errors.Is(err, ErrMirror) tells that another attempt can succeed.
 func Make(ctx context.Context, directory string, options Options) error {
+	return trixie().makeIn(ctx, directory, options)
+}
+
+// MakeTester makes the root file system of the tester as Make makes the tools of the builder.
+func MakeTester(ctx context.Context, directory string, options Options) error {
+	return ofTester().makeIn(ctx, directory, options)
+}
+
+func (c contents) makeIn(ctx context.Context, directory string, options Options) error {
 	if options.Log == nil {
 		options.Log = io.Discard
 	}
@@ -48,7 +57,7 @@ func Make(ctx context.Context, directory string, options Options) error {
 		return nil
 	}
 	// A failure to write the log cannot be reported anywhere.
-	err := makeOnce(ctx, directory, options)
+	err := c.makeOnce(ctx, directory, options)
 	switch {
 	case err == nil:
 		if err := removeOld(directory); err != nil {
@@ -63,7 +72,7 @@ func Make(ctx context.Context, directory string, options Options) error {
 	}
 }
 
-func makeOnce(ctx context.Context, directory string, options Options) error {
+func (c contents) makeOnce(ctx context.Context, directory string, options Options) error {
 	if err := os.MkdirAll(filepath.Dir(directory), 0o750); err != nil {
 		return err
 	}
@@ -79,7 +88,7 @@ func makeOnce(ctx context.Context, directory string, options Options) error {
 	if err := remove(begun); err != nil { // perhaps of a process that was killed
 		return err
 	}
-	maker := maker{contents: trixie(), directory: begun, environment: environment(options.Getenv), log: options.Log, lock: lock}
+	maker := maker{contents: c, directory: begun, environment: environment(options.Getenv), log: options.Log, lock: lock}
 	if err := maker.make(ctx); err != nil {
 		return errors.Join(err, remove(begun))
 	}

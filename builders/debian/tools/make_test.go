@@ -43,6 +43,7 @@ echo root:x:0: >usr/share/base-passwd/group.master
 printf B >usr/share/ca-certificates/mozilla/b.crt
 printf A >usr/share/ca-certificates/mozilla/a.crt
 printf 'deb http://mirror.example/debian trixie main\ndeb [signed-by="/x"] http://mirror.example/debian trixie-updates main\n' >etc/apt/sources.list
+case $* in *qemu-system-x86*) rm -r usr/share/ca-certificates ;; esac
 echo "$*" >arguments
 env | sort >environment
 `
@@ -102,6 +103,21 @@ func TestTheToolsAreRepaired(t *testing.T) {
 	}
 	if log.String() != "I: extracting archives...\n" {
 		t.Errorf("the log is %q", log.String())
+	}
+}
+
+func TestTheTesterHasARootFileSystemOfItsOwn(t *testing.T) {
+	_, options := machineWith(t)
+	directory := TesterPath(t.TempDir())
+	require.NoError(t, MakeTester(t.Context(), directory, options))
+	if target, err := os.Readlink(filepath.Join(directory, "var/tmp")); err != nil || target != "../tmp" {
+		t.Errorf("QEMU writes to %q, %v, and pods only to /tmp", target, err)
+	}
+	if users := require.Value(os.ReadFile(filepath.Join(directory, "etc/passwd")))(t); !strings.Contains(string(users), "tester:x:65532:") {
+		t.Errorf("the users are %s", users)
+	}
+	if NeedsRenewal(directory) || exists(filepath.Join(directory, Program)) {
+		t.Error("it is incomplete, or has the program of the builder")
 	}
 }
 

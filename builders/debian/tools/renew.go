@@ -26,7 +26,7 @@ const (
 
 // NeedsRenewal reports whether tools do not exist or are older than 30 days.
 func NeedsRenewal(directory string) bool {
-	return !exists(filepath.Join(directory, Program)) || isOld(directory)
+	return !exists(filepath.Join(directory, Digest)) || isOld(directory)
 }
 
 // isOld reports whether a directory exists and is older than 30 days. Its time is when its tools were made.

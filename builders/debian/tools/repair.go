@@ -97,9 +97,12 @@ func link(root *os.Root, name, target string) error {
 	return root.Symlink(target, name)
 }
 
-// trustCertificates writes the certificates of ca-certificates into the file that TLS libraries read.
+// trustCertificates writes the certificates of ca-certificates, if it is among the packages, into the file that TLS libraries read.
 func trustCertificates(root *os.Root) error {
 	names := map[string]bool{}
+	if _, err := root.Stat(certificates); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	err := fs.WalkDir(root.FS(), certificates, func(name string, _ fs.DirEntry, err error) error {
 		if path.Ext(name) == ".crt" {
 			names[name] = true

@@ -10,12 +10,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	shipped "goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 var update = flag.Bool("update", false, "write the components")
@@ -23,7 +26,7 @@ var update = flag.Bool("update", false, "write the components")
 // component has the files of a component besides its document.
 var component = map[string]string{
 	"kustomization.yaml": `# SPDX-License-Identifier: Apache-2.0
-# The builder NAME. make COMMAND-image builds its container image; name the image in the images of the overlay.
+# The builder NAME. make IMAGE-image builds its container image; name the image in the images of the overlay.
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 configMapGenerator:
@@ -31,7 +34,7 @@ configMapGenerator:
     namespace: goldsmith-system
     behavior: merge
     literals:
-      - NAME=COMMAND:devel # beside the document, because the images of an overlay apply only here
+      - NAME=IMAGE:devel # beside the document, because the images of an overlay apply only here
     files:
       - NAME.yaml=builder.yaml
 configurations:
@@ -65,7 +68,7 @@ func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
 		files := map[string]string{"builder.yaml": "# SPDX-License-Identifier: Apache-2.0\n" +
 			"# What the entry " + builder.Name + " of the ConfigMap goldsmith-builders cannot tell. make generate writes this file.\n" + string(described)}
 		for name, text := range component {
-			files[name] = strings.NewReplacer("NAME", builder.Name, "COMMAND", builder.Command).Replace(text)
+			files[name] = strings.NewReplacer("NAME", builder.Name, "IMAGE", builder.Image).Replace(text)
 		}
 		for name, want := range files {
 			path := filepath.Join(directory, name)
@@ -79,9 +82,25 @@ func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
 				t.Errorf("%s is stale: run make generate\n%s", path, diff)
 			}
 		}
-		builders, err := document.DecodeImages([]byte(files["builder.yaml"]), map[string]string{builder.Name: builder.Command + ":devel"})
+		builders, err := document.DecodeImages([]byte(files["builder.yaml"]), map[string]string{builder.Name: builder.Image + ":devel"})
 		if err != nil || len(builders) != 1 {
 			t.Errorf("the server reads %v, %v", builders, err)
 		}
+	}
+}
+
+// TestTheTesterWithKVMDiffersOnlyInItsPods holds the component that replaces the document of the tester.
+func TestTheTesterWithKVMDiffersOnlyInItsPods(t *testing.T) {
+	t.Parallel()
+	read := func(content []byte) document.ImageBuilder {
+		return require.Value(document.DecodeImages(content, map[string]string{inputs.Tester: "image"}))(t)[inputs.Tester]
+	}
+	components := "../../../kustomize/components/"
+	changed := &corev1.ConfigMap{}
+	require.NoError(t, yaml.Unmarshal(require.Value(os.ReadFile(components+"tester-kvm/builders.yaml"))(t), changed))
+	want := read(require.Value(os.ReadFile(components + "tester/builder.yaml"))(t))
+	want.Placement.Resources = &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"devices.kubevirt.io/kvm": {Text: "1", Number: true}}}
+	if diff := cmp.Diff(want, read([]byte(changed.Data["tester.yaml"]))); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -60,7 +60,9 @@ func read(directory string) (map[string]inputs.Builder, error) {
 				problems = append(problems, fmt.Errorf("--builders-directory: %s: builder %q: name: is also set in %s: choose another name", file, name, other))
 			}
 			declared[name] = file
-			builders[name] = inputs.Builder{Image: builder.Image, Description: builder.Description, Reports: builder.Reports, Capabilities: builder.Capabilities}
+			builders[name] = inputs.Builder{
+				Image: builder.Image, Description: builder.Description, Reports: builder.Reports, Capabilities: builder.Capabilities, Placement: builder.Placement,
+			}
 		}
 	}
 	return builders, errors.Join(problems...)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	shipped "goldsmith.dev/goldsmith/builders"
@@ -48,13 +49,16 @@ func TestADocumentOfAMountedConfigMapDeclaresBuilders(t *testing.T) {
 builders:
 - {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}],
    reasons: [{reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}]}
-- {name: plain, image: plain, reports: true}
+- {name: plain, image: plain, reports: true, nodeSelector: {kvm: here}, tolerations: [{key: kvm, operator: Exists}], resources: {limits: {devices.kubevirt.io/kvm: 1}}}
 - {name: short, description: Has its image elsewhere, reports: true}
 - {name: quiet, image: quiet, reports: false}
 `, "short": "short:v1"}))
 	require.NoError(t, err)
 	expected := map[string]inputs.Builder{
-		"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain", Reports: true}, "quiet": {Image: "quiet"},
+		"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain", Reports: true, Placement: inputs.Placement{
+			NodeSelector: map[string]string{"kvm": "here"}, Tolerations: []corev1.Toleration{{Key: "kvm", Operator: corev1.TolerationOpExists}},
+			Resources: &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"devices.kubevirt.io/kvm": {Text: "1", Number: true}}},
+		}}, "quiet": {Image: "quiet"},
 		"short": {Image: "short:v1", Description: "Has its image elsewhere", Reports: true}, "disk": {
 			Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
 				Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
@@ -77,6 +81,11 @@ builders:
 		"{name: other, image: x}":                  `builder "other": name: is also set in last.yaml: choose another name`,
 		"{name: x, image: x, reasons: [{reason: Full, class: User, meaning: m, cause: c}]}": `builder "x": unknown field "reasons[0].cause"`,
 		"{name: x, image: x, reasons: [{reason: Full, class: user, meaning: m}]}":           `builder "x": reasons[0].class: must be one of User, Config, Infrastructure`,
+		"{name: x, image: x, nodeSelector: {kvm: a b}}":                                     `builder "x": nodeSelector[kvm]: Invalid value: "a b"`,
+		"{name: x, image: x, tolerations: [{operator: Equal}]}":                             `builder "x": tolerations[0].operator: Invalid value: "Equal": must be Exists`,
+		"{name: x, image: x, tolerations: [{taint: kvm}]}":                                  `builder "x": unknown field "tolerations[0].taint"`,
+		"{name: x, image: x, resources: {limits: {kvm: 1}}}":                                `builder "x": resources.limits[kvm]: Invalid value: "kvm": must be cpu, memory`,
+		"{name: x, image: x, resources: {requests: {a.b/c: 1}}}":                            `builder "x": resources.requests[a.b/c]: Invalid value: "1": set a limit`,
 		"{name: x, image: x, reports: maybe}":                                               `builder "x": reports: must be true or false`,
 	} {
 		_, err := read(mount(t, map[string]string{

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -108,7 +109,7 @@ func (d *Documents) Watch(ctx context.Context, builders inputs.Builders, tell fu
 			if warned[kind] = true; before[kind] {
 				continue
 			}
-			for _, text := range registry.Warnings(kind.Declared(), image.Setup{Builders: &builders, LogArchive: true, Records: true}) {
+			for _, text := range registry.Warnings(kind.Declared(), image.Setup{Builders: &builders, LogArchive: true, Records: true}, time.Now()) {
 				tell("kinds: " + kind.Name() + ": warning: " + text)
 			}
 		}

@@ -61,7 +61,7 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	case image.Spec.Base.ImageRef == nil:
 		return live, nil
 	}
-	now, err := r.sources(resolution.FromAPI(r.Client)).Resolve(ctx, image.Namespace, image.Spec.BuildInputs)
+	now, err := r.sources(resolution.FromAPI(r.Client)).ResolveImage(ctx, image, r.Clock.Now())
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("resolve inputs: %w", err)

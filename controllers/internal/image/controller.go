@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package image requests the builds of an Image that jobs/trigger finds due, and keeps the Image's status and history. It does not
-// give out numbers or names of builds: the subresource instantiate of the API does.
+// Package image requests the builds of an Image that jobs/trigger finds due, promotes builds, and keeps the Image's status and history. It does
+// not give out numbers or names of builds: the subresource instantiate of the API does.
 package image
 
 import (

@@ -61,7 +61,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	if err != nil {
 		return 0, fmt.Errorf("list builds: %w", err)
 	}
-	now, err := r.sources(resolution.FromCache(r.cache)).Resolve(ctx, image.Namespace, image.Spec.BuildInputs)
+	now, err := r.sources(resolution.FromCache(r.cache)).ResolveImage(ctx, image, r.Clock.Now())
 	if err != nil {
 		return 0, fmt.Errorf("resolve inputs: %w", err)
 	}
@@ -92,7 +92,11 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	if err := r.store(ctx, image, status, decision.Disabled); err != nil {
 		return 0, err
 	}
-	return decision.After, errors.Join(refused, r.supersede(ctx, image, decision), r.prune(ctx, image, decision.Prune))
+	err = errors.Join(refused, r.supersede(ctx, image, decision))
+	if failed := r.promote(ctx, image, decision.Promote); failed != nil {
+		return decision.After, errors.Join(err, failed) // without pruning, because a channel may get one of the old builds
+	}
+	return decision.After, errors.Join(err, r.prune(ctx, image, decision.Prune))
 }
 
 // recheckAfter is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is

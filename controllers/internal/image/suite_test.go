@@ -66,6 +66,8 @@ type fixture struct {
 	refuse atomic.Int32
 	// lost has instantiate end without an answer once it has created the build
 	lost atomic.Bool
+	// unpromotable has each move of a channel refused
+	unpromotable atomic.Bool
 	// unserved has each deletion answered by a server that does not have the API
 	unserved atomic.Bool
 }
@@ -84,6 +86,8 @@ func newFixture(t *testing.T) *fixture {
 			w.instantiate(out, in, name)
 		case last == "cancel":
 			w.cancel(out, in, name)
+		case last == "channels":
+			w.channels(out, in, name)
 		case in.Method == http.MethodDelete && w.unserved.Load():
 			http.NotFound(out, in)
 		default:
@@ -200,9 +204,34 @@ func (w *fixture) cancel(out http.ResponseWriter, in *http.Request, name string)
 	answer(out, build, err)
 }
 
-func answer(out http.ResponseWriter, build *v1alpha1.ImageBuild, err error) {
+// channels replaces the channels of an Image that is unchanged.
+func (w *fixture) channels(out http.ResponseWriter, in *http.Request, name string) {
+	wanted := &v1alpha1.ImageChannels{}
+	if err := json.NewDecoder(in.Body).Decode(wanted); err != nil {
+		answer(out, nil, apierrors.NewBadRequest(err.Error()))
+		return
+	}
+	if w.unpromotable.Load() {
+		answer(out, nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), name, nil))
+		return
+	}
+	images := w.client.ImagesV1alpha1().Images(namespace)
+	image, err := images.Get(in.Context(), name, metav1.GetOptions{})
+	if err == nil {
+		image.ResourceVersion = wanted.ResourceVersion
+		for i := range wanted.Channels {
+			if wanted.Channels[i].Time.IsZero() {
+				wanted.Channels[i].Time = metav1.NewTime(w.clock.Now())
+			}
+		}
+		image.Status.Channels = wanted.Channels
+		_, err = images.UpdateStatus(in.Context(), image, metav1.UpdateOptions{})
+	}
+	answer(out, wanted, err)
+}
+
+func answer(out http.ResponseWriter, object any, err error) {
 	out.Header().Set("Content-Type", "application/json")
-	var object any = build
 	if err != nil {
 		status := apierrors.ReasonForError(err)
 		failure := metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Reason: status, Message: err.Error(), Code: http.StatusInternalServerError}
@@ -314,13 +343,16 @@ func versions(builds []v1alpha1.ImageBuild) map[string]string {
 	return versions
 }
 
-// warnings returns the Warning events since the last call.
-func (w *fixture) warnings() []string {
-	var warnings []string
+// warnings returns the Warning events since the last call, which it takes with all others.
+func (w *fixture) warnings() []string { return w.told(corev1.EventTypeWarning) }
+
+// told returns the events since the last call that begin with a text, and takes them with all others.
+func (w *fixture) told(beginning string) []string {
+	var told []string
 	for len(w.events.Events) > 0 {
-		if event := <-w.events.Events; strings.HasPrefix(event, corev1.EventTypeWarning) {
-			warnings = append(warnings, event)
+		if event := <-w.events.Events; strings.HasPrefix(event, beginning) {
+			told = append(told, event)
 		}
 	}
-	return warnings
+	return told
 }

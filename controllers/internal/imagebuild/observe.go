@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -25,7 +26,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 		return observed, nil, r.observeUnstarted(ctx, &observed)
 	}
 	if !build.Status.Phase.Finished() {
-		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+		_, observed.Unresolved = r.Builders.Lookup(render.BuilderOf(build, build.Status.CurrentAttempt))
 	}
 	if len(build.Status.Attempts) == 0 {
 		return observed, nil, nil
@@ -117,14 +118,17 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 // stored, only the builder is looked up again, because it may no longer be registered.
 func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
-	if build.Status.Resolved != nil {
-		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
-	} else {
+	if build.Status.Resolved == nil {
 		now, err := r.sources.ResolveBuild(ctx, build)
 		if err != nil {
 			return err
 		}
 		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
+	} else if build.Spec.Retests == nil {
+		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+	}
+	if observed.Unresolved == nil {
+		observed.Unresolved = r.Builders.CheckTests(build)
 	}
 	observed.Admission.Admitted, observed.Admission.Message = r.Queue.Admission(ctx, build)
 	return nil

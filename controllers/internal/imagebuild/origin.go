@@ -30,7 +30,7 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 		return seen.origin, nil
 	}
 	seen.comparedTo, seen.origin, seen.uncompared = "", state.Unknown, ""
-	builder, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder)
+	builder, notAllowed := r.Builders.Lookup(render.BuilderOf(build, attempt.Number))
 	if notAllowed != nil {
 		return state.Unknown, nil
 	}

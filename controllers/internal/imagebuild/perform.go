@@ -42,7 +42,7 @@ func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, ob
 }
 
 func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (bool, error) {
-	builder, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder)
+	builder, notAllowed := r.Builders.Lookup(render.BuilderOf(build, build.Status.CurrentAttempt))
 	if notAllowed != nil {
 		return false, fmt.Errorf("builder: %s", notAllowed.Message)
 	}

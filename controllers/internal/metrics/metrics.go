@@ -21,6 +21,7 @@ type Builds struct {
 	finished *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	attempts *prometheus.CounterVec
+	tests    *prometheus.CounterVec
 	// builds pruned before their logs were archived, and before they were recorded
 	unarchived, unrecorded prometheus.Counter
 }
@@ -31,19 +32,21 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 		finished:   metrics.NewCounterVec("goldsmith_builds_finished_total"),
 		duration:   metrics.NewHistogramVec("goldsmith_build_duration_seconds"),
 		attempts:   metrics.NewCounterVec("goldsmith_build_attempts_finished_total"),
+		tests:      metrics.NewCounterVec("goldsmith_build_tests_finished_total"),
 		unarchived: metrics.NewCounter("goldsmith_builds_pruned_unarchived_total"),
 		unrecorded: metrics.NewCounter("goldsmith_builds_pruned_unrecorded_total"),
 	}
-	if err := register(registerer, b.finished, b.duration, b.attempts, b.unarchived, b.unrecorded); err != nil {
+	if err := register(registerer, b.finished, b.duration, b.attempts, b.tests, b.unarchived, b.unrecorded); err != nil {
 		return nil, err
 	}
 	// rate() needs a first value.
 	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "", "false")
 	b.attempts.WithLabelValues(string(v1alpha1.AttemptSucceeded), "")
+	b.tests.WithLabelValues(string(v1alpha1.TestPassed), "true")
 	return b, nil
 }
 
-// CountEnds counts the build and the attempts that ended between a former status and the status that was just stored.
+// CountEnds counts the build, the attempts and the tests that ended between a former status and the status that was just stored.
 func (b *Builds) CountEnds(before *v1alpha1.ImageBuildStatus, build *v1alpha1.ImageBuild) {
 	after := &build.Status
 	for i := range after.Attempts {
@@ -53,6 +56,13 @@ func (b *Builds) CountEnds(before *v1alpha1.ImageBuildStatus, build *v1alpha1.Im
 		}
 		_, reason := failure(attempt.Failure)
 		b.attempts.WithLabelValues(string(attempt.Outcome), reason).Inc()
+	}
+	for i := range after.Tests {
+		test := &after.Tests[i]
+		if ended := i < len(before.Tests) && before.Tests[i].Outcome != ""; ended || test.Outcome == "" {
+			continue
+		}
+		b.tests.WithLabelValues(string(test.Outcome), strconv.FormatBool(test.Gates)).Inc()
 	}
 	if before.Finished || !after.Finished {
 		return

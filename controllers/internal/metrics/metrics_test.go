@@ -48,13 +48,21 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 	builds.CountEnds(retrying, &v1alpha1.ImageBuild{Status: *again})
 	builds.CountEnds(again, &v1alpha1.ImageBuild{Status: *failed})
 	builds.CountEnds(failed, &v1alpha1.ImageBuild{Status: *failed})
-	builds.CountEnds(starting, &v1alpha1.ImageBuild{Status: *succeeded})
+	tested := starting.DeepCopy()
+	tested.Tests = []v1alpha1.TestStatus{{Name: "boots", Gates: true, Outcome: v1alpha1.TestFlaky}, {Name: "web"}}
+	succeeded.Tests = []v1alpha1.TestStatus{{Name: "boots", Gates: true, Outcome: v1alpha1.TestFlaky}, {Name: "web", Outcome: v1alpha1.TestFailed}}
+	builds.CountEnds(starting, &v1alpha1.ImageBuild{Status: *tested})
+	builds.CountEnds(tested, &v1alpha1.ImageBuild{Status: *succeeded})
+	succeeded.Tests = nil
 	builds.CountEnds(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
 
 	compare(t, registry,
 		`goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1`,
 		`goldsmith_build_attempts_finished_total{outcome="Failed",reason="OOMKilled"} 1`,
 		`goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 2`,
+		`goldsmith_build_tests_finished_total{gates="false",outcome="Failed"} 1`,
+		`goldsmith_build_tests_finished_total{gates="true",outcome="Flaky"} 1`,
+		`goldsmith_build_tests_finished_total{gates="true",outcome="Passed"} 0`,
 		`goldsmith_builds_finished_total{class="",one_off="false",phase="Succeeded",reason=""} 1`,
 		`goldsmith_builds_finished_total{class="",one_off="true",phase="Succeeded",reason=""} 1`,
 		`goldsmith_builds_finished_total{class="User",one_off="false",phase="Failed",reason="OOMKilled"} 1`)
@@ -83,7 +91,7 @@ func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 	}
 	close(elected)
 	compare(t, registry, `goldsmith_builds_unfinished{phase="Cancelling"} 0`, `goldsmith_builds_unfinished{phase="Pending"} 0`,
-		`goldsmith_builds_unfinished{phase="Queued"} 2`, `goldsmith_builds_unfinished{phase="Retrying"} 0`,
+		`goldsmith_builds_unfinished{phase="Queued"} 2`, `goldsmith_builds_unfinished{phase="Retrying"} 0`, `goldsmith_builds_unfinished{phase="Testing"} 0`,
 		`goldsmith_builds_unfinished{phase="Running"} 1`, `goldsmith_builds_unfinished{phase="Starting"} 0`)
 }
 

@@ -44,7 +44,7 @@ func (p *phases) Collect(to chan<- prometheus.Metric) {
 	}
 	counts := map[v1alpha1.BuildPhase]int{
 		v1alpha1.BuildPending: 0, v1alpha1.BuildQueued: 0, v1alpha1.BuildStarting: 0,
-		v1alpha1.BuildRunning: 0, v1alpha1.BuildRetrying: 0, v1alpha1.BuildCancelling: 0,
+		v1alpha1.BuildRunning: 0, v1alpha1.BuildRetrying: 0, v1alpha1.BuildTesting: 0, v1alpha1.BuildCancelling: 0,
 	}
 	for i := range list.Items {
 		if phase := list.Items[i].Status.Phase; !phase.Finished() {

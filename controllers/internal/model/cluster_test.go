@@ -282,9 +282,12 @@ func digest(number int) string { return fmt.Sprintf("sha256:%064d", number) }
 // terminate ends the container of a pod. Each pod that succeeds makes a different artifact, except for some that reproduce one.
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
+	_, tests := w.testedBy(pod)
 	switch {
 	case success && publishing(pod):
 		how.message = w.publish(pod)
+	case success && tests != nil:
+		how.message = w.runTests(pod, tests)
 	case success:
 		w.truth.results++
 		truth.made = !publishes(pod)

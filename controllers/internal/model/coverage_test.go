@@ -96,9 +96,9 @@ func valuesOf(t *testing.T, kind string) []string {
 
 // points are the writes of the controllers.
 func points() []string {
-	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed, resultStored}
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "channel moved", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed, resultStored}
 	for _, phase := range []v1alpha1.BuildPhase{
-		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
+		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildTesting, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
 		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
 	} {
 		writes = append(writes, string(phase))
@@ -127,7 +127,7 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 	t.Helper()
 	transitions := &group{name: "transitions"}
 	for _, from := range []v1alpha1.BuildPhase{
-		v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling,
+		v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildTesting, v1alpha1.BuildCancelling,
 	} {
 		for _, to := range nextPhases(from) {
 			step := transition{from, to}

@@ -23,7 +23,7 @@ func (w *environment) checkNewJob(job *batchv1.Job) {
 	w.hold(violations)
 	attempt, violations := invariants.Attempt(job, build)
 	w.hold(violations)
-	if attempt.Number != build.Status.CurrentAttempt || attempt.Outcome != "" || build.Status.Phase != v1alpha1.BuildStarting {
+	if attempt.Number != build.Status.CurrentAttempt || attempt.Outcome != "" || build.Status.Phase != v1alpha1.BuildStarting && build.Status.Phase != v1alpha1.BuildTesting {
 		w.broken("Job %s was made for an attempt of %s, which is %s", job.Name, build.Name, build.Status.Phase)
 	}
 	w.checkAlone(build, "a pod of the new Job")
@@ -63,7 +63,7 @@ func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.I
 	if w.truth.excused {
 		return
 	}
-	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	now := w.resolveImage(image)
 	var last *v1alpha1.ImageBuild
 	for _, other := range w.truth.created {
 		if other.Spec.ImageRef.UID == image.UID && !other.IsOneOff() && (last == nil || numberOf(other) > numberOf(last)) {

@@ -128,7 +128,7 @@ func (w *environment) happen(kind kind, a, b int) {
 // promoteSome promotes one of the builds that have succeeded.
 func (w *environment) promoteSome(a int) {
 	if build := w.someSuccess(a); build != nil {
-		w.promote(build)
+		w.promote(build, []string{"stable", "auto"}[a%2], a/2%2 == 0)
 	}
 }
 

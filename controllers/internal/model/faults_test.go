@@ -146,7 +146,7 @@ func (w *environment) read(by api) error {
 
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == resultStored || point == "Retrying" || point == "Succeeded"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "channel moved" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == resultStored || point == "Retrying" || point == "Succeeded" || point == "Testing"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.

@@ -4,6 +4,7 @@ package model_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -38,7 +40,9 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	w.checkRequeued(is, before, after)
 	w.checkKept(was, is)
 	w.checkAttempts(is, before, after)
-	if len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
+	w.checkTests(is, before, after)
+	retests := (before.Phase == v1alpha1.BuildPending || before.Phase == v1alpha1.BuildQueued) && after.Phase == v1alpha1.BuildTesting
+	if retests || len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
 		w.checkAdmission(is)
 	}
 	if before.Phase == v1alpha1.BuildCancelling && after.Phase == v1alpha1.BuildCancelled {
@@ -109,19 +113,24 @@ func (w *environment) checkAttempts(build *v1alpha1.ImageBuild, before, after *v
 
 func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
 	w.checkAlone(build, "a pod of the new attempt")
-	failures, disruptions := 0, 0
+	next := lastAttempt(build)
+	failures, disruptions, again := 0, 0, false
 	for _, attempt := range before.Attempts {
+		if len(attempt.Tests) > 0 != (len(next.Tests) > 0) {
+			continue
+		}
+		again = len(next.Tests) == 0 || slices.ContainsFunc(next.Tests, func(test string) bool { return slices.Contains(attempt.Tests, test) })
 		switch attempt.Outcome {
 		case v1alpha1.AttemptFailed:
 			failures++
-			if !slices.Contains(build.Spec.Retry.Classes, attempt.Failure.Class) {
+			if again && !slices.Contains(build.Spec.Retry.Classes, attempt.Failure.Class) {
 				w.broken("%s was tried again after %s", build.Name, attempt.Failure.Reason)
 			}
 		case v1alpha1.AttemptDisrupted:
 			disruptions++
 		}
 	}
-	if failures > int(*build.Spec.Retry.Limit) || disruptions >= maxDisruptions {
+	if again && (failures > int(*build.Spec.Retry.Limit) || disruptions >= maxDisruptions) {
 		w.broken("%s was tried again after %d failures and %d disruptions", build.Name, failures, disruptions)
 	}
 	w.cover.attempts[min(len(before.Attempts)+1, len(w.cover.attempts)-1)]++
@@ -201,8 +210,13 @@ func (p *process) checkOrder(name string) {
 // checkEnd holds what is said at the end of a build against what happened.
 func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuildStatus) {
 	w.hold(invariants.End(build, w.truth.endedPod))
-	if attempt := lastAttempt(build); status.Phase == v1alpha1.BuildSucceeded {
-		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || w.truth.jobs[pod.job] == "" {
+	if attempt := maker(build); status.Phase == v1alpha1.BuildSucceeded {
+		w.checkTested(build)
+		if of := build.Spec.Retests; of != nil {
+			if attempt != nil || inputs.ArtifactsDigest(status.Artifacts) != inputs.ArtifactsDigest(of.Artifacts) {
+				w.broken("%s tests the artifacts of %s, and has made others", build.Name, of.Name)
+			}
+		} else if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || w.truth.jobs[pod.job] == "" {
 			w.broken("%s succeeded by a pod that is not its attempt's", build.Name)
 		} else {
 			w.checkPublished(build, status, pod)
@@ -278,6 +292,10 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.unsigned != attempt.Failure.Reason {
 			w.broken("attempt %d of %s ended with %s, which its publisher does not say", attempt.Number, build.Name, attempt.Failure.Reason)
 		}
+	case v1alpha1.ReasonTestsFailed:
+		if pod := w.truth.pods[attempt.PodUID]; pod == nil || !slices.Contains(slices.Collect(maps.Values(pod.tested)), v1alpha1.TestFailed) {
+			w.broken("attempt %d of %s ended with TestsFailed, which its pod does not say", attempt.Number, build.Name)
+		}
 	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonBuilderMisconfigured, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled,
 		v1alpha1.ReasonArtifactNotStored, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable:
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || pod.made || pod.killed {
@@ -292,18 +310,21 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 		queued, starting, running, retrying = v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying
 		cancelling, cancelled               = v1alpha1.BuildCancelling, v1alpha1.BuildCancelled
 		succeeded, failed                   = v1alpha1.BuildSucceeded, v1alpha1.BuildFailed
+		testing                             = v1alpha1.BuildTesting
 	)
 	switch phase {
 	case v1alpha1.BuildPending:
-		return []v1alpha1.BuildPhase{queued, starting, failed, cancelled}
+		return []v1alpha1.BuildPhase{queued, starting, testing, failed, cancelled}
 	case queued:
-		return []v1alpha1.BuildPhase{starting, failed, cancelled}
+		return []v1alpha1.BuildPhase{starting, testing, failed, cancelled}
 	case starting:
-		return []v1alpha1.BuildPhase{running, queued, succeeded, failed, retrying, cancelling, cancelled}
+		return []v1alpha1.BuildPhase{running, queued, testing, succeeded, failed, retrying, cancelling, cancelled}
 	case running:
-		return []v1alpha1.BuildPhase{queued, succeeded, failed, retrying, cancelling, cancelled}
+		return []v1alpha1.BuildPhase{queued, testing, succeeded, failed, retrying, cancelling, cancelled}
 	case retrying:
 		return []v1alpha1.BuildPhase{starting, failed, cancelled}
+	case testing:
+		return []v1alpha1.BuildPhase{succeeded, failed, cancelling, cancelled}
 	case cancelling:
 		return []v1alpha1.BuildPhase{cancelled, succeeded}
 	}

@@ -31,7 +31,7 @@ type resolveKey struct {
 	attest                                                        v1alpha1.AttestPolicy
 	parameters                                                    [2]v1alpha1.Parameter
 	baseThere                                                     bool
-	baseDigest, awaited                                           string
+	baseDigest, awaited, channels                                 string
 }
 
 // maxRemembered is how many answers of a kind are kept: more cost the garbage collector more than they save.
@@ -44,7 +44,7 @@ func newMemo() *memo {
 		panic(err)
 	}
 	return &memo{
-		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}}, Publisher: inputs.Publisher{Agent: true}},
+		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}, inputs.Tester: {Image: "tester:1"}, otherRunner: {Image: "theirs:1"}}, Publisher: inputs.Publisher{Agent: true}},
 		resolutions: map[resolveKey]resolution{},
 		ctx:         logr.NewContext(context.Background(), logr.Discard()),
 		counts:      counts, waits: waits, logs: newLogs(),
@@ -107,6 +107,9 @@ func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolu
 		for _, channel := range base.Status.Channels {
 			if channel.Name == key.channel {
 				key.baseDigest = channel.Digest
+			}
+			if key.channel != "" { // a message lists them
+				key.channels += channel.Name + " "
 			}
 		}
 	}

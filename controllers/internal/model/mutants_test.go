@@ -239,6 +239,8 @@ var mutants = []mutant{
 	{"controllers/internal/image/controller.go", `inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after)`, `false`, "the end of that build corrects the status; TestAnImageNamesTheBuildOfItsBaseForWhichItWaits looks before it"},
 	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
 	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, `archived: trigger.LogSettled(build) && false,`, "the model has neither an archive nor records"},
+	{"jobs/trigger/channels.go", `case test.Outcome.Passed():`, `case test.Outcome != "":`, ""},
+	{"jobs/trigger/channels.go", `return stored.Time.Before(finished)`, `return true`, ""},
 
 	// The controller of builds: it observes, decides, stores and acts.
 	{"controllers/internal/imagebuild/reconciler.go", `return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)`, `return true`, ""},
@@ -368,7 +370,7 @@ var mutants = []mutant{
 	{"jobs/state/evidence.go", `			return result.Outcome{}
 `, `			return result.Parse(message, end.ExitCode, t.Build.Spec.Inputs.Targets, policy)
 `, ""},
-	{"jobs/state/evidence.go", `message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build)), true`,
+	{"jobs/state/evidence.go", `message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build, t.attempt().Number)), true`,
 		`policy.Checked = true`, ""},
 	{"jobs/result/findings.go", `reported.Check = &Check{NotStored: notTheResult}`, `reported.Check = nil`, ""},
 	{"jobs/state/evidence.go", `			if pod.UID == attempt.PodUID {`, `			if true {`, ""},

@@ -234,7 +234,7 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	w.checkSettled(image)
 	w.checkCounted(image)
 	w.checkWaiting(image)
-	now := w.resolve(&spec.BuildInputs, w.images.get)
+	now := w.resolveImage(image)
 	digest := ""
 	if now.resolved != nil {
 		digest = now.resolved.InputsDigest
@@ -257,7 +257,7 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 
 // checkSettled checks that there is nothing left to do for an Image: its controller has missed nothing.
 func (w *environment) checkSettled(image *v1alpha1.Image) {
-	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	now := w.resolveImage(image)
 	decision := trigger.Next(trigger.Observed{
 		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
 		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
@@ -268,6 +268,8 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 		w.broken("a build of %s is due in the end: %s", image.Name, decision.Message)
 	case len(decision.Supersede) > 0:
 		w.broken("%s stays, and %s supersedes it", decision.Supersede[0].Name, decision.SupersededBy)
+	case len(decision.Promote) > 0:
+		w.broken("channel %s of %s waits for %s in the end", decision.Promote[0].Channel, image.Name, decision.Promote[0].Build)
 	case len(decision.Prune) > 0:
 		w.broken("%s stays, and is too old or one too many", decision.Prune[0].Name)
 	case !equality.Semantic.DeepEqual(decision.Status, image.Status):

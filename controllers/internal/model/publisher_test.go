@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -51,7 +52,7 @@ func reportedIn(pod *corev1.Pod) *result.Result {
 // attestPod attests what the publisher of a pod has pushed by its digest. The signer works meanwhile, as far as a number lets it.
 func (w *environment) attestPod(pod *corev1.Pod, how int) (answer, *v1alpha1.BuildFailure) {
 	reported := reportedIn(pod)
-	if reported == nil {
+	if _, tests := w.testedBy(pod); tests != nil || reported == nil { // a runner of tests that reports artifacts has made none
 		return answerSigned, nil
 	}
 	truth, made := w.truth.pods[pod.UID], &reported.Artifacts[0]
@@ -98,8 +99,11 @@ func (w *environment) attestsAtEnd(pod *corev1.Pod, how int) bool {
 
 // publish sets the tags of what the publisher of a pod knows the builder to have made. It returns the message of the publisher.
 func (w *environment) publish(pod *corev1.Pod) string {
+	w.checkTags(pod)
 	reported := reportedIn(pod)
-	if reported == nil {
+	if build, attempt := w.testedBy(pod); build != nil {
+		reported = w.release(pod, build, attempt)
+	} else if reported == nil {
 		w.cover.publisher("nothing to publish")
 	} else {
 		w.cover.publisher("published")
@@ -114,6 +118,23 @@ func (w *environment) publish(pod *corev1.Pod) string {
 		panic(err)
 	}
 	return message
+}
+
+// release moves the tags of a build if the tests of an attempt have passed.
+func (w *environment) release(pod *corev1.Pod, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) *result.Result {
+	var tests []v1alpha1.ImageTest
+	for _, name := range attempt.Tests {
+		tests = append(tests, *inputs.FindTest(build.Spec.Tests, name))
+	}
+	reported := result.ReadableTests(pod.Annotations[v1alpha1.AnnotationResult], tests)
+	if reported == nil {
+		return nil
+	}
+	reported.Check = &result.Check{}
+	if len(reported.NotPassed(tests, render.Gates(build, attempt.Number))) == 0 {
+		reported.Tagged = render.Tags(build, attempt.Number)
+	}
+	return reported
 }
 
 // passResult lets the publisher of a pod know the result of the builder.

@@ -32,6 +32,7 @@ var (
 	errConflict  = apierrors.NewConflict(anything, "object", errors.New("it has changed"))
 	errExists    = apierrors.NewAlreadyExists(anything, "object")
 	errGone      = &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonGone, Code: http.StatusGone}}
+	errInvalid   = apierrors.NewInvalid(schema.GroupKind{Kind: "Object"}, "object", nil)
 	errNotDue    = apierrors.NewConflict(anything, "object", errors.New("no trigger requests this build now"))
 	errRejected  = apierrors.NewForbidden(anything, "job", errors.New("admission webhook denied the request"))
 	errForbidden = apierrors.NewForbidden(anything, "pod", errors.New("violates PodSecurity"))
@@ -77,7 +78,9 @@ func (w *environment) instantiate(r request) (*v1alpha1.ImageBuild, error) {
 		case !found && record.UID != "":
 			return nil, errGone
 		case !found:
-			build = w.compose(r, image, record.Number, name)
+			if build = w.compose(r, image, record.Number, name); build == nil {
+				return nil, errConflict
+			}
 			w.checkNewBuild(build, image)
 			put(w, &w.builds, build)
 			return build, nil
@@ -135,7 +138,7 @@ func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha
 
 // requests reports whether a trigger of the Image requests a build with this ID, by what is stored and the time of the server.
 func (w *environment) requests(image *v1alpha1.Image, id string) bool {
-	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	now := w.resolveImage(image)
 	return trigger.Requests(trigger.Observed{Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved}, id)
 }
 
@@ -158,6 +161,7 @@ func (w *environment) buildsOf(image *v1alpha1.Image) (builds []v1alpha1.ImageBu
 	return builds
 }
 
+// compose returns the build of a request. It is nil if the request is to test artifacts again, and there are none.
 func (w *environment) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {
 	generation := image.Generation
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{
@@ -167,7 +171,18 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 	build.Spec = v1alpha1.ImageBuildSpec{
 		ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, Number: &number, ImageGeneration: &generation,
 		RunPolicy: image.Spec.RunPolicy, Trigger: &v1alpha1.BuildTrigger{Reason: r.reason, RequestID: r.id, Parameters: r.parameters},
-		Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
+		Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, Tests: image.Spec.Tests,
+	}
+	if r.reason == v1alpha1.TriggerTestsChange {
+		earlier := trigger.Retested(trigger.Observed{Image: image, Builds: w.buildsOf(image), Now: w.now})
+		if earlier == nil {
+			w.cover.point("no build can be tested again")
+			return nil
+		}
+		w.cover.point("a build is tested again")
+		build.Spec.Inputs, build.Spec.Pinned = earlier.Spec.Inputs, inputs.Pinned(earlier)
+		build.Spec.Retests = &v1alpha1.TestedBuild{Name: earlier.Name, UID: earlier.UID, Artifacts: slices.Clone(earlier.Status.Artifacts)}
+		build.Spec.Retests.Artifacts[0].Tag = ""
 	}
 	if len(r.parameters) > 0 {
 		build.Spec.Inputs.Parameters = inputs.WithParameters(image.Spec.Parameters, r.parameters)
@@ -177,7 +192,7 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		build.Spec.ImageGeneration, build.Spec.Inputs = earlier.Spec.ImageGeneration, earlier.Spec.Inputs
 		build.Spec.Timeouts, build.Spec.Retry, build.Spec.Pinned = earlier.Spec.Timeouts, earlier.Spec.Retry, inputs.Pinned(earlier)
 		if r.reproduce && len(earlier.Status.Artifacts) > 0 {
-			build.Spec.Reproduces, build.Spec.RunPolicy = attestation.Reproducible(earlier), v1alpha1.RunPolicyParallel
+			build.Spec.Reproduces, build.Spec.RunPolicy, build.Spec.Tests = attestation.Reproducible(earlier), v1alpha1.RunPolicyParallel, nil
 		}
 	}
 	if r.rerunOf != nil || len(r.parameters) > 0 {
@@ -403,4 +418,16 @@ func (w *environment) resolve(given *v1alpha1.BuildInputs, base func(name string
 		}
 	}
 	return w.memo.resolve(given, found)
+}
+
+// resolveImage resolves the inputs of an Image, which do not resolve if its tests cannot run.
+func (w *environment) resolveImage(image *v1alpha1.Image) resolution {
+	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	if now.unresolved != nil {
+		return now
+	}
+	if failure := w.registered(w.builderGone).CheckTests(inputs.NextBuild(image, w.time())); failure != nil {
+		return resolution{unresolved: failure}
+	}
+	return now
 }

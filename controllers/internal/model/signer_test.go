@@ -94,7 +94,7 @@ func (w *environment) storeAttestation(was, is *v1alpha1.ImageBuild) {
 // checkKept checks that a status keeps what is stated and signed until another pod makes other artifacts.
 func (w *environment) checkKept(was, is *v1alpha1.ImageBuild) {
 	before, after := lastAttempt(was), lastAttempt(is)
-	if after != nil && (len(is.Status.Attempts) > len(was.Status.Attempts) || before.PodUID != "" && after.PodUID == "") {
+	if after != nil && len(after.Tests) == 0 && (len(is.Status.Attempts) > len(was.Status.Attempts) || before.PodUID != "" && after.PodUID == "") {
 		if is.Status.Attestation != nil || meta.FindStatusCondition(is.Status.Conditions, v1alpha1.BuildAttested) != nil {
 			w.broken("%s keeps statements about what its former pod has made", is.Name)
 		}

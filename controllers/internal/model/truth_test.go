@@ -24,6 +24,8 @@ type truth struct {
 	pods    map[types.UID]*podTruth
 	results int // the number of pods that have made an artifact
 
+	passed map[passedTest]bool
+
 	moved        map[string]int // how often the inputs of an Image have changed
 	anew         int
 	strangers    map[string]bool      // Jobs that are not ours
@@ -90,13 +92,14 @@ func (t *truth) endedPod(uid types.UID) *corev1.Pod {
 type podTruth struct {
 	job       types.UID
 	node      nodeState
-	made      bool                   // an artifact
-	manifest  string                 // of what the publisher has pushed by its digest
-	unsigned  v1alpha1.FailureReason // why the publisher could not have it signed
-	published v1alpha1.Artifact      // the digest and the location of what the publisher has published
-	ended     *corev1.Pod            // as it was when its container ended
-	killed    bool                   // because it was deleted
-	suspended bool                   // deleted because its Job was suspended
+	made      bool                            // an artifact
+	tested    map[string]v1alpha1.TestOutcome // by the names of tests
+	manifest  string                          // of what the publisher has pushed by its digest
+	unsigned  v1alpha1.FailureReason          // why the publisher could not have it signed
+	published v1alpha1.Artifact               // the digest and the location of what the publisher has published
+	ended     *corev1.Pod                     // as it was when its container ended
+	killed    bool                            // because it was deleted
+	suspended bool                            // deleted because its Job was suspended
 	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool

@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -68,6 +67,8 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	if bit(21) {
 		spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: &v1alpha1.Duration{Duration: time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Minute}}
 	}
+	spec.Tests = testsOf(settings >> 27)
+	spec.Channels = channelsOf(spec.Tests, settings>>30)
 	v1alpha1.SetObjectDefaults_Image(image)
 	put(w, &w.images, image)
 }
@@ -118,7 +119,11 @@ func (w *environment) editSomething(image *v1alpha1.Image, how int) {
 				spec.Output = nil
 			}
 		})
-	case how%16 > 12:
+	case how%16 == 6 || how%16 == 7:
+		w.setTests(image, 4+how/16%5)
+	case how%16 == 13:
+		w.setRule(image, len(image.Spec.Channels) == 0)
+	case how%16 > 13:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) { spec.Suspend = new(!*spec.Suspend) })
 	default:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) {
@@ -167,50 +172,6 @@ func (w *environment) askAgain(which int) {
 	case asked.answer != build.UID:
 		w.broken("request %s was answered with two builds, the second of them %s", asked.id, build.Name)
 	}
-}
-
-// promotion is one under way: it has read the Image, and noted in the build which version it read.
-type promotion struct {
-	build   *v1alpha1.ImageBuild
-	version string
-}
-
-// promote begins to move the channel of an Image to a build that has succeeded.
-func (w *environment) promote(build *v1alpha1.ImageBuild) {
-	image, ok := w.images.get(build.Spec.ImageRef.Name)
-	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded {
-		return
-	}
-	next := *build
-	next.Annotations = map[string]string{v1alpha1.AnnotationPromotion: image.ResourceVersion}
-	put(w, &w.builds, &next)
-	w.promotions = append(w.promotions, promotion{&next, image.ResourceVersion})
-}
-
-// finishPromotion writes the channel. The promotion begins anew if the Image has changed since it was read.
-func (w *environment) finishPromotion() {
-	under := w.promotions[0]
-	w.promotions = w.promotions[1:]
-	image, ok := w.images.get(under.build.Spec.ImageRef.Name)
-	if !ok {
-		return
-	}
-	build, exists := w.builds.get(under.build.Name)
-	exists = exists && build.UID == under.build.UID
-	if image.ResourceVersion != under.version {
-		w.cover.point("a promotion begins anew")
-		if exists {
-			w.promote(build)
-		}
-		return
-	}
-	if !exists && !w.truth.byHand[under.build.UID] {
-		w.broken("%s gets a channel, and was pruned", under.build.Name)
-	}
-	next := *image
-	next.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: under.build.Name, Digest: inputs.ArtifactsDigest(under.build.Status.Artifacts)}}
-	w.othersMove(image.Name)
-	put(w, &w.images, &next)
 }
 
 // othersMove records that the possible base of other Images has changed.
@@ -279,7 +240,7 @@ func (w *environment) createDirectly(image *v1alpha1.Image, taken bool) {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: image.Namespace, UID: w.uid(), Generation: 1, CreationTimestamp: w.time()}}
 	build.Spec = v1alpha1.ImageBuildSpec{
 		Trigger: &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}, Inputs: image.Spec.BuildInputs,
-		Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
+		Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, Tests: image.Spec.Tests,
 	}
 	build.Status.Phase = v1alpha1.BuildPending
 	put(w, &w.builds, build)

@@ -7,6 +7,7 @@ package resolution
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -62,16 +63,46 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base)}, nil
 }
 
-// ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Resolve.
+// ResolveImage resolves the inputs of an Image at a time. They do not resolve if the required tests of its next build cannot be run, because that
+// build would fail. Errors are those of Resolve.
+func (s Sources) ResolveImage(ctx context.Context, image *v1alpha1.Image, now time.Time) (Resolution, error) {
+	found, err := s.Resolve(ctx, image.Namespace, image.Spec.BuildInputs)
+	if err != nil || found.Unresolved != nil {
+		return found, err
+	}
+	if found.Unresolved = s.Builders.CheckTests(inputs.NextBuild(image, metav1.NewTime(now))); found.Unresolved == nil {
+		found.Unresolved = inputs.CheckTestFiles(image.Spec.Tests, image.Spec.BuildInputs, found.Resolved)
+	}
+	if found.Unresolved != nil {
+		found.Resolved = nil
+	}
+	return found, nil
+}
+
+// ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again, and a build that tests the artifacts of another
+// build needs no builder. Unresolved also reports files of tests that cannot be used: then Resolved is set, too, because the inputs do resolve.
+// Errors are those of Resolve.
 func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
 	given := build.Spec.Inputs
-	if build.Spec.Pinned == nil {
-		return s.Resolve(ctx, build.Namespace, given)
+	var found Resolution
+	switch pinned := build.Spec.Pinned; {
+	case pinned == nil:
+		var err error
+		if found, err = s.Resolve(ctx, build.Namespace, given); err != nil {
+			return found, err
+		}
+	case build.Spec.Retests == nil:
+		if refused := s.Builders.Check(&given); refused != nil {
+			return Resolution{Unresolved: refused}, nil
+		}
+		fallthrough
+	default:
+		found.Resolved = inputs.ResolvePinned(given, pinned)
 	}
-	if refused := s.Builders.Check(&given); refused != nil {
-		return Resolution{Unresolved: refused}, nil
+	if found.Unresolved == nil {
+		found.Unresolved = inputs.CheckTestFiles(build.Spec.Tests, given, found.Resolved)
 	}
-	return Resolution{Resolved: inputs.ResolvePinned(given, build.Spec.Pinned)}, nil
+	return found, nil
 }
 
 // configMap reads the ConfigMap that a source names, if it names one.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -39,7 +40,7 @@ func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
 func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources {
 	return resolution.Sources{
 		Kube: fake.NewClientset(
-			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "files"}, Data: map[string]string{"setup.sh": "true"}},
+			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "files"}, Data: map[string]string{"setup.sh": "true", "site.yaml": "a: {}", "list.yaml": "[]"}},
 			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "binary"}, BinaryData: map[string][]byte{"x": {1}}},
 		),
 		Bases: func(_ context.Context, namespace, name string) (*v1alpha1.Image, error) {
@@ -135,6 +136,59 @@ func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
 	}
 }
 
+func TestInputsResolveOnlyWithTestsThatCanRun(t *testing.T) {
+	test := func(change func(*v1alpha1.ImageTest)) v1alpha1.ImageTest {
+		one := v1alpha1.ImageTest{Name: "site", Boot: &v1alpha1.TestBoot{}}
+		change(&one)
+		return one
+	}
+	goss := func(file string) v1alpha1.ImageTest { return test(func(t *v1alpha1.ImageTest) { t.Goss = file }) }
+	ours := func(required bool, quarantine *v1alpha1.TestQuarantine) v1alpha1.ImageTest {
+		return v1alpha1.ImageTest{Name: "ours", Runner: &v1alpha1.TestRunner{Name: "ours"}, Required: &required, Quarantine: quarantine}
+	}
+	until := &v1alpha1.TestQuarantine{Until: metav1.Unix(2000, 0)}
+	for name, c := range map[string]struct {
+		test      v1alpha1.ImageTest
+		cluster   bool
+		now       int64
+		image     bool // whether the inputs of an Image resolve
+		ofBuild   bool // whether a build finds nothing wrong with its files
+		wantFirst string
+	}{
+		"a boot":                           {test: test(func(*v1alpha1.ImageTest) {}), image: true, ofBuild: true},
+		"a file of goss":                   {test: goss("site.yaml"), image: true, ofBuild: true},
+		"no file of goss":                  {test: goss("other.yaml"), wantFirst: `test site: ConfigMap files has no file "other.yaml": add the file`},
+		"a file that is no mapping":        {test: goss("list.yaml"), wantFirst: `test site: the file "list.yaml" of ConfigMap files must be a mapping`},
+		"nobody runs it":                   {test: ours(true, nil), ofBuild: true, wantFirst: "the runner of test ours is missing"},
+		"nobody runs it, nor has to":       {test: ours(false, nil), image: true, ofBuild: true},
+		"nobody runs it, in quarantine":    {test: ours(true, until), now: 1999, image: true, ofBuild: true},
+		"nobody runs it, after quarantine": {test: ours(true, until), now: 2000, ofBuild: true, wantFirst: "the runner of test ours is missing"},
+		"nobody can read the artifacts":    {test: test(func(*v1alpha1.ImageTest) {}), cluster: true, ofBuild: true, wantFirst: "test site needs spec.output"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil)
+			s.Builders.Publisher.Agent = !c.cluster
+			s.Builders.Registered["tester"] = inputs.Builder{}
+			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}, Spec: v1alpha1.ImageSpec{BuildInputs: given(), Tests: []v1alpha1.ImageTest{c.test}}}
+			got := require.Value(s.ResolveImage(t.Context(), image, time.Unix(c.now, 0)))(t)
+			if resolved := got.Resolved != nil; resolved != c.image || resolved == (got.Unresolved != nil) {
+				t.Errorf("of the image: resolved %+v, unresolved %+v", got.Resolved, got.Unresolved)
+			}
+			if !c.image && (got.Unresolved.Reason != v1alpha1.ReasonTestsNotPossible || !strings.HasPrefix(got.Unresolved.Message, c.wantFirst)) {
+				t.Errorf("of the image: %+v, want %q", got.Unresolved, c.wantFirst)
+			}
+			build := inputs.NextBuild(image, metav1.Unix(c.now, 0))
+			pinned := build.DeepCopy()
+			pinned.Spec.Pinned = &v1alpha1.PinnedInputs{Files: map[string]string{"site.yaml": "a: {}", "list.yaml": "[]"}}
+			for _, build := range []*v1alpha1.ImageBuild{build, pinned} {
+				if got := require.Value(s.ResolveBuild(t.Context(), build))(t); got.Resolved == nil || (got.Unresolved == nil) != c.ofBuild {
+					t.Errorf("of a build: resolved %+v, unresolved %+v", got.Resolved, got.Unresolved)
+				}
+			}
+		})
+	}
+}
+
 func TestAnErrorOfTheAPIIsNoAnswer(t *testing.T) {
 	for name, failure := range map[string]error{
 		"it fails":        errors.New("away"),
@@ -167,6 +221,11 @@ func TestARerunResolvesToWhatItWas(t *testing.T) {
 		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
 	}
 	rerun.Spec.Inputs.Builder.Name = "gone"
+	rerun.Spec.Retests = &v1alpha1.TestedBuild{}
+	if got, err = now.ResolveBuild(t.Context(), rerun); err != nil || got.Resolved == nil {
+		t.Errorf("a build that makes nothing needs no builder: %+v, error %v", got.Unresolved, err)
+	}
+	rerun.Spec.Retests = nil
 	if got, err = now.ResolveBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonBuilderNotFound {
 		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
 	}

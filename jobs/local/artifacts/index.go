@@ -278,7 +278,7 @@ func (s *Store) readIndex() error {
 		default:
 			about := &s.records[at]
 			about.manifests = append(about.manifests, descriptor)
-			for _, of := range v1alpha1.ArtifactDocumentTypes() {
+			for _, of := range append(v1alpha1.ArtifactDocumentTypes(), v1alpha1.DocumentTestReport) {
 				if strings.EqualFold(string(of), kind) {
 					about.Artifact.Documents = append(about.Artifact.Documents, Document{of, content, layer.MediaType})
 				}

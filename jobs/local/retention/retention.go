@@ -3,8 +3,8 @@
 // Package retention decides how long goldsmith up keeps the artifacts of builds.
 //
 // Three kinds of artifacts are told apart. Artifacts are needed if they belong to the latest successful build of an image, to a
-// build of a channel, to a build that is not finished, to a build under legal hold, or to the build that another image was last built
-// on. Needed artifacts are never removed. Other artifacts of builds that exist are kept as long as the store is not larger than its
+// build of a channel, to a build that is not finished or whose artifacts such a build tests, to a build under legal hold, or to the build that another
+// image was last built on. Needed artifacts are never removed. Other artifacts of builds that exist are kept as long as the store is not larger than its
 // limit; those of the build that finished first are removed first. Artifacts of deleted builds that nothing needs are removed.
 //
 // Everything is decided from the API as it is, so a crash loses nothing.
@@ -238,6 +238,12 @@ func needsOf(images []v1alpha1.Image, builds []v1alpha1.ImageBuild) *needs {
 	for i := range builds {
 		build := &builds[i]
 		ref, number := build.Spec.ImageRef, build.Spec.Number
+		if !build.Status.Finished { // its artifacts are under test
+			n.add(named{build.Namespace, build.Name}, build.Status.Artifacts)
+			if tested := build.Spec.Retests; tested != nil {
+				n.add(named{build.Namespace, tested.Name}, tested.Artifacts)
+			}
+		}
 		if build.Status.Finished && (ref == nil || number == nil || !based[numbered{ref.UID, *number}]) {
 			continue
 		}

@@ -216,6 +216,35 @@ func TestEveryArtifactOfABaseIsNeeded(t *testing.T) {
 	}
 }
 
+// A build tests the artifacts of an earlier build, which can be old or deleted. Once it has finished, it has entries of its own.
+func TestWhatABuildTestsIsNeeded(t *testing.T) {
+	s := newShop(t)
+	old := s.build("web-1", "1", 1)
+	deleted, fetched := s.keep("web-2", "2"), s.keep("fetched", "3")
+	retest := func(name, digest string, finished bool) {
+		s.objects = append(s.objects, &v1alpha1.ImageBuild{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)},
+			Spec:       v1alpha1.ImageBuildSpec{Retests: &v1alpha1.TestedBuild{Name: "unknown", Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}}},
+			Status:     v1alpha1.ImageBuildStatus{Finished: finished},
+		})
+	}
+	retest("web-3", old, false)
+	retest("web-4", deleted, false)
+	s.objects = append(s.objects, &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-5", UID: "web-5"},
+		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildTesting, Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: fetched}}},
+	})
+	if got := s.sweep(1); !sameSet(got, []string{"web-1", "web-2", "fetched"}) {
+		t.Errorf("%v are left while they are tested", got)
+	}
+	s.objects = nil
+	s.build("web-6", "6", 6, func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed }) // its tests failed
+	retest("web-3", old, true)
+	if got := s.sweep(1); len(got) != 0 {
+		t.Errorf("%v are left once they were tested", got)
+	}
+}
+
 // Builds of equal packages have equal documents, and reproducible builds equal contents, with documents that differ.
 func TestEqualContentsKeepNoDeletedBuild(t *testing.T) {
 	documents := func(digests ...string) (all []v1alpha1.ArtifactDocument) {

@@ -5,6 +5,8 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,21 +19,26 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// build returns the build whose artifacts a pod makes. It fails if the API does not confirm that the pod is the current attempt of a build.
-func (p *pod) build(ctx context.Context) (artifacts.Build, error) {
+// build returns the build whose artifacts a pod makes or tests. It fails if the API does not confirm that the pod is the current attempt of a build.
+func (p *pod) build(ctx context.Context) (*v1alpha1.ImageBuild, error) {
 	current := p.Newest()
 	job, build, err := p.owners(ctx, current)
 	if err != nil {
-		return artifacts.Build{}, err
+		return nil, err
 	}
 	if problem := notTheAttempt(build, job, current, p.Input); problem != "" {
-		return artifacts.Build{}, fmt.Errorf("the artifacts of pod %s are not stored: %s", p.Ref, problem)
+		return nil, fmt.Errorf("the artifacts of pod %s are not stored: %s", p.Ref, problem)
 	}
-	found := artifacts.Build{UID: build.UID, Namespace: build.Namespace, Name: build.Name}
+	return build, nil
+}
+
+// stored returns how the store identifies a build.
+func stored(build *v1alpha1.ImageBuild) artifacts.Build {
+	identified := artifacts.Build{UID: build.UID, Namespace: build.Namespace, Name: build.Name}
 	if build.Spec.ImageRef != nil {
-		found.Image = build.Spec.ImageRef.Name
+		identified.Image = build.Spec.ImageRef.Name
 	}
-	return found, nil
+	return identified
 }
 
 // owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
@@ -80,6 +87,26 @@ func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod
 	if current.Number != number || current.JobName != job.Name ||
 		current.JobUID != "" && current.JobUID != job.UID || current.PodUID != "" && current.PodUID != pod.UID {
 		return fmt.Sprintf("the current attempt of build %s is attempt %d with Job %s and pod %s", build.Name, current.Number, current.JobName, current.PodName)
+	}
+	return notTheTests(build, current, input)
+}
+
+// notTheTests returns why the input of a pod does not run the tests of an attempt on the artifacts of its build, or "". Both have no tests in an attempt
+// that makes artifacts.
+func notTheTests(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, input *render.Input) string {
+	if names := input.TestNames(); !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(attempt.Tests))) {
+		return fmt.Sprintf("attempt %d of build %s has the tests %q, and its input %q", attempt.Number, build.Name, attempt.Tests, names)
+	}
+	if len(attempt.Tests) == 0 {
+		return ""
+	}
+	for _, tested := range input.Base.Artifacts {
+		if !slices.ContainsFunc(build.Status.Artifacts, func(of v1alpha1.Artifact) bool {
+			kept := strings.HasPrefix(of.Location, "/apis/") && strings.HasPrefix(tested.Location, "/apis/") // both are only in the store
+			return of.Target == tested.Target && of.Digest == tested.Digest && (of.Location == tested.Location || kept)
+		}) {
+			return fmt.Sprintf("its input tests %s, which is not that of build %s", tested.Target, build.Name)
+		}
 	}
 	return ""
 }

@@ -11,7 +11,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/documents"
-	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -59,12 +58,12 @@ func (p *pod) keepProofs(ctx context.Context, reported *result.Result) *result.C
 	if len(added) == 0 && err == nil {
 		return &result.Check{}
 	}
-	var build artifacts.Build
+	var build *v1alpha1.ImageBuild
 	if err == nil {
 		build, err = p.build(ctx)
 	}
 	if err == nil {
-		err = p.record(build, reported)
+		err = p.record(stored(build), reported)
 	}
 	if err != nil {
 		p.Say("not stored: %v", err)

@@ -84,10 +84,8 @@ func (p *pod) fetch(ctx context.Context, artifact *render.InputArtifact, fetchin
 		return err
 	}
 	defer store.Release(content)
-	if fit := p.options.Fit; fit != nil {
-		if err := fit(ctx); err != nil {
-			return err
-		}
+	if err := p.fit(ctx); err != nil {
+		return err
 	}
 	fetched := artifacts.Build{UID: types.UID(artifact.Digest), Namespace: p.Ref.Namespace, Image: base.Image}
 	if err := store.Record(fetched, []artifacts.Artifact{{Target: artifact.Target, Content: content, MediaType: artifact.MediaType}}); err != nil {

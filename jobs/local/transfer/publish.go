@@ -47,6 +47,12 @@ func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result,
 	if *check == (result.Check{}) {
 		check = p.keepProofs(ctx, reported)
 	}
+	p.sayCheck(check)
+	return check
+}
+
+// sayCheck tells in the log of the pod what was not published.
+func (p *pod) sayCheck(check *result.Check) {
 	switch {
 	case check.NotPublished != nil:
 		p.Say("not published: %s", check.NotPublished.Message)
@@ -55,7 +61,6 @@ func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result,
 	case check.NotAttested != nil:
 		p.Say("not signed: %s", check.NotAttested.Message)
 	}
-	return check
 }
 
 // output returns where the pod publishes, or nil if it publishes nowhere.
@@ -74,13 +79,26 @@ func (p *pod) output() (*render.Output, error) {
 
 // push pushes the stored artifacts of a result.
 func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result, statements publish.Statements) *result.Check {
+	return p.inRegistry(ctx, output, func(options transport.Options) error {
+		p.Say("publishing in %s", output.Repository)
+		if err := publish.PushResult(ctx, output, reported, p.openStored, statements, options); err != nil {
+			return err
+		}
+		for _, line := range publish.Published(reported) {
+			p.Say("%s", line)
+		}
+		return nil
+	})
+}
+
+// inRegistry calls a function that publishes with the credentials for the registry of an output, and returns what went wrong.
+func (p *pod) inRegistry(ctx context.Context, output *render.Output, publishes func(transport.Options) error) *result.Check {
 	options, err := p.registryOptions(ctx, output.Secret)
 	if _, denied := errors.AsType[*transport.Error](err); err != nil && !denied && ctx.Err() == nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
-		p.Say("publishing in %s", output.Repository)
-		err = publish.PushResult(ctx, output, reported, p.openStored, statements, options)
+		err = publishes(options)
 	}
 	if ctx.Err() != nil && err != nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, notInTime(err))
@@ -88,11 +106,6 @@ func (p *pod) push(ctx context.Context, output *render.Output, reported *result.
 	check := publish.CheckOf(err)
 	if check.NotStored != "" {
 		p.options.Logger.Error(err, "The stored artifacts of a pod cannot be read", "pod", p.Ref.String())
-	}
-	if *check == (result.Check{}) {
-		for _, line := range publish.Published(reported) {
-			p.Say("%s", line)
-		}
 	}
 	return check
 }

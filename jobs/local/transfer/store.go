@@ -28,18 +28,23 @@ var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, befo
 func (t *Transfer) Store(ctx context.Context, of Pod, reported *result.Result) (*result.Check, []documents.Lock) {
 	p := &pod{t, of}
 	locks, err := p.keep(ctx, reported)
-	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
-		return &result.Check{Invalid: invalid.Text}, nil
+	if err != nil {
+		return p.notStored(ctx, err), nil
 	}
-	switch {
-	case err == nil:
-		return &result.Check{}, locks
-	case ctx.Err() != nil:
-		return &result.Check{NotStored: errOutOfTime.Error()}, nil
+	return &result.Check{}, locks
+}
+
+// notStored returns what an error of storing files is in a result, and logs a fault of the machine.
+func (p *pod) notStored(ctx context.Context, err error) *result.Check {
+	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
+		return &result.Check{Invalid: invalid.Text}
+	}
+	if ctx.Err() != nil {
+		return &result.Check{NotStored: errOutOfTime.Error()}
 	}
 	p.Say("not stored: %v", err)
 	p.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", p.Ref.String())
-	return &result.Check{NotStored: err.Error()}, nil
+	return &result.Check{NotStored: err.Error()}
 }
 
 // keep stores and records the files of a result, and the documents that Goldsmith makes.
@@ -62,12 +67,18 @@ func (p *pod) keep(ctx context.Context, reported *result.Result) ([]documents.Lo
 	if err != nil {
 		return nil, err
 	}
-	if fit := p.options.Fit; fit != nil {
-		if err := fit(ctx); err != nil {
-			return nil, err
-		}
+	if err := p.fit(ctx); err != nil {
+		return nil, err
 	}
-	return locks, p.record(build, reported)
+	return locks, p.record(stored(build), reported)
+}
+
+// fit makes the artifacts fit their limit.
+func (p *pod) fit(ctx context.Context) error {
+	if p.options.Fit == nil {
+		return nil
+	}
+	return p.options.Fit(ctx)
 }
 
 // storeFiles moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the

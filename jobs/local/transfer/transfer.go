@@ -2,7 +2,7 @@
 
 // Package transfer moves artifacts into and out of the pods of an agent, as jobs/transfer does in the pods of a cluster. Before the builder of a
 // pod starts, it provides the artifacts of the base: from the store, or from the registry in which they were published. When the builder has
-// succeeded, it moves the files that the builder made into the store, and publishes them.
+// succeeded, it moves the files that the builder made into the store, and publishes them. After tests, these are their report and the tags.
 //
 // It trusts neither the names of the files nor what the builder reports about them. It must never store anything for a pod that is not the current
 // attempt of a build, nor write the credentials of a registry to the disk. It starts no process, and writes no status.

@@ -13,6 +13,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
 )
@@ -33,6 +34,15 @@ func (p *Pusher) Tagged(ctx context.Context, tag string) (*ociv1.Manifest, error
 		return nil, p.wrapError("fetch tag "+tag, err)
 	}
 	return &read, nil
+}
+
+// Pushed fetches a manifest or an index that was pushed by its digest, and verifies its digest. The error is an *Error or the context's.
+func (p *Pusher) Pushed(ctx context.Context, digest string) (ociv1.Descriptor, []byte, error) {
+	found, raw, err := p.find(ctx, digest)
+	if errors.Is(err, errdef.ErrNotFound) {
+		err = p.fault(v1alpha1.ReasonRegistryRefused, "the registry does not have it any more", "build the image again", err)
+	}
+	return found, raw, p.wrapError("fetch manifest "+contents.Abbreviate(digest), err)
 }
 
 func (c *client) manifest(ctx context.Context, reference string) (read ociv1.Manifest, err error) {

@@ -195,6 +195,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: testsDigest
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Attestation
   map:
     fields:
@@ -362,6 +365,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: stopTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: tests
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: dev.goldsmith.images.v1alpha1.BuildFailure
   map:
     fields:
@@ -582,6 +591,54 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ChannelOverride
+  map:
+    fields:
+    - name: by
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ChannelRequirements
+  map:
+    fields:
+    - name: attested
+      type:
+        scalar: boolean
+    - name: tests
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.goldsmith.images.v1alpha1.ChannelRule
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: promote
+      type:
+        scalar: string
+    - name: requires
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ChannelRequirements
+- name: dev.goldsmith.images.v1alpha1.CommandCheck
+  map:
+    fields:
+    - name: contains
+      type:
+        scalar: string
+    - name: exitCode
+      type:
+        scalar: numeric
+    - name: run
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.ConfigMapReference
   map:
     fields:
@@ -591,6 +648,16 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
 - name: dev.goldsmith.images.v1alpha1.Duration
   scalar: string
+- name: dev.goldsmith.images.v1alpha1.FileCheck
+  map:
+    fields:
+    - name: contains
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.FinishedBuild
   map:
     fields:
@@ -612,6 +679,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.FlakyTest
+  map:
+    fields:
+    - name: attempts
+      type:
+        scalar: numeric
+      default: 0
+- name: dev.goldsmith.images.v1alpha1.HTTPCheck
+  map:
+    fields:
+    - name: body
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: status
+      type:
+        scalar: numeric
 - name: dev.goldsmith.images.v1alpha1.HistoryLimits
   map:
     fields:
@@ -676,12 +762,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reproduces
       type:
         namedType: dev.goldsmith.images.v1alpha1.Reproduction
+    - name: retests
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TestedBuild
     - name: retry
       type:
         namedType: dev.goldsmith.images.v1alpha1.RetryPolicy
     - name: runPolicy
       type:
         scalar: string
+    - name: tests
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageTest
+          elementRelationship: associative
+          keys:
+          - name
     - name: timeouts
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuildTimeouts
@@ -756,6 +853,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: tests
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.TestStatus
+          elementRelationship: associative
+          keys:
+          - name
 - name: dev.goldsmith.images.v1alpha1.ImageChannel
   map:
     fields:
@@ -781,6 +886,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: override
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ChannelOverride
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -997,6 +1105,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuilderReference
       default: {}
+    - name: channels
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ChannelRule
+          elementRelationship: associative
+          keys:
+          - name
     - name: history
       type:
         namedType: dev.goldsmith.images.v1alpha1.HistoryLimits
@@ -1035,6 +1151,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: template
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuildTemplate
+    - name: tests
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageTest
+          elementRelationship: associative
+          keys:
+          - name
     - name: timeouts
       type:
         namedType: dev.goldsmith.images.v1alpha1.BuildTimeouts
@@ -1110,6 +1234,40 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - requestID
+- name: dev.goldsmith.images.v1alpha1.ImageTest
+  map:
+    fields:
+    - name: boot
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TestBoot
+    - name: checks
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TestChecks
+    - name: flaky
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.FlakyTest
+    - name: goss
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: quarantine
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TestQuarantine
+    - name: required
+      type:
+        scalar: boolean
+    - name: runner
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TestRunner
+    - name: target
+      type:
+        scalar: string
+    - name: timeout
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Duration
 - name: dev.goldsmith.images.v1alpha1.InlineSource
   map:
     fields:
@@ -1188,6 +1346,16 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+- name: dev.goldsmith.images.v1alpha1.PortCheck
+  map:
+    fields:
+    - name: http
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.HTTPCheck
+    - name: port
+      type:
+        scalar: numeric
+      default: 0
 - name: dev.goldsmith.images.v1alpha1.Quantity
   scalar: string
 - name: dev.goldsmith.images.v1alpha1.ReproducedArtifact
@@ -1376,6 +1544,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: testsDigest
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Target
   map:
     fields:
@@ -1384,6 +1555,134 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
       default: ""
     - name: platform
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.TestBoot
+  map:
+    fields:
+    - name: allowFailedUnits
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: firmware
+      type:
+        scalar: string
+    - name: memory
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Quantity
+    - name: network
+      type:
+        scalar: string
+    - name: until
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.TestChecks
+  map:
+    fields:
+    - name: commands
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.CommandCheck
+          elementRelationship: atomic
+    - name: files
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.FileCheck
+          elementRelationship: associative
+          keys:
+          - path
+    - name: ports
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.PortCheck
+          elementRelationship: associative
+          keys:
+          - port
+    - name: units
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.goldsmith.images.v1alpha1.TestQuarantine
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.TestRunner
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.TestStatus
+  map:
+    fields:
+    - name: attempt
+      type:
+        scalar: numeric
+    - name: duration
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: failed
+      type:
+        scalar: numeric
+    - name: gates
+      type:
+        scalar: boolean
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: outcome
+      type:
+        scalar: string
+    - name: passed
+      type:
+        scalar: numeric
+    - name: report
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
+    - name: runs
+      type:
+        scalar: numeric
+    - name: target
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.TestedBuild
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Artifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: attested
+      type:
+        scalar: boolean
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: uid
       type:
         scalar: string
       default: ""

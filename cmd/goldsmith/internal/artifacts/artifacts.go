@@ -122,17 +122,19 @@ func orNone(text string) string {
 }
 
 // documents are the names of documents, as v1alpha1.ArtifactDocument.Name returns them.
-var documents = []string{"lock", sbom, "cyclonedx", "spdx", "provenance", bundle, "self-reported"}
+var documents = []string{"lock", sbom, "cyclonedx", "spdx", "provenance", bundle, "self-reported", junit}
 
 const (
 	// sbom is any software bill of materials.
 	sbom = "sbom"
 	// bundle is the provenance with its signature.
 	bundle = "bundle"
+	// junit is the report about the tests of the artifact.
+	junit = "junit"
 )
 
 // anyDocument names them for people.
-const anyDocument = "lock, sbom, cyclonedx, spdx, provenance, bundle or self-reported"
+const anyDocument = "lock, sbom, cyclonedx, spdx, provenance, bundle, self-reported or junit"
 
 // content is an artifact, or a document about one.
 type content struct {
@@ -175,5 +177,25 @@ func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []conte
 		about.fileName += "." + about.document
 		contents = append(contents, about)
 	}
-	return contents
+	return append(contents, reportsOf(build, &itself)...)
+}
+
+// reportsOf returns the reports about the tests of an artifact. There is one for each runner of tests. A further report has the name of its
+// first test.
+func reportsOf(build *v1alpha1.ImageBuild, artifact *content) (reports []content) {
+	for i := range build.Status.Tests {
+		test := &build.Status.Tests[i]
+		known := func(report content) bool { return report.Digest == test.Report.Digest }
+		if test.Report == nil || test.Target != artifact.target || slices.ContainsFunc(reports, known) {
+			continue
+		}
+		report := *artifact
+		report.ArtifactDocument, report.tag, report.document = *test.Report, "", junit
+		if len(reports) > 0 {
+			report.document += "-" + test.Name
+		}
+		report.fileName += "." + report.document
+		reports = append(reports, report)
+	}
+	return reports
 }

@@ -401,7 +401,7 @@ func TestOneContentIsChosen(t *testing.T) {
 		{several, "", "", "build debian-7 has several artifacts: choose one with --target: linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/arm64/raw", "", "build debian-7 has no artifact for target linux/arm64/raw: its targets are linux/amd64/raw, linux/amd64/oci"},
 		{several, "linux/amd64/raw", "sbom", "artifact linux/amd64/raw of build debian-7 has no sbom"},
-		{several, "linux/amd64/raw", "licence", `--document "licence": must be lock, sbom, cyclonedx, spdx, provenance, bundle or self-reported`},
+		{several, "linux/amd64/raw", "licence", `--document "licence": must be lock, sbom, cyclonedx, spdx, provenance, bundle, self-reported or junit`},
 		{several, "linux/amd64/oci", "", "the server does not keep the artifact linux/amd64/oci of build debian-7: fetch it from registry.example.com/debian:7" +
 			" with a client of that place, such as oras or skopeo for an OCI reference, and compare its digest with " + digestOf("oci")},
 		{several, "linux/amd64/oci", "sbom", "the server does not keep the cyclonedx of artifact linux/amd64/oci of build debian-7: fetch it from https://example.com/debian.cdx.json with curl"},

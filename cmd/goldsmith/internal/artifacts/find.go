@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // Find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
@@ -35,7 +36,30 @@ func Find(ctx context.Context, connection *client.Connection, argument string, s
 	if err == nil && len(build.Status.Artifacts) == 0 {
 		err = fmt.Errorf("build %s has no artifacts: its phase is %s%s", build.Name, build.Status.Phase, client.WaitFor(build))
 	}
-	return build, err
+	if err != nil {
+		return nil, err
+	}
+	return build, warn(build, stderr)
+}
+
+// warn tells the user that a build has artifacts, but has not succeeded.
+func warn(build *v1alpha1.ImageBuild, stderr io.Writer) error {
+	text := ""
+	switch status := &build.Status; status.Phase {
+	case v1alpha1.BuildTesting:
+		text = "its tests have not ended" + client.WaitFor(build)
+	case v1alpha1.BuildFailed:
+		text = "it failed"
+		if status.Failure != nil {
+			text += fmt.Sprintf(": %s: %s", status.Failure.Reason, output.OneLine(status.Failure.Message))
+		}
+	case v1alpha1.BuildCancelling, v1alpha1.BuildCancelled:
+		text = "it was cancelled"
+	default:
+		return nil
+	}
+	_, err := fmt.Fprintf(stderr, "warning: build %s has artifacts, but %s\n", build.Name, text)
+	return err
 }
 
 func findNamed(ctx context.Context, connection *client.Connection, kind client.Kind, name, channel string, stderr io.Writer) (*v1alpha1.ImageBuild, error) {

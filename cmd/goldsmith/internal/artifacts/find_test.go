@@ -35,9 +35,16 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		return build
 	}
 	running := unsuccessful("debian-8", v1alpha1.BuildRunning)
+	tested := func(name string, phase v1alpha1.BuildPhase, failure *v1alpha1.BuildFailure) *v1alpha1.ImageBuild {
+		build := unsuccessful(name, phase)
+		build.Status.Artifacts, build.Status.Failure = debian7().Status.Artifacts, failure
+		return &build
+	}
 	succeeded := debian7()
 	succeeded.Spec.Number = new(int64(7))
 	clients := fake.NewClientset(succeeded, &running,
+		tested("tested-1", v1alpha1.BuildFailed, &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed, Message: "test web failed"}),
+		tested("tested-2", v1alpha1.BuildTesting, nil), tested("tested-3", v1alpha1.BuildCancelled, nil),
 		image("debian", "debian-3", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
 			v1alpha1.ImageChannel{Name: "old", Build: "debian-3", Artifacts: debian7().Status.Artifacts}),
 		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""), image("building", ""), image("failing", ""))
@@ -63,6 +70,9 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"fedora":                {build: "fedora-3", stderr: "the latest successful build of image fedora is fedora-3\n"},
 		"fedora@stable":         {build: "fedora-3", stderr: "channel stable of image fedora is fedora-3\n"},
 		"fedora-3":              {build: "fedora-3"},
+		"tested-1":              {build: "tested-1", stderr: "warning: build tested-1 has artifacts, but it failed: TestsFailed: test web failed\n"},
+		"tested-2":              {build: "tested-2", stderr: "warning: build tested-2 has artifacts, but its tests have not ended; wait for build tested-2: `goldsmith logs tested-2 -f`\n"},
+		"tested-3":              {build: "tested-3", stderr: "warning: build tested-3 has artifacts, but it was cancelled\n"},
 		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running; wait for build debian-8: `goldsmith logs debian-8 -f`"},
 		"new":                   {fails: "image new has no build yet: `goldsmith plan new` shows what would start one"},
 		"building":              {fails: "image building has no successful build yet: the phase of build building-2 is Running; wait for build building-2: `goldsmith logs building-2 -f`"},
@@ -101,17 +111,28 @@ func TestArtifactsAreListedWithTheirDocuments(t *testing.T) {
 		{Type: v1alpha1.DocumentLock, Digest: digestOf("lock"), SizeBytes: 1024, MediaType: v1alpha1.LockMediaType},
 		{Type: v1alpha1.DocumentSBOM, Digest: digestOf("sbom"), SizeBytes: 2048, MediaType: "application/spdx+json"},
 	}
+	report := func(of string) *v1alpha1.ArtifactDocument {
+		return &v1alpha1.ArtifactDocument{Type: v1alpha1.DocumentTestReport, Digest: digestOf(of), SizeBytes: 3072, MediaType: "application/vnd.junit+xml"}
+	}
+	build.Status.Tests = []v1alpha1.TestStatus{
+		{Name: "boots", Target: "linux/amd64/raw", Report: report("report")}, {Name: "web", Target: "linux/amd64/raw", Report: report("report")},
+		{Name: "other", Target: "linux/amd64/qcow2", Report: report("of another artifact")}, {Name: "none", Target: "linux/amd64/raw"},
+		{Name: "ours", Target: "linux/amd64/raw", Report: report("ours")},
+	}
 	var out bytes.Buffer
 	require.NoError(t, list(build, nil, &out))
 	want := `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION
 linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/debian-7/artifacts/` + digestOf(text) + `
 linux/amd64/raw lock +` + digestOf("lock") + ` +1.0 KiB +application/vnd\.goldsmith\.lock\.v1\+json +<none> +<none>
 linux/amd64/raw spdx +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none>
+linux/amd64/raw junit +` + digestOf("report") + ` +3.0 KiB +application/vnd\.junit\+xml +<none> +<none>
+linux/amd64/raw junit-ours +` + digestOf("ours") + ` +3.0 KiB +application/vnd\.junit\+xml +<none> +<none>
 $`
 	if !regexp.MustCompile(want).MatchString(out.String()) {
 		t.Errorf("got\n%s", &out)
 	}
 	out.Reset()
+	build.Status.Tests = nil
 	build.Status.Artifacts[0].Tag, build.Status.Artifacts[0].Location = "debian-7", "registry.example.com/debian@"+digestOf("manifest")
 	require.NoError(t, list(build, nil, &out))
 	want = `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +TAG +LOCATION

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"goldsmith.dev/goldsmith/builders/machine"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
@@ -25,6 +27,8 @@ const (
 	defaultTimeout = 5 * time.Minute
 	// leastMemory lets firmware and a kernel start.
 	leastMemory = 64 << 20
+	// sshPort is the port of SSH servers.
+	sshPort = 22
 )
 
 // options are the flags of the verb.
@@ -38,7 +42,7 @@ type options struct {
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	asked := &options{}
-	var machine *guest
+	var booted *guest
 	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // the console of the guest controls the terminal
 		Use:         "boot IMAGE[@CHANNEL]|BUILD",
@@ -59,11 +63,11 @@ func NewCommand() *cobra.Command {
 		Args:              client.OneName("IMAGE[@CHANNEL] or BUILD", client.Either),
 		ValidArgsFunction: completion.ArtifactSources,
 		PreRunE: func(command *cobra.Command, _ []string) (err error) {
-			machine, err = asked.complete(command)
+			booted, err = asked.complete(command)
 			return err
 		},
 	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
-		return machine.run(command.Context(), connection, args[0])
+		return booted.run(command.Context(), connection, args[0])
 	})
 	asked.addTo(command)
 	return command
@@ -72,8 +76,8 @@ func NewCommand() *cobra.Command {
 func (o *options) addTo(command *cobra.Command) {
 	set := command.Flags()
 	set.StringVar(&o.target, "target", "", "`target` of the disk, such as linux/amd64/raw (default: qcow2 if the build has it, or else raw)")
-	set.StringVar(&o.firmware, "firmware", bios, "firmware of the guest: bios, uefi or secureboot")
-	set.StringVar(&o.accel, "accel", auto, "what runs the guest: kvm, tcg (emulation), or auto, which chooses KVM if it works")
+	set.StringVar(&o.firmware, "firmware", machine.BIOS, "firmware of the guest: bios, uefi or secureboot")
+	set.StringVar(&o.accel, "accel", machine.Auto, "what runs the guest: kvm, tcg (emulation), or auto, which chooses KVM if it works")
 	set.StringVar(&o.memory, "memory", "1Gi", "memory of the guest")
 	set.IntVar(&o.cpus, "cpus", 0, "number of processors of the guest (default: 2, or 1 in emulation, where more are not faster)")
 	set.IntVar(&o.ssh, "ssh", 0, "`port` of 127.0.0.1 that is forwarded to port 22 of the guest")
@@ -86,9 +90,9 @@ func (o *options) addTo(command *cobra.Command) {
 	}
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)),
-		command.RegisterFlagCompletionFunc("firmware", fixed(bios, uefi, secureBoot)),
-		command.RegisterFlagCompletionFunc("accel", fixed(auto, kvm, tcg)),
-		command.RegisterFlagCompletionFunc("until", fixed(login, "multi-user.target", "network-online.target")),
+		command.RegisterFlagCompletionFunc("firmware", fixed(machine.BIOS, machine.UEFI, machine.SecureBoot)),
+		command.RegisterFlagCompletionFunc("accel", fixed(machine.Auto, machine.KVM, machine.TCG)),
+		command.RegisterFlagCompletionFunc("until", fixed(machine.Login, "multi-user.target", "network-online.target")),
 	)
 	if err != nil {
 		panic(err) // cannot fail: the lines above add the flags
@@ -119,32 +123,36 @@ func (o *options) complete(command *cobra.Command) (*guest, error) {
 		return nil, fmt.Errorf("--cpus %d: must be at least 1", o.cpus)
 	case o.ssh < 0 || o.ssh > 65535:
 		return nil, fmt.Errorf("--ssh %d: must be a port, 1 to 65535", o.ssh)
-	case o.accel != auto && o.accel != kvm && o.accel != tcg:
-		return nil, fmt.Errorf("--accel %q: must be %s, %s or %s", o.accel, auto, kvm, tcg)
+	case !slices.Contains([]string{machine.BIOS, machine.UEFI, machine.SecureBoot}, o.firmware):
+		return nil, fmt.Errorf("--firmware %q: must be %s, %s or %s", o.firmware, machine.BIOS, machine.UEFI, machine.SecureBoot)
+	case !slices.Contains([]string{machine.Auto, machine.KVM, machine.TCG}, o.accel):
+		return nil, fmt.Errorf("--accel %q: must be %s, %s or %s", o.accel, machine.Auto, machine.KVM, machine.TCG)
 	case o.until == "" && command.Flags().Changed("timeout"):
 		return nil, errors.New("--timeout needs --until: without it, the guest runs until you end it")
 	case o.timeout <= 0:
 		return nil, fmt.Errorf("--timeout %s: must be longer than 0", o.timeout)
 	}
-	goal, err := goalOf(o.until)
+	goal, err := machine.GoalOf(o.until)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--until %w", err)
 	}
+	var ports []machine.Port
 	if o.ssh != 0 {
+		ports = append(ports, machine.Port{Host: o.ssh, Guest: sshPort})
 		listener, err := (&net.ListenConfig{}).Listen(command.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", o.ssh))
 		if err != nil {
 			return nil, fmt.Errorf("--ssh %d: choose another port: %w", o.ssh, err)
 		}
 		_ = listener.Close() // QEMU listens there
 	}
-	qemu, firmware, err := findTools(o.firmware, firmwareDirectories)
+	qemu, firmware, err := machine.FindTools(o.firmware, machine.FirmwareDirectories())
 	if err != nil {
 		return nil, err
 	}
 	stderr := command.ErrOrStderr()
 	return &guest{
 		options: o, goal: goal, qemu: qemu,
-		machine: machine{firmware: firmware, memory: memory.Value() >> 20, cpus: o.cpus, ssh: o.ssh},
+		machine: machine.Machine{Firmware: firmware, Memory: memory.Value() >> 20, CPUs: o.cpus, Ports: ports},
 		in:      command.InOrStdin(), out: command.OutOrStdout(),
 		stderr: output.Colours(stderr), style: output.StyleOf(command, stderr),
 	}, nil

@@ -9,17 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"goldsmith.dev/goldsmith/builders/machine"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestFlagsDescribeTheGuest(t *testing.T) {
 	t.Setenv("PATH", filepath.Dir(fakeQEMU(t, "exit 1")))
-	for line, want := range map[string]machine{
-		"":                                {memory: 1024},
-		"--memory 1536Mi --cpus 4":        {memory: 1536, cpus: 4},
-		"--until login --timeout 1m":      {memory: 1024},
-		"--memory 2Gi --firmware bios":    {memory: 2048},
-		"--accel tcg --until boot.target": {memory: 1024},
+	for line, want := range map[string]machine.Machine{
+		"":                                {Memory: 1024},
+		"--memory 1536Mi --cpus 4":        {Memory: 1536, CPUs: 4},
+		"--until login --timeout 1m":      {Memory: 1024},
+		"--memory 2Gi --firmware bios":    {Memory: 2048},
+		"--accel tcg --until boot.target": {Memory: 1024},
 	} {
 		command, asked := NewCommand(), &options{}
 		command.ResetFlags()
@@ -27,7 +28,7 @@ func TestFlagsDescribeTheGuest(t *testing.T) {
 		require.NoError(t, command.ParseFlags(strings.Fields(line)))
 		command.SetContext(t.Context())
 		guest, err := asked.complete(command)
-		if err != nil || guest.machine.memory != want.memory || guest.machine.cpus != want.cpus || (guest.goal != nil) != strings.Contains(line, "--until") {
+		if err != nil || guest.machine.Memory != want.Memory || guest.machine.CPUs != want.CPUs || (guest.goal != nil) != strings.Contains(line, "--until") {
 			t.Errorf("%s: got %+v, error %v", line, guest, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/machine"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -31,14 +32,14 @@ func newGuest(t *testing.T, script, until string) (g *guest, stderr, out *bytes.
 	t.Setenv("TMPDIR", t.TempDir())
 	stderr, out = &bytes.Buffer{}, &bytes.Buffer{}
 	return &guest{
-		options: &options{accel: tcg, timeout: patience}, goal: require.Value(goalOf(until))(t), qemu: fakeQEMU(t, script),
-		machine: machine{format: v1alpha1.ArtifactFormatRaw, memory: 1024, cpus: 2}, in: strings.NewReader("typed\n"), out: out, stderr: stderr,
+		options: &options{accel: machine.TCG, timeout: patience}, goal: require.Value(machine.GoalOf(until))(t), qemu: fakeQEMU(t, script),
+		machine: machine.Machine{Format: v1alpha1.ArtifactFormatRaw, Memory: 1024, CPUs: 2}, in: strings.NewReader("typed\n"), out: out, stderr: stderr,
 	}, stderr, out
 }
 
 func (g *guest) bootsEmptyDisk(ctx context.Context, t *testing.T) error {
 	t.Helper()
-	disk := require.Value(privateFile())(t)
+	disk := require.Value(machine.PrivateFile(os.Getenv("TMPDIR")))(t)
 	err := g.boot(ctx, disk, "linux/amd64/raw of build debian-7")
 	require.NoError(t, disk.Close())
 	if left := require.Value(os.ReadDir(os.Getenv("TMPDIR")))(t); len(left) > 0 {
@@ -54,11 +55,11 @@ func TestTheGuestEnds(t *testing.T) {
 		timeout       time.Duration
 		fails, tells  string
 	}{
-		"at its login prompt":          {script: `printf 'debian login: '` + hangs, until: login, tells: "✓ linux/amd64/raw of build debian-7 reached a login prompt after "},
-		"in a panic":                   {script: `echo 'Kernel panic - not syncing: no init'` + hangs, until: login, fails: "boot linux/amd64/raw of build debian-7: the kernel panicked: Kernel panic - not syncing: no init"},
-		"before it is there":           {script: `printf 'Booting\nreboot: Power down\n'`, until: login, fails: `the guest stopped or restarted before it reached a login prompt; the last line of its console is "reboot: Power down"`},
+		"at its login prompt":          {script: `printf 'debian login: '` + hangs, until: machine.Login, tells: "✓ linux/amd64/raw of build debian-7 reached a login prompt after "},
+		"in a panic":                   {script: `echo 'Kernel panic - not syncing: no init'` + hangs, until: machine.Login, fails: "boot linux/amd64/raw of build debian-7: the kernel panicked: Kernel panic - not syncing: no init"},
+		"before it is there":           {script: `printf 'Booting\nreboot: Power down\n'`, until: machine.Login, fails: `the guest stopped or restarted before it reached a login prompt; the last line of its console is "reboot: Power down"`},
 		"too late":                     {script: `exec sleep 600`, until: "multi-user.target", timeout: time.Millisecond, fails: "the guest did not reach multi-user.target within 1ms; its console is empty; a guest with systemd older than 256 does not tell of targets"},
-		"because QEMU cannot start":    {script: `echo 'Could not set up host forwarding rule' >&2; exit 1`, until: login, fails: "QEMU failed: Could not set up host forwarding rule"},
+		"because QEMU cannot start":    {script: `echo 'Could not set up host forwarding rule' >&2; exit 1`, until: machine.Login, fails: "QEMU failed: Could not set up host forwarding rule"},
 		"because QEMU dies":            {script: `kill -SEGV $$`, fails: "QEMU failed: signal: segmentation fault"},
 		"when its user ends it":        {script: `read line; [ "$line" = typed ]`, tells: "the console of the guest is here, and Ctrl-A X ends the guest"},
 		"when its user cannot be read": {script: `read line; [ "$line" = other ]`, fails: "QEMU failed: exit status 1"},
@@ -88,7 +89,7 @@ func (s signalled) Write(data []byte) (int, error) {
 }
 
 func TestASignalEndsTheGuest(t *testing.T) {
-	for _, until := range []string{"", login} {
+	for _, until := range []string{"", machine.Login} {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := filepath.Join(t.TempDir(), "ended")
 		g, _, _ := newGuest(t, "trap 'echo SIGTERM >"+ended+"; exit 0' TERM; echo runs; while :; do sleep 1; done", until)
@@ -107,20 +108,20 @@ func TestTheGuestGetsAPrivateCopyOfTheVariables(t *testing.T) {
 	variables := filepath.Join(t.TempDir(), "VARS.fd")
 	require.NoError(t, os.WriteFile(variables, []byte("variables"), 0o400))
 	g, _, out := newGuest(t, "cat /dev/fd/4; echo changed >/dev/fd/4; echo ' login: '", "")
-	g.machine.firmware = &firmware{variables: flash{variables, "raw"}}
+	g.machine.Firmware = &machine.Firmware{Variables: machine.Flash{Filename: variables, Format: "raw"}}
 	require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 	if kept := string(require.Value(os.ReadFile(variables))(t)); kept != "variables" || !strings.HasPrefix(out.String(), "variables") {
 		t.Errorf("kept %q, and the guest read %q", kept, out)
 	}
-	g.machine.firmware.variables.Filename += ".missing"
+	g.machine.Firmware.Variables.Filename += ".missing"
 	if err := g.bootsEmptyDisk(t.Context(), t); err == nil || !strings.Contains(err.Error(), "copy the variables of the firmware: open ") {
 		t.Errorf("got error %v", err)
 	}
 }
 
 func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
-	g, stderr, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=single"*) echo "a login: " ;; esac`, login)
-	g.accel = auto
+	g, stderr, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=single"*) echo "a login: " ;; esac`, machine.Login)
+	g.accel = machine.Auto
 	require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 	if !strings.HasPrefix(stderr.String(), "• QEMU emulates the processor, which is slow: ") {
 		t.Errorf("stderr %q", stderr)
@@ -128,9 +129,9 @@ func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
 }
 
 func TestEmulatedGuestsHaveOneProcessorAndWaitForTheirDevices(t *testing.T) {
-	for accel, waits := range map[string]bool{tcg: true, kvm: false} {
+	for accel, waits := range map[string]bool{machine.TCG: true, machine.KVM: false} {
 		g, _, out := newGuest(t, `case "$*" in *"-smp 1 "*systemd.unit-dropin.dev-.device=*) echo waits ;; *"-smp 2 "*) ;; *) echo "wrong: $*" ;; esac`, "")
-		g.accel, g.machine.cpus = accel, 0
+		g.accel, g.machine.CPUs = accel, 0
 		require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 		if got := out.String() == "waits\n"; got != waits {
 			t.Errorf("%s: waits: %t", accel, got)
@@ -179,7 +180,7 @@ func serve(t *testing.T, disks map[string]string) *client.Connection {
 func TestTheDiskOfABuildBoots(t *testing.T) {
 	const raw, qcow2 = "linux/amd64/raw", "linux/amd64/qcow2"
 	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 502) + "\x55\xaa" + strings.Repeat("\x00", 128<<10), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
-	g, stderr, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, login)
+	g, stderr, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, machine.Login)
 	g.target = raw
 	for range 2 { // the guest does not change the image
 		out.Reset()

@@ -54,7 +54,7 @@ func usedBuilders() []runtime.Object {
 
 func TestListsRegisteredBuildersAndThoseThatImagesUse(t *testing.T) {
 	local := []runtime.Object{
-		builder("mock", "/bin/goldsmith mock-builder", reporting),
+		builder("mock", "/bin/goldsmith mock-builder", reporting), builder("tester", "/bin/goldsmith tester"),
 		builder("shell", "/tools/shell", reporting, func(b *v1alpha1.Builder) {
 			b.Description, b.Executable.Problem = "Makes disks", "/tools/shell is not an executable file"
 		}),
@@ -116,13 +116,20 @@ func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
 			b.Reasons = []v1alpha1.BuilderReason{
 				{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume \x1b is full", Remedy: "free space"}, {Reason: "MirrorDown", Class: v1alpha1.FailureInfrastructure, Meaning: "the mirror is unreachable"},
 			}
-		}), builder("none", "/tools/none", schema(`{}`), func(b *v1alpha1.Builder) {
+		}), builder("tester", "/bin/goldsmith tester", schema(`{}`)), builder("none", "/tools/none", schema(`{}`), func(b *v1alpha1.Builder) {
 			b.Base = &runtime.RawExtension{Raw: []byte(`{"enum":["debian:trixie","debian:sid"],"description":"Releases"}`)}
 			b.FileNames = &runtime.RawExtension{Raw: []byte(`{"pattern":"^root/","patternErrorMessage":"must begin with root/"}`)}
 		}), builder("broken", "/tools/broken", schema(`[]`)),
 	)}
 	for name, want := range map[string]string{
-		"disk": `
+		"tester": `
+tester
+  executable   /bin/goldsmith tester
+  runs         yes
+  reports      no
+  targets      none: it runs the tests of images
+  parameters   none
+`, "disk": `
 disk
   description   Makes^[[2J disks
   executable    /tools/disk --fast

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // show prints what a registered builder takes and makes, and with which reasons it fails.
@@ -31,7 +32,11 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 		output.Labelled(lines, "workers", fmt.Sprint(*builder.Executable.Workers))
 	}
 	output.Labelled(lines, "reports", yesOrNo(builder.Reports))
-	output.Labelled(lines, "targets", cmp.Or(capabilities.TargetNames(), "all"))
+	targets := cmp.Or(capabilities.TargetNames(), "all")
+	if builder.Name == inputs.Tester {
+		targets = "none: it runs the tests of images"
+	}
+	output.Labelled(lines, "targets", targets)
 	for _, text := range []struct {
 		label    string
 		declared *capability.Property

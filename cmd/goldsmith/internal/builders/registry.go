@@ -5,6 +5,7 @@ package builders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 const (
@@ -52,13 +54,13 @@ func runs(builder *v1alpha1.Builder) string {
 	return yesOrNo(problem(builder) == "")
 }
 
-// list reads the registered builders, sorted by name.
+// list reads the registered builders that make images, sorted by name.
 func list(ctx context.Context, connection *client.Connection) ([]v1alpha1.Builder, error) {
 	builders, err := connection.ImagesV1alpha1().Builders().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, unreadable("list the builders", err)
 	}
-	return builders.Items, nil
+	return slices.DeleteFunc(builders.Items, func(builder v1alpha1.Builder) bool { return builder.Name == inputs.Tester }), nil
 }
 
 // get reads a registered builder.

@@ -23,6 +23,8 @@ const (
 	// NotVerified is the code of `goldsmith verify` if an artifact has signed statements and none that counts, or another content; and with --rebuild
 	// if a build of the same inputs made another content.
 	NotVerified = 5
+	// TestsFailed is the code of `goldsmith test` if a required test failed.
+	TestsFailed = 6
 	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
 	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
@@ -38,6 +40,7 @@ const Help = `Exit codes:
   4    verify: an artifact is not signed
   5    verify: a signature is not valid, or the artifact is not what was signed;
        --rebuild: the same inputs made other content
+  6    test: a required test failed
   10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 

@@ -35,7 +35,7 @@ func TestEveryWayToEndHasItsCode(t *testing.T) {
 }
 
 func TestHelpNamesEveryCode(t *testing.T) {
-	for _, code := range []int{Success, Failure, BuildFailed, BuildCancelled, NotSigned, NotVerified, BuildDue, Interrupted} {
+	for _, code := range []int{Success, Failure, BuildFailed, BuildCancelled, NotSigned, NotVerified, TestsFailed, BuildDue, Interrupted} {
 		if !strings.Contains(Help, fmt.Sprintf("\n  %-5d", code)) {
 			t.Errorf("no %d in:\n%s", code, Help)
 		}

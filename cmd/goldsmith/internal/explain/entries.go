@@ -73,6 +73,8 @@ func retry(class v1alpha1.FailureClass) string {
 		return "Goldsmith retries these failures by default."
 	case class == v1alpha1.FailureCancelled:
 		return "Goldsmith never retries cancelled builds."
+	case class == v1alpha1.FailureTest:
+		return "Goldsmith does not retry these failures by default, because the image or the test has to change."
 	case class == v1alpha1.FailureUser:
 		return "Goldsmith does not retry these failures by default, because the image has to change."
 	case class == v1alpha1.FailureConfig:

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -91,7 +92,7 @@ type file struct {
 
 // choose sets the builder, by its name.
 func (f *first) choose(builder string) error {
-	if _, found := builders.Find(builder); !found {
+	if !slices.Contains(builders.Names(), builder) {
 		return fmt.Errorf("builder %q is none of %s: set one of them as --builder, then name yours in the file", builder, strings.Join(builders.Names(), ", "))
 	}
 	f.chosen = builder

@@ -13,8 +13,9 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// Copy copies the log that a request returns, until the log ends. Colours pass through an escaping writer. what names the log in errors.
-func Copy(ctx context.Context, request *rest.Request, what string, out io.Writer) error {
+// Copy copies the log that a request returns, until the log ends. With lines, it copies only these lines. Colours pass through an escaping
+// writer. what names the log in errors.
+func Copy(ctx context.Context, request *rest.Request, what string, lines *TestLines, out io.Writer) error {
 	stream, err := request.Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("open the log of %s: %w", what, err)
@@ -24,7 +25,7 @@ func Copy(ctx context.Context, request *rest.Request, what string, out io.Writer
 		log := escaping.ForLog()
 		out, flush = log, log.Flush
 	}
-	_, err = io.Copy(out, stream)
+	_, err = io.Copy(out, &reader{Reader: stream, lines: lines})
 	if err = errors.Join(err, flush(), stream.Close()); err != nil {
 		return fmt.Errorf("read the log of %s: %w", what, err)
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	// Log selects the log, as for the log subresource. Build ignores Log.Follow. With Log.Attempt, Build follows only
 	// that attempt.
 	Log v1alpha1.ImageBuildLogOptions
+	// Lines selects lines of the log. Without it, the whole log is shown.
+	Lines *TestLines
 	// NeedsLog makes Build fail if the log of the last attempt is no longer kept.
 	NeedsLog bool
 	// WithoutLog shows everything but the log.
@@ -139,17 +141,18 @@ type follower struct {
 	broken   chan error                // errors that broke the log off; the log is opened again
 	logEnded chan error                // the end of the log of an attempt
 
-	build    *v1alpha1.ImageBuild // the last observation; nil before the first
-	shown    v1alpha1.BuildPhase  // phase that was shown last
-	attempt  int32                // attempt whose log was opened last; 0 before the first
-	reading  bool                 // true while that log is being read
-	gone     *goneError           // set if that log is no longer kept
-	endShown bool                 // true once the end of that attempt was shown
-	reason   string               // why the build waits, as shown last
-	ticked   string               // why the build waited at the last tick
-	lost     bool                 // true after that log broke off, until the next chunk
-	midLine  bool                 // true if the last byte of the log does not end a line
-	drawn    int                  // number of characters that draw wrote on the last line; 0 if there are none
+	build    *v1alpha1.ImageBuild            // the last observation; nil before the first
+	shown    v1alpha1.BuildPhase             // phase that was shown last
+	attempt  int32                           // attempt whose log was opened last; 0 before the first
+	reading  bool                            // true while that log is being read
+	gone     *goneError                      // set if that log is no longer kept
+	endShown bool                            // true once the end of that attempt was shown
+	tested   map[string]v1alpha1.TestOutcome // outcomes of tests that were shown
+	reason   string                          // why the build waits, as shown last
+	ticked   string                          // why the build waited at the last tick
+	lost     bool                            // true after that log broke off, until the next chunk
+	midLine  bool                            // true if the last byte of the log does not end a line
+	drawn    int                             // number of characters that draw wrote on the last line; 0 if there are none
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -162,7 +165,7 @@ func (f *follower) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(f.erase(), ctx.Err())
 		case f.build = <-f.observed:
-			err = errors.Join(f.advance(ctx), f.showWaitReason())
+			err = errors.Join(f.advance(ctx), f.showTests(), f.showWaitReason())
 		case err = <-f.ended:
 			finished = true
 		case chunk := <-f.chunks:
@@ -295,6 +298,9 @@ func (f *follower) endLog(ctx context.Context, err error) error {
 			err = f.writeLines([]string{goneLine(f.Style, gone)})
 		}
 	}
+	if f.Lines != nil {
+		err = errors.Join(err, f.writeOut(f.Lines.End()))
+	}
 	if f.escaping != nil {
 		err = errors.Join(err, f.escaping.Flush())
 	}
@@ -314,6 +320,17 @@ func (f *follower) missingLog() error {
 
 func (f *follower) writeLog(chunk []byte) error {
 	f.lost = false
+	if f.Lines != nil {
+		chunk = f.Lines.Select(chunk)
+	}
+	return f.writeOut(chunk)
+}
+
+// writeOut writes what is shown of the log.
+func (f *follower) writeOut(chunk []byte) error {
+	if len(chunk) == 0 {
+		return nil
+	}
 	if err := f.erase(); err != nil {
 		return err
 	}

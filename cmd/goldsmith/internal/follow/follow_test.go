@@ -68,6 +68,17 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1)), SinceTime: &metav1.Time{Time: start.Add(1)}}}, since: "2026-01-02T03:04:05.000000001Z",
 			stderr: "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
 		},
+		"the lines of a test": {
+			build: finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptSucceeded)), log: map[string]string{"1": "boots: one\nweb| two\nweb: three"}, out: "two\nthree",
+			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))}, Lines: &TestLines{Test: "web"}}, stderr: "• build debian-1, attempt 1\n",
+		},
+		"a test that failed": {
+			build: testsFailed(), log: map[string]string{"2": "web: port 80\n"}, out: "web: port 80\n",
+			stderr: "• build debian-1, attempt 2, tests boots, web\n✓ test boots is flaky: run 2 passed after 30s\n" +
+				"✗ test slow was not run to its end, and the build does not need it: no KVM\n✗ test web failed: port 80\n" +
+				"✗ build debian-1 failed after 90s: Test/TestsFailed: test web failed\n" +
+				"  next: read the message, and the log of the test: goldsmith logs debian-1 --test web; correct the image or the test\n",
+		},
 		"a log that is gone": {
 			build:  finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed)),
 			stderr: "• build debian-1, attempt 1\n• no log: the log is gone\n✗ build debian-1 failed after 90s: User/BuilderFailed: no disk\n" + next,
@@ -386,6 +397,20 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{By: "alice", Reason: "too late"}
 	default:
 		build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "no disk"}
+	}
+	return build
+}
+
+// testsFailed returns a build whose second attempt ran tests.
+func testsFailed() *v1alpha1.ImageBuild {
+	build := finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptSucceeded), ended(2, v1alpha1.AttemptSucceeded))
+	build.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(2))}
+	status := &build.Status
+	status.Phase, status.Attempts[1].Tests = v1alpha1.BuildFailed, []string{"boots", "web"}
+	status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed, Message: "test web failed"}
+	status.Tests = []v1alpha1.TestStatus{
+		{Name: "boots", Gates: true, Outcome: v1alpha1.TestFlaky, Runs: 2, Duration: &metav1.Duration{Duration: 30 * time.Second}},
+		{Name: "slow", Outcome: v1alpha1.TestError, Message: "no KVM"}, {Name: "web", Gates: true, Outcome: v1alpha1.TestFailed, Message: "port 80"}, {Name: "later"},
 	}
 	return build
 }

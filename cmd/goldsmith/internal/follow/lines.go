@@ -43,7 +43,7 @@ func waiting(build *v1alpha1.ImageBuild) string {
 		return ""
 	}
 	switch build.Status.Phase {
-	case v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning:
+	case v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildTesting:
 	default:
 		return ""
 	}
@@ -80,6 +80,9 @@ func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, k
 	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, attemptOfMax(build, number))
 	attempts := build.Status.Attempts
 	this := slices.IndexFunc(attempts, func(a v1alpha1.BuildAttempt) bool { return a.Number == number })
+	if this >= 0 && len(attempts[this].Tests) > 0 {
+		line += ", tests " + strings.Join(attempts[this].Tests, ", ")
+	}
 	if this < 1 || attempts[this-1].Failure == nil || attempts[this-1].CompletionTime == nil {
 		return line
 	}
@@ -91,8 +94,8 @@ func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, k
 	return line + Failure(before.Failure)
 }
 
-// attemptOfMax returns the number of an attempt, and the maximum number of attempts. Disrupted attempts do not count against the
-// limit.
+// attemptOfMax returns the number of an attempt and, for attempts that make artifacts, their maximum number. Disrupted attempts do not count
+// against the limit.
 func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 	retry := build.Spec.Retry
 	if retry == nil || retry.Limit == nil {
@@ -100,7 +103,11 @@ func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 	}
 	limit := 1 + *retry.Limit
 	for i := range build.Status.Attempts {
-		if build.Status.Attempts[i].Outcome == v1alpha1.AttemptDisrupted {
+		attempt := &build.Status.Attempts[i]
+		if attempt.Number == number && len(attempt.Tests) > 0 {
+			return strconv.Itoa(int(number))
+		}
+		if attempt.Outcome == v1alpha1.AttemptDisrupted {
 			limit++
 		}
 	}
@@ -128,7 +135,7 @@ func troubleLine(style output.Style, trouble error) string {
 // outcomeLines returns how a build finished, its artifacts, and the next step after a failure.
 func (f *follower) outcomeLines(ctx context.Context) []string {
 	line := Headline(f.Style, f.build)
-	if made := Artifacts(f.build, contents.Abbreviate); len(made) > 0 {
+	if made := Artifacts(f.build, contents.Abbreviate); len(made) > 0 && f.build.Status.Phase == v1alpha1.BuildSucceeded {
 		line += ": " + strings.Join(made, ", ")
 	}
 	lines := []string{line}
@@ -147,8 +154,8 @@ func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
 			return ""
 		}
 		text := word + duration.HumanDuration(took)
-		if len(status.Attempts) > 1 {
-			text += fmt.Sprintf(" and %d attempts", len(status.Attempts))
+		if made := status.AttemptsToMake(); made > 1 {
+			text += fmt.Sprintf(" and %d attempts", made)
 		}
 		return text
 	}
@@ -190,6 +197,9 @@ func (f *follower) next(ctx context.Context) []string {
 	_, remedy := explain.OfFailure(ctx, f.connection, f.build)
 	if remedy == "" {
 		return nil
+	}
+	if failed := FirstFailed(f.build); failed != nil {
+		remedy = strings.ReplaceAll(remedy, "--test NAME", "--test "+failed.Name)
 	}
 	return []string{"  next: " + strings.ReplaceAll(remedy, "goldsmith logs BUILD", log)}
 }

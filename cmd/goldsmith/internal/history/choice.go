@@ -21,12 +21,12 @@ type choice struct {
 
 func outcomes() choice {
 	return choice{values: texts(v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled, v1alpha1.BuildPending, v1alpha1.BuildQueued,
-		v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling)}
+		v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildTesting, v1alpha1.BuildCancelling)}
 }
 
 func triggers() choice {
 	return choice{values: texts(v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule,
-		v1alpha1.TriggerManual, v1alpha1.TriggerRerun)}
+		v1alpha1.TriggerManual, v1alpha1.TriggerRerun, v1alpha1.TriggerTestsChange)}
 }
 
 func texts[Value ~string](values ...Value) (texts []string) {

@@ -33,8 +33,8 @@ func TestChoicesAreThoseOfTheAPI(t *testing.T) {
 func TestAChoiceIsMadeInAnyCase(t *testing.T) {
 	for text, want := range map[string]string{
 		"Failed": "Failed", "failed": "Failed", "FAILED": "Failed",
-		"":     "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
-		"Good": "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying or Cancelling",
+		"":     "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying, Testing or Cancelling",
+		"Good": "error: must be Succeeded, Failed, Cancelled, Pending, Queued, Starting, Running, Retrying, Testing or Cancelling",
 		"Fail": "error: must be Succeeded, Failed, ",
 	} {
 		outcome := outcomes()
@@ -55,7 +55,7 @@ func TestChoicesAreCompletedInAnyCase(t *testing.T) {
 	offered := triggers()
 	for begun, want := range map[string][]string{
 		"s": {"SpecChange", "Schedule"}, "SP": {"SpecChange"}, "Manual": {"Manual"}, "Manually": nil,
-		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun"},
+		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun", "TestsChange"},
 	} {
 		if got, directive := offered.complete(nil, nil, begun); !slices.Equal(got, want) || directive != cobra.ShellCompDirectiveNoFileComp {
 			t.Errorf("%q: got %q, %d", begun, got, directive)

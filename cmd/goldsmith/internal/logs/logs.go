@@ -30,11 +30,11 @@ func NewCommand() *cobra.Command {
 		Use:         "logs NAME",
 		Short:       "Show the log of a build, or of an image's latest build",
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
-			"current attempt. With -f, the command waits until the build has finished. If the image has no build " +
+			"current attempt. With --test, it shows the lines of one test, of the attempt that ran the test. With -f, the command waits until the build has finished. If the image has no build " +
 			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
 			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalog, such as debianserver/web, " +
 			"the command shows the running or latest build, or that of --build. It needs no permissions for images.\n\n" + exit.Help,
-		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debianserver/web -f",
+		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debian-7 --test web\n  goldsmith logs debianserver/web -f",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds,
 		PreRunE: func(command *cobra.Command, _ []string) (err error) {
@@ -64,12 +64,16 @@ func NewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		lines, err := asked.selectTest(command.Context(), options, connection, build, command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
 		if options.Follow && options.UID == "" {
-			return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+			return followToEnd(command, options, lines, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 				return follow.Build(command.Context(), connection, build, show)
 			})
 		}
-		return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, out)
+		return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, lines, out)
 	})
 	asked.addTo(command)
 	return command
@@ -77,9 +81,9 @@ func NewCommand() *cobra.Command {
 
 // followToEnd shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
 // no such error, because the build may continue after the attempt.
-func followToEnd(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
+func followToEnd(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, lines *follow.TestLines, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
 	show := follow.OptionsOf(command)
-	show.Log, show.Out, show.NeedsLog = *options, out, true
+	show.Log, show.Lines, show.Out, show.NeedsLog = *options, lines, out, true
 	finished, err := build(show)
 	if err != nil || options.Attempt != nil {
 		return err
@@ -95,14 +99,16 @@ func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, 
 		return fmt.Errorf("--uid selects a build, but %s is an object of the catalog: use --build NUMBER", object)
 	case command.Flags().Changed("build") && f.build < 1:
 		return fmt.Errorf("--build %d: must be 1 or more", f.build)
+	case f.test != "":
+		return fmt.Errorf("--test selects a test of a build, but %s is an object of the catalog: omit --test; each line of the log begins with the name of its test", object)
 	case !options.Follow:
-		return follow.Copy(ctx, connection.ObjectLog(object, f.build, *options), object.String(), out)
+		return follow.Copy(ctx, connection.ObjectLog(object, f.build, *options), object.String(), nil, out)
 	}
 	build, err := f.buildOf(ctx, connection, object, command.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+	return followToEnd(command, options, nil, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 		return follow.ObjectBuild(ctx, connection, object, build, show)
 	})
 }
@@ -117,6 +123,7 @@ type flags struct {
 	attempt    int32
 	build      int64
 	uid        string
+	test       string
 	raw        bool
 }
 
@@ -129,15 +136,23 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "timestamp before each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "maximum number of bytes (default: no limit)")
 	set.Int32Var(&f.attempt, "attempt", 0, "number of the attempt, from 1 (default: the current attempt)")
+	set.StringVar(&f.test, "test", "", "`name` of a test whose lines are shown, without the name")
 	set.Int64Var(&f.build, "build", 0, "number of the build of an object of the catalog, from 1 (default: the running or latest build)")
 	set.BoolVar(&f.raw, "raw", false, "unchanged log, with control characters that can change the terminal")
 	set.StringVar(&f.uid, "uid", "", "UID of the build, or of a deleted build with an archived log")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")
+	command.MarkFlagsMutuallyExclusive("test", "limit-bytes")
+	if err := command.RegisterFlagCompletionFunc("test", completion.Value(completeTests)); err != nil {
+		panic(err) // cannot fail: the lines above add the flag
+	}
 }
 
 // options returns the options for the server, which validates them. A flag that the user did not set has no option, so
 // that the server applies its default.
 func (f *flags) options(given func(flag string) bool, now time.Time) (*v1alpha1.ImageBuildLogOptions, error) {
+	if err := f.validateTest(given); err != nil {
+		return nil, err
+	}
 	options := &v1alpha1.ImageBuildLogOptions{Follow: f.follow, Timestamps: f.timestamps, UID: f.uid}
 	if given("tail") {
 		options.TailLines = &f.tail

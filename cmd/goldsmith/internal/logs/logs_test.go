@@ -85,7 +85,7 @@ func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 	since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC))
 	var got strings.Builder
 	connection := &client.Connection{Interface: clients, Namespace: "team"}
-	err = follow.Copy(t.Context(), connection.Log("web-1", v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}), "build web-1", &got)
+	err = follow.Copy(t.Context(), connection.Log("web-1", v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}), "build web-1", nil, &got)
 	const want = "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web-1/log?sinceTime=2026-03-01T12%3A00%3A00.123456789Z&timestamps=true"
 	if err != nil || got.String() != want {
 		t.Errorf("got %q, %v, want %q", got.String(), err, want)

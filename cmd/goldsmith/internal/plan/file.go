@@ -97,6 +97,19 @@ func (s *sources) read(stdin io.Reader, stderr io.Writer) ([]document, error) {
 	return documents, nil
 }
 
+// ReadImage returns the only Image of a manifest, of which - is stdin. Objects of other kinds are ignored.
+func ReadImage(name string, stdin io.Reader) (*v1alpha1.Image, error) {
+	from := &sources{files: []string{name}}
+	documents, err := from.read(stdin, io.Discard)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(documents) > 1:
+		return nil, fmt.Errorf("%s has %d Images: name a manifest of one", from.names(), len(documents))
+	}
+	return documents[0].image, nil
+}
+
 // missingKind is what the library tells of an object without a kind. It repeats the whole object.
 var missingKind = regexp.MustCompile(`(?s)Object 'Kind' is missing in '.*'`)
 

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
@@ -134,6 +135,37 @@ func TestOtherChannelsStayAsTheyAre(t *testing.T) {
 	want := []v1alpha1.ImageChannel{{Name: "beta", Build: "debian-9"}, {Name: "stable", Build: "debian-7"}}
 	if diff := cmp.Diff(want, served.channels); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEverythingThatIsMissingIsListed(t *testing.T) {
+	path := field.NewPath("channels").Index(1).Child("build")
+	refusal := apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), "debian", field.ErrorList{
+		field.Forbidden(path, "debian-7 failed test web: correct the image"), field.Forbidden(path, "the artifacts of debian-7 are not signed"),
+	})
+	clients := fake.NewClientset(build("debian-7", "debian"))
+	(&image{version: "1", refusal: refusal}).serve(clients)
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &move{build: "debian-7", channel: "stable"}, &bytes.Buffer{})
+	const want = `channel stable of image debian does not move to debian-7:
+  - debian-7 failed test web: correct the image
+  - the artifacts of debian-7 are not signed
+to move it anyway, tell why with --override REASON, which needs the role admin`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnOverrideIsForOneMove(t *testing.T) {
+	earlier, wanted := &v1alpha1.ChannelOverride{Reason: "burned down", By: "ann"}, &v1alpha1.ChannelOverride{Reason: "flooded"}
+	for _, override := range []*v1alpha1.ChannelOverride{nil, wanted} {
+		served := &image{version: "1", channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-5", Override: earlier}}}
+		clients := fake.NewClientset(build("debian-7", "debian"))
+		served.serve(clients)
+		require.NoError(t, run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"},
+			&move{build: "debian-7", channel: "stable", override: override}, &bytes.Buffer{}))
+		if diff := cmp.Diff([]v1alpha1.ImageChannel{{Name: "stable", Build: "debian-7", Override: override}}, served.channels); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }
 

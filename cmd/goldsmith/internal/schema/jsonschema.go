@@ -246,14 +246,19 @@ func defaultsOf(kind string) (object, error) {
 		return nil, err
 	}
 	inputs := v1alpha1.BuildInputs{Output: &v1alpha1.Output{}}
-	image := v1alpha1.ImageSpec{BuildInputs: inputs, Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}}}
+	tests := []v1alpha1.ImageTest{{Boot: &v1alpha1.TestBoot{}, Checks: &v1alpha1.TestChecks{
+		Ports: []v1alpha1.PortCheck{{HTTP: &v1alpha1.HTTPCheck{}}}, Commands: []v1alpha1.CommandCheck{{}},
+	}}}
+	image := v1alpha1.ImageSpec{
+		BuildInputs: inputs, Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}}, Tests: tests, Channels: []v1alpha1.ChannelRule{{}},
+	}
 	switch of := empty.(type) {
 	case *v1alpha1.Image:
 		of.Spec = image
 	case *v1alpha1.ImagePlan:
 		of.Spec = image
 	case *v1alpha1.ImageBuild:
-		of.Spec.Inputs = inputs
+		of.Spec.Inputs, of.Spec.Tests = inputs, tests
 	}
 	scheme.Default(empty)
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(empty)
@@ -265,14 +270,23 @@ func setDefaults(schema, value any) {
 	if of == nil || value == nil || value == "" {
 		return
 	}
+	if items, isList := value.([]any); isList && len(items) == 1 {
+		if _, ofObjects := items[0].(object); ofObjects {
+			setDefaults(of["items"], items[0])
+			return
+		}
+	}
 	fields, isObject := value.(object)
 	if !isObject {
 		of["default"] = value
 		return
 	}
 	properties, _ := of["properties"].(object)
+	required, _ := of["required"].([]any)
 	for name, value := range fields {
-		setDefaults(properties[name], value)
+		if !slices.Contains(required, any(name)) {
+			setDefaults(properties[name], value)
+		}
 	}
 }
 

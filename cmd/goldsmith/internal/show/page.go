@@ -46,8 +46,9 @@ type page struct {
 	changes  []string // inputs that differ from those of the earlier build
 	failed   int32    // attempt whose log is shown; 0 if no attempt failed
 	log      []string
-	reason   string // reason of the failure that tells most
-	lost     string // which artifact of the build the server has lost; empty if none is known to be
+	reason   string   // reason of the failure that tells most
+	channels []string // of the Image, or only those that name the build
+	lost     string   // which artifact of the build the server has lost; empty if none is known to be
 }
 
 // compare finds the inputs that changed since the previous build. Without a previous build, compare uses the inputs that the trigger
@@ -114,14 +115,19 @@ func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 	}
 }
 
-// findLost finds out from the Image whether an artifact of its latest successful build is lost. Without the Image none is known to be.
-func (p *page) findLost(ctx context.Context, connection *client.Connection) {
+// readImage finds out from the Image whether an artifact of its latest successful build is lost, and what its channels name. Without the
+// Image neither is known.
+func (p *page) readImage(ctx context.Context, connection *client.Connection) {
 	ref := p.build.Spec.ImageRef
-	if ref == nil || p.build.Status.Phase != v1alpha1.BuildSucceeded {
+	if ref == nil || p.build.Status.Phase != v1alpha1.BuildSucceeded && p.asked.name == p.build.Name {
 		return
 	}
 	image, err := connection.ImagesV1alpha1().Images(p.build.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	if err != nil || image.UID != ref.UID || image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != p.build.Name {
+	if err != nil || image.UID != ref.UID {
+		return
+	}
+	p.channels = p.channelsOf(image)
+	if image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != p.build.Name {
 		return
 	}
 	if ready := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady); ready != nil && ready.Reason == v1alpha1.ReasonArtifactMissing {
@@ -173,11 +179,13 @@ func (p *page) write(out io.Writer) error {
 	if failed := p.failedAttempt(); failed != nil && (!p.build.Status.Finished || len(p.build.Status.Attempts) > 1) {
 		output.Labelled(lines, fmt.Sprintf("attempt %d", failed.Number), follow.Failure(failed.Failure))
 	}
+	output.Labelled(lines, "tests", p.tests()...)
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
 	output.Labelled(lines, "packages", p.packages...)
 	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "reproduced", p.reproduced())
+	output.Labelled(lines, "channels", p.channels...)
 	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "warning", p.warning())
 	output.Labelled(lines, "next", p.next())
@@ -340,6 +348,12 @@ func (p *page) next() string {
 		again := verb("rerun " + name) // rerun repeats the settings of the failed build
 		if p.build.Spec.ImageRef != nil {
 			again = verb("build " + p.build.Spec.ImageRef.Name)
+		}
+		if failed := follow.FirstFailed(p.build); failed != nil && status.Failure.Class == v1alpha1.FailureTest {
+			known = verb("logs " + name + " --test " + failed.Name)
+			if boots(p.build) {
+				known += ", or " + verb("boot "+name)
+			}
 		}
 		if status.Failure.Class == v1alpha1.FailureUser {
 			known = verb("logs "+name) + ", or " + known

@@ -41,7 +41,7 @@ func NewCommand() *cobra.Command {
 		Short: "Show a build: its outcome, its cause, and the next step",
 		Long: "Show a build, or the latest build of an image. The output has the trigger, the changed inputs and " +
 			"the outcome. For a waiting build, it has the reason of the wait. The output also has the end of a " +
-			"failed attempt's log, the artifacts, the number of packages, and the next step. For a deleted build, the command shows the " +
+			"failed attempt's log, the artifacts, the number of packages, the channels, and the next step. For a deleted build, the command shows the " +
 			"record, if the server has a records database.",
 		Example: "  goldsmith show debian-7\n" +
 			"  goldsmith show debian",
@@ -74,7 +74,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 	page.compare(ctx, connection)
 	page.countPackages(ctx, connection)
 	page.readLog(ctx, connection)
-	page.findLost(ctx, connection)
+	page.readImage(ctx, connection)
 	if build.Status.Failure != nil {
 		page.reason, _ = explain.OfFailure(ctx, connection, build)
 	}

@@ -178,6 +178,30 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"failed in its tests", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
+				build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed, Message: "test web failed: port 80"}
+				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}}
+				build.Status.Tests = []v1alpha1.TestStatus{
+					{Name: "slow", Target: "linux/amd64/raw", Outcome: v1alpha1.TestError, Message: "no\x1b KVM"},
+					{Name: "boots", Target: "linux/amd64/raw", Gates: true, Outcome: v1alpha1.TestFlaky, Passed: 1, Duration: &metav1.Duration{Duration: 31 * time.Second}},
+					{Name: "web", Target: "linux/amd64/raw", Gates: true, Outcome: v1alpha1.TestFailed, Passed: 2, Failed: 1, Message: "port 80"},
+					{Name: "later", Target: "linux/amd64/raw", Gates: true},
+				}
+			}), nil, `
+✗ build web-1 failed after 2m: Test/TestsFailed: test web failed: port 80
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  tests       TEST    TARGET            OUTCOME            CHECKS   TOOK   MESSAGE
+              slow    linux/amd64/raw   Error (optional)   -        -      no^[ KVM
+              boots   linux/amd64/raw   Flaky              1/1      31s
+              web     linux/amd64/raw   Failed             2/3      -      port 80
+              later   linux/amd64/raw   -                  -        -
+  artifacts   linux/amd64/raw sha256:abc (12 MiB)
+  next        goldsmith logs web-1 --test web, or goldsmith boot web-1; then goldsmith build web
+`,
+		},
+		{
 			"succeeded", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Spec.Trigger.Reason, build.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "web-0"
 				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}, {Target: "linux/arm64/raw", Digest: "sha256:def"}}

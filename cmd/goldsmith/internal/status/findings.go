@@ -159,6 +159,14 @@ func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 		if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); since != nil && admitted != nil && since.Before(&admitted.LastTransitionTime) {
 			since = &admitted.LastTransitionTime
 		}
+	case v1alpha1.BuildTesting:
+		kind, since = v1alpha1.BuildPodReady, nil
+		if delay := build.Status.Delay(); delay != nil {
+			kind, since = delay.Type, &delay.LastTransitionTime
+		}
+		if since == nil {
+			return nil
+		}
 	default:
 		return nil
 	}

@@ -192,7 +192,7 @@ func (f *finding) ago(now time.Time) string {
 
 // summary counts images and unfinished builds.
 func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, namespace string, style output.Style) string {
-	ready, both, old, building, starting, queued := 0, 0, 0, 0, 0, 0
+	ready, both, old, building, starting, testing, queued := 0, 0, 0, 0, 0, 0, 0
 	for i := range images {
 		if !isReady(&images[i]) {
 			continue
@@ -210,6 +210,8 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 			queued++
 		case v1alpha1.BuildStarting:
 			starting++
+		case v1alpha1.BuildTesting:
+			testing++
 		default:
 			building++
 		}
@@ -240,6 +242,9 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 	begun := ""
 	if starting > 0 {
 		begun = fmt.Sprintf(", %d starting", starting)
+	}
+	if testing > 0 {
+		begun += fmt.Sprintf(", %d testing", testing)
 	}
 	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, countNoun(len(images), "image"), ready, troubled, building, begun, queued)
 }

@@ -173,6 +173,14 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		{name: "a publisher cannot start", objects: []runtime.Object{good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Minute),
 			Conditions: []metav1.Condition{condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonWaitingForPublisher, "no such host", 1)}})},
 			want: "• build team/a-2  WaitingForPublisher\n  no such host\n1 image, 1 ready, 1 building, 0 queued\n"},
+		{name: "tests cannot start", objects: []runtime.Object{
+			good("a"),
+			build("tests-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildTesting, StartTime: ago(time.Hour), Conditions: []metav1.Condition{
+				condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonUnschedulable, "no node has KVM", 8)}}),
+			build("tests-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildTesting, StartTime: ago(time.Hour), Conditions: []metav1.Condition{
+				condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonWaitingForPod, "", 1)}}),
+			build("tests-3", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildTesting, StartTime: ago(time.Hour)}),
+		}, want: "• build team/tests-1  Unschedulable, 8m\n  no node has KVM\n1 image, 1 ready, 0 building, 3 testing, 0 queued\n"},
 		{name: "the signer is slow, and is down", objects: []runtime.Object{
 			good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: unsigned(1)}),
 			build("a-3", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: unsigned(6)}),

@@ -56,6 +56,7 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 		"deletecollection /configmaps":                   "edit admin",
 		"create batch/jobs":                              "edit admin",
 		"use /serviceaccounts":                           "admin",
+		"override images.goldsmith.dev/images/channels":  "admin",
 		"update images.goldsmith.dev/images/status":      "",
 		"create images.goldsmith.dev/imagebuilds/report": "",
 		"create images.goldsmith.dev/imagebuilds/attest": "",

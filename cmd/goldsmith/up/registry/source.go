@@ -182,6 +182,14 @@ func fromDocument(d document.Builder, directory string) (builder, error) {
 	if d.Image != "" {
 		report(errors.New("image: is for a cluster: set path"))
 	}
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{{"nodeSelector", d.NodeSelector != nil}, {"tolerations", d.Tolerations != nil}, {"resources", d.Resources != nil}} {
+		if field.set {
+			report(fmt.Errorf("%s: has no effect: it is for the pods of a cluster", field.name))
+		}
+	}
 	if d.Path == "" {
 		report(errors.New("path: set the path of the executable"))
 	} else {

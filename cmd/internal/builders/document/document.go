@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -54,6 +55,10 @@ type Builder struct {
 	Env        []EnvironmentVariable `json:"env"`
 	Workers    *int32                `json:"workers"`
 	Unconfined bool                  `json:"unconfined"`
+	// NodeSelector, Tolerations and Resources are for the pods of a builder of a cluster, and those that a template of an Image has. Optional.
+	NodeSelector map[string]string              `json:"nodeSelector"`
+	Tolerations  []corev1.Toleration            `json:"tolerations"`
+	Resources    *v1alpha1.ResourceRequirements `json:"resources"`
 	// Base and FileNames describe the references of bases and the names of files that the builder takes. They default to all.
 	Base      *capability.Property `json:"base"`
 	FileNames *capability.Property `json:"fileNames"`

@@ -10,8 +10,11 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Extension is the end of the names of documents in a ConfigMap. The names of builders have no dot.
@@ -27,6 +30,8 @@ type ImageBuilder struct {
 	Reports bool
 	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
+	// Placement is what the pods of the builder have besides what their builds ask for.
+	Placement inputs.Placement
 }
 
 // DecodeImages returns the builders of a document of a ConfigMap by name. entries are the container images of the other entries by name: a
@@ -56,8 +61,14 @@ func DecodeImages(content []byte, entries map[string]string) (map[string]ImageBu
 
 // imageBuilder returns the builder that is declared. entry is the image of the entry of its name, or "".
 func (b Builder) imageBuilder(entry string) (ImageBuilder, error) {
-	declared := ImageBuilder{Image: cmp.Or(b.Image, entry), Description: b.Description, Reports: ptr.Deref(b.Reports, false)}
+	declared := ImageBuilder{
+		Image: cmp.Or(b.Image, entry), Description: b.Description, Reports: ptr.Deref(b.Reports, false),
+		Placement: inputs.Placement{NodeSelector: b.NodeSelector, Tolerations: b.Tolerations, Resources: b.Resources},
+	}
 	problems := b.Check()
+	for _, err := range validation.Template(&v1alpha1.BuildTemplate{NodeSelector: b.NodeSelector, Tolerations: b.Tolerations, Resources: b.Resources}, nil) {
+		problems = append(problems, err)
+	}
 	if b.Image != "" && entry != "" {
 		problems = append(problems, fmt.Errorf("image: entry %s has the image, too: remove one of them", b.Name))
 	}

@@ -13,7 +13,7 @@ import (
 //
 // ArtifactDocument is a document about an artifact.
 type ArtifactDocumentApplyConfiguration struct {
-	// type is the kind of the document: Lock, SBOM or Provenance.
+	// type is the kind of the document: Lock, SBOM, Provenance or TestReport.
 	Type *imagesv1alpha1.ArtifactDocumentType `json:"type,omitempty"`
 	// digest is the digest of the document: "sha256:" and 64 hex digits.
 	Digest *string `json:"digest,omitempty"`

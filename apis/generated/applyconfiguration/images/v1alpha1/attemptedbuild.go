@@ -18,6 +18,8 @@ type AttemptedBuildApplyConfiguration struct {
 	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
 	// inputsDigest is empty.
 	BaseDigest *string `json:"baseDigest,omitempty"`
+	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
+	TestsDigest *string `json:"testsDigest,omitempty"`
 }
 
 // AttemptedBuildApplyConfiguration constructs a declarative configuration of the AttemptedBuild type for use with
@@ -47,5 +49,13 @@ func (b *AttemptedBuildApplyConfiguration) WithInputsDigest(value string) *Attem
 // If called multiple times, the BaseDigest field is set to the value of the last call.
 func (b *AttemptedBuildApplyConfiguration) WithBaseDigest(value string) *AttemptedBuildApplyConfiguration {
 	b.BaseDigest = &value
+	return b
+}
+
+// WithTestsDigest sets the TestsDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TestsDigest field is set to the value of the last call.
+func (b *AttemptedBuildApplyConfiguration) WithTestsDigest(value string) *AttemptedBuildApplyConfiguration {
+	b.TestsDigest = &value
 	return b
 }

@@ -49,6 +49,8 @@ type BuildAttemptApplyConfiguration struct {
 	// goldsmith.local/builders/NAME with the digest of the program, but not of what the program loads. builderImage is empty until the
 	// container has run.
 	BuilderImage *string `json:"builderImage,omitempty"`
+	// tests lists the names of the tests that the attempt runs. It is empty for an attempt that makes artifacts.
+	Tests []string `json:"tests,omitempty"`
 }
 
 // BuildAttemptApplyConfiguration constructs a declarative configuration of the BuildAttempt type for use with
@@ -150,5 +152,15 @@ func (b *BuildAttemptApplyConfiguration) WithStopTime(value v1.Time) *BuildAttem
 // If called multiple times, the BuilderImage field is set to the value of the last call.
 func (b *BuildAttemptApplyConfiguration) WithBuilderImage(value string) *BuildAttemptApplyConfiguration {
 	b.BuilderImage = &value
+	return b
+}
+
+// WithTests adds the given value to the Tests field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tests field.
+func (b *BuildAttemptApplyConfiguration) WithTests(values ...string) *BuildAttemptApplyConfiguration {
+	for i := range values {
+		b.Tests = append(b.Tests, values[i])
+	}
 	return b
 }

@@ -16,7 +16,7 @@ import (
 // ImageBuildApplyConfiguration represents a declarative configuration of the ImageBuild type for use
 // with apply.
 //
-// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
+// ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun or the tests
 // subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
 // belongs to no Image. Its name has at most 55 characters.
 //
@@ -116,6 +116,12 @@ func ExtractImageBuildSignatures(imageBuild *imagesv1alpha1.ImageBuild, fieldMan
 // imageBuild for the status subresource.
 func ExtractImageBuildStatus(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "status")
+}
+
+// ExtractImageBuildTests extracts the applied configuration owned by fieldManager from
+// imageBuild for the tests subresource.
+func ExtractImageBuildTests(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "tests")
 }
 
 func (b ImageBuildApplyConfiguration) IsApplyConfiguration() {}

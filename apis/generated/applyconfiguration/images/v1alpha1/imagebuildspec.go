@@ -57,6 +57,12 @@ type ImageBuildSpecApplyConfiguration struct {
 	// asks for it, which is one-off. For a build that is created directly, the user may set it. It is empty for all other
 	// builds.
 	Reproduces *ReproductionApplyConfiguration `json:"reproduces,omitempty"`
+	// tests lists the tests of the artifacts. The server copies them from the spec of the Image. A build that reproduces another build has
+	// none. For a build that is created directly, the user may set them. At most 16.
+	Tests []ImageTestApplyConfiguration `json:"tests,omitempty"`
+	// retests identifies an earlier build of the Image whose artifacts this build tests, instead of making artifacts. The server sets it. It is
+	// empty for all other builds.
+	Retests *TestedBuildApplyConfiguration `json:"retests,omitempty"`
 }
 
 // ImageBuildSpecApplyConfiguration constructs a declarative configuration of the ImageBuildSpec type for use with
@@ -166,5 +172,26 @@ func (b *ImageBuildSpecApplyConfiguration) WithOneOff(value bool) *ImageBuildSpe
 // If called multiple times, the Reproduces field is set to the value of the last call.
 func (b *ImageBuildSpecApplyConfiguration) WithReproduces(value *ReproductionApplyConfiguration) *ImageBuildSpecApplyConfiguration {
 	b.Reproduces = value
+	return b
+}
+
+// WithTests adds the given value to the Tests field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tests field.
+func (b *ImageBuildSpecApplyConfiguration) WithTests(values ...*ImageTestApplyConfiguration) *ImageBuildSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTests")
+		}
+		b.Tests = append(b.Tests, *values[i])
+	}
+	return b
+}
+
+// WithRetests sets the Retests field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Retests field is set to the value of the last call.
+func (b *ImageBuildSpecApplyConfiguration) WithRetests(value *TestedBuildApplyConfiguration) *ImageBuildSpecApplyConfiguration {
+	b.Retests = value
 	return b
 }

@@ -23,7 +23,7 @@ type ImageBuildStatusApplyConfiguration struct {
 	Finished *bool `json:"finished,omitempty"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
 	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
@@ -39,10 +39,11 @@ type ImageBuildStatusApplyConfiguration struct {
 	// currentAttempt is the number of the newest attempt, starting at 1. That attempt is the last item of attempts.
 	// currentAttempt is 0 before the first attempt.
 	CurrentAttempt *int32 `json:"currentAttempt,omitempty"`
-	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
-	// Cancelling or Succeeded has at least one attempt.
+	// attempts lists the attempts at this build, oldest first, at most 64. A build that is Starting, Running, Retrying,
+	// Testing, Cancelling or Succeeded has at least one attempt, except a build that tests the artifacts of another build.
 	Attempts []BuildAttemptApplyConfiguration `json:"attempts,omitempty"`
-	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.
+	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Testing or Succeeded. A build whose
+	// tests failed keeps them.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 	// failure describes the failure or cancellation of the build. failure is empty until phase is Failed or Cancelled.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
@@ -59,6 +60,8 @@ type ImageBuildStatusApplyConfiguration struct {
 	// attestation records what Goldsmith states about the artifacts of the current attempt, and the signatures of that. Only the attest and
 	// the signatures subresource set it. The controller clears attestation when the next attempt starts.
 	Attestation *AttestationApplyConfiguration `json:"attestation,omitempty"`
+	// tests lists the tests of the build with their results, in the order of spec.tests. It is empty until the phase is Testing.
+	Tests []TestStatusApplyConfiguration `json:"tests,omitempty"`
 }
 
 // ImageBuildStatusApplyConfiguration constructs a declarative configuration of the ImageBuildStatus type for use with
@@ -204,5 +207,18 @@ func (b *ImageBuildStatusApplyConfiguration) WithRequeuedDuration(value metav1.D
 // If called multiple times, the Attestation field is set to the value of the last call.
 func (b *ImageBuildStatusApplyConfiguration) WithAttestation(value *AttestationApplyConfiguration) *ImageBuildStatusApplyConfiguration {
 	b.Attestation = value
+	return b
+}
+
+// WithTests adds the given value to the Tests field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tests field.
+func (b *ImageBuildStatusApplyConfiguration) WithTests(values ...*TestStatusApplyConfiguration) *ImageBuildStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTests")
+		}
+		b.Tests = append(b.Tests, *values[i])
+	}
 	return b
 }

@@ -27,6 +27,10 @@ type ImageChannelApplyConfiguration struct {
 	By *string `json:"by,omitempty"`
 	// artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
+	// override moves the channel to a build that lacks what the rule of the channel requires. The user needs permission for the verb override
+	// of images/channels. An override is ignored if the build lacks nothing, or if it is the override that the channel has already. It is
+	// empty if the build met the rule.
+	Override *ChannelOverrideApplyConfiguration `json:"override,omitempty"`
 }
 
 // ImageChannelApplyConfiguration constructs a declarative configuration of the ImageChannel type for use with
@@ -85,5 +89,13 @@ func (b *ImageChannelApplyConfiguration) WithArtifacts(values ...*ArtifactApplyC
 		}
 		b.Artifacts = append(b.Artifacts, *values[i])
 	}
+	return b
+}
+
+// WithOverride sets the Override field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Override field is set to the value of the last call.
+func (b *ImageChannelApplyConfiguration) WithOverride(value *ChannelOverrideApplyConfiguration) *ImageChannelApplyConfiguration {
+	b.Override = value
 	return b
 }

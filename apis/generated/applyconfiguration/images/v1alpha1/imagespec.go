@@ -34,6 +34,13 @@ type ImageSpecApplyConfiguration struct {
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
 	// history limits the number and the age of finished builds. If history is empty, the defaults of its fields apply.
 	History *HistoryLimitsApplyConfiguration `json:"history,omitempty"`
+	// tests lists the tests of the artifacts of each build. They run after the artifacts are made and, with output, published by
+	// digest, and before a tag names them and the build succeeds. A change of the tests alone builds nothing: it tests the artifacts of
+	// the last build again. At most 16. Defaults to none.
+	Tests []ImageTestApplyConfiguration `json:"tests,omitempty"`
+	// channels lists the rules of channels: what a build needs, and whether the controller promotes builds by itself. A channel without a rule
+	// takes each successful build that a user promotes. A change of channels starts no build. At most 16. Defaults to none.
+	Channels []ChannelRuleApplyConfiguration `json:"channels,omitempty"`
 }
 
 // ImageSpecApplyConfiguration constructs a declarative configuration of the ImageSpec type for use with
@@ -153,5 +160,31 @@ func (b *ImageSpecApplyConfiguration) WithRetry(value *RetryPolicyApplyConfigura
 // If called multiple times, the History field is set to the value of the last call.
 func (b *ImageSpecApplyConfiguration) WithHistory(value *HistoryLimitsApplyConfiguration) *ImageSpecApplyConfiguration {
 	b.History = value
+	return b
+}
+
+// WithTests adds the given value to the Tests field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tests field.
+func (b *ImageSpecApplyConfiguration) WithTests(values ...*ImageTestApplyConfiguration) *ImageSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTests")
+		}
+		b.Tests = append(b.Tests, *values[i])
+	}
+	return b
+}
+
+// WithChannels adds the given value to the Channels field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Channels field.
+func (b *ImageSpecApplyConfiguration) WithChannels(values ...*ChannelRuleApplyConfiguration) *ImageSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithChannels")
+		}
+		b.Channels = append(b.Channels, *values[i])
+	}
 	return b
 }

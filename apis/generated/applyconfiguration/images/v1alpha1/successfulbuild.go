@@ -23,6 +23,8 @@ type SuccessfulBuildApplyConfiguration struct {
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
 	// artifacts lists the artifacts of the build, one for each target.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
+	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
+	TestsDigest *string `json:"testsDigest,omitempty"`
 }
 
 // SuccessfulBuildApplyConfiguration constructs a declarative configuration of the SuccessfulBuild type for use with
@@ -73,5 +75,13 @@ func (b *SuccessfulBuildApplyConfiguration) WithArtifacts(values ...*ArtifactApp
 		}
 		b.Artifacts = append(b.Artifacts, *values[i])
 	}
+	return b
+}
+
+// WithTestsDigest sets the TestsDigest field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TestsDigest field is set to the value of the last call.
+func (b *SuccessfulBuildApplyConfiguration) WithTestsDigest(value string) *SuccessfulBuildApplyConfiguration {
+	b.TestsDigest = &value
 	return b
 }

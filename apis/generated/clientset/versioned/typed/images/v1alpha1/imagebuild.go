@@ -39,6 +39,7 @@ type ImageBuildInterface interface {
 	ApplyStatus(ctx context.Context, imageBuild *applyconfigurationimagesv1alpha1.ImageBuildApplyConfiguration, opts v1.ApplyOptions) (result *imagesv1alpha1.ImageBuild, err error)
 	Cancel(ctx context.Context, imageBuildName string, cancelRequest *imagesv1alpha1.CancelRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	Test(ctx context.Context, imageBuildName string, testRequest *imagesv1alpha1.TestRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
 	Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (*imagesv1alpha1.BuildSignatures, error)
@@ -93,6 +94,22 @@ func (c *imageBuilds) Rerun(ctx context.Context, imageBuildName string, rerunReq
 		SubResource("rerun").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(rerunRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Test takes the representation of a testRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *imageBuilds) Test(ctx context.Context, imageBuildName string, testRequest *imagesv1alpha1.TestRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
+	result = &imagesv1alpha1.ImageBuild{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("tests").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(testRequest).
 		Do(ctx).
 		Into(result)
 	return

@@ -64,6 +64,18 @@ func (c *fakeImageBuilds) Rerun(ctx context.Context, imageBuildName string, reru
 	return obj.(*v1alpha1.ImageBuild), err
 }
 
+// Test takes the representation of a testRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *fakeImageBuilds) Test(ctx context.Context, imageBuildName string, testRequest *v1alpha1.TestRequest, opts v1.CreateOptions) (result *v1alpha1.ImageBuild, err error) {
+	emptyResult := &v1alpha1.ImageBuild{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "tests", c.Namespace(), testRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuild), err
+}
+
 // Report takes the representation of a buildReport and creates it.  Returns the server's representation of the buildReport, and an error, if there is any.
 func (c *fakeImageBuilds) Report(ctx context.Context, imageBuildName string, buildReport *v1alpha1.BuildReport, opts v1.CreateOptions) (result *v1alpha1.BuildReport, err error) {
 	emptyResult := &v1alpha1.BuildReport{}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
+)
+
+func TestRulesOfChannels(t *testing.T) {
+	rule := func(name string, requires *v1alpha1.ChannelRequirements) v1alpha1.ChannelRule {
+		return v1alpha1.ChannelRule{Name: name, Requires: requires, Promote: v1alpha1.PromoteAutomatic}
+	}
+	tests := func(names ...string) *v1alpha1.ChannelRequirements {
+		return &v1alpha1.ChannelRequirements{Tests: names}
+	}
+	many := make([]v1alpha1.ChannelRule, 17)
+	for i := range many {
+		many[i] = rule(fmt.Sprintf("c%d", i), nil)
+	}
+	signed, published := &v1alpha1.ChannelRequirements{Attested: true}, &v1alpha1.Output{Repository: "registry.example.com/web"}
+	const first = "spec.channels[0]"
+	for name, test := range map[string]struct {
+		rules  []v1alpha1.ChannelRule
+		output *v1alpha1.Output
+		want   []string
+		text   string
+	}{
+		"no requirements":       {many[:16], nil, nil, ""},
+		"17":                    {many, nil, []string{"spec.channels"}, ""},
+		"one twice":             {[]v1alpha1.ChannelRule{many[0], many[0]}, nil, []string{"spec.channels[1].name"}, ""},
+		"no name":               {[]v1alpha1.ChannelRule{rule("", nil)}, nil, []string{first + ".name"}, "set the name of the channel, such as stable"},
+		"no DNS label":          {[]v1alpha1.ChannelRule{rule("a_b", nil)}, nil, []string{first + ".name"}, ""},
+		"tests":                 {[]v1alpha1.ChannelRule{rule("stable", tests("web", "boots"))}, nil, nil, ""},
+		"no such test":          {[]v1alpha1.ChannelRule{rule("stable", tests("web", "wbe"))}, nil, []string{first + ".requires.tests[1]"}, "add it to spec.tests, or remove it here; the tests are boots, web"},
+		"a test twice":          {[]v1alpha1.ChannelRule{rule("stable", tests("web", "web"))}, nil, []string{first + ".requires.tests[1]"}, ""},
+		"signed":                {[]v1alpha1.ChannelRule{rule("stable", signed)}, published, nil, ""},
+		"signed, not published": {[]v1alpha1.ChannelRule{rule("stable", signed)}, nil, []string{first + ".requires.attested"}, "set spec.output, with attest Automatic or Required"},
+		"signed, and never": {[]v1alpha1.ChannelRule{rule("stable", signed)}, &v1alpha1.Output{Repository: published.Repository, Attest: v1alpha1.AttestNever},
+			[]string{first + ".requires.attested"}, ""},
+		"promoted somehow": {[]v1alpha1.ChannelRule{{Name: "stable", Promote: "Sometimes"}}, nil, []string{first + ".promote"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := validationtest.Image()
+			image.Spec.Tests = []v1alpha1.ImageTest{{Name: "web", Boot: &v1alpha1.TestBoot{}}, {Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+			image.Spec.Channels, image.Spec.Output = test.rules, test.output
+			v1alpha1.SetObjectDefaults_Image(image)
+			errs := Validate(image)
+			validationtest.ExpectPaths(t, errs, test.want)
+			if test.text != "" && !strings.Contains(errs.ToAggregate().Error(), test.text) {
+				t.Errorf("got %v, want %q", errs, test.text)
+			}
+		})
+	}
+}
+
+func TestATestAgainKnowsWhetherTheArtifactsAreSigned(t *testing.T) {
+	image, earlier := validationtest.Image(), validationtest.ImageBuild()
+	if retestBuild(image, 2, earlier).Spec.Retests.Attested {
+		t.Error("artifacts count as signed that nobody has signed")
+	}
+	earlier.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAttested, Status: metav1.ConditionTrue}}
+	again := retestBuild(image, 2, earlier)
+	if !again.Spec.Retests.Attested || !retestBuild(image, 3, again).Spec.Retests.Attested {
+		t.Error("signed artifacts that are tested again do not count as signed")
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package show
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// channelsOf describes the channels of the Image, with the build that each waits for. If the user named a build, it describes only the channels of
+// that build.
+func (p *page) channelsOf(image *v1alpha1.Image) (lines []string) {
+	channels := slices.Clone(image.Status.Channels)
+	for i := range image.Spec.Channels {
+		name := image.Spec.Channels[i].Name
+		if !slices.ContainsFunc(channels, func(channel v1alpha1.ImageChannel) bool { return channel.Name == name }) {
+			channels = append(channels, v1alpha1.ImageChannel{Name: name, Build: "none"})
+		}
+	}
+	for i := range channels {
+		channel := &channels[i]
+		if p.asked.name == p.build.Name && channel.Build != p.build.Name {
+			continue
+		}
+		line := channel.Name + ": " + channel.Build
+		if override := channel.Override; override != nil {
+			line += fmt.Sprintf(", by an override of %s: %s", override.By, override.Reason)
+		}
+		if waits := p.waitsFor(trigger.ChannelRule(image, channel.Name), channel); waits != "" {
+			line += " (" + waits + ")"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// waitsFor describes what moves a channel with a rule to a build after the present one, or returns "".
+func (p *page) waitsFor(rule *v1alpha1.ChannelRule, channel *v1alpha1.ImageChannel) string {
+	if rule == nil || channel.Build == p.build.Name {
+		return ""
+	}
+	lacks := cmp.Or(trigger.WaitsFor(rule, nil), "succeeds")
+	if p.build.Status.Phase == v1alpha1.BuildSucceeded && p.build.Counts() {
+		lacks = trigger.WaitsFor(rule, p.build)
+	}
+	switch {
+	case lacks != "":
+		return "waits for a build that " + lacks
+	case rule.Promote == v1alpha1.PromoteAutomatic:
+		return "waits for a later build"
+	}
+	return p.build.Name + " can be promoted"
+}

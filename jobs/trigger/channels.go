@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Promotion moves a channel of an Image to a build.
+type Promotion struct{ Channel, Build string }
+
+// ChannelRule returns the rule that an Image declares for a channel, or nil.
+func ChannelRule(image *v1alpha1.Image, channel string) *v1alpha1.ChannelRule {
+	at := slices.IndexFunc(image.Spec.Channels, func(rule v1alpha1.ChannelRule) bool { return rule.Name == channel })
+	if at < 0 {
+		return nil
+	}
+	return &image.Spec.Channels[at]
+}
+
+// Missing returns what a successful build lacks for a channel, each with its remedy. It is empty if the channel can name the build. The rule may
+// be nil.
+func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) (missing []string) {
+	if rule == nil || rule.Requires == nil {
+		return nil
+	}
+	for _, name := range rule.Requires.Tests {
+		if text := missingTest(name, build); text != "" {
+			missing = append(missing, text)
+		}
+	}
+	if rule.Requires.Attested && !Attested(build) {
+		missing = append(missing, fmt.Sprintf(
+			"the artifacts of %s are not signed: set spec.output.attest to Required, and promote a later build", build.Name))
+	}
+	return missing
+}
+
+// WaitsFor describes the build that a rule waits for by what a build lacks, such as "passes boots, web and is signed". It is empty if the build lacks
+// nothing. The build may be nil.
+func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) string {
+	if build == nil {
+		build = &v1alpha1.ImageBuild{}
+	}
+	var lacks []string
+	if rule.Requires != nil {
+		tests := slices.DeleteFunc(slices.Clone(rule.Requires.Tests), func(name string) bool { return missingTest(name, build) == "" })
+		if len(tests) > 0 {
+			lacks = append(lacks, "passes "+strings.Join(tests, ", "))
+		}
+		if rule.Requires.Attested && !Attested(build) {
+			lacks = append(lacks, "is signed")
+		}
+	}
+	return strings.Join(lacks, " and ")
+}
+
+// missingTest tells why a build does not pass a test, or returns "".
+func missingTest(name string, build *v1alpha1.ImageBuild) string {
+	var test v1alpha1.TestStatus
+	if at := slices.IndexFunc(build.Status.Tests, func(test v1alpha1.TestStatus) bool { return test.Name == name }); at >= 0 {
+		test = build.Status.Tests[at]
+	}
+	because := ""
+	if test.Message != "" {
+		because = " (" + test.Message + ")"
+	}
+	again := fmt.Sprintf("run \"goldsmith test %s\", and promote the build that it makes", build.Name)
+	switch {
+	case test.Outcome.Passed():
+		return ""
+	case test.Outcome == v1alpha1.TestFailed:
+		return fmt.Sprintf("%s failed test %s%s: correct the image, and promote a build that passes", build.Name, name, because)
+	case test.Outcome == v1alpha1.TestError:
+		return fmt.Sprintf("test %s of %s had no result%s: %s", name, build.Name, because, again)
+	}
+	return fmt.Sprintf("test %s did not run on %s: %s", name, build.Name, again)
+}
+
+// Attested reports whether the artifacts of a build are signed, also if the build only tests those of an earlier build.
+func Attested(build *v1alpha1.ImageBuild) bool {
+	return meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildAttested) || build.Spec.Retests != nil && build.Spec.Retests.Attested
+}
+
+// promotions returns the moves that are due: of each channel that is promoted automatically, to the newest build that meets its rule.
+func (o Observed) promotions() (due []Promotion) {
+	for i := range o.Image.Spec.Channels {
+		rule := &o.Image.Spec.Channels[i]
+		if rule.Promote != v1alpha1.PromoteAutomatic {
+			continue
+		}
+		build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
+			return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil &&
+				len(Missing(rule, build)) == 0 && o.movesOn(rule.Name, build)
+		})
+		if build != nil {
+			due = append(due, Promotion{Channel: rule.Name, Build: build.Name})
+		}
+	}
+	return due
+}
+
+// movesOn reports whether a successful build is newer than that of a channel, and finished after the last move of the channel, so that a rollback
+// stays. Times have whole seconds: a build that finished in the second of the move gets the channel unless it was promoted before.
+func (o Observed) movesOn(channel string, build *v1alpha1.ImageBuild) bool {
+	at := slices.IndexFunc(o.Image.Status.Channels, func(stored v1alpha1.ImageChannel) bool { return stored.Name == channel })
+	if at < 0 {
+		return true
+	}
+	stored := &o.Image.Status.Channels[at]
+	of, err := strconv.ParseInt(strings.TrimPrefix(stored.Build, o.Image.Name+"-"), 10, 64) // the build may be deleted
+	switch finished := build.Status.CompletionTime; {
+	case err == nil && number(build) <= of, finished == nil:
+		return false
+	case finished.Equal(&stored.Time):
+		return build.Annotations[v1alpha1.AnnotationPromotion] == ""
+	default:
+		return stored.Time.Before(finished)
+	}
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// signed is the condition of a build whose artifacts are signed.
+var signed = []metav1.Condition{{Type: v1alpha1.BuildAttested, Status: metav1.ConditionTrue}}
+
+// withResults adds the results of tests to a build: the name of a test, and its outcome.
+func withResults(build v1alpha1.ImageBuild, results ...string) v1alpha1.ImageBuild {
+	for i := 0; i < len(results); i += 2 {
+		build.Status.Tests = append(build.Status.Tests, v1alpha1.TestStatus{Name: results[i], Outcome: v1alpha1.TestOutcome(results[i+1])})
+	}
+	return build
+}
+
+func TestWhatABuildLacksForAChannel(t *testing.T) {
+	webAndSigned := &v1alpha1.ChannelRule{Name: "stable", Requires: &v1alpha1.ChannelRequirements{Tests: []string{"boots", "web"}, Attested: true}}
+	const (
+		unsigned = "the artifacts of debian-1 are not signed: set spec.output.attest to Required, and promote a later build"
+		again    = `: run "goldsmith test debian-1", and promote the build that it makes`
+	)
+	built := newBuild(1, v1alpha1.BuildSucceeded, "A")
+	with := func(build v1alpha1.ImageBuild, change func(*v1alpha1.ImageBuild)) v1alpha1.ImageBuild {
+		change(&build)
+		return build
+	}
+	for name, test := range map[string]struct {
+		rule  *v1alpha1.ChannelRule
+		build v1alpha1.ImageBuild
+		want  []string
+		waits string
+	}{
+		"without a rule":           {nil, built, nil, ""},
+		"without requirements":     {&v1alpha1.ChannelRule{Name: "stable"}, built, nil, ""},
+		"of an untested build":     {webAndSigned, built, []string{"test boots did not run on debian-1" + again, "test web did not run on debian-1" + again, unsigned}, "passes boots, web and is signed"},
+		"of a build that meets it": {webAndSigned, with(withResults(built, "boots", "Passed", "web", "Flaky"), func(b *v1alpha1.ImageBuild) { b.Status.Conditions = signed }), nil, ""},
+		"of a test again of a signed build": {webAndSigned, with(withResults(built, "boots", "Passed", "web", "Passed"), func(b *v1alpha1.ImageBuild) {
+			b.Spec.Retests = &v1alpha1.TestedBuild{Attested: true}
+		}), nil, ""},
+		"of a build that is to be signed": {webAndSigned, with(withResults(built, "boots", "Passed", "web", "Passed"), func(b *v1alpha1.ImageBuild) {
+			b.Spec.Retests = &v1alpha1.TestedBuild{}
+			b.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAttested, Status: metav1.ConditionFalse}}
+		}), []string{unsigned}, "is signed"},
+		"of tests that did not pass": {webAndSigned, with(withResults(built, "boots", "Error", "web", "Failed"), func(b *v1alpha1.ImageBuild) {
+			b.Status.Conditions, b.Status.Tests[1].Message = signed, "port 80: status 500"
+		}), []string{
+			"test boots of debian-1 had no result" + again,
+			"debian-1 failed test web (port 80: status 500): correct the image, and promote a build that passes",
+		}, "passes boots, web"},
+		"of a test that has not ended": {webAndSigned, with(withResults(built, "boots", "Passed", "web", ""), func(b *v1alpha1.ImageBuild) { b.Status.Conditions = signed }),
+			[]string{"test web did not run on debian-1" + again}, "passes web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, Missing(test.rule, &test.build)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if test.rule == nil {
+				return
+			}
+			if got := WaitsFor(test.rule, &test.build); got != test.waits {
+				t.Errorf("waits for a build that %q, want %q", got, test.waits)
+			}
+		})
+	}
+}
+
+func TestBuildsArePromotedByThemselves(t *testing.T) {
+	const succeeded = v1alpha1.BuildSucceeded
+	rule := func(promote v1alpha1.ChannelPromotion, tests ...string) v1alpha1.ChannelRule {
+		return v1alpha1.ChannelRule{Name: "stable", Promote: promote, Requires: &v1alpha1.ChannelRequirements{Tests: tests}}
+	}
+	automatic, needsWeb := rule(v1alpha1.PromoteAutomatic), rule(v1alpha1.PromoteAutomatic, "web")
+	at := func(build string, seconds int) []v1alpha1.ImageChannel {
+		return []v1alpha1.ImageChannel{{Name: "beta", Build: "debian-9", Time: now}, {Name: "stable", Build: build, Time: metav1.NewTime(now.Add(time.Duration(seconds) * time.Second))}}
+	}
+	with := func(build v1alpha1.ImageBuild, change func(*v1alpha1.ImageBuild)) v1alpha1.ImageBuild {
+		change(&build)
+		return build
+	}
+	passes := func(n int64) v1alpha1.ImageBuild { return withResults(newBuild(n, succeeded, "A"), "web", "Passed") }
+	fails := func(n int64) v1alpha1.ImageBuild { return withResults(newBuild(n, succeeded, "A"), "web", "Failed") }
+	promoted := func(build *v1alpha1.ImageBuild) {
+		build.Annotations = map[string]string{v1alpha1.AnnotationPromotion: "7"}
+	}
+	for name, test := range map[string]struct { // all builds finish at the same time: now
+		rule     v1alpha1.ChannelRule
+		channels []v1alpha1.ImageChannel
+		builds   []v1alpha1.ImageBuild
+		want     string
+	}{
+		"by hand":                         {rule(v1alpha1.PromoteManual), nil, list(passes(1)), ""},
+		"the first":                       {automatic, nil, list(newBuild(1, succeeded, "A")), "debian-1"},
+		"the newest that meets the rule":  {needsWeb, nil, list(passes(1), passes(2), fails(3)), "debian-2"},
+		"none":                            {needsWeb, nil, list(fails(1), newBuild(2, succeeded, "A")), ""},
+		"after an older one":              {needsWeb, at("debian-1", -9), list(passes(1), passes(2)), "debian-2"},
+		"which the channel has":           {needsWeb, at("debian-2", -9), list(passes(1), passes(2)), ""},
+		"older than that of the channel":  {needsWeb, at("debian-2", -9), list(passes(1), fails(2)), ""},
+		"older than one that was deleted": {needsWeb, at("debian-3", -9), list(passes(2)), ""},
+		"after a rollback":                {needsWeb, at("debian-1", 9), list(passes(1), passes(2)), ""},
+		"in the second of a move":         {needsWeb, at("debian-1", 0), list(passes(1), passes(2)), "debian-2"},
+		"in the second of a rollback":     {needsWeb, at("debian-1", 0), list(passes(1), with(passes(2), promoted)), ""},
+		"promoted to another channel":     {needsWeb, at("debian-1", -9), list(passes(1), with(passes(2), promoted)), "debian-2"},
+		"unfinished":                      {automatic, nil, list(newBuild(1, v1alpha1.BuildTesting, "A")), ""},
+		"failed":                          {needsWeb, nil, list(withResults(newBuild(1, v1alpha1.BuildFailed, "A"), "web", "Passed")), ""},
+		"one-off":                         {automatic, nil, list(oneOff(1, succeeded)), ""},
+		"deleted":                         {automatic, nil, list(with(passes(1), func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &now })), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := newImage(func(image *v1alpha1.Image) {
+				image.Spec.Channels, image.Status.Channels = []v1alpha1.ChannelRule{{Name: "other"}, test.rule}, test.channels
+			})
+			var want []Promotion
+			if test.want != "" {
+				want = []Promotion{{Channel: "stable", Build: test.want}}
+			}
+			if diff := cmp.Diff(want, Next(observed(image, "A", test.builds...)).Promote); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
