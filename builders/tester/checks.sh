@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154 # script.go sets the variables
 # The functions of the script on the second disk. The first two arguments are the numbers of the test and of the check.
 begin() { say "begin $1 $2"; }
 end() { tell "end $1 $2 $3" "$4"; }
@@ -96,5 +97,5 @@ failed() {
 # Programs can be executed in a file system of our own, unlike in /run, and the output of commands cannot fill it.
 mkdir work
 mount -t tmpfs -o mode=0700,size=64m tmpfs work
-cd work
+cd work || exit
 say up

@@ -111,6 +111,7 @@ func runGuest(scenario, arguments string) error {
 		if strings.Contains(arguments, "-accel\nkvm") {
 			fmt.Fprintln(os.Stderr, "error: kvm run failed Bad address")
 			hang()
+			return nil // it was told to end
 		}
 		say("up")
 		say("begin 0 1")

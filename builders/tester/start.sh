@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154,SC1091 # script.go sets the variables, and the disk has the script
 # The program of both units of the tester in the guest. $1 is alive or run.
 set -u
 word=$(cat "$CREDENTIALS_DIRECTORY/goldsmith-tests.word")
@@ -25,7 +26,7 @@ tell() {
 	exec 3>&-
 }
 directory=$RUNTIME_DIRECTORY
-cd "$directory"
+cd "$directory" || exit
 if [ "$1" = alive ]; then
 	say alive
 	while sleep "$interval" && [ ! -e ../goldsmith-tests/script ]; do
