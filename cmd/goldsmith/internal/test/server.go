@@ -4,13 +4,11 @@ package test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
@@ -19,24 +17,10 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 )
 
-// testRequest is the body of a request for another test of a build.
-type testRequest struct {
-	metav1.TypeMeta `json:",inline"`
-
-	Message string   `json:"message,omitempty"`
-	Tests   []string `json:"tests,omitempty"`
-}
-
 // testAgain tests the artifacts of a build again on the server, and waits for the build that does.
 func (o *options) testAgain(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
-	wanted := testRequest{TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TestRequest"}, Message: o.message, Tests: o.only}
-	body, err := json.Marshal(wanted)
-	if err != nil {
-		return err
-	}
-	again := &v1alpha1.ImageBuild{}
-	request := connection.ImagesV1alpha1().RESTClient().Post().Namespace(connection.Namespace).Resource("imagebuilds").Name(build.Name).SubResource("tests")
-	err = request.SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body).Do(ctx).Into(again)
+	request := &v1alpha1.TestRequest{Message: o.message, Tests: o.only}
+	again, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Test(ctx, build.Name, request, metav1.CreateOptions{})
 	if client.IsNotFound(err, "imagebuilds", build.Name) {
 		return connection.NotFound(ctx, client.ImageBuild, build.Name)
 	}
