@@ -82,11 +82,12 @@ func Transition(before, after *v1alpha1.ImageBuild) []string {
 	return c
 }
 
-// afterwards are the conditions that change after the build has finished.
-var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced}
+// afterwards are the conditions that, like the revocation, change after the build has finished.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced, v1alpha1.BuildRevoked}
 
-// withoutAfterwards is a status without the conditions that change after the build has finished.
+// withoutAfterwards is a status without the revocation and the conditions that change after the build has finished.
 func withoutAfterwards(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
+	status.Revoked = nil
 	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
 		return slices.Contains(afterwards, condition.Type)
 	})

@@ -27,6 +27,9 @@ var exceptions = map[string]string{
 	"create imagebuilds/signatures": "", // the signer alone, which also writes the status of its keys
 	"update signingkeys/status":     "",
 	"patch signingkeys/status":      "",
+	// Administrators of a namespace revoke builds, because that stops what is based on them.
+	"create imagebuilds/revoke":  "admin",
+	"create imagebuilds/restore": "admin",
 	// Administrators of the cluster make the keys that sign builds of all namespaces. Users read the public keys.
 	"create signingkeys":           "",
 	"update signingkeys":           "",

@@ -18,17 +18,11 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 		return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
 			"base.imageRef.name: there is no Image %q in the namespace: create it, or change base.imageRef", ref.Name)
 	}
-	name, made := "", []v1alpha1.Artifact(nil)
-	if ref.Channel != "" {
-		channel, failure := findChannel(ref, image.Status.Channels)
-		if failure != nil {
-			return "", nil, failure
-		}
-		name, made = channel.Build, channel.Artifacts
-	} else if latest := image.Status.LatestSuccessful; latest != nil {
-		name, made = latest.Name, latest.Artifacts
-	}
-	if len(made) == 0 {
+	name, made := SelectedBuild(&ref, image)
+	switch {
+	case name == "" && ref.Channel != "":
+		return "", nil, noChannel(ref, image.Status.Channels)
+	case len(made) == 0:
 		remedy := "build it first, or change base.imageRef"
 		if build := AwaitedBuild(image); build != "" {
 			remedy = fmt.Sprintf("wait for its build %s: goldsmith logs %[1]s -f", build)
@@ -123,16 +117,14 @@ func targetNames(artifacts []v1alpha1.Artifact) string {
 	return strings.Join(names, ", ")
 }
 
-func findChannel(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) (*v1alpha1.ImageChannel, *v1alpha1.BuildFailure) {
+// noChannel returns the failure of a reference to a channel that an Image does not have.
+func noChannel(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) *v1alpha1.BuildFailure {
 	names := make([]string, 0, len(channels))
 	for i := range channels {
-		if channels[i].Name == ref.Channel && channels[i].Digest != "" {
-			return &channels[i], nil
-		}
 		names = append(names, channels[i].Name)
 	}
 	slices.Sort(names)
-	return nil, v1alpha1.ReasonBaseNotFound.Failure(
+	return v1alpha1.ReasonBaseNotFound.Failure(
 		"base.imageRef.channel: Image %q has no channel %q (channels: %s): promote one of its builds, or change base.imageRef",
 		ref.Name, ref.Channel, cmp.Or(strings.Join(names, ", "), "none"))
 }

@@ -18,12 +18,14 @@ type Found struct {
 	ConfigMap *corev1.ConfigMap
 	// Base is the Image that base.imageRef names. It is nil if it does not exist.
 	Base *v1alpha1.Image
+	// Revoked is the revocation of the build that the base selects, RevocationOf SelectedBuild. It is nil unless it is in effect.
+	Revoked *v1alpha1.Revocation
 	// Kept reports whether the server keeps the content with a digest. If it is nil, Resolve takes no artifact of the base for lost.
 	Kept func(digest string) bool
 }
 
-// Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge or BaseNotFound,
-// and its message has the remedy.
+// Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge, BaseNotFound or
+// BaseRevoked, and its message has the remedy.
 func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure) {
 	resolved := &v1alpha1.ResolvedInputs{}
 	if inputs.Source != nil && inputs.Source.ConfigMapRef != nil {
@@ -43,6 +45,9 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 		digest, base, failure := resolveBase(*inputs.Base.ImageRef, found.Base, inputs.Targets)
 		if failure != nil {
 			return nil, failure
+		}
+		if found.Revoked != nil {
+			return nil, BaseRevoked(inputs.Base.ImageRef, base.Name, found.Revoked)
 		}
 		if lost := lostBase(*inputs.Base.ImageRef, base, found.Kept); lost != nil {
 			return nil, lost

@@ -169,6 +169,7 @@ func Next(o Observed) Decision {
 	case v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
 		next.discard() // what could still run
 	}
+	next.reportRevocation()
 	return Decision{Status: *next.status, Action: next.action, After: next.after}
 }
 
@@ -212,6 +213,8 @@ func (t *transition) admit() {
 	switch {
 	case t.mustEnd():
 		t.finishCancelled()
+	case t.Unresolved != nil && t.Unresolved.Class == v1alpha1.FailureCancelled:
+		t.finish(v1alpha1.BuildCancelled, t.Unresolved)
 	case t.Unresolved != nil:
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
 	case t.status.Resolved == nil:
@@ -232,6 +235,8 @@ func (t *transition) follow() {
 	evidence := t.gatherEvidence()
 	t.recordStart(&evidence)
 	switch {
+	case t.revoked():
+		t.stop()
 	case evidence.succeeded != nil:
 		t.succeed(&evidence)
 	case evidence.tested != nil:
@@ -276,10 +281,10 @@ func (t *transition) retry() {
 	}
 }
 
-// mustEnd reports whether the build was cancelled or deleted. A finalizer can keep a deleted build for any time, and the build
+// mustEnd reports whether the build was cancelled, revoked or deleted. A finalizer can keep a deleted build for any time, and the build
 // holds its queue slot until it ends.
 func (t *transition) mustEnd() bool {
-	return t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil
+	return t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil || t.revoked()
 }
 
 // cancel ends the current attempt of a cancelled build, and then the build.
@@ -287,6 +292,7 @@ func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
 	t.recordStart(&evidence)
 	switch {
+	case t.revoked(): // its artifacts must not be used
 	case evidence.tested != nil:
 		before := t.status.DeepCopy()
 		if t.recordTests(evidence.tested); t.status.Phase == v1alpha1.BuildSucceeded { // tags may have been moved

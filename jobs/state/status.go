@@ -207,9 +207,14 @@ func (t *transition) recordStop() {
 
 func (t *transition) finishCancelled() {
 	reason, message := v1alpha1.ReasonCancelRequested, "cancelled"
-	if request := t.Build.Spec.CancelRequested; request == nil {
+	switch request := t.Build.Spec.CancelRequested; {
+	case t.revoked():
+		reason, message = v1alpha1.ReasonRevoked, "cancelled: "+t.Build.Status.Revoked.Explain()
+	case request == nil && t.Build.DeletionTimestamp == nil && t.wasRevoked():
+		reason, message = v1alpha1.ReasonRevoked, "cancelled: revoked, and restored since"
+	case request == nil:
 		message = "cancelled: the build is being deleted"
-	} else {
+	default:
 		if request.SupersededBy != "" {
 			reason, message = v1alpha1.ReasonSuperseded, fmt.Sprintf("cancelled: superseded by %s", request.SupersededBy)
 		}

@@ -39,6 +39,9 @@ func (w *scenario) steps(t *testing.T) {
 			return
 		}
 		w.Build.Status = decision.Status
+		if len(w.Build.Status.Attempts) == 0 {
+			continue
+		}
 		if last := w.current(); last.Outcome == "" && last.JobUID == "" { // a new attempt
 			w.Job, w.Pod, w.Living = nil, nil, nil
 		}

@@ -59,7 +59,7 @@ func (c conditions) setInputsResolved() {
 	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
 }
 
-// setReady sets whether the last finished build succeeded. While no build has finished, it reports the first one.
+// setReady sets whether the last finished build succeeded, and is not revoked. While no build has finished, it reports the first one.
 func (c conditions) setReady() {
 	switch last := c.status.LastFinished; {
 	case last == nil:
@@ -67,6 +67,8 @@ func (c conditions) setReady() {
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, message)
 	case last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonArtifactMissing, c.missing(c.status))
+	case last.Phase == v1alpha1.BuildSucceeded && c.revoked(c.status) != "":
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, string(v1alpha1.ReasonRevoked), c.revoked(c.status))
 	case last.Phase == v1alpha1.BuildSucceeded:
 		c.set(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+last.Name+" succeeded")
 	default:
@@ -216,6 +218,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.stalled(string(last.Reason), ending(last)+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
 		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing(c.status))
+	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.revoked(c.status) != "":
+		c.stalled(string(v1alpha1.ReasonRevoked), c.revoked(c.status))
 	case untested != "":
 		c.stalled(untested, why)
 	default:
@@ -281,7 +285,7 @@ func (c conditions) waitsForBase() bool {
 		return false
 	}
 	if c.Unresolved != nil {
-		return c.Unresolved.Reason == v1alpha1.ReasonBaseNotFound
+		return c.Unresolved.Reason == v1alpha1.ReasonBaseNotFound || c.Unresolved.Reason == v1alpha1.ReasonBaseRevoked
 	}
 	return c.followsBase()
 }

@@ -53,6 +53,8 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 			d.Message += ", which was cancelled or deleted: ask for a build"
 		} else if missing := o.missing(status); missing != "" && newest(o.Builds, unfinishedAndCounts) == nil {
 			d.Message += ", but " + missing
+		} else if revoked := o.revoked(status); revoked != "" && newest(o.Builds, unfinishedAndCounts) == nil {
+			d.Message += ", but " + revoked
 		} else if o.testsChanged(status) {
 			d.Message += ", whose tests were others, but no build of these inputs has artifacts that could be tested: ask for a build"
 		}

@@ -25,6 +25,7 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 	for i := range o.Builds {
 		o.count(&status, &o.Builds[i])
 	}
+	o.recordRevocations(&status)
 	status.LatestBuild = latestBuild(o.Builds, status.LastFinished)
 	countFailures(o, &status)
 	return status
@@ -71,16 +72,17 @@ func (o Observed) attempt(build *v1alpha1.ImageBuild) *v1alpha1.AttemptedBuild {
 	return attempt
 }
 
-// failedWithoutInputs reports whether a build failed before its inputs could be built: they did not resolve, or the server no longer had
-// their builder. The Image's own inputs fail to resolve for the same reasons, so no build is due until they resolve again. Reasons that
+// failedWithoutInputs reports whether a build failed before its inputs could be built: they did not resolve, the server no longer had
+// their builder, or their base was revoked. The Image's own inputs fail to resolve for the same reasons, so no build is due until they resolve again. Reasons that
 // can also end an attempt of resolved inputs, such as BaseNotFound, do not count then: the next build would fail again at once.
 func failedWithoutInputs(build *v1alpha1.ImageBuild) bool {
 	if build.Status.Phase != v1alpha1.BuildFailed {
 		return false
 	}
 	failure := build.Status.Failure
-	return build.Status.Resolved == nil ||
-		failure != nil && (failure.Reason == v1alpha1.ReasonBuilderNotFound || failure.Reason == v1alpha1.ReasonBuilderNotAllowed)
+	return build.Status.Resolved == nil || failure != nil && slices.Contains([]v1alpha1.FailureReason{
+		v1alpha1.ReasonBuilderNotFound, v1alpha1.ReasonBuilderNotAllowed, v1alpha1.ReasonBaseRevoked,
+	}, failure.Reason)
 }
 
 // attemptedInputs are the resolved inputs of a build. They are nil for a build that attempted nothing. If the build was cancelled in the queue, they are those that it would have resolved

@@ -26,6 +26,8 @@ type Observed struct {
 	MayAppear bool
 	// BaseComing is whether the artifacts of the base may be about to change: BaseBuildPending of the base.
 	BaseComing bool
+	// RevokedFrom is when the scheduled revocation of the base takes effect. It is zero if none is scheduled.
+	RevokedFrom time.Time
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
@@ -81,7 +83,7 @@ func Next(o Observed) Decision {
 	d.Promote = o.promotions()
 	var expiry time.Time
 	d.Prune, expiry = o.buildsToDelete(&status)
-	d.After = o.untilFirst(schedule.next, expiry)
+	d.After = o.untilFirst(schedule.next, expiry, o.nextRevocation(&status))
 	d.Status = status
 	return d
 }

@@ -666,6 +666,10 @@ type ImageChannel struct {
 	// +optional
 	// +k8s:optional
 	Override *ChannelOverride `json:"override,omitempty" protobuf:"bytes,7,opt,name=override"`
+	// revoked is the revocation of the build, even after the build is deleted. No build uses the channel as its base while it is revoked. The
+	// controller sets it. revoked is empty if the build is not revoked.
+	// +optional
+	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,8,opt,name=revoked"`
 }
 
 // BuildRequestRecord is a processed request for a build.
@@ -765,6 +769,10 @@ type SuccessfulBuild struct {
 	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
 	// +optional
 	TestsDigest string `json:"testsDigest,omitempty" protobuf:"bytes,6,opt,name=testsDigest"`
+	// revoked is the revocation of the build, even after the build is deleted. The controller sets it. revoked is empty if the build is not
+	// revoked.
+	// +optional
+	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,7,opt,name=revoked"`
 }
 
 // Artifact is an output of a build for one target.

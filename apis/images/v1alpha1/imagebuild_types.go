@@ -11,6 +11,8 @@ import (
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
 // +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild
 // +genclient:method=Test,verb=create,subresource=tests,input=TestRequest,result=ImageBuild
+// +genclient:method=Revoke,verb=create,subresource=revoke,input=RevokeRequest,result=ImageBuild
+// +genclient:method=Restore,verb=create,subresource=restore,input=RestoreRequest,result=ImageBuild
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
 // +genclient:method=Sign,verb=create,subresource=signatures,input=BuildSignatures,result=BuildSignatures
@@ -369,7 +371,8 @@ type ImageBuildStatus struct {
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. A build that is or
+	// was revoked has Revoked. The server sets Attested, and Succeeded,
 	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	// +optional
 	// +patchMergeKey=type
@@ -442,6 +445,10 @@ type ImageBuildStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Tests []TestStatus `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,16,rep,name=tests"`
+	// revoked records that the artifacts of the build must not be used any more, or from its effectiveTime on. Only the revoke subresource sets
+	// it, and the restore subresource removes it, also after the build has finished. revoked is empty for a build that is not revoked.
+	// +optional
+	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,17,opt,name=revoked"`
 }
 
 // BuildProgress is a report of the builder about its progress.

@@ -10,7 +10,7 @@ import (
 
 // Condition types of an Image.
 const (
-	// ImageReady is True when the last finished build that counts succeeded, so that there is an artifact.
+	// ImageReady is True when the last finished build that counts succeeded and is not revoked, so that there is an artifact.
 	ImageReady = "Ready"
 	// ImageUpToDate is True when the latest successful build was made from the inputs as they resolve now.
 	ImageUpToDate = "UpToDate"
@@ -60,6 +60,16 @@ const (
 	// BuildTested exists on builds with tests whose artifacts are made. It is True when all required tests passed, False when one failed, and
 	// Unknown until then, or if one could not be run to its end.
 	BuildTested = "Tested"
+	// BuildRevoked exists on builds that are, will be or were revoked. It is True while the build is revoked.
+	BuildRevoked = "Revoked"
+)
+
+// Reasons of the condition Revoked of an ImageBuild. The reason of True is ReasonRevoked.
+const (
+	// ReasonRevocationScheduled means that the build will be revoked at a time, which the message has.
+	ReasonRevocationScheduled = "RevocationScheduled"
+	// ReasonRestored means that the build was revoked, or was about to be, and is not any more.
+	ReasonRestored = "Restored"
 )
 
 // Reasons of the condition Tested of an ImageBuild.
@@ -309,6 +319,7 @@ const (
 	ReasonSourceNotFound       FailureReason = "SourceNotFound"
 	ReasonSourceTooLarge       FailureReason = "SourceTooLarge"
 	ReasonBaseNotFound         FailureReason = "BaseNotFound"
+	ReasonBaseRevoked          FailureReason = "BaseRevoked"
 	ReasonBuilderMisconfigured FailureReason = "BuilderMisconfigured"
 	ReasonNoResult             FailureReason = "NoResult"
 	ReasonInvalidResult        FailureReason = "InvalidResult"
@@ -341,6 +352,7 @@ const (
 	ReasonRunTimeout           FailureReason = "RunTimeout"
 	ReasonCancelRequested      FailureReason = "CancelRequested"
 	ReasonSuperseded           FailureReason = "Superseded"
+	ReasonRevoked              FailureReason = "Revoked"
 )
 
 // explanation is everything about a reason of a failure. Meaning and remedy are phrases in Markdown.
@@ -392,6 +404,9 @@ var failureReasons = []explanation{
 	{ReasonBaseNotFound, FailureConfig, false,
 		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
 		"create, promote or build that image, or add a target to it" + thenBuilt + ". If an attempt could not fetch an artifact, and the base is built again as it was, build this image yourself: `goldsmith build`"},
+	{ReasonBaseRevoked, FailureConfig, false,
+		"the build that `spec.base.imageRef` selects [is revoked](recall.md)",
+		"build the base again, promote another build of it, or take the revocation back: `goldsmith unrevoke`" + thenBuilt},
 	{ReasonBuilderMisconfigured, FailureConfig, false,
 		"the builder reported that its configuration has to change, such as the address or the key of a mirror",
 		"correct what the message names, in `spec.parameters` or in [the document of builders](builders.md#registering-a-builder). Then build again: `goldsmith build`"},
@@ -488,6 +503,9 @@ var failureReasons = []explanation{
 	{ReasonSuperseded, FailureCancelled, false,
 		"a newer build of the image replaced it while it waited (`runPolicy: SerialLatestOnly`)",
 		""},
+	{ReasonRevoked, FailureCancelled, false,
+		"a user [revoked](recall.md) the build before it had finished, or the build whose artifacts it tests (`status.revoked` tells who, and why)",
+		""},
 }
 
 const (
@@ -555,6 +573,10 @@ const (
 	EventPromoted = "Promoted"
 	// EventPromotionRefused is recorded on an Image when the API server refuses to move a channel that the controller promotes.
 	EventPromotionRefused = "PromotionRefused"
+	// EventRevoked is recorded on an ImageBuild when it is revoked.
+	EventRevoked = "Revoked"
+	// EventRestored is recorded on an ImageBuild when its revocation is removed.
+	EventRestored = "Restored"
 	// EventScheduleDisabled is recorded on an Image when schedule and onBaseChange stop starting builds after too many
 	// failures, or when the schedule is invalid.
 	EventScheduleDisabled = "ScheduleDisabled"

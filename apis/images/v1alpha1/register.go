@@ -41,6 +41,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&CancelRequest{},
 		&RerunRequest{},
 		&TestRequest{},
+		&RevokeRequest{},
+		&RestoreRequest{},
 		&BuildReport{},
 		&ImageChannels{},
 		&Builder{},

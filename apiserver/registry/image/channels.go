@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -184,7 +185,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			continue
 		}
 		moved := v1alpha1.ImageChannel{
-			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts,
+			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts, Revoked: build.Status.Revoked,
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
 		}
 		if len(unmet(image, channel.Name, build, nil)) > 0 {
@@ -206,7 +207,7 @@ func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, channel v1
 	var problems field.ErrorList
 	build, err := p.builds.Update(subresource.For(ctx, "imagebuilds", channel.Build), channel.Build, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
 		problems = nil
-		if problem := notPromotable(build, image); problem != "" {
+		if problem := notPromotable(build, image, p.clock.Now()); problem != "" {
 			problems = field.ErrorList{field.Invalid(path, channel.Build, problem)}
 		} else if !override {
 			problems = unmet(image, channel.Name, build, path)
@@ -226,12 +227,14 @@ func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, channel v1
 }
 
 // notPromotable returns why no channel of the Image can name the build, or "".
-func notPromotable(build *v1alpha1.ImageBuild, image *v1alpha1.Image) string {
+func notPromotable(build *v1alpha1.ImageBuild, image *v1alpha1.Image, now time.Time) string {
 	switch {
 	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
 		return fmt.Sprintf("is not a build of Image %s", image.Name)
 	case build.Status.Phase != v1alpha1.BuildSucceeded:
 		return fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase)
+	case v1alpha1.Revoked(build, now):
+		return fmt.Sprintf("is revoked: name another build, or take that back: goldsmith unrevoke %s. It was %s", build.Name, build.Status.Revoked.Explain())
 	case build.DeletionTimestamp != nil:
 		return "is being deleted: name another build"
 	}

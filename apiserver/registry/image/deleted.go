@@ -18,8 +18,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
-// BeforeDelete records the UID of a build in the record of its request, unless the controller has, and warns of channels that name the
-// build. It is called before the build
+// BeforeDelete records the UID of a build in the record of its request, unless the controller has. It also records its
+// revocation, and warns of channels that name the build. It is called before the build
 // is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
 // deleted all the same, because deletions free space: then a repetition of its request may get a second build.
 func (r *requests) BeforeDelete(ctx context.Context, build *v1alpha1.ImageBuild) error {
@@ -30,6 +30,7 @@ func (r *requests) BeforeDelete(ctx context.Context, build *v1alpha1.ImageBuild)
 	_, err := r.images.Update(subresource.For(ctx, "images", ref.Name), ref.Name, nil, func(_ context.Context, image *v1alpha1.Image) error {
 		if image.UID == ref.UID {
 			warnOfChannels(ctx, image, build.Name)
+			recordRevocation(image, build)
 		}
 		known := slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
 			return record.RequestID == started.RequestID && record.Number == *build.Spec.Number && record.UID == ""
@@ -43,6 +44,18 @@ func (r *requests) BeforeDelete(ctx context.Context, build *v1alpha1.ImageBuild)
 		return fmt.Errorf("record in image %s that imagebuild %s is deleted: %w", ref.Name, build.Name, err)
 	}
 	return nil
+}
+
+// recordRevocation records the revocation of a build in an Image that names the build.
+func recordRevocation(image *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == build.Name {
+		latest.Revoked = build.Status.Revoked
+	}
+	for i := range image.Status.Channels {
+		if channel := &image.Status.Channels[i]; channel.Build == build.Name {
+			channel.Revoked = build.Status.Revoked
+		}
+	}
 }
 
 // holds reports whether a build that is to answer the request is its only one. Otherwise the record shows that the request had

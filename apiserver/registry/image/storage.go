@@ -70,7 +70,7 @@ func New(scope *resources.Scope, builds *imagebuild.Store, options Options) (*RE
 	if err != nil {
 		return nil, err
 	}
-	sources, err := newSources(scope, images)
+	sources, err := newSources(scope, images, builds, options.Clock)
 	if err != nil {
 		return nil, err
 	}

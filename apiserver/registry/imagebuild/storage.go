@@ -137,12 +137,15 @@ func (s *Store) Log() buildlog.TextView { return s.log }
 // Storages are the resource and its subresources. keys are the SigningKeys.
 func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 	reader := reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
+	revoker := newRevoker(s.Store, s.scope, s.options.Clock)
 	attested, signing := attestable(s.Store, s.scope.Scheme), &signingKeys{keys, s.client}
 	return resources.Storages{
-		"":       &REST{s, images},
-		"status": s.Status(newStatusStrategy(s.scope.Scheme)),
-		"cancel": newCancel(s.Store, s.scope.Scheme, s.options.Clock),
-		"report": newReport(s.Store, s.scope.Scheme, s.options.Clock),
+		"":        &REST{s, images},
+		"status":  s.Status(newStatusStrategy(s.scope.Scheme)),
+		"cancel":  newCancel(s.Store, s.scope.Scheme, s.options.Clock),
+		"revoke":  revoker.revokeSubresource(),
+		"restore": revoker.restoreSubresource(),
+		"report":  newReport(s.Store, s.scope.Scheme, s.options.Clock),
 		"attest": newAttest(&attester{
 			reader: reader, attested: attested, keys: signing, tokens: s.options.PublisherTokens, builder: s.options.Builder, clock: s.options.Clock,
 			making: make(chan struct{}, 1),

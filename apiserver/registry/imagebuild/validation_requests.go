@@ -17,6 +17,20 @@ func ValidateCancelRequest(request *v1alpha1.CancelRequest, build string) field.
 	return validation.Declared(declared.Validate_CancelRequest, request, nil, errs)
 }
 
+// validateRevokeRequest validates all of a request to revoke the named build but its time.
+func validateRevokeRequest(request *v1alpha1.RevokeRequest, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	errs = append(errs, validation.Line(request.Reason, field.NewPath("reason"))...)
+	return validation.Declared(declared.Validate_RevokeRequest, request, nil, errs)
+}
+
+// ValidateRestoreRequest validates a request to restore the named build.
+func ValidateRestoreRequest(request *v1alpha1.RestoreRequest, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	errs = append(errs, validation.Line(request.Reason, field.NewPath("reason"))...)
+	return validation.Declared(declared.Validate_RestoreRequest, request, nil, errs)
+}
+
 // ValidateDiffOptions validates the parameters of a request to compare builds.
 func ValidateDiffOptions(options *v1alpha1.ImageBuildDiffOptions) field.ErrorList {
 	errs := validation.UID(options.UID, field.NewPath("uid"), "a build")

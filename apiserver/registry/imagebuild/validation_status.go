@@ -23,9 +23,9 @@ const (
 	maxLogTail  = 2 << 10
 )
 
-// afterwards are the conditions of a finished build that may still change: its log is archived, it is recorded, and another build reproduces
-// it, once it has ended.
-var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced}
+// afterwards are the conditions of a finished build that may still change: its log is archived, it is recorded, another build reproduces
+// it, and it is revoked, once it has ended.
+var afterwards = []string{v1alpha1.BuildLogArchived, v1alpha1.BuildRecorded, v1alpha1.BuildReproduced, v1alpha1.BuildRevoked}
 
 var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
@@ -42,6 +42,9 @@ func ValidateStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 				stored.Phase, strings.Join(afterwards, ", "))))
 		}
 		return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+	}
+	if current.Phase == v1alpha1.BuildSucceeded && stored.Revoked != nil && stored.Revoked.EffectiveTime == nil {
+		errs = append(errs, field.Forbidden(status.Child("phase"), "the build is revoked, so that it cannot succeed: set phase to Cancelled"))
 	}
 	errs = append(errs, validateResolved(current.Resolved, stored.Resolved, status.Child("resolved"))...)
 	errs = append(errs, validateAttempts(build, stored, status.Child("attempts"))...)

@@ -42,6 +42,9 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 			return nil, nil, err
 		}
 		found.Base = base
+		if found.Revoked, err = p.sources.Revoked(ctx, ref, base); err != nil {
+			return nil, nil, err
+		}
 	}
 	resolved, unresolved := inputs.Resolve(given, found)
 	if unresolved == nil {

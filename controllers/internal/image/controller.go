@@ -95,6 +95,7 @@ type news struct {
 	resolved, cancelled, deleting bool
 	held, archived, recorded      bool
 	reproduced                    string
+	revoked                       string
 }
 
 func newsOf(build *v1alpha1.ImageBuild) news {
@@ -102,6 +103,7 @@ func newsOf(build *v1alpha1.ImageBuild) news {
 		uid: build.UID, phase: build.Status.Phase, attempts: len(build.Status.Attempts), resolved: build.Status.Resolved != nil,
 		cancelled: build.Spec.CancelRequested != nil, deleting: build.DeletionTimestamp != nil, held: v1alpha1.UnderLegalHold(build),
 		archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build), reproduced: reproduced(build),
+		revoked: build.Status.Revoked.String(),
 	}
 }
 

@@ -67,7 +67,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	}
 	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
-		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing,
+		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
 	}
 	decision := trigger.Next(observed)
 	status := decision.Status
@@ -109,7 +109,7 @@ func recheckAfter(after time.Duration) time.Duration {
 }
 
 func (r *reconciler) sources(bases resolution.Bases) resolution.Sources {
-	return resolution.Sources{Kube: r.Kube, Bases: bases, Builders: r.Builders, Kept: r.Kept}
+	return resolution.Sources{Kube: r.Kube, Bases: bases, Clock: r.Clock, Builders: r.Builders, Kept: r.Kept}
 }
 
 // builds returns the Image's builds in the order of their numbers. They are shared with the cache and must not be changed.

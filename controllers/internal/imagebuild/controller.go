@@ -13,6 +13,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,11 +49,11 @@ type Options struct {
 // New makes the controller. The cache was made with package caches. The queue has to be a source of the controller.
 func New(options Options, cache client.Reader) *reconciliation.Controller {
 	r := &reconciler{Options: options, cache: cache, sources: resolution.Sources{
-		Kube: options.Kube, Bases: resolution.FromAPI(options.Client), Builders: options.Builders, Kept: options.Kept,
+		Kube: options.Kube, Bases: resolution.FromAPI(options.Client), Clock: options.Clock, Builders: options.Builders, Kept: options.Kept,
 	}}
 	return &reconciliation.Controller{Reconciler: r, Name: "imagebuild", Workers: workers, Watches: []reconciliation.Watch{
-		// Changes of the status are not watched: this controller continues by itself after each of its writes.
-		{Object: &v1alpha1.ImageBuild{}, Passes: reconciliation.SpecChanged()},
+		// Other changes of the status are not watched: this controller continues by itself after each of its writes.
+		{Object: &v1alpha1.ImageBuild{}, Passes: predicate.Or(reconciliation.SpecChanged(), revocationChanged())},
 		{Object: &batchv1.Job{}, Passes: jobNews(), Events: handler.EnqueueRequestsFromMapFunc(ownerOf)},
 		{Object: &corev1.Pod{}, Events: podEvents()},
 	}}
@@ -77,6 +78,19 @@ func jobNews() predicate.Predicate {
 			before, wasJob := e.ObjectOld.(*batchv1.Job)
 			job, isJob := e.ObjectNew.(*batchv1.Job)
 			return wasJob && isJob && (job.DeletionTimestamp != nil || state.Failing(job) || isSuspended(before) != isSuspended(job))
+		},
+	}
+}
+
+// revocationChanged passes the builds that another writer has revoked or restored.
+func revocationChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, was := e.ObjectOld.(*v1alpha1.ImageBuild)
+			build, is := e.ObjectNew.(*v1alpha1.ImageBuild)
+			return was && is && !equality.Semantic.DeepEqual(before.Status.Revoked, build.Status.Revoked)
 		},
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -17,6 +19,7 @@ func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 	if failed := failedAttempt(before, after); failed != nil && !after.Status.Finished {
 		r.Events.Eventf(after, corev1.EventTypeWarning, v1alpha1.EventRetrying, "attempt %d ended with %s: see status.attempts", failed.Number, failed.Failure.Reason)
 	}
+	r.recordRevocation(before, after)
 	if before.Status.Phase == after.Status.Phase {
 		return
 	}
@@ -36,6 +39,18 @@ func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 			kind, end = corev1.EventTypeNormal, "was cancelled"
 		}
 		r.Events.Eventf(after, kind, string(after.Status.Failure.Reason), "the build %s: see status.failure", end)
+	}
+}
+
+// recordRevocation records an event when the condition Revoked becomes True, and when it becomes False because the build was restored.
+func (r *reconciler) recordRevocation(before, after *v1alpha1.ImageBuild) {
+	was, is := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.BuildRevoked), meta.FindStatusCondition(after.Status.Conditions, v1alpha1.BuildRevoked)
+	switch {
+	case is == nil || was != nil && was.Status == is.Status:
+	case is.Status == metav1.ConditionTrue:
+		r.Events.Event(after, corev1.EventTypeWarning, v1alpha1.EventRevoked, is.Message)
+	case is.Reason == v1alpha1.ReasonRestored:
+		r.Events.Event(after, corev1.EventTypeNormal, v1alpha1.EventRestored, is.Message)
 	}
 }
 

@@ -115,7 +115,7 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 }
 
 // observeUnstarted collects the input of the state machine for a build that has not started. Once the inputs are resolved and
-// stored, only the builder is looked up again, because it may no longer be registered.
+// stored, only the builder is looked up again, because it may no longer be registered, and the base, because it may be revoked.
 func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Observed) error {
 	build := observed.Build
 	if build.Status.Resolved == nil {
@@ -124,8 +124,14 @@ func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Obser
 			return err
 		}
 		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
-	} else if build.Spec.Retests == nil {
-		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+	} else {
+		var err error
+		if observed.Unresolved, err = r.sources.Revoked(ctx, build); err != nil {
+			return err
+		}
+		if observed.Unresolved == nil && build.Spec.Retests == nil {
+			_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
+		}
 	}
 	if observed.Unresolved == nil {
 		observed.Unresolved = r.Builders.CheckTests(build)

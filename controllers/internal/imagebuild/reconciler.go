@@ -167,7 +167,10 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 // requeueAfter is when to reconcile again without an event. 0 means never. An active build is always reconciled again after
 // maxRequeueAfter, because a Job that was deleted before the cache had it leaves no event.
 func requeueAfter(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
-	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < maxRequeueAfter {
+	if build.Status.Finished {
+		return min(after, maxRequeueAfter) // a revocation is scheduled
+	}
+	if len(build.Status.Attempts) == 0 || after > 0 && after < maxRequeueAfter {
 		return after
 	}
 	return maxRequeueAfter

@@ -13,20 +13,36 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Bases reads the Image of a name. The error is NotFound if there is none.
-type Bases func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error)
+// Bases reads base Images and their builds. The error is NotFound if there is none of a name.
+type Bases struct {
+	// Image reads an Image.
+	Image func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error)
+	// Build reads a build, whose revocation its Image may not have recorded yet.
+	Build func(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error)
+}
 
 // FromCache reads a cache, which may be older than the stored objects. It suffices to see whether a build is due.
 func FromCache(cache client.Reader) Bases {
-	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
-		image := &v1alpha1.Image{}
-		return image, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, image, client.UnsafeDisableDeepCopy)
+	return Bases{
+		Image: func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
+			image := &v1alpha1.Image{}
+			return image, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, image, client.UnsafeDisableDeepCopy)
+		},
+		Build: func(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error) {
+			build := &v1alpha1.ImageBuild{}
+			return build, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, build, client.UnsafeDisableDeepCopy)
+		},
 	}
 }
 
 // FromAPI reads the stored objects, from which a build is made.
 func FromAPI(images versioned.Interface) Bases {
-	return func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
-		return images.ImagesV1alpha1().Images(namespace).Get(ctx, name, metav1.GetOptions{})
+	return Bases{
+		Image: func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error) {
+			return images.ImagesV1alpha1().Images(namespace).Get(ctx, name, metav1.GetOptions{})
+		},
+		Build: func(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error) {
+			return images.ImagesV1alpha1().ImageBuilds(namespace).Get(ctx, name, metav1.GetOptions{})
+		},
 	}
 }

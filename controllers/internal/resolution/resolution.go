@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
@@ -30,14 +31,18 @@ type Resolution struct {
 	MayAppear bool
 	// BaseComing is trigger.BaseBuildPending of the base.
 	BaseComing bool
+	// RevokedFrom is when the scheduled revocation of the base takes effect. It is zero if none is scheduled.
+	RevokedFrom time.Time
 }
 
 // Sources read the objects that inputs refer to. All but Kept are required.
 type Sources struct {
 	// Kube reads ConfigMaps.
 	Kube kubernetes.Interface
-	// Bases reads base Images.
+	// Bases reads base Images and their builds.
 	Bases Bases
+	// Clock tells whether a revocation has taken effect.
+	Clock clock.PassiveClock
 	// Builders are what the operator allows.
 	Builders inputs.Builders
 	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
@@ -57,10 +62,21 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	if err != nil {
 		return Resolution{}, err
 	}
-	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept})
-	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
-	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
-	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base)}, nil
+	selected, _ := inputs.SelectedBuild(given.Base.ImageRef, base)
+	revoked, err := s.revocation(ctx, namespace, selected, base)
+	if err != nil {
+		return Resolution{}, err
+	}
+	found, now := inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept}, s.Clock.Now()
+	if revoked.InEffect(now) {
+		found.Revoked = revoked
+	}
+	resolved, unresolved := inputs.Resolve(given, found)
+	// A missing ConfigMap is the first failure of inputs. A base without artifacts, or with revoked ones, may always get some.
+	mayAppear := missing || unresolved != nil && (unresolved.Reason == v1alpha1.ReasonBaseNotFound || unresolved.Reason == v1alpha1.ReasonBaseRevoked)
+	return Resolution{
+		Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base), RevokedFrom: revoked.Pending(now),
+	}, nil
 }
 
 // ResolveImage resolves the inputs of an Image at a time. They do not resolve if the required tests of its next build cannot be run, because that
@@ -97,12 +113,66 @@ func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (
 		}
 		fallthrough
 	default:
+		refused, err := s.Revoked(ctx, build)
+		if err != nil || refused != nil {
+			return Resolution{Unresolved: refused}, err
+		}
 		found.Resolved = inputs.ResolvePinned(given, pinned)
 	}
 	if found.Unresolved == nil {
 		found.Unresolved = inputs.CheckTestFiles(build.Spec.Tests, given, found.Resolved)
 	}
 	return found, nil
+}
+
+// Revoked returns why a build that has not started must not start: the build that it is based on is revoked, or the build whose artifacts it tests
+// again. It is nil if neither is. A build that reproduces another build makes nothing new, so that its base may be revoked.
+func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1alpha1.BuildFailure, error) {
+	if retests := build.Spec.Retests; retests != nil {
+		of, err := s.build(ctx, build.Namespace, retests.Name)
+		if err != nil || of == nil || of.UID != retests.UID || !v1alpha1.Revoked(of, s.Clock.Now()) {
+			return nil, err
+		}
+		return v1alpha1.ReasonRevoked.Failure("build %s, whose artifacts this build was to test, is revoked: build the image again. It was %s",
+			of.Name, of.Status.Revoked.Explain()), nil
+	}
+	base, ref := inputs.BaseOfBuild(build), build.Spec.Inputs.Base.ImageRef
+	if base == nil || build.Spec.Reproduces != nil {
+		return nil, nil
+	}
+	image, err := s.base(ctx, build.Namespace, ref)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := s.revocation(ctx, build.Namespace, base.Name, image)
+	if err != nil || !revoked.InEffect(s.Clock.Now()) {
+		return nil, err
+	}
+	if build.Spec.Pinned != nil {
+		ref = nil // it does not follow the Image
+	}
+	return inputs.BaseRevoked(ref, base.Name, revoked), nil
+}
+
+// revocation returns the revocation of the build of a base Image, by its name. It is nil if there is none.
+func (s Sources) revocation(ctx context.Context, namespace, name string, image *v1alpha1.Image) (*v1alpha1.Revocation, error) {
+	if name == "" {
+		return nil, nil
+	}
+	build, err := s.build(ctx, namespace, name)
+	return inputs.RevocationOf(name, image, build), err
+}
+
+// build reads a build. It is nil if it does not exist.
+func (s Sources) build(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error) {
+	build, err := s.Bases.Build(ctx, namespace, name)
+	switch {
+	case notfound.Object(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read imagebuild %s/%s: %w", namespace, name, err)
+	}
+	return build, nil
 }
 
 // configMap reads the ConfigMap that a source names, if it names one.
@@ -125,7 +195,7 @@ func (s Sources) base(ctx context.Context, namespace string, ref *v1alpha1.BaseI
 	if ref == nil {
 		return nil, nil
 	}
-	image, err := s.Bases(ctx, namespace, ref.Name)
+	image, err := s.Bases.Image(ctx, namespace, ref.Name)
 	switch {
 	case notfound.Object(err):
 		return nil, nil

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
@@ -22,6 +23,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // given returns the inputs of an Image that has both a ConfigMap and a base, with the changes of a test.
 func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
@@ -43,16 +46,24 @@ func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources
 			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "files"}, Data: map[string]string{"setup.sh": "true", "site.yaml": "a: {}", "list.yaml": "[]"}},
 			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "binary"}, BinaryData: map[string][]byte{"x": {1}}},
 		),
-		Bases: func(_ context.Context, namespace, name string) (*v1alpha1.Image, error) {
-			if base, ok := bases[namespace+"/"+name]; ok || failure != nil {
-				return base, failure
-			}
-			return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
+		Bases: resolution.Bases{
+			Image: func(_ context.Context, namespace, name string) (*v1alpha1.Image, error) {
+				if base, ok := bases[namespace+"/"+name]; ok || failure != nil {
+					return base, failure
+				}
+				return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
+			},
+			Build: noBuilds,
 		},
+		Clock: testingclock.NewFakePassiveClock(now),
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Capabilities: capability.Capabilities{
 			Parameters: &capability.Schema{}, Targets: []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
 		}}}},
 	}
+}
+
+func noBuilds(_ context.Context, _, name string) (*v1alpha1.ImageBuild, error) {
+	return nil, apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), name)
 }
 
 func built(digest string) *v1alpha1.Image {

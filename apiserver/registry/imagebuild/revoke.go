@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// revoker serves the subresources revoke and restore. Both change the build of the request, the builds that test its artifacts again and, on
+// request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
+type revoker struct {
+	builds store.Store[*v1alpha1.ImageBuild]
+	scope  *resources.Scope
+	clock  clock.PassiveClock
+}
+
+func newRevoker(builds *resources.Store, scope *resources.Scope, clock clock.PassiveClock) *revoker {
+	strategy := revocationStrategy{resources.NewDefaultStatusStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)}
+	return &revoker{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(strategy)), scope: scope, clock: clock}
+}
+
+// revokeSubresource is the subresource revoke.
+func (r *revoker) revokeSubresource() *subresource.Action[v1alpha1.RevokeRequest, *v1alpha1.RevokeRequest] {
+	kind := v1alpha1.Kind("RevokeRequest").GroupKind()
+	check := func(_ context.Context, name string, request *v1alpha1.RevokeRequest) error {
+		return subresource.Invalid(kind, name, ValidateRevokeRequest(request, name, r.clock.Now()))
+	}
+	return subresource.NewAction("imagebuilds/revoke", v1alpha1.ImageBuild{}, check, r.revoke)
+}
+
+// restoreSubresource is the subresource restore.
+func (r *revoker) restoreSubresource() *subresource.Action[v1alpha1.RestoreRequest, *v1alpha1.RestoreRequest] {
+	return subresource.NewAction("imagebuilds/restore", v1alpha1.ImageBuild{},
+		subresource.Valid(v1alpha1.Kind("RestoreRequest").GroupKind(), ValidateRestoreRequest), r.restore)
+}
+
+// revoke revokes a build, and returns it. A build that is revoked already keeps its revocation.
+func (r *revoker) revoke(ctx context.Context, name string, request *v1alpha1.RevokeRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	now := r.clock.Now()
+	revocation := v1alpha1.Revocation{Time: metav1.NewTime(now).Rfc3339Copy(), By: resources.UserName(ctx), Reason: request.Reason}
+	if at := request.EffectiveTime; at != nil {
+		revocation.EffectiveTime = new(at.Rfc3339Copy())
+	}
+	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild) {
+		if v1alpha1.Revoked(build, now) {
+			return
+		}
+		own := revocation
+		if build.Name != name {
+			own.Origin = name
+		}
+		build.Status.Revoked = &own
+	})
+}
+
+// restore removes the revocation of a build, and returns the build.
+func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.RestoreRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	now := metav1.NewTime(r.clock.Now()).Rfc3339Copy()
+	message := "restored by " + resources.UserName(ctx)
+	if request.Reason != "" {
+		message += ": " + request.Reason
+	}
+	return r.each(ctx, "restore", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild) {
+		if build.Status.Revoked == nil || build.Name != name && build.Status.Revoked.Origin != name {
+			return
+		}
+		build.Status.Revoked = nil
+		meta.SetStatusCondition(&build.Status.Conditions, metav1.Condition{ // False once the controller has seen it
+			Type: v1alpha1.BuildRevoked, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonRestored, Message: v1alpha1.CutMessage(message),
+			ObservedGeneration: build.Generation, LastTransitionTime: now,
+		})
+	})
+}
+
+// each changes a build, and the builds that go with it, and returns the build. It lists the builds again until it has changed all of them: a
+// build that begins to test the artifacts again either is in the list, or finds the build revoked when it starts.
+func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string, change func(*v1alpha1.ImageBuild)) (runtime.Object, error) {
+	var target *v1alpha1.ImageBuild
+	for changed := map[string]bool{}; ; {
+		related, err := r.related(ctx, verb, name, descendants)
+		if err != nil {
+			return nil, err
+		}
+		related = slices.DeleteFunc(related, func(name string) bool { return changed[name] })
+		if len(related) == 0 {
+			return target, nil
+		}
+		for _, each := range related {
+			build, err := r.builds.Update(subresource.For(ctx, "imagebuilds", each), each, dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
+				change(build)
+				return nil
+			})
+			switch {
+			case each == name && err != nil:
+				return nil, err
+			case apierrors.IsNotFound(err): // it was deleted meanwhile
+			case err != nil:
+				return nil, fmt.Errorf("%s imagebuild %s with %s: %w", verb, each, name, err)
+			case each == name:
+				target = build
+			}
+			changed[each] = true
+		}
+		if dryrun.IsDryRun(dryRun) {
+			return target, nil
+		}
+	}
+}
+
+// related returns the names of a build and of the builds that go with it. The user must be permitted to change all of them, except those that only
+// test the artifacts of the build again.
+func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) ([]string, error) {
+	target, err := r.builds.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := store.List[*v1alpha1.ImageBuildList](subresource.For(ctx, "imagebuilds", ""), r.builds, &internalversion.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
+	}
+	names := []string{name}
+	for _, build := range relatedTo(target, list.Items, descendants) {
+		if !inputs.Retests(build, target) {
+			if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", verb, build.Name); err != nil {
+				return nil, err
+			}
+		}
+		names = append(names, build.Name)
+	}
+	return names, nil
+}
+
+// relatedTo returns the builds that test the artifacts of a build again and, with descendants, also those that are based on the build or on one of
+// the returned builds.
+func relatedTo(target *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, descendants bool) (found []*v1alpha1.ImageBuild) {
+	known := map[string]bool{target.Name: true}
+	for next := []*v1alpha1.ImageBuild{target}; len(next) > 0; next = next[1:] {
+		for i := range builds {
+			build := &builds[i]
+			belongs := inputs.Retests(build, next[0]) || descendants && inputs.IsBase(next[0], inputs.BaseOfBuild(build))
+			if belongs && !known[build.Name] {
+				known[build.Name] = true
+				found, next = append(found, build), append(next, build)
+			}
+		}
+	}
+	return found
+}
+
+// revocationStrategy is the strategy of the subresources revoke and restore, which change only the revocation and its condition.
+type revocationStrategy struct {
+	resources.DefaultStatusStrategy
+}
+
+// ValidateUpdate accepts what these subresources make of a stored build.
+func (revocationStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList { return nil }
+
+// ValidateRevokeRequest validates a request to revoke the named build.
+func ValidateRevokeRequest(request *v1alpha1.RevokeRequest, build string, now time.Time) field.ErrorList {
+	errs := validateRevokeRequest(request, build)
+	if at := request.EffectiveTime; at != nil && !at.After(now) {
+		errs = append(errs, field.Invalid(field.NewPath("effectiveTime"), at.UTC().Format(time.RFC3339), "must be in the future: set a later time, or omit it to revoke the build now"))
+	}
+	return errs
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+var _ = Describe("Revoking a build", func() {
+	var (
+		images typed.ImageInterface
+		builds typed.ImageBuildInterface
+	)
+	// made is the artifact of debian-1.
+	made := v1alpha1.Artifact{Target: "linux/amd64/raw", Digest: digest('c'), MediaType: "application/octet-stream"}
+	onDebian := v1alpha1.ResolvedInputs{InputsDigest: digest('e'), BaseDigest: digest('c'), Base: &v1alpha1.BaseBuild{Name: "debian-1", Artifacts: []v1alpha1.Artifact{made}}}
+	other := *onDebian.DeepCopy()
+	other.Base.Artifacts[0].Digest = digest('d')
+	BeforeEach(func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds = imagesIn(namespace), buildsIn(namespace)
+		for _, name := range []string{"debian", "web", "shop", "old"} {
+			must(images.Create(ctx, newImage(name), metav1.CreateOptions{}))
+			must(images.Instantiate(ctx, name, request("a"), metav1.CreateOptions{}))
+		}
+		writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('f')}), startAttempt(1))
+		writeTo(ctx, builds, "debian-1", succeed(1))
+		writeTo(ctx, builds, "web-1", resolve(onDebian), startAttempt(1))
+		writeTo(ctx, builds, "web-1", succeed(1), func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].Digest = digest('a') })
+		writeTo(ctx, builds, "shop-1", resolve(v1alpha1.ResolvedInputs{
+			InputsDigest: digest('e'), BaseDigest: digest('a'),
+			Base: &v1alpha1.BaseBuild{Name: "web-1", Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest('a'), MediaType: "application/octet-stream"}}},
+		}), startAttempt(1))
+		writeTo(ctx, builds, "old-1", resolve(other), startAttempt(1)) // of an earlier build of this name
+	})
+	revoke := func(ctx SpecContext, name string, request v1alpha1.RevokeRequest) (*v1alpha1.ImageBuild, error) {
+		return builds.Revoke(ctx, name, &request, metav1.CreateOptions{})
+	}
+	revoked := func(ctx SpecContext) map[string]string {
+		found := map[string]string{}
+		for _, build := range must(builds.List(ctx, metav1.ListOptions{})).Items {
+			if build.Status.Revoked != nil {
+				found[build.Name] = build.Status.Revoked.Origin
+			}
+		}
+		return found
+	}
+
+	It("revokes it once, and restores it", func(ctx SpecContext) {
+		build := must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+		Expect(build.Status.Revoked).To(HaveValue(And(HaveField("Reason", "wrong key"), HaveField("By", "ada"), HaveField("EffectiveTime", BeNil()))))
+		Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded))
+		Expect(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "another"})).To(Equal(build))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"debian-1": ""}))
+
+		restored := must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Reason: "the right one"}, metav1.CreateOptions{}))
+		Expect(restored.Status.Revoked).To(BeNil())
+		Expect(meta.FindStatusCondition(restored.Status.Conditions, v1alpha1.BuildRevoked)).To(HaveValue(And(
+			HaveField("Status", metav1.ConditionUnknown), HaveField("Reason", v1alpha1.ReasonRestored), HaveField("Message", "restored by ada: the right one"))))
+		Expect(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{}, metav1.CreateOptions{})).To(Equal(restored), "it is not revoked")
+	})
+
+	It("can be scheduled, and scheduled anew", func(ctx SpecContext) {
+		in := func(after time.Duration) *metav1.Time {
+			return new(metav1.NewTime(time.Now().Add(after)).Rfc3339Copy())
+		}
+		first, second := in(time.Hour), in(2*time.Hour)
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: first}))
+		build := must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: second}))
+		Expect(build.Status.Revoked.EffectiveTime.Unix()).To(Equal(second.Unix()))
+		build = must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "now"}))
+		Expect(build.Status.Revoked).To(HaveValue(And(HaveField("Reason", "now"), HaveField("EffectiveTime", BeNil()))))
+		Expect(errorOf(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "late", EffectiveTime: in(-time.Minute)}))).To(And(
+			beInvalid("effectiveTime"), MatchError(ContainSubstring("must be in the future"))))
+	})
+
+	It("takes what is based on it along on request, and gives only that back", func(ctx SpecContext) {
+		must(builds.Revoke(ctx, "debian-1", &v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
+		Expect(revoked(ctx)).To(BeEmpty())
+		must(revoke(ctx, "web-1", v1alpha1.RevokeRequest{Reason: "its own"}))
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"debian-1": "", "web-1": "", "shop-1": "debian-1"}))
+		must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{}, metav1.CreateOptions{}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"web-1": "", "shop-1": "debian-1"}))
+		must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Descendants: true}, metav1.CreateOptions{}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"web-1": ""}))
+	})
+
+	It("is not undone by the controller, and ends what runs", func(ctx SpecContext) {
+		must(revoke(ctx, "shop-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+		Expect(errorOf(tryWriteTo(ctx, builds, "shop-1", succeed(1)))).To(MatchError(ContainSubstring("the build is revoked, so that it cannot succeed")))
+		build := writeTo(ctx, builds, "shop-1", setPhase(v1alpha1.BuildRunning), func(status *v1alpha1.ImageBuildStatus) { status.Revoked = nil })
+		Expect(build.Status.Revoked).NotTo(BeNil())
+		build = writeTo(ctx, builds, "web-1", func(status *v1alpha1.ImageBuildStatus) {
+			meta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: v1alpha1.BuildRevoked, Status: metav1.ConditionTrue, Reason: "Revoked"})
+		})
+		Expect(meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRevoked)).To(BeTrue(), "the condition of a finished build may change")
+	})
+
+	It("refuses channels, and an Image keeps the revocation of a deleted build", func(ctx SpecContext) {
+		channels := func(name string) *v1alpha1.ImageChannels {
+			return &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: name, Build: "debian-1"}}}
+		}
+		must(images.UpdateChannels(ctx, "debian", channels("stable"), metav1.UpdateOptions{}))
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+		_, err := images.UpdateChannels(ctx, "debian", channels("testing"), metav1.UpdateOptions{})
+		Expect(err).To(And(beInvalid("channels[0].build"), MatchError(ContainSubstring(
+			"is revoked: name another build, or take that back: goldsmith unrevoke debian-1. It was revoked by ada: wrong key"))))
+		must(images.UpdateChannels(ctx, "debian", channels("stable"), metav1.UpdateOptions{})) // which it has
+
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
+		image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Revoked: &v1alpha1.Revocation{Reason: "copied"}}, {Name: "edge", Build: "debian-1"}}
+		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
+		Expect(image.Status.Channels).To(HaveExactElements(And(HaveField("Digest", digest('c')), HaveField("Revoked.Reason", "copied"))), "only the revocation of a channel is the controller's")
+
+		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
+		image = must(images.Get(ctx, "debian", metav1.GetOptions{}))
+		Expect(image.Status.Channels).To(HaveExactElements(HaveField("Revoked.Reason", "wrong key")))
+	})
+
+	It("names the field of a bad request", func(ctx SpecContext) {
+		for field, request := range map[string]v1alpha1.RevokeRequest{
+			"reason":        {},
+			"metadata.name": {ObjectMeta: metav1.ObjectMeta{Name: "other"}, Reason: "bad"},
+		} {
+			Expect(errorOf(revoke(ctx, "debian-1", request))).To(beInvalid(field))
+		}
+		for _, reason := range []string{"two\nlines", strings.Repeat("x", 1025)} {
+			Expect(errorOf(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: reason}))).To(beInvalid("reason"))
+			Expect(errorOf(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Reason: reason}, metav1.CreateOptions{}))).To(beInvalid("reason"))
+		}
+		Expect(errorOf(revoke(ctx, "nothing", v1alpha1.RevokeRequest{Reason: "bad"}))).To(Satisfy(apierrors.IsNotFound))
+		Expect(errorOf(builds.Restore(ctx, "nothing", &v1alpha1.RestoreRequest{}, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsNotFound))
+		Expect(revoked(ctx)).To(BeEmpty())
+	})
+})
