@@ -31,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/rerun"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/revoke"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/schema"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/show"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
@@ -86,6 +87,8 @@ func newRootCommand() *cobra.Command {
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),
+		revoke.NewCommand(),
+		revoke.NewUndoCommand(),
 		suspend.NewCommand(),
 		suspend.NewResumeCommand(),
 	)

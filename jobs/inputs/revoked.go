@@ -5,6 +5,7 @@ package inputs
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -84,3 +85,43 @@ func IsBase(build *v1alpha1.ImageBuild, base *v1alpha1.BaseBuild) bool {
 func Retests(build, of *v1alpha1.ImageBuild) bool {
 	return build.Spec.Retests != nil && build.Spec.Retests.UID == of.UID
 }
+
+// Descendants returns the builds that test the artifacts of a build again and, with based, also those that are based on the build or on one of the
+// returned builds.
+func Descendants(of *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, based bool) (found []*v1alpha1.ImageBuild) {
+	known := map[string]bool{of.Name: true}
+	for next := []*v1alpha1.ImageBuild{of}; len(next) > 0; next = next[1:] {
+		for i := range builds {
+			build := &builds[i]
+			belongs := Retests(build, next[0]) || based && IsBase(next[0], BaseOfBuild(build))
+			if belongs && !known[build.Name] {
+				known[build.Name] = true
+				found, next = append(found, build), append(next, build)
+			}
+		}
+	}
+	return found
+}
+
+// RevokedBase returns the nearest build that a build is based on, directly or through other builds, and that is revoked. It is nil if there is none. find
+// returns a build by its name, or nil.
+func RevokedBase(build *v1alpha1.ImageBuild, find func(name string) *v1alpha1.ImageBuild, now time.Time) *v1alpha1.ImageBuild {
+	for range maxAncestors {
+		base := BaseOfBuild(build)
+		if base == nil {
+			return nil
+		}
+		next := find(base.Name)
+		switch {
+		case next == nil || !IsBase(next, base):
+			return nil
+		case v1alpha1.Revoked(next, now):
+			return next
+		}
+		build = next
+	}
+	return nil
+}
+
+// maxAncestors is the maximum number of Images that an Image is based on.
+const maxAncestors = 32

@@ -284,7 +284,7 @@ func (t *transition) retry() {
 // mustEnd reports whether the build was cancelled, revoked or deleted. A finalizer can keep a deleted build for any time, and the build
 // holds its queue slot until it ends.
 func (t *transition) mustEnd() bool {
-	return t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil || t.revoked()
+	return t.revoked() || t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil
 }
 
 // cancel ends the current attempt of a cancelled build, and then the build.

@@ -50,7 +50,7 @@ var notOneLine = map[string]string{
 
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
 	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
-	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored,
+	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored, "v1alpha1.Revocation": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
 	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
@@ -120,6 +120,14 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			return request, func() field.ErrorList { return ValidateTestRequest(request, "debian-1") }
 		},
 		"a request to cancel": func() (any, func() field.ErrorList) {
+			request := &v1alpha1.RevokeRequest{Reason: "because"}
+			return request, func() field.ErrorList { return imagebuild.ValidateRevokeRequest(request, "debian-1", time.Now()) }
+		},
+		"RestoreRequest": func() (any, func() field.ErrorList) {
+			request := &v1alpha1.RestoreRequest{Reason: "because"}
+			return request, func() field.ErrorList { return imagebuild.ValidateRestoreRequest(request, "debian-1") }
+		},
+		"CancelRequest": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
 			return request, func() field.ErrorList { return imagebuild.ValidateCancelRequest(request, "debian-1") }
 		},

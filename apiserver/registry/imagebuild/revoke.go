@@ -137,7 +137,7 @@ func (r *revoker) related(ctx context.Context, verb, name string, descendants bo
 		return nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
 	}
 	names := []string{name}
-	for _, build := range relatedTo(target, list.Items, descendants) {
+	for _, build := range inputs.Descendants(target, list.Items, descendants) {
 		if !inputs.Retests(build, target) {
 			if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", verb, build.Name); err != nil {
 				return nil, err
@@ -148,30 +148,15 @@ func (r *revoker) related(ctx context.Context, verb, name string, descendants bo
 	return names, nil
 }
 
-// relatedTo returns the builds that test the artifacts of a build again and, with descendants, also those that are based on the build or on one of
-// the returned builds.
-func relatedTo(target *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, descendants bool) (found []*v1alpha1.ImageBuild) {
-	known := map[string]bool{target.Name: true}
-	for next := []*v1alpha1.ImageBuild{target}; len(next) > 0; next = next[1:] {
-		for i := range builds {
-			build := &builds[i]
-			belongs := inputs.Retests(build, next[0]) || descendants && inputs.IsBase(next[0], inputs.BaseOfBuild(build))
-			if belongs && !known[build.Name] {
-				known[build.Name] = true
-				found, next = append(found, build), append(next, build)
-			}
-		}
-	}
-	return found
-}
-
 // revocationStrategy is the strategy of the subresources revoke and restore, which change only the revocation and its condition.
 type revocationStrategy struct {
 	resources.DefaultStatusStrategy
 }
 
 // ValidateUpdate accepts what these subresources make of a stored build.
-func (revocationStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList { return nil }
+func (revocationStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList {
+	return nil
+}
 
 // ValidateRevokeRequest validates a request to revoke the named build.
 func ValidateRevokeRequest(request *v1alpha1.RevokeRequest, build string, now time.Time) field.ErrorList {

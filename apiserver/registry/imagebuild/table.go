@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -23,7 +24,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Name of the build."},
 	{Name: "Image", Type: "string", Description: "Image of the build."},
 	{Name: "Phase", Type: "string", Description: "Phase of the build."},
-	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
+	{Name: "Why", Type: "string", Description: "What the build waits for, why it failed, or that it is revoked."},
 	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage. How many tests have ended, while the artifacts are tested."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
 	{Name: "Duration", Type: "string", Description: "Time since the build started, until it finished, without the time that it was queued again."},
@@ -37,7 +38,7 @@ var columns = []metav1.TableColumnDefinition{
 func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageBuild] {
 	return table.New(columns, func(build *v1alpha1.ImageBuild) []any {
 		return []any{
-			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
+			build.Name, imageName(build), string(build.Status.Phase), why(build, clock.Now()), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
 			trigger(build), node(build), table.Digest(build.Status.Artifacts), oneOff(build),
 		}
@@ -51,8 +52,11 @@ func imageName(build *v1alpha1.ImageBuild) string {
 	return build.Spec.ImageRef.Name
 }
 
-// why is what an unfinished build waits for, or why a finished build failed.
-func why(build *v1alpha1.ImageBuild) string {
+// why is what an unfinished build waits for, why a finished build failed, or that it is revoked.
+func why(build *v1alpha1.ImageBuild, now time.Time) string {
+	if v1alpha1.Revoked(build, now) {
+		return string(v1alpha1.ReasonRevoked)
+	}
 	if build.Status.Failure != nil {
 		return string(build.Status.Failure.Reason)
 	}

@@ -80,7 +80,7 @@ func again(t *testing.T, codec runtime.Codec, object runtime.Object) runtime.Obj
 func FuzzFieldSelectors(f *testing.F) {
 	for _, selector := range []string{
 		"", "metadata.name=web", "metadata.namespace!=default,spec.suspend==true", "spec.builder.name=mock", "status.phase=Running",
-		"spec.imageRef.uid=", "spec.trigger.reason!=Manual,status.finished=false", "spec.colour=blue", "=", "!=", ",", `a\,b=c\=d`, `a=b\`, "a=b=c", "metadata.name in (a)",
+		"spec.imageRef.uid=", "spec.trigger.reason!=Manual,status.finished=false", "status.revoked=true", "spec.colour=blue", "=", "!=", ",", `a\,b=c\=d`, `a=b\`, "a=b=c", "metadata.name in (a)",
 	} {
 		f.Add("Image", selector)
 		f.Add("ImageBuild", selector)

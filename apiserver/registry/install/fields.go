@@ -31,6 +31,7 @@ func ImageBuildFields(build *v1alpha1.ImageBuild) fields.Set {
 		"spec.imageRef.uid":   string(image.UID),
 		"spec.trigger.reason": string(trigger.Reason),
 		"status.phase":        string(build.Status.Phase),
+		"status.revoked":      strconv.FormatBool(build.Status.Revoked != nil),
 		"status.finished":     strconv.FormatBool(build.Status.Finished),
 	}
 }

@@ -14,6 +14,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,7 +84,7 @@ func jobNews() predicate.Predicate {
 	}
 }
 
-// revocationChanged passes the builds that another writer has revoked or restored.
+// revocationChanged passes the builds that another writer has revoked or restored. The watch may have missed that a restored build was revoked.
 func revocationChanged() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -90,7 +92,11 @@ func revocationChanged() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, was := e.ObjectOld.(*v1alpha1.ImageBuild)
 			build, is := e.ObjectNew.(*v1alpha1.ImageBuild)
-			return was && is && !equality.Semantic.DeepEqual(before.Status.Revoked, build.Status.Revoked)
+			if !was || !is {
+				return false
+			}
+			restored := meta.IsStatusConditionPresentAndEqual(build.Status.Conditions, v1alpha1.BuildRevoked, metav1.ConditionUnknown)
+			return restored || !equality.Semantic.DeepEqual(before.Status.Revoked, build.Status.Revoked)
 		},
 	}
 }

@@ -50,7 +50,7 @@ type promotion struct {
 // channel requires.
 func (w *environment) promote(build *v1alpha1.ImageBuild, channel string, override bool) {
 	image, ok := w.images.get(build.Spec.ImageRef.Name)
-	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded {
+	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded || v1alpha1.Revoked(build, w.now) {
 		return
 	}
 	if !override && len(trigger.Missing(trigger.ChannelRule(image, channel), build)) > 0 {

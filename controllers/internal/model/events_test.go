@@ -233,6 +233,11 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 	switch kind {
 	case cancelBuild:
 		_ = w.cancel(build.Name, "") // it is there
+	case revokeBuild:
+		if succeeded := w.someSuccess(b); b%3 > 0 && succeeded != nil {
+			build = succeeded
+		}
+		w.revokeOrRestore(build, b)
 	case deleteBuild:
 		w.deleteByHand(build, b%3 > 0)
 	case strangersJob:

@@ -32,8 +32,8 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 		w.broken("%s went from %s to %s", is.Name, before.Phase, after.Phase)
 	}
 	switch failure := after.Failure; {
-	case failure != nil && failure.Reason == v1alpha1.ReasonBuilderNotFound:
-		delete(w.truth.digests, is.UID) // they are built once there is a builder
+	case failure != nil && (failure.Reason == v1alpha1.ReasonBuilderNotFound || failure.Reason == v1alpha1.ReasonBaseRevoked):
+		delete(w.truth.digests, is.UID) // they are built once there is a builder, and the base is restored
 	case after.Resolved != nil:
 		w.truth.digests[is.UID] = after.Resolved.InputsDigest
 	}
@@ -41,6 +41,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	w.checkKept(was, is)
 	w.checkAttempts(is, before, after)
 	w.checkTests(is, before, after)
+	w.checkRevoked(is, before, after)
 	retests := (before.Phase == v1alpha1.BuildPending || before.Phase == v1alpha1.BuildQueued) && after.Phase == v1alpha1.BuildTesting
 	if retests || len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
 		w.checkAdmission(is)
@@ -225,6 +226,7 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	}
 	w.cover.failures[status.Failure.Reason]++
 	switch reason := status.Failure.Reason; {
+	case reason == v1alpha1.ReasonRevoked:
 	case reason == v1alpha1.ReasonSuperseded && len(status.Attempts) > 0:
 		w.broken("%s was superseded after it had started", build.Name)
 	case (reason == v1alpha1.ReasonSuperseded || reason == v1alpha1.ReasonCancelRequested) != ((build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil) && status.Phase == v1alpha1.BuildCancelled):

@@ -96,8 +96,8 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 	return key
 }
 
-// resolve resolves inputs with their base, if it exists. No ConfigMap ever exists.
-func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolution {
+// resolve resolves inputs with their base, if it exists, which may be revoked. No ConfigMap ever exists.
+func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image, revoked *v1alpha1.Revocation) resolution {
 	key := keyOf(given)
 	if base != nil {
 		key.baseThere, key.awaited = true, inputs.AwaitedBuild(base)
@@ -112,6 +112,10 @@ func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolu
 				key.channels += channel.Name + " "
 			}
 		}
+	}
+	if revoked != nil {
+		resolved, unresolved := inputs.Resolve(*given, inputs.Found{Base: base, Revoked: revoked})
+		return resolution{resolved, unresolved}
 	}
 	known, ok := m.resolutions[key]
 	if !ok {

@@ -349,6 +349,20 @@ var mutants = []mutant{
 		add`, ""},
 	{"jobs/attestation/status.go", `statement.Signatures = append(statement.Signatures, `, `statement.Signatures = append([]v1alpha1.StatementSignature(nil), `, ""},
 
+	// What is revoked.
+	{"controllers/internal/resolution/resolution.go", `	if revoked.InEffect(now) {`, `	if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `observed.Unresolved, err = r.sources.Revoked(ctx, build); err != nil {`, `_, err = r.sources.Revoked(ctx, build); err != nil {`, ""},
+	{"controllers/internal/imagebuild/controller.go", `return restored || !equality`, `return !equality`, ""},
+	{"controllers/internal/image/controller.go", `		revoked: build.Status.Revoked.String(),
+`, ``, ""},
+	{"jobs/trigger/revoked.go", `recorded != nil && !restored(build, recorded):`, `false:`, "no schedule deletes a revoked build that a cache has as it was before, and shows the Image after it"},
+	{"jobs/state/state.go", `	case t.revoked():
+		t.stop()
+`, ``, ""},
+	{"jobs/state/state.go", `	case t.revoked(): // its artifacts must not be used
+`, ``, ""},
+	{"jobs/state/revoked.go", `stored.Status != metav1.ConditionFalse:`, `false:`, ""},
+
 	// The state machine.
 	{"jobs/state/state.go", `	case CreateJob, DeleteJob, DeletePod:
 		return true`, `	case CreateJob, DeletePod:

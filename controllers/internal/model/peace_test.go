@@ -170,6 +170,7 @@ func (w *environment) checkPeace() {
 		}
 	}
 	w.checkReproduced(byUID)
+	w.checkRevocations()
 	for i := range w.truth.asked {
 		if w.truth.asked[i].answer == "" {
 			w.broken("request %s has no answer", w.truth.asked[i].id)
@@ -260,7 +261,7 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 	now := w.resolveImage(image)
 	decision := trigger.Next(trigger.Observed{
 		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
-		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
+		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonBaseRevoked || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
 		BaseComing: w.baseComing(image),
 	})
 	switch {

@@ -3,6 +3,8 @@
 package model_test
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -39,6 +41,12 @@ func (w *environment) checkReport(image *v1alpha1.Image, status *v1alpha1.ImageS
 			w.broken("%s reports that build %d ended %s (%s), and it ended %s (%s), counts %t", image.Name, last.Number, last.Phase, last.Reason, end.phase, end.reason, end.counts)
 		}
 		want = map[v1alpha1.BuildPhase]string{v1alpha1.BuildSucceeded: "True/BuildSucceeded", v1alpha1.BuildFailed: "False/BuildFailed"}[last.Phase]
+	}
+	if latest := status.LatestSuccessful; last != nil && last.Phase == v1alpha1.BuildSucceeded && latest != nil && latest.Revoked != nil {
+		from, reported := latest.Revoked.Since(), ready.Reason == string(v1alpha1.ReasonRevoked)
+		if near := w.now.Sub(from).Abs() <= 25*time.Hour; latest.Revoked.InEffect(w.now) && !near || near && reported {
+			want = "False/Revoked"
+		}
 	}
 	if got := string(ready.Status) + "/" + ready.Reason; got != want {
 		w.broken("%s is Ready=%s, want %s: last finished %+v, latest %+v", image.Name, got, want, last, latest)

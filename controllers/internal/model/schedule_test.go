@@ -29,6 +29,7 @@ const (
 	askForBuild
 	askAgain
 	cancelBuild
+	revokeBuild
 	rerunBuild
 	promoteBuild
 	deleteBuild
@@ -57,7 +58,7 @@ const (
 
 var kindNames = [...]string{
 	"news arrive", "image controller looks", "build controller looks", "controller of orphans looks", "controller of expired builds looks", "Job controller works", "kubelet works", "time passes", "image is edited",
-	"build is asked for", "request is repeated", "build is cancelled", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
+	"build is asked for", "request is repeated", "build is cancelled", "build is revoked or restored", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
 	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
 	"news are repeated", "relist", "process crashes", "another process leads", "late write arrives", "backup", "restore",
 }
@@ -65,7 +66,7 @@ var kindNames = [...]string{
 // weights of the kinds of events.
 var weights = [kinds]int{
 	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 80, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, signerWorks: 30, keysChange: 8, passTime: 50, editImage: 30, askForBuild: 46,
-	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
+	askAgain: 5, cancelBuild: 26, revokeBuild: 20, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
 	strangersJob: 6, strangersPod: 12, kueue: 60, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12,
 }

@@ -220,7 +220,14 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 	}
 	next := *live
 	next.Status = status
-	next.Status.BuildCounter, next.Status.Channels = live.Status.BuildCounter, live.Status.Channels
+	next.Status.BuildCounter, next.Status.Channels = live.Status.BuildCounter, slices.Clone(live.Status.Channels)
+	for i := range next.Status.Channels {
+		for _, reported := range status.Channels {
+			if reported.Build == next.Status.Channels[i].Build {
+				next.Status.Channels[i].Revoked = reported.Revoked
+			}
+		}
+	}
 	next.Status.RecentRequests = append([]v1alpha1.BuildRequestRecord(nil), live.Status.RecentRequests...)
 	for i := range next.Status.RecentRequests {
 		record := &next.Status.RecentRequests[i]
@@ -248,7 +255,7 @@ func (w *environment) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alp
 	}
 	next := *live
 	next.Status = status
-	next.Status.Finished = status.Phase.Finished()
+	next.Status.Finished, next.Status.Revoked = status.Phase.Finished(), live.Status.Revoked
 	w.checkStatus(live, &next)
 	put(w, &w.builds, &next)
 	return &next, nil
@@ -381,7 +388,7 @@ func (w *environment) deleteBuild(name string, only *metav1.Preconditions, excus
 	return nil
 }
 
-// remember records the UID of a build for its request before the build is deleted.
+// remember records the UID of a build for its request, and its revocation, before the build is deleted.
 func (w *environment) remember(build *v1alpha1.ImageBuild) {
 	if build.Spec.ImageRef == nil {
 		return
@@ -389,6 +396,23 @@ func (w *environment) remember(build *v1alpha1.ImageBuild) {
 	image, ok := w.images.get(build.Spec.ImageRef.Name)
 	if !ok || image.UID != build.Spec.ImageRef.UID {
 		return
+	}
+	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == build.Name || slices.ContainsFunc(image.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == build.Name }) {
+		next := *image
+		if latest != nil {
+			next.Status.LatestSuccessful = latest.DeepCopy()
+		}
+		if latest != nil && latest.Name == build.Name {
+			next.Status.LatestSuccessful.Revoked = build.Status.Revoked
+		}
+		next.Status.Channels = slices.Clone(image.Status.Channels)
+		for i := range next.Status.Channels {
+			if next.Status.Channels[i].Build == build.Name {
+				next.Status.Channels[i].Revoked = build.Status.Revoked
+			}
+		}
+		put(w, &w.images, &next)
+		image = &next
 	}
 	for i, record := range image.Status.RecentRequests {
 		if record.RequestID == build.Spec.Trigger.RequestID && record.Number == numberOf(build) && record.UID == "" {
@@ -417,7 +441,7 @@ func (w *environment) resolve(given *v1alpha1.BuildInputs, base func(name string
 			found = image
 		}
 	}
-	return w.memo.resolve(given, found)
+	return w.memo.resolve(given, found, w.revocation(given.Base.ImageRef, found))
 }
 
 // resolveImage resolves the inputs of an Image, which do not resolve if its tests cannot run.

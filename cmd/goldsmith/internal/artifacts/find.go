@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
@@ -181,7 +182,7 @@ func Recorded(image *v1alpha1.Image, name string) *v1alpha1.ImageBuild {
 	build := &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: name},
 		Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}},
-		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, Artifacts: artifacts},
+		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, Artifacts: artifacts, Revoked: inputs.RevocationOf(name, image, nil)},
 	}
 	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == name {
 		build.Spec.Number, build.Status.CompletionTime = &latest.Number, &latest.CompletionTime

@@ -37,6 +37,8 @@ type options struct {
 	again string
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
+	// allowRevoked fetches from a revoked build, too.
+	allowRevoked bool
 
 	out, stderr io.Writer
 	style       output.Style
@@ -55,6 +57,7 @@ func newGetCommand() *cobra.Command {
 			"complete, it is in a file whose name ends with .partial.\n\n" +
 			"If the API server does not keep the artifact, and its location is in an OCI registry, the command fetches it from " +
 			"there. If the artifact is elsewhere, the error names its location.\n\n" +
+			"The command refuses a revoked build without --allow-revoked.\n\n" +
 			"The document bundle is the provenance with a signature, as a Sigstore bundle. If the build does not list it, the command reads it from the " +
 			"referrers of the artifact in its registry. The document provenance is the same statement without a signature, and self-reported is what the " +
 			"builder reports about itself. The command does not verify signatures: `goldsmith verify` does.\n\n" +
@@ -70,6 +73,9 @@ func newGetCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := RefuseRevoked(build, asked.allowRevoked, asked.clock.Now(), asked.stderr); err != nil {
+			return err
+		}
 		asked.again = remedyForLost(args[0], build)
 		return asked.run(command.Context(), connection, build)
 	})
@@ -79,6 +85,7 @@ func newGetCommand() *cobra.Command {
 	set.StringVarP(&asked.file, "output", "o", "", "`file` or directory for the artifact; - is standard output (default: BUILD-PLATFORM.FORMAT)")
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, PlainHTTPUsage)
+	set.BoolVar(&asked.allowRevoked, AllowRevoked, false, AllowRevokedUsage)
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Value(CompleteTargets)),
 		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions(documents, cobra.ShellCompDirectiveNoFileComp)),

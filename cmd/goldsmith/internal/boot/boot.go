@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/builders/machine"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
@@ -36,19 +37,20 @@ type options struct {
 	target, firmware, accel, memory, until string
 	ssh, cpus                              int
 	timeout                                time.Duration
-	root, plainHTTP                        bool
+	root, plainHTTP, allowRevoked          bool
+	clock                                  clock.PassiveClock
 }
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	asked := &options{}
+	asked := &options{clock: clock.RealClock{}}
 	var booted *guest
 	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // the console of the guest controls the terminal
 		Use:         "boot IMAGE[@CHANNEL]|BUILD",
 		Short:       "Boot a disk of an image or a build in QEMU, with its console here",
 		Long: "Boot the disk of a build, of an image's latest successful build, or of the build that a channel names. The command " +
-			"fetches the disk as `goldsmith artifacts get` does, and verifies its digest. It boots a private copy, which is deleted at the " +
+			"fetches the disk as `goldsmith artifacts get` does, and verifies its digest. It refuses a revoked build without --allow-revoked. It boots a private copy, which is deleted at the " +
 			"end. The image itself never changes.\n\n" +
 			"The serial console of the guest is on this terminal. Ctrl-A X ends the guest, and Ctrl-C goes to the guest. With --until, the " +
 			"command reads nothing, writes the console to the standard output, and ends as soon as the guest has a login prompt, or has reached a " +
@@ -85,6 +87,7 @@ func (o *options) addTo(command *cobra.Command) {
 	set.StringVar(&o.until, "until", "", "what ends the command with success: login, or a systemd target such as multi-user.target")
 	set.DurationVar(&o.timeout, "timeout", defaultTimeout, "time until the guest must have reached what --until names")
 	set.BoolVar(&o.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)
+	set.BoolVar(&o.allowRevoked, artifacts.AllowRevoked, false, artifacts.AllowRevokedUsage)
 	fixed := func(values ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}

@@ -32,6 +32,8 @@ var (
 
 	// Images completes one argument, an Image.
 	Images = Arguments(listImages)
+	// ImageBuilds completes one argument, a build.
+	ImageBuilds = Arguments(all)
 	// TwoImageBuilds completes two arguments, both of them builds.
 	TwoImageBuilds = Arguments(all, all)
 	// UnfinishedImageBuilds completes one argument, a build that has not finished.

@@ -74,6 +74,9 @@ var finishedConditions = []report{
 	{"`Reproduced`: Unknown", v1alpha1.ReasonPackagesDiffer, "another build made other content, of other packages", "see them: `goldsmith diff`"},
 	{"`Reproduced`: Unknown", v1alpha1.ReasonBuilderDiffers, "another build made other content, and its builder, or what that reads from Secrets and ConfigMaps, may be others", "repeat it with the builder in the message"},
 	{"`Reproduced`: Unknown", v1alpha1.ReasonRebuildFailed, "another build failed or was cancelled", "see why, and repeat it"},
+	{"`Revoked`: True", string(v1alpha1.ReasonRevoked), "a user [revoked](recall.md) the build", "use another build"},
+	{"`Revoked`: False", v1alpha1.ReasonRevocationScheduled, "the build will be revoked at the time in the message", "use another build from then on"},
+	{"`Revoked`: False", v1alpha1.ReasonRestored, "a user took the revocation back", ""},
 }
 
 // kindConditions are the reasons of the conditions of an ImageKind.
@@ -113,6 +116,8 @@ var imageConditions = []report{
 		"see why: `goldsmith history IMAGE`"},
 	{"`Ready`: False, `Stalled`: True", v1alpha1.ReasonArtifactMissing, "an artifact of the last build, which Goldsmith kept, is lost, for example after a restore without artifacts",
 		"build again: `goldsmith build IMAGE`; or restore a backup with artifacts"},
+	{"`Ready`: False, `Stalled`: True", string(v1alpha1.ReasonRevoked), "the last build is [revoked](recall.md)",
+		"change the image, or build it again: `goldsmith build IMAGE`; or take that back: `goldsmith unrevoke BUILD`"},
 	{"`Stalled`: True", v1alpha1.ReasonBuildCancelled, "the build of the current inputs was cancelled, or deleted before it finished, and no other build has these inputs",
 		"build again: `goldsmith build IMAGE`; or change the inputs"},
 	{"`Stalled`: True or False, `Reconciling`: True", v1alpha1.ReasonBuildRefused, "the API server refuses the build that is due, because of a quota, a limit of the operator, or a value of the image that only an earlier version of Goldsmith accepted. `Stalled` is False if a later request can succeed without a change of the image, as with a quota. The controller tries again",
@@ -167,6 +172,8 @@ var events = []report{
 	{"of a build", v1alpha1.EventTesting, "the artifacts are made, and their tests begin", ""},
 	{"of a build", v1alpha1.EventTestNotPassed, "Warning: a test that is not required did not pass",
 		"read the log of the test: `goldsmith logs BUILD --test NAME`"},
+	{"of a build", v1alpha1.EventRevoked, "Warning: the build is revoked", "see `status.revoked`"},
+	{"of a build", v1alpha1.EventRestored, "the revocation of the build was taken back", ""},
 	{"of a build", v1alpha1.EventRetrying, "an attempt failed, and the build gets another",
 		"if it happens often: read the log"},
 }

@@ -48,6 +48,8 @@ type page struct {
 	log      []string
 	reason   string   // reason of the failure that tells most
 	channels []string // of the Image, or only those that name the build
+	base     string   // revoked build that the build is based on; empty if there is none
+	based    []string // builds that are based on the build, if it is revoked
 	lost     string   // which artifact of the build the server has lost; empty if none is known to be
 }
 
@@ -186,6 +188,9 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "reproduced", p.reproduced())
 	output.Labelled(lines, "channels", p.channels...)
+	output.Labelled(lines, "revoked", p.revoked())
+	output.Labelled(lines, "based on it", p.based...)
+	output.Labelled(lines, "on a base", p.base)
 	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "warning", p.warning())
 	output.Labelled(lines, "next", p.next())
@@ -325,6 +330,8 @@ func (p *page) next() string {
 	switch status.Phase {
 	case v1alpha1.BuildSucceeded:
 		switch {
+		case v1alpha1.Revoked(p.build, p.asked.clock.Now()):
+			return verb("unrevoke " + name)
 		case p.build.Spec.ImageRef == nil:
 			return verb("logs " + name)
 		case p.lost != "":

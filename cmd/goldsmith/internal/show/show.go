@@ -75,6 +75,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 	page.countPackages(ctx, connection)
 	page.readLog(ctx, connection)
 	page.readImage(ctx, connection)
+	page.findRevoked(ctx, connection)
 	if build.Status.Failure != nil {
 		page.reason, _ = explain.OfFailure(ctx, connection, build)
 	}

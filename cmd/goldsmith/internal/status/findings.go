@@ -49,11 +49,15 @@ type finding struct {
 }
 
 // findings returns the images and builds that need attention, worst first. Within a severity, the oldest finding is
-// first.
-func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) []finding {
+// first. based are the revoked builds that Images are based on.
+func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, based revokedBases, now time.Time) []finding {
 	var found []finding
 	for i := range images {
-		if of := ofImage(&images[i], now); of != nil {
+		of := ofImage(&images[i], now)
+		if of == nil || of.severity == suspended {
+			of = cmp.Or(based.of(&images[i]), of)
+		}
+		if of != nil {
 			of.kind, of.namespace, of.name, of.object = "image", images[i].Namespace, images[i].Name, &images[i]
 			found = append(found, *of)
 		}

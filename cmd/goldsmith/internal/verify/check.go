@@ -34,6 +34,7 @@ const (
 	verified    = "Verified"
 	notSigned   = "NotSigned"
 	notVerified = "NotVerified"
+	revoked     = "Revoked"
 )
 
 // artifact is an artifact with the signatures that count.
@@ -49,7 +50,7 @@ type artifact struct {
 	Manifest string `json:"manifest,omitempty"`
 	// Members is the number of manifests of an index. Zero if this is not one.
 	Members int `json:"members,omitempty"`
-	// Outcome is Verified, NotSigned or NotVerified. Message says why.
+	// Outcome is Verified, NotSigned, NotVerified or Revoked. Message says why.
 	Outcome string `json:"outcome"`
 	Message string `json:"message,omitempty"`
 	// Signatures are valid.
@@ -281,7 +282,7 @@ func (r *report) failure() error {
 		switch one.Outcome {
 		case notSigned:
 			code = cmp.Or(code, exit.NotSigned)
-		case notVerified:
+		case notVerified, revoked:
 			code = exit.NotVerified
 		}
 		if one.Outcome != verified {

@@ -53,6 +53,8 @@ func (o *options) printArtifact(of *artifact, lines *tabwriter.Writer) {
 		mark, outcome = output.Failure, "is not signed: "+of.Message
 	case notVerified:
 		mark, outcome = output.Failure, "is not verified: "+of.Message
+	case revoked:
+		mark, outcome = output.Failure, "is not to be used: "+of.Message
 	}
 	if of.Outcome == verified {
 		mark = o.style.Good(mark)

@@ -52,7 +52,8 @@ func NewCommand() *cobra.Command {
 		Long: "Verify the signatures of the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
 			"The command shows what the signed statements say: who declared the image, which builder made it from which inputs, and how many packages it has. " +
 			"An artifact is verified if at least one of the keys signed a statement about exactly this artifact. The command ignores everything " +
-			"that no key signed, such as what a builder reports about itself, and shows why.\n\n" +
+			"that no key signed, such as what a builder reports about itself, and shows why. A build that is revoked is not verified. " +
+			"For a FILE or a REFERENCE, the command asks the server of its provenance, unless --key or --offline is set.\n\n" +
 			"FILE is an artifact on this machine, or any file that `goldsmith keys sign` signed. The command computes its digest. Its bundles are those of --bundle, or else the files FILE.bundle " +
 			"and FILE.sigstore.json, or else those of the build of the namespace that made it. REFERENCE is a manifest in an OCI registry, " +
 			"HOST[:PORT]/REPOSITORY@sha256:DIGEST or HOST[:PORT]/REPOSITORY:TAG, perhaps after docker://. The command reads bundles from its referrers, " +
@@ -162,6 +163,9 @@ func (o *options) run(ctx context.Context, argument string) error {
 	}
 	found := &report{Keys: keys}
 	if err := verify(ctx, found); err != nil {
+		return err
+	}
+	if err := o.findRevoked(ctx, found); err != nil {
 		return err
 	}
 	err = found.failure()

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package revoke
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+)
+
+var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+
+// build returns a successful build, perhaps based on another.
+func build(name, base string, revoked *v1alpha1.Revocation) *v1alpha1.ImageBuild {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+	build.Status = v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, Revoked: revoked, Resolved: &v1alpha1.ResolvedInputs{}}
+	if base != "" {
+		build.Status.Resolved.Base = &v1alpha1.BaseBuild{Name: base}
+	}
+	return build
+}
+
+func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
+	now, later := &v1alpha1.Revocation{Reason: "why"}, &v1alpha1.Revocation{Reason: "why", EffectiveTime: new(metav1.NewTime(noon.Add(time.Hour)))}
+	for title, test := range map[string]struct {
+		answer      runtime.Object
+		refusal     error
+		descendants bool
+		based       []runtime.Object
+		want        string
+	}{
+		"nothing is based on it": {answer: build("debian-7", "", now), want: "debian-7 is revoked\n"},
+		"it is scheduled":        {answer: build("debian-7", "", later), want: "debian-7 will be revoked at 2026-05-01T13:00:00Z\n"},
+		"builds are based on it": {
+			answer: build("debian-7", "", now), based: []runtime.Object{build("web-1", "debian-7", nil), build("shop-1", "web-1", nil), build("old-1", "debian-7", now), build("other-1", "debian-6", nil)},
+			want: "debian-7 is revoked\nbased on it, and not revoked: shop-1, web-1; --descendants revokes them, too\n",
+		},
+		"builds began in between": {
+			answer: build("debian-7", "", now), based: []runtime.Object{build("web-1", "debian-7", nil)}, descendants: true,
+			want: "debian-7 is revoked\nbased on it, and not revoked: web-1\n",
+		},
+		"there is no such build": {refusal: apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-7"), want: "error: no build named debian-7 in namespace team"},
+		"it is forbidden":        {refusal: errors.New("forbidden"), want: "error: revoke build debian-7: forbidden"},
+	} {
+		clients := fake.NewClientset(test.based...)
+		clients.PrependReactor("create", "imagebuilds/revoke", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			if request := action.(clienttesting.CreateAction).GetObject().(*v1alpha1.RevokeRequest); request.Reason != "why" {
+				t.Errorf("%s: the request is %+v", title, request)
+			}
+			return true, test.answer, test.refusal
+		})
+		var out bytes.Buffer
+		err := revoke(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-7",
+			&v1alpha1.RevokeRequest{Reason: "why", Descendants: test.descendants}, testingclock.NewFakePassiveClock(noon), &out)
+		check(t, title, out.String(), err, test.want)
+	}
+}
+
+func TestTellsThatABuildIsRestored(t *testing.T) {
+	for want, refusal := range map[string]error{
+		"debian-7 is not revoked\n":                        nil,
+		"error: no build named debian-7 in namespace team": apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-7"),
+		"error: restore build debian-7: forbidden":         errors.New("forbidden"),
+	} {
+		clients := fake.NewClientset()
+		clients.PrependReactor("create", "imagebuilds/restore", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, build("debian-7", "", nil), refusal
+		})
+		var out bytes.Buffer
+		err := restore(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-7", &v1alpha1.RestoreRequest{}, &out)
+		check(t, want, out.String(), err, want)
+	}
+}
+
+func check(t *testing.T, title, out string, err error, want string) {
+	t.Helper()
+	if message, isError := strings.CutPrefix(want, "error: "); isError {
+		if err == nil || err.Error() != message {
+			t.Errorf("%s: got error %v, want %q", title, err, message)
+		}
+		return
+	}
+	if err != nil || out != want {
+		t.Errorf("%s: got %q, error %v, want %q", title, out, err, want)
+	}
+}

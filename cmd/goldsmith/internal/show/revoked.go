@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package show
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/revoke"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// findRevoked finds out on which revoked build the build is based or, if the build is revoked itself, which builds are based on it. An error becomes
+// a line of the page.
+func (p *page) findRevoked(ctx context.Context, connection *client.Connection) {
+	now := p.asked.clock.Now()
+	if p.build.Status.Revoked != nil {
+		based, err := revoke.BasedOn(ctx, connection, p.build, now)
+		if p.based = based; err != nil {
+			p.based = []string{"unknown: " + err.Error()}
+		}
+	}
+	base := inputs.RevokedBase(p.build, func(name string) *v1alpha1.ImageBuild {
+		build, err := connection.ImagesV1alpha1().ImageBuilds(p.build.Namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return nil // it was deleted, or the user may not read it
+		}
+		return build
+	}, now)
+	if base != nil {
+		p.base = base.Name + ", " + base.Status.Revoked.Explain()
+	}
+}
+
+// revoked returns whether the build is revoked, or will be.
+func (p *page) revoked() string {
+	revoked := p.build.Status.Revoked
+	switch {
+	case revoked == nil:
+		return ""
+	case !revoked.InEffect(p.asked.clock.Now()):
+		return "from " + revoked.Since().UTC().Format(time.RFC3339) + " on: " + revoked.Explain()
+	}
+	return p.ago(metav1.NewTime(revoked.Since())) + " ago: " + revoked.Explain()
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/jobs/attestation"
+)
+
+// findRevoked finds out whether the build that the user named is revoked, or a build that made the content, as its signed provenance says. With keys
+// of files, the command reaches no server, and does not know which builds of others are revoked.
+func (o *options) findRevoked(ctx context.Context, found *report) error {
+	if found.build != nil {
+		for _, one := range found.Artifacts {
+			one.revoke(found.build, o)
+		}
+		return nil
+	}
+	if o.offline || len(o.keys) > 0 {
+		return nil
+	}
+	connection, err := o.connect()
+	if err != nil {
+		return err
+	}
+	for _, one := range found.Artifacts {
+		for i := range one.Provenance {
+			build, err := buildOf(ctx, connection, &one.Provenance[i])
+			if err != nil {
+				return err
+			}
+			if build != nil {
+				one.revoke(build, o)
+			}
+		}
+	}
+	return nil
+}
+
+// buildOf returns the build of the server that a provenance is about. It is nil if it does not exist there any more, or the user may not read it.
+func buildOf(ctx context.Context, connection *client.Connection, of *provenance) (*v1alpha1.ImageBuild, error) {
+	if of.BuildType != attestation.BuildType || of.Build == "" || of.Namespace == "" {
+		return nil, nil
+	}
+	build, err := connection.ImagesV1alpha1().ImageBuilds(of.Namespace).Get(ctx, of.Build, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for build %s: %w", of.Build, err)
+	case string(build.UID) != of.BuildUID:
+		return nil, nil
+	}
+	return build, nil
+}
+
+// revoke records that a build of the artifact is revoked, if it is.
+func (a *artifact) revoke(build *v1alpha1.ImageBuild, o *options) {
+	if v1alpha1.Revoked(build, o.clock.Now()) {
+		a.Outcome, a.Message = revoked, fmt.Sprintf("build %s is %s", build.Name, build.Status.Revoked.Explain())
+	}
+}
