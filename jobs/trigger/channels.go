@@ -97,7 +97,7 @@ func (o Observed) promotions() (due []Promotion) {
 			continue
 		}
 		build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
-			return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil &&
+			return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil && !v1alpha1.Revoked(build, o.Now) &&
 				len(Missing(rule, build)) == 0 && o.movesOn(rule.Name, build)
 		})
 		if build != nil {

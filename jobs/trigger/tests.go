@@ -40,7 +40,7 @@ func (o Observed) testsChanged(status *v1alpha1.ImageStatus) bool {
 }
 
 // Retested returns the build whose artifacts are tested if the tests of the Image have changed: the newest finished build that counts, has the
-// inputs of the last attempted build, and has artifacts, none of which is lost. It is nil if there is none.
+// inputs of the last attempted build, has artifacts, none of which is lost, and is not revoked. It is nil if there is none.
 func Retested(o Observed) *v1alpha1.ImageBuild {
 	status := nextStatus(o)
 	return o.retested(&status)
@@ -53,7 +53,7 @@ func (o Observed) retested(status *v1alpha1.ImageStatus) *v1alpha1.ImageBuild {
 	}
 	return newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
 		resolved := build.Status.Resolved
-		return build.Status.Phase.Finished() && !build.IsOneOff() && build.DeletionTimestamp == nil && len(build.Status.Artifacts) > 0 &&
+		return build.Status.Phase.Finished() && !build.IsOneOff() && build.DeletionTimestamp == nil && !v1alpha1.Revoked(build, o.Now) && len(build.Status.Artifacts) > 0 &&
 			resolved != nil && resolved.InputsDigest == attempted.InputsDigest && o.lost(build.Status.Artifacts) == ""
 	})
 }

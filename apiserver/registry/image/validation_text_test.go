@@ -119,15 +119,15 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			request := &v1alpha1.TestRequest{RequestID: "a", Message: "because", Tests: []string{"boots"}}
 			return request, func() field.ErrorList { return ValidateTestRequest(request, "debian-1") }
 		},
-		"a request to cancel": func() (any, func() field.ErrorList) {
+		"a request to revoke": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.RevokeRequest{Reason: "because"}
 			return request, func() field.ErrorList { return imagebuild.ValidateRevokeRequest(request, "debian-1", time.Now()) }
 		},
-		"RestoreRequest": func() (any, func() field.ErrorList) {
+		"a request to restore": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.RestoreRequest{Reason: "because"}
 			return request, func() field.ErrorList { return imagebuild.ValidateRestoreRequest(request, "debian-1") }
 		},
-		"CancelRequest": func() (any, func() field.ErrorList) {
+		"a request to cancel": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
 			return request, func() field.ErrorList { return imagebuild.ValidateCancelRequest(request, "debian-1") }
 		},

@@ -20,7 +20,8 @@ const (
 	BuildCancelled = 3
 	// NotSigned is the code of `goldsmith verify` if an artifact has no signed statement.
 	NotSigned = 4
-	// NotVerified is the code of `goldsmith verify` if an artifact has signed statements and none that counts, or another content; and with --rebuild
+	// NotVerified is the code of `goldsmith verify` if an artifact has signed statements and none that counts, another content, or a
+	// revoked build; and with --rebuild
 	// if a build of the same inputs made another content.
 	NotVerified = 5
 	// TestsFailed is the code of `goldsmith test` if a required test failed.
@@ -38,7 +39,8 @@ const Help = `Exit codes:
   2    if the command waits for the build: the build failed
   3    if the command waits for the build: the build was cancelled
   4    verify: an artifact is not signed
-  5    verify: a signature is not valid, or the artifact is not what was signed;
+  5    verify: a signature is not valid, the artifact is not what was signed, or
+       its build is revoked;
        --rebuild: the same inputs made other content
   6    test: a required test failed
   10   plan --exit-code: an image would be built

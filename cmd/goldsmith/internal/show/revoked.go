@@ -4,6 +4,7 @@ package show
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,11 +40,12 @@ func (p *page) findRevoked(ctx context.Context, connection *client.Connection) {
 // revoked returns whether the build is revoked, or will be.
 func (p *page) revoked() string {
 	revoked := p.build.Status.Revoked
-	switch {
-	case revoked == nil:
+	if revoked == nil {
 		return ""
-	case !revoked.InEffect(p.asked.clock.Now()):
-		return "from " + revoked.Since().UTC().Format(time.RFC3339) + " on: " + revoked.Explain()
 	}
-	return p.ago(metav1.NewTime(revoked.Since())) + " ago: " + revoked.Explain()
+	when := p.ago(metav1.NewTime(revoked.Since())) + " ago"
+	if !revoked.InEffect(p.asked.clock.Now()) {
+		when = "from " + revoked.Since().UTC().Format(time.RFC3339) + " on"
+	}
+	return when + strings.TrimPrefix(revoked.Explain(), "revoked")
 }

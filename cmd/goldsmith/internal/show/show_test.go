@@ -48,6 +48,13 @@ func build(number int64, phase v1alpha1.BuildPhase, change func(*v1alpha1.ImageB
 	return build
 }
 
+// basedOn returns a build that is based on another.
+func basedOn(name, base string) *v1alpha1.ImageBuild {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{Base: &v1alpha1.BaseBuild{Name: base}}
+	return build
+}
+
 func failure(class v1alpha1.FailureClass, reason v1alpha1.FailureReason, tail string) *v1alpha1.BuildFailure {
 	return &v1alpha1.BuildFailure{Class: class, Reason: reason, Message: "no\x1bdisk", LogTail: tail}
 }
@@ -322,6 +329,40 @@ func TestABuildIsAPage(t *testing.T) {
   progress    40%  packages  installing vim
   now         its artifacts are being published
   next        goldsmith logs web-1 -f
+`,
+		},
+		{
+			"revoked", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Revoked = &v1alpha1.Revocation{Time: *ago(time.Minute), By: "anna", Reason: "wrong key"}
+			}),
+			answers{"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500": &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*basedOn("shop-1", "web-1"), *basedOn("cart-1", "shop-1")}}}, `
+✓ build web-1 succeeded in 2m
+  image         web
+  why           Manual: after the release
+  requested     5m ago by ann
+  revoked       60s ago by anna: wrong key
+  based on it   cart-1
+                shop-1
+  next          goldsmith unrevoke web-1
+`,
+		},
+		{
+			"based on a build that will be revoked, of one that is", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Resolved = basedOn("", "shop-1").Status.Resolved
+				build.Status.Revoked = &v1alpha1.Revocation{EffectiveTime: ago(-time.Hour), Reason: "end of life"}
+			}),
+			answers{
+				"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500": &v1alpha1.ImageBuildList{},
+				"imagebuilds/shop-1":   basedOn("shop-1", "golden-1"),
+				"imagebuilds/golden-1": &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "golden-1"}, Status: v1alpha1.ImageBuildStatus{Revoked: &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}}},
+			}, `
+✓ build web-1 succeeded in 2m
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  revoked     from 2026-05-01T13:00:00Z on: end of life
+  on a base   golden-1, revoked by anna: wrong key
+  next        goldsmith promote web-1 CHANNEL
 `,
 		},
 		{

@@ -22,6 +22,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	testingclock "k8s.io/utils/clock/testing"
 
@@ -600,6 +601,13 @@ func TestABuildIsVerified(t *testing.T) {
 	}
 	otherKeys := of(kept(bundle))
 	otherKeys[signingKeys] = &v1alpha1.SigningKeyList{Items: []v1alpha1.SigningKey{other.signingKey("web", nil)}}
+	recalled, elsewhere := of(kept(bundle)), of(kept(bundle))
+	for uid, answers := range map[types.UID]answers{web().UID: recalled, "another": elsewhere} {
+		build := answers[build7].(*v1alpha1.ImageBuild)
+		build.UID, build.Status.Revoked = uid, &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}
+	}
+	const toldRevoked = "is not to be used: build web-7 is revoked by anna: wrong key\n"
+	write(t, "key.pub", string(key.public.PEM()))
 	lost := of(kept(bundle))
 	delete(lost, build7+"/artifacts/"+digest(bundle))
 	for name, test := range map[string]struct {
@@ -612,18 +620,22 @@ func TestABuildIsVerified(t *testing.T) {
 		"in a registry": {argument: "web-7", answers: of(published), want: []string{
 			"✓ " + registry.Host() + "/team/web@" + manifest[:11] + " is verified\n", "target       linux/amd64/raw\n", "named by the manifest", "valid, SigningKey web", "packages     2\n",
 		}},
-		"of a channel":                {argument: "web@stable", answers: of(published), want: []string{"✓"}},
-		"kept by the server":          {argument: "web-7", answers: of(kept(bundle)), want: []string{"✓ build web-7 is verified\n", "reported by the server", ": provenance\n"}},
-		"of two targets":              {argument: "web-7", answers: of(kept(bundle), v1alpha1.Artifact{Target: qcow2, Digest: digest("q")}), code: exit.NotSigned, want: []string{"✓ build web-7", "✗ build web-7 is not signed: there is no signed statement in the server"}},
-		"of the target that it names": {argument: "web-7", asked: options{target: raw}, answers: of(kept(bundle), v1alpha1.Artifact{Target: qcow2}), want: []string{"✓"}},
-		"of no target":                {argument: "web-7", asked: options{target: "x/y/raw"}, answers: of(kept(bundle)), code: exit.Failure, want: []string{"has no artifact for target x/y/raw"}},
-		"unsigned":                    {argument: "web-7", answers: of(unsigned), code: exit.NotSigned, want: []string{"is not signed"}},
-		"by another key":              {argument: "web-7", answers: otherKeys, code: exit.NotVerified, want: []string{"another key signed it"}},
-		"that the server lost":        {argument: "web-7", answers: lost, code: exit.Failure, want: []string{"fetch the bundle of artifact linux/amd64/raw of build web-7"}},
-		"that the registry replaced":  {argument: "web-7", answers: of(another), code: exit.NotVerified, want: []string{"the server reports the content " + another.Digest[:11], "but the manifest names " + digest("disk")[:11]}},
-		"with a bundle":               {argument: "web-7", asked: options{bundles: []string{"x"}}, answers: of(published), code: exit.Failure, want: []string{"omit --bundle"}},
-		"a file of a kept build":      {argument: "disk.raw", answers: of(kept(bundle)), want: []string{"✓ disk.raw is verified", "computed from the file", "target       linux/amd64/raw"}},
-		"a file of a published build": {argument: "disk.raw", answers: of(published), want: []string{"✓", "packages     2\n"}},
+		"of a channel":                      {argument: "web@stable", answers: of(published), want: []string{"✓"}},
+		"kept by the server":                {argument: "web-7", answers: of(kept(bundle)), want: []string{"✓ build web-7 is verified\n", "reported by the server", ": provenance\n"}},
+		"of two targets":                    {argument: "web-7", answers: of(kept(bundle), v1alpha1.Artifact{Target: qcow2, Digest: digest("q")}), code: exit.NotSigned, want: []string{"✓ build web-7", "✗ build web-7 is not signed: there is no signed statement in the server"}},
+		"of the target that it names":       {argument: "web-7", asked: options{target: raw}, answers: of(kept(bundle), v1alpha1.Artifact{Target: qcow2}), want: []string{"✓"}},
+		"of no target":                      {argument: "web-7", asked: options{target: "x/y/raw"}, answers: of(kept(bundle)), code: exit.Failure, want: []string{"has no artifact for target x/y/raw"}},
+		"unsigned":                          {argument: "web-7", answers: of(unsigned), code: exit.NotSigned, want: []string{"is not signed"}},
+		"by another key":                    {argument: "web-7", answers: otherKeys, code: exit.NotVerified, want: []string{"another key signed it"}},
+		"that the server lost":              {argument: "web-7", answers: lost, code: exit.Failure, want: []string{"fetch the bundle of artifact linux/amd64/raw of build web-7"}},
+		"that the registry replaced":        {argument: "web-7", answers: of(another), code: exit.NotVerified, want: []string{"the server reports the content " + another.Digest[:11], "but the manifest names " + digest("disk")[:11]}},
+		"with a bundle":                     {argument: "web-7", asked: options{bundles: []string{"x"}}, answers: of(published), code: exit.Failure, want: []string{"omit --bundle"}},
+		"a file of a kept build":            {argument: "disk.raw", answers: of(kept(bundle)), want: []string{"✓ disk.raw is verified", "computed from the file", "target       linux/amd64/raw"}},
+		"a file of a published build":       {argument: "disk.raw", answers: of(published), want: []string{"✓", "packages     2\n"}},
+		"that is revoked":                   {argument: "web@stable", answers: recalled, code: exit.NotVerified, want: []string{"✗ build web-7 " + toldRevoked, "build web-7 is not verified"}},
+		"a file of a revoked build":         {argument: "disk.raw", answers: recalled, code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
+		"a file, whose build was deleted":   {argument: "disk.raw", answers: elsewhere, want: []string{"✓"}},
+		"a file, without asking the server": {argument: "disk.raw", asked: options{keys: []string{"key.pub"}}, answers: recalled, want: []string{"✓"}},
 		"a file of no build": {argument: "disk.raw", answers: of(another), code: exit.NotSigned, want: []string{
 			"there is no signed statement in namespace team: no build there made a file with the digest " + digest("disk")[:11],
 		}},
