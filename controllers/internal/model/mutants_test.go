@@ -352,7 +352,7 @@ var mutants = []mutant{
 	// What is revoked.
 	{"controllers/internal/resolution/resolution.go", `	if revoked.InEffect(now) {`, `	if false {`, ""},
 	{"controllers/internal/imagebuild/observe.go", `observed.Unresolved, err = r.sources.Revoked(ctx, build); err != nil {`, `_, err = r.sources.Revoked(ctx, build); err != nil {`, ""},
-	{"controllers/internal/imagebuild/controller.go", `return restored || !equality`, `return !equality`, ""},
+	{"controllers/internal/imagebuild/controller.go", `return restored || !equality`, `return restored && false || !equality`, ""},
 	{"controllers/internal/image/controller.go", `		revoked: build.Status.Revoked.String(),
 `, ``, ""},
 	{"jobs/trigger/revoked.go", `recorded != nil && !restored(build, recorded):`, `false:`, "no schedule deletes a revoked build that a cache has as it was before, and shows the Image after it"},
