@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -32,7 +33,7 @@ func newGuest(t *testing.T, script, until string) (g *guest, stderr, out *bytes.
 	t.Setenv("TMPDIR", t.TempDir())
 	stderr, out = &bytes.Buffer{}, &bytes.Buffer{}
 	return &guest{
-		options: &options{accel: machine.TCG, timeout: patience}, goal: require.Value(machine.GoalOf(until))(t), qemu: fakeQEMU(t, script),
+		options: &options{accel: machine.TCG, timeout: patience, clock: clock.RealClock{}}, goal: require.Value(machine.GoalOf(until))(t), qemu: fakeQEMU(t, script),
 		machine: machine.Machine{Format: v1alpha1.ArtifactFormatRaw, Memory: 1024, CPUs: 2}, in: strings.NewReader("typed\n"), out: out, stderr: stderr,
 	}, stderr, out
 }
