@@ -355,7 +355,7 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/controller.go", `return restored || !equality`, `return restored && false || !equality`, ""},
 	{"controllers/internal/image/controller.go", `		revoked: build.Status.Revoked.String(),
 `, ``, ""},
-	{"jobs/trigger/revoked.go", `recorded != nil && !restored(build, recorded):`, `false:`, "no schedule deletes a revoked build that a cache has as it was before, and shows the Image after it"},
+	{"jobs/trigger/revoked.go", `recorded != nil && !restored(build, recorded):`, `false:`, ""},
 	{"jobs/state/state.go", `	case t.revoked():
 		t.stop()
 `, ``, ""},

@@ -122,10 +122,13 @@ func (w *environment) waitForNext() bool {
 		}
 	}
 	for _, build := range w.builds.all {
-		if build.Status.Finished {
+		at := slices.IndexFunc(p.ofBuilds.work.items, func(i item) bool { return i.name.Name == build.Name })
+		if build.Status.Finished { // its result, or its revocation, may be due to be stored
+			if at >= 0 && !p.ofBuilds.work.items[at].due.After(w.now.Add(2*time.Minute)) {
+				next = earlier(next, p.ofBuilds.work.items[at].due)
+			}
 			continue
 		}
-		at := slices.IndexFunc(p.ofBuilds.work.items, func(i item) bool { return i.name.Name == build.Name })
 		if at >= 0 {
 			next = earlier(next, p.ofBuilds.work.items[at].due)
 			continue

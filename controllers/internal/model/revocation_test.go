@@ -16,13 +16,12 @@ import (
 // revokeOrRestore revokes a build, now or later, or restores a build that is revoked.
 func (w *environment) revokeOrRestore(build *v1alpha1.ImageBuild, how int) {
 	next := *build
-	switch {
-	case build.Status.Revoked == nil:
+	if build.Status.Revoked == nil {
 		next.Status.Revoked = &v1alpha1.Revocation{Time: w.time(), By: "person", Reason: "bad"}
 		if how%4 == 0 {
 			next.Status.Revoked.EffectiveTime = new(metav1.NewTime(w.time().Add(time.Duration(how%90) * time.Second)))
 		}
-	default:
+	} else {
 		next.Status.Revoked = nil
 		next.Status.Conditions = slices.Clone(build.Status.Conditions)
 		meta.SetStatusCondition(&next.Status.Conditions, metav1.Condition{
@@ -61,8 +60,18 @@ func (w *environment) checkRevoked(build *v1alpha1.ImageBuild, before, after *v1
 	case failure != nil && failure.Reason == v1alpha1.ReasonRevoked && after.Phase != v1alpha1.BuildCancelled:
 		w.broken("%s was revoked, and is %s", build.Name, after.Phase)
 	}
+	if w.faults.interjected || w.arrivesLate {
+		return
+	}
+	if of := build.Spec.Retests; of != nil {
+		tested, ok := w.builds.get(of.Name)
+		if ok && tested.UID == of.UID && w.isRevoked(tested) && before.Phase != v1alpha1.BuildTesting && after.Phase == v1alpha1.BuildTesting {
+			w.broken("%s tests the artifacts of %s again, which is revoked", build.Name, tested.Name)
+		}
+		return // it makes nothing of the base
+	}
 	begins := before.Resolved == nil || len(before.Attempts) == 0 && len(after.Attempts) > 0
-	if !begins || after.Resolved == nil || after.Resolved.Base == nil || build.Spec.Reproduces != nil || w.faults.interjected || w.arrivesLate {
+	if !begins || after.Resolved == nil || after.Resolved.Base == nil || build.Spec.Reproduces != nil {
 		return
 	}
 	base, ok := w.builds.get(after.Resolved.Base.Name)

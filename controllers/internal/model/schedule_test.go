@@ -66,7 +66,7 @@ var kindNames = [...]string{
 // weights of the kinds of events.
 var weights = [kinds]int{
 	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 80, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, signerWorks: 30, keysChange: 8, passTime: 50, editImage: 30, askForBuild: 46,
-	askAgain: 5, cancelBuild: 26, revokeBuild: 20, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
+	askAgain: 5, cancelBuild: 26, revokeBuild: 8, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
 	strangersJob: 6, strangersPod: 12, kueue: 60, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12,
 }
