@@ -140,7 +140,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.RerunRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
 		v1alpha1.ResolvedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
 		v1alpha1.ResourceRequirements{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
+		v1alpha1.RestoreRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref),
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
+		v1alpha1.Revocation{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Revocation(ref),
+		v1alpha1.RevokeRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.SecretReference{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
 		v1alpha1.SignedStatement{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref),
@@ -3909,7 +3912,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. A build that is or was revoked has Revoked. The server sets Attested, and Succeeded, Finished and Reconciling when the build is created. The controller sets all but Attested.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4067,11 +4070,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 					},
+					"revoked": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revoked records that the artifacts of the build must not be used any more, or from its effectiveTime on. Only the revoke subresource sets it, and the restore subresource removes it, also after the build has finished. revoked is empty for a build that is not revoked.",
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), v1alpha1.TestStatus{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), v1alpha1.TestStatus{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -4274,12 +4283,18 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.ChannelOverride{}.OpenAPIModelName()),
 						},
 					},
+					"revoked": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revoked is the revocation of the build, even after the build is deleted. No build uses the channel as its base while it is revoked. The controller sets it. revoked is empty if the build is not revoked.",
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "build"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.ChannelOverride{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.ChannelOverride{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -7336,6 +7351,57 @@ func schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref common.Refer
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. The builds that test the artifacts of the build again, and were revoked together with it, are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"descendants": {
+						SchemaProps: spec.SchemaProps{
+							Description: "descendants also restores each build that was revoked together with this build, because it is based on this build. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -7384,6 +7450,116 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 		},
 		Dependencies: []string{
 			v1alpha1.Backoff{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Revocation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Revocation records that the artifacts of a build must not be used any more, or from a time on.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is the time at which the server received the request.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"by": {
+						SchemaProps: spec.SchemaProps{
+							Description: "by is the authenticated user who made the request.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason is the reason that this user gave.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"effectiveTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "effectiveTime is the time from which the build is revoked. If effectiveTime is empty, the build is revoked since time.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"origin": {
+						SchemaProps: spec.SchemaProps{
+							Description: "origin is the name of the build that was revoked together with this build, because this build is based on it, or tests its artifacts. origin is empty if this build was revoked by itself.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"time", "reason"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. The builds that test the artifacts of the build again are revoked, too. A build that has not finished is cancelled. The request does not change a build that is revoked already, and replaces a revocation that is scheduled.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is optional. If it is set, it must be the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason explains the revocation for a human reader. One line of 1 to 1024 printable characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"effectiveTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "effectiveTime schedules the revocation: the build is revoked from this RFC 3339 time on. It must be in the future. Defaults to now.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"descendants": {
+						SchemaProps: spec.SchemaProps{
+							Description: "descendants also revokes each build of the namespace that is based on the build, directly and through other builds. The user needs permission to create at the revoke subresource of all of them. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"reason"},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -7859,12 +8035,18 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 							Format:      "",
 						},
 					},
+					"revoked": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revoked is the revocation of the build, even after the build is deleted. The controller sets it. revoked is empty if the build is not revoked.",
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "number", "inputsDigest", "completionTime", "artifacts"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 

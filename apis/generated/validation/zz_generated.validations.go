@@ -2612,6 +2612,7 @@ func Validate_ImageChannel(
 		errs = append(errs, fn(fldPath.Child("override"), obj.Override, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.ImageChannel.Revoked has no validation
 	return errs
 }
 
@@ -4937,6 +4938,50 @@ func Validate_RerunRequest(
 	return errs
 }
 
+// Validate_RestoreRequest validates an instance of RestoreRequest according
+// to declarative validation rules in the API schema.
+func Validate_RestoreRequest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.RestoreRequest) (errs field.ErrorList) {
+
+	// field v1alpha1.RestoreRequest.TypeMeta has no validation
+	// field v1alpha1.RestoreRequest.ObjectMeta has no validation
+
+	{ // field v1alpha1.RestoreRequest.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.RestoreRequest) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.RestoreRequest.Descendants has no validation
+	return errs
+}
+
 // Validate_RetryPolicy validates an instance of RetryPolicy according
 // to declarative validation rules in the API schema.
 func Validate_RetryPolicy(
@@ -5014,6 +5059,52 @@ func Validate_RetryPolicy(
 	}
 
 	// field v1alpha1.RetryPolicy.Backoff has no validation
+	return errs
+}
+
+// Validate_RevokeRequest validates an instance of RevokeRequest according
+// to declarative validation rules in the API schema.
+func Validate_RevokeRequest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.RevokeRequest) (errs field.ErrorList) {
+
+	// field v1alpha1.RevokeRequest.TypeMeta has no validation
+	// field v1alpha1.RevokeRequest.ObjectMeta has no validation
+
+	{ // field v1alpha1.RevokeRequest.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.RevokeRequest) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.RevokeRequest.EffectiveTime has no validation
+	// field v1alpha1.RevokeRequest.Descendants has no validation
 	return errs
 }
 

@@ -598,8 +598,23 @@ func (in ResourceRequirements) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RestoreRequest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RestoreRequest"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RetryPolicy) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.RetryPolicy"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Revocation) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Revocation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RevokeRequest) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RevokeRequest"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

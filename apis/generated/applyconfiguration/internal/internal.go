@@ -842,6 +842,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resolved
       type:
         namedType: dev.goldsmith.images.v1alpha1.ResolvedInputs
+    - name: revoked
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Revocation
     - name: stages
       type:
         list:
@@ -889,6 +892,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: override
       type:
         namedType: dev.goldsmith.images.v1alpha1.ChannelOverride
+    - name: revoked
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Revocation
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1440,6 +1446,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: limit
       type:
         scalar: numeric
+- name: dev.goldsmith.images.v1alpha1.Revocation
+  map:
+    fields:
+    - name: by
+      type:
+        scalar: string
+    - name: effectiveTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: origin
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+      default: ""
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.Schedule
   map:
     fields:
@@ -1544,6 +1569,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: revoked
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Revocation
     - name: testsDigest
       type:
         scalar: string

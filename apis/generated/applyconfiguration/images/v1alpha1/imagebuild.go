@@ -106,6 +106,18 @@ func ExtractImageBuildRerun(imageBuild *imagesv1alpha1.ImageBuild, fieldManager 
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "rerun")
 }
 
+// ExtractImageBuildRestore extracts the applied configuration owned by fieldManager from
+// imageBuild for the restore subresource.
+func ExtractImageBuildRestore(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "restore")
+}
+
+// ExtractImageBuildRevoke extracts the applied configuration owned by fieldManager from
+// imageBuild for the revoke subresource.
+func ExtractImageBuildRevoke(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "revoke")
+}
+
 // ExtractImageBuildSignatures extracts the applied configuration owned by fieldManager from
 // imageBuild for the signatures subresource.
 func ExtractImageBuildSignatures(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {

@@ -23,7 +23,8 @@ type ImageBuildStatusApplyConfiguration struct {
 	Finished *bool `json:"finished,omitempty"`
 	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
 	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. A build whose artifacts are
-	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. The server sets Attested, and Succeeded,
+	// signed has Attested. A build with tests has Tested once it is Testing. A build that another build was to reproduce has Reproduced. A build that is or
+	// was revoked has Revoked. The server sets Attested, and Succeeded,
 	// Finished and Reconciling when the build is created. The controller sets all but Attested.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
@@ -62,6 +63,9 @@ type ImageBuildStatusApplyConfiguration struct {
 	Attestation *AttestationApplyConfiguration `json:"attestation,omitempty"`
 	// tests lists the tests of the build with their results, in the order of spec.tests. It is empty until the phase is Testing.
 	Tests []TestStatusApplyConfiguration `json:"tests,omitempty"`
+	// revoked records that the artifacts of the build must not be used any more, or from its effectiveTime on. Only the revoke subresource sets
+	// it, and the restore subresource removes it, also after the build has finished. revoked is empty for a build that is not revoked.
+	Revoked *RevocationApplyConfiguration `json:"revoked,omitempty"`
 }
 
 // ImageBuildStatusApplyConfiguration constructs a declarative configuration of the ImageBuildStatus type for use with
@@ -220,5 +224,13 @@ func (b *ImageBuildStatusApplyConfiguration) WithTests(values ...*TestStatusAppl
 		}
 		b.Tests = append(b.Tests, *values[i])
 	}
+	return b
+}
+
+// WithRevoked sets the Revoked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revoked field is set to the value of the last call.
+func (b *ImageBuildStatusApplyConfiguration) WithRevoked(value *RevocationApplyConfiguration) *ImageBuildStatusApplyConfiguration {
+	b.Revoked = value
 	return b
 }

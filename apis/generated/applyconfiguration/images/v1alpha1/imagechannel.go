@@ -31,6 +31,9 @@ type ImageChannelApplyConfiguration struct {
 	// of images/channels. An override is ignored if the build lacks nothing, or if it is the override that the channel has already. It is
 	// empty if the build met the rule.
 	Override *ChannelOverrideApplyConfiguration `json:"override,omitempty"`
+	// revoked is the revocation of the build, even after the build is deleted. No build uses the channel as its base while it is revoked. The
+	// controller sets it. revoked is empty if the build is not revoked.
+	Revoked *RevocationApplyConfiguration `json:"revoked,omitempty"`
 }
 
 // ImageChannelApplyConfiguration constructs a declarative configuration of the ImageChannel type for use with
@@ -97,5 +100,13 @@ func (b *ImageChannelApplyConfiguration) WithArtifacts(values ...*ArtifactApplyC
 // If called multiple times, the Override field is set to the value of the last call.
 func (b *ImageChannelApplyConfiguration) WithOverride(value *ChannelOverrideApplyConfiguration) *ImageChannelApplyConfiguration {
 	b.Override = value
+	return b
+}
+
+// WithRevoked sets the Revoked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revoked field is set to the value of the last call.
+func (b *ImageChannelApplyConfiguration) WithRevoked(value *RevocationApplyConfiguration) *ImageChannelApplyConfiguration {
+	b.Revoked = value
 	return b
 }

@@ -25,6 +25,9 @@ type SuccessfulBuildApplyConfiguration struct {
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
 	TestsDigest *string `json:"testsDigest,omitempty"`
+	// revoked is the revocation of the build, even after the build is deleted. The controller sets it. revoked is empty if the build is not
+	// revoked.
+	Revoked *RevocationApplyConfiguration `json:"revoked,omitempty"`
 }
 
 // SuccessfulBuildApplyConfiguration constructs a declarative configuration of the SuccessfulBuild type for use with
@@ -83,5 +86,13 @@ func (b *SuccessfulBuildApplyConfiguration) WithArtifacts(values ...*ArtifactApp
 // If called multiple times, the TestsDigest field is set to the value of the last call.
 func (b *SuccessfulBuildApplyConfiguration) WithTestsDigest(value string) *SuccessfulBuildApplyConfiguration {
 	b.TestsDigest = &value
+	return b
+}
+
+// WithRevoked sets the Revoked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revoked field is set to the value of the last call.
+func (b *SuccessfulBuildApplyConfiguration) WithRevoked(value *RevocationApplyConfiguration) *SuccessfulBuildApplyConfiguration {
+	b.Revoked = value
 	return b
 }

@@ -40,6 +40,8 @@ type ImageBuildInterface interface {
 	Cancel(ctx context.Context, imageBuildName string, cancelRequest *imagesv1alpha1.CancelRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Rerun(ctx context.Context, imageBuildName string, rerunRequest *imagesv1alpha1.RerunRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Test(ctx context.Context, imageBuildName string, testRequest *imagesv1alpha1.TestRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	Revoke(ctx context.Context, imageBuildName string, revokeRequest *imagesv1alpha1.RevokeRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
+	Restore(ctx context.Context, imageBuildName string, restoreRequest *imagesv1alpha1.RestoreRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
 	Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (*imagesv1alpha1.BuildSignatures, error)
@@ -110,6 +112,38 @@ func (c *imageBuilds) Test(ctx context.Context, imageBuildName string, testReque
 		SubResource("tests").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(testRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Revoke takes the representation of a revokeRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *imageBuilds) Revoke(ctx context.Context, imageBuildName string, revokeRequest *imagesv1alpha1.RevokeRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
+	result = &imagesv1alpha1.ImageBuild{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("revoke").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(revokeRequest).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// Restore takes the representation of a restoreRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *imageBuilds) Restore(ctx context.Context, imageBuildName string, restoreRequest *imagesv1alpha1.RestoreRequest, opts v1.CreateOptions) (result *imagesv1alpha1.ImageBuild, err error) {
+	result = &imagesv1alpha1.ImageBuild{}
+	err = c.GetClient().Post().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("restore").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(restoreRequest).
 		Do(ctx).
 		Into(result)
 	return

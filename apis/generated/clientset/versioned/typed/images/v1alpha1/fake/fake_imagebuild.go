@@ -76,6 +76,30 @@ func (c *fakeImageBuilds) Test(ctx context.Context, imageBuildName string, testR
 	return obj.(*v1alpha1.ImageBuild), err
 }
 
+// Revoke takes the representation of a revokeRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *fakeImageBuilds) Revoke(ctx context.Context, imageBuildName string, revokeRequest *v1alpha1.RevokeRequest, opts v1.CreateOptions) (result *v1alpha1.ImageBuild, err error) {
+	emptyResult := &v1alpha1.ImageBuild{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "revoke", c.Namespace(), revokeRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuild), err
+}
+
+// Restore takes the representation of a restoreRequest and creates it.  Returns the server's representation of the imageBuild, and an error, if there is any.
+func (c *fakeImageBuilds) Restore(ctx context.Context, imageBuildName string, restoreRequest *v1alpha1.RestoreRequest, opts v1.CreateOptions) (result *v1alpha1.ImageBuild, err error) {
+	emptyResult := &v1alpha1.ImageBuild{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), imageBuildName, "restore", c.Namespace(), restoreRequest, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuild), err
+}
+
 // Report takes the representation of a buildReport and creates it.  Returns the server's representation of the buildReport, and an error, if there is any.
 func (c *fakeImageBuilds) Report(ctx context.Context, imageBuildName string, buildReport *v1alpha1.BuildReport, opts v1.CreateOptions) (result *v1alpha1.BuildReport, err error) {
 	emptyResult := &v1alpha1.BuildReport{}
