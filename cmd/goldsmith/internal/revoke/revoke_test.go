@@ -41,18 +41,18 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 		based       []runtime.Object
 		want        string
 	}{
-		"nothing is based on it": {answer: build("debian-7", "", now), want: "debian-7 is revoked\n"},
-		"it is scheduled":        {answer: build("debian-7", "", later), want: "debian-7 will be revoked at 2026-05-01T13:00:00Z\n"},
+		"nothing is based on it": {answer: build("once", "", now), want: "once is revoked\n"},
+		"it is scheduled":        {answer: build("once", "", later), want: "once will be revoked at 2026-05-01T13:00:00Z\n"},
 		"builds are based on it": {
-			answer: build("debian-7", "", now), based: []runtime.Object{build("web-1", "debian-7", nil), build("shop-1", "web-1", nil), build("old-1", "debian-7", now), build("other-1", "debian-6", nil)},
-			want: "debian-7 is revoked\nbased on it, and not revoked: shop-1, web-1; --descendants revokes them, too\n",
+			answer: build("once", "", now), based: []runtime.Object{build("web-1", "once", nil), build("shop-1", "web-1", nil), build("old-1", "once", now), build("other-1", "debian-6", nil)},
+			want: "once is revoked\nbased on it, and not revoked: shop-1, web-1; --descendants revokes them, too\n",
 		},
 		"builds began in between": {
-			answer: build("debian-7", "", now), based: []runtime.Object{build("web-1", "debian-7", nil)}, descendants: true,
-			want: "debian-7 is revoked\nbased on it, and not revoked: web-1\n",
+			answer: build("once", "", now), based: []runtime.Object{build("web-1", "once", nil)}, descendants: true,
+			want: "once is revoked\nbased on it, and not revoked: web-1\n",
 		},
-		"there is no such build": {refusal: apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-7"), want: "error: no build named debian-7 in namespace team"},
-		"it is forbidden":        {refusal: errors.New("forbidden"), want: "error: revoke build debian-7: forbidden"},
+		"there is no such build": {refusal: apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"), want: "error: no build named once in namespace team"},
+		"it is forbidden":        {refusal: errors.New("forbidden"), want: "error: revoke build once: forbidden"},
 	} {
 		clients := fake.NewClientset(test.based...)
 		clients.PrependReactor("create", "imagebuilds/revoke", func(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -62,7 +62,7 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 			return true, test.answer, test.refusal
 		})
 		var out bytes.Buffer
-		err := revoke(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-7",
+		err := revoke(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "once",
 			&v1alpha1.RevokeRequest{Reason: "why", Descendants: test.descendants}, testingclock.NewFakePassiveClock(noon), &out)
 		check(t, title, out.String(), err, test.want)
 	}
@@ -70,16 +70,16 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 
 func TestTellsThatABuildIsRestored(t *testing.T) {
 	for want, refusal := range map[string]error{
-		"debian-7 is not revoked\n":                        nil,
-		"error: no build named debian-7 in namespace team": apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "debian-7"),
-		"error: restore build debian-7: forbidden":         errors.New("forbidden"),
+		"once is not revoked\n":                        nil,
+		"error: no build named once in namespace team": apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"),
+		"error: restore build once: forbidden":         errors.New("forbidden"),
 	} {
 		clients := fake.NewClientset()
 		clients.PrependReactor("create", "imagebuilds/restore", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return true, build("debian-7", "", nil), refusal
+			return true, build("once", "", nil), refusal
 		})
 		var out bytes.Buffer
-		err := restore(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian-7", &v1alpha1.RestoreRequest{}, &out)
+		err := restore(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "once", &v1alpha1.RestoreRequest{}, &out)
 		check(t, want, out.String(), err, want)
 	}
 }
