@@ -96,6 +96,20 @@ var _ = Describe("Revoking a build", func() {
 		Expect(revoked(ctx)).To(Equal(map[string]string{"web-1": ""}))
 	})
 
+	It("takes all builds of the same artifacts along, and gives all of them back", func(ctx SpecContext) {
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
+		image.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+		must(images.Update(ctx, image, metav1.UpdateOptions{}))
+		retest := must(builds.Test(ctx, "debian-1", &v1alpha1.TestRequest{RequestID: "b"}, metav1.CreateOptions{}))
+
+		must(revoke(ctx, retest.Name, v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"debian-1": retest.Name, retest.Name: "", "web-1": retest.Name, "shop-1": retest.Name}))
+		Expect(errorOf(builds.Test(ctx, "debian-1", &v1alpha1.TestRequest{RequestID: "c"}, metav1.CreateOptions{}))).To(And(
+			beInvalid("metadata.name"), MatchError(ContainSubstring("is revoked: build the image again, or take that back: goldsmith unrevoke debian-1. It was revoked by ada with "+retest.Name))))
+		must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Descendants: true}, metav1.CreateOptions{}))
+		Expect(revoked(ctx)).To(BeEmpty())
+	})
+
 	It("is not undone by the controller, and ends what runs", func(ctx SpecContext) {
 		must(revoke(ctx, "shop-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
 		Expect(errorOf(tryWriteTo(ctx, builds, "shop-1", succeed(1)))).To(MatchError(ContainSubstring("the build is revoked, so that it cannot succeed")))

@@ -81,19 +81,32 @@ func IsBase(build *v1alpha1.ImageBuild, base *v1alpha1.BaseBuild) bool {
 	})
 }
 
-// Retests reports whether a build tests the artifacts of another build again, so that both have the same artifacts.
-func Retests(build, of *v1alpha1.ImageBuild) bool {
-	return build.Spec.Retests != nil && build.Spec.Retests.UID == of.UID
+// SameArtifacts reports whether two builds of an Image have the same artifacts, because either tests those of the other again. Builds that made the
+// same artifacts, each by itself, are told apart.
+func SameArtifacts(one, other *v1alpha1.ImageBuild) bool {
+	if one.Spec.Retests == nil && other.Spec.Retests == nil || one.Spec.ImageRef == nil || other.Spec.ImageRef == nil || one.Spec.ImageRef.UID != other.Spec.ImageRef.UID {
+		return false
+	}
+	mine, others := artifactsOf(one), artifactsOf(other)
+	return len(mine) > 0 && slices.EqualFunc(mine, others, func(a, b v1alpha1.Artifact) bool { return a.Target == b.Target && a.Digest == b.Digest })
 }
 
-// Descendants returns the builds that test the artifacts of a build again and, with based, also those that are based on the build or on one of the
+// artifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
+func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
+	if retests := build.Spec.Retests; retests != nil {
+		return retests.Artifacts
+	}
+	return build.Status.Artifacts
+}
+
+// Descendants returns the builds that have the same artifacts as a build and, with based, also those that are based on the build or on one of the
 // returned builds.
 func Descendants(of *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, based bool) (found []*v1alpha1.ImageBuild) {
 	known := map[string]bool{of.Name: true}
 	for next := []*v1alpha1.ImageBuild{of}; len(next) > 0; next = next[1:] {
 		for i := range builds {
 			build := &builds[i]
-			belongs := Retests(build, next[0]) || based && IsBase(next[0], BaseOfBuild(build))
+			belongs := SameArtifacts(build, next[0]) || based && IsBase(next[0], BaseOfBuild(build))
 			if belongs && !known[build.Name] {
 				known[build.Name] = true
 				found, next = append(found, build), append(next, build)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,7 +45,7 @@ func (r *requests) testAgain(ctx context.Context, name string, request *v1alpha1
 	if err != nil {
 		return nil, err
 	}
-	if err := testable(earlier, request); err != nil {
+	if err := testable(earlier, request, r.Clock.Now()); err != nil {
 		return nil, err
 	}
 	processing := &instantiation{
@@ -68,8 +69,8 @@ func (r *requests) testAgain(ctx context.Context, name string, request *v1alpha1
 	return build, err
 }
 
-// testable refuses to test the artifacts of a build that has none, or is not a build that can be tested again.
-func testable(build *v1alpha1.ImageBuild, request *v1alpha1.TestRequest) error {
+// testable refuses to test the artifacts of a build that has none, is revoked, or is not a build that can be tested again.
+func testable(build *v1alpha1.ImageBuild, request *v1alpha1.TestRequest, now time.Time) error {
 	name := field.NewPath("metadata", "name")
 	switch {
 	case request.UID != "" && request.UID != build.UID:
@@ -90,6 +91,10 @@ func testable(build *v1alpha1.ImageBuild, request *v1alpha1.TestRequest) error {
 	case len(build.Status.Artifacts) == 0:
 		return subresource.Invalid(v1alpha1.Kind("TestRequest").GroupKind(), build.Name, field.ErrorList{
 			field.Invalid(name, build.Name, fmt.Sprintf("is %s and has no artifacts that could be tested: name a build that has made artifacts", build.Status.Phase)),
+		})
+	case v1alpha1.Revoked(build, now):
+		return subresource.Invalid(v1alpha1.Kind("TestRequest").GroupKind(), build.Name, field.ErrorList{
+			field.Invalid(name, build.Name, fmt.Sprintf("is revoked: build the image again, or take that back: goldsmith unrevoke %s. It was %s", build.Name, build.Status.Revoked.Explain())),
 		})
 	}
 	return nil

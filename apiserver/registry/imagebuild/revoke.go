@@ -24,8 +24,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// revoker serves the subresources revoke and restore. Both change the build of the request, the builds that test its artifacts again and, on
-// request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
+// revoker serves the subresources revoke and restore. Both change the build of the request, the builds with the same artifacts, which tests make,
+// and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
 type revoker struct {
 	builds store.Store[*v1alpha1.ImageBuild]
 	scope  *resources.Scope
@@ -59,7 +59,7 @@ func (r *revoker) revoke(ctx context.Context, name string, request *v1alpha1.Rev
 	if at := request.EffectiveTime; at != nil {
 		revocation.EffectiveTime = new(at.Rfc3339Copy())
 	}
-	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild) {
+	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, _ []string) {
 		if v1alpha1.Revoked(build, now) {
 			return
 		}
@@ -78,8 +78,8 @@ func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.Re
 	if request.Reason != "" {
 		message += ": " + request.Reason
 	}
-	return r.each(ctx, "restore", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild) {
-		if build.Status.Revoked == nil || build.Name != name && build.Status.Revoked.Origin != name {
+	return r.each(ctx, "restore", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, same []string) {
+		if revoked := build.Status.Revoked; revoked == nil || !slices.Contains(same, build.Name) && !slices.Contains(same, revoked.Origin) {
 			return
 		}
 		build.Status.Revoked = nil
@@ -90,12 +90,12 @@ func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.Re
 	})
 }
 
-// each changes a build, and the builds that go with it, and returns the build. It lists the builds again until it has changed all of them: a
+// each changes a build, and the builds that go with it, and returns the build. change also gets the names of the builds with the same artifacts. It lists the builds again until it has changed all of them: a
 // build that begins to test the artifacts again either is in the list, or finds the build revoked when it starts.
-func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string, change func(*v1alpha1.ImageBuild)) (runtime.Object, error) {
+func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string, change func(_ *v1alpha1.ImageBuild, same []string)) (runtime.Object, error) {
 	var target *v1alpha1.ImageBuild
 	for changed := map[string]bool{}; ; {
-		related, err := r.related(ctx, verb, name, descendants)
+		related, same, err := r.related(ctx, verb, name, descendants)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func (r *revoker) each(ctx context.Context, verb, name string, descendants bool,
 		}
 		for _, each := range related {
 			build, err := r.builds.Update(subresource.For(ctx, "imagebuilds", each), each, dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
-				change(build)
+				change(build, same)
 				return nil
 			})
 			switch {
@@ -125,27 +125,35 @@ func (r *revoker) each(ctx context.Context, verb, name string, descendants bool,
 	}
 }
 
-// related returns the names of a build and of the builds that go with it. The user must be permitted to change all of them, except those that only
-// test the artifacts of the build again.
-func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) ([]string, error) {
+// related returns the names of a build and of the builds that go with it, and which of them have the same artifacts. The user must be permitted to
+// change all others.
+func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) (names, same []string, err error) {
 	target, err := r.builds.Get(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := store.List[*v1alpha1.ImageBuildList](subresource.For(ctx, "imagebuilds", ""), r.builds, &internalversion.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
+		return nil, nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
 	}
-	names := []string{name}
-	for _, build := range inputs.Descendants(target, list.Items, descendants) {
-		if !inputs.Retests(build, target) {
-			if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", verb, build.Name); err != nil {
-				return nil, err
-			}
+	same = []string{name}
+	for _, build := range inputs.Descendants(target, list.Items, false) {
+		same = append(same, build.Name)
+	}
+	names = slices.Clone(same)
+	if !descendants {
+		return names, same, nil
+	}
+	for _, build := range inputs.Descendants(target, list.Items, true) {
+		if slices.Contains(same, build.Name) {
+			continue
+		}
+		if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", verb, build.Name); err != nil {
+			return nil, nil, err
 		}
 		names = append(names, build.Name)
 	}
-	return names, nil
+	return names, same, nil
 }
 
 // revocationStrategy is the strategy of the subresources revoke and restore, which change only the revocation and its condition.
