@@ -39,7 +39,7 @@ func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
 	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
 	errs = append(errs, validation.Timeouts(image.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(image.Spec.Retry, spec.Child("retry"))...)
-	errs = append(errs, validation.Tests(image.Spec.Tests, &image.Spec.BuildInputs, spec.Child("tests"))...)
+	errs = append(errs, validation.Tests(image.Spec.Tests, spec.Child("tests"), &image.Spec.BuildInputs, spec)...)
 	errs = append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
 	errs = append(errs, validateChannelRules(&image.Spec, spec.Child("channels"))...)
 	return validation.Declared(declared.Validate_ImageSpec, &image.Spec, spec, errs)

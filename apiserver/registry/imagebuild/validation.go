@@ -134,7 +134,7 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Timeouts(build.Spec.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validation.Retry(build.Spec.Retry, spec.Child("retry"))...)
 	errs = append(errs, validateReproduces(&build.Spec, spec.Child("reproduces"))...)
-	errs = append(errs, validation.Tests(build.Spec.Tests, &build.Spec.Inputs, spec.Child("tests"))...)
+	errs = append(errs, validation.Tests(build.Spec.Tests, spec.Child("tests"), &build.Spec.Inputs, spec.Child("inputs"))...)
 	errs = append(errs, validateRetests(&build.Spec, spec.Child("retests"))...)
 	if build.Spec.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))

@@ -42,16 +42,17 @@ var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\@-]*)?\.(
 // tests validates the tests of a build with some inputs.
 type tests struct {
 	given   *v1alpha1.BuildInputs
+	inputs  *field.Path // of given
 	targets []string
-	goss    map[string]error // of the files of source that were read
+	goss    map[string]bool // the files of source that were read
 }
 
-// Tests validates what the tags of tests do not. They test the artifacts of a build with some inputs.
-func Tests(list []v1alpha1.ImageTest, given *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
+// Tests validates what the tags of tests at a path do not. They test the artifacts of a build with the given inputs, which are at the path of inputs.
+func Tests(list []v1alpha1.ImageTest, path *field.Path, given *v1alpha1.BuildInputs, inputsPath *field.Path) field.ErrorList {
 	if len(list) == 0 {
 		return nil
 	}
-	t := tests{given: given, goss: map[string]error{}}
+	t := tests{given: given, inputs: inputsPath, goss: map[string]bool{}}
 	for _, target := range given.Targets {
 		t.targets = append(t.targets, result.TargetName(target))
 	}
@@ -257,11 +258,11 @@ func (t *tests) gossFile(test *v1alpha1.ImageTest, path *field.Path) field.Error
 	if !found {
 		return append(errs, field.Invalid(path, v1alpha1.Escape(test.Goss), "is not a file of source.inline.files: add the file, or correct the name"))
 	}
-	if _, read := t.goss[test.Goss]; !read {
-		t.goss[test.Goss] = inputs.CheckGoss(content)
-	}
-	if err := t.goss[test.Goss]; err != nil {
-		errs = append(errs, field.Invalid(path, v1alpha1.Escape(test.Goss), err.Error()))
+	if !t.goss[test.Goss] {
+		t.goss[test.Goss] = true
+		if err := inputs.CheckGoss(content); err != nil {
+			errs = append(errs, field.Invalid(t.inputs.Child("source", "inline", "files").Key(test.Goss), field.OmitValueType{}, fmt.Sprintf("as the file of %s: %s", path, err)))
+		}
 	}
 	return errs
 }

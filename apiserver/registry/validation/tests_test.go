@@ -141,16 +141,16 @@ func TestTests(t *testing.T) {
 		}, map[string]string{inTest + "goss": `must not have an element ".."`}},
 		"no YAML": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
 			given.Source.Inline.Files["tests/site.yaml"] = "a: ["
-		}, map[string]string{inTest + "goss": "is not YAML: "}},
+		}, map[string]string{"spec.source.inline.files[tests/site.yaml]": "is not YAML: "}},
 		"a key twice": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
 			given.Source.Inline.Files["tests/site.yaml"] = "a: 1\na: 2"
-		}, map[string]string{inTest + "goss": `key "a" already set`}},
+		}, map[string]string{"spec.source.inline.files[tests/site.yaml]": `key "a" already set`}},
 		"a list": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
 			given.Source.Inline.Files["tests/site.yaml"] = "- a"
-		}, map[string]string{inTest + "goss": "must be a mapping"}},
+		}, map[string]string{"spec.source.inline.files[tests/site.yaml]": "must be a mapping"}},
 		"an empty file": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
 			given.Source.Inline.Files["tests/site.yaml"] = "# soon"
-		}, map[string]string{inTest + "goss": "is empty"}},
+		}, map[string]string{"spec.source.inline.files[tests/site.yaml]": "is empty"}},
 		"too short":      {func(t *v1alpha1.ImageTest, _ *v1alpha1.BuildInputs) { t.Timeout = validationtest.Seconds(9) }, map[string]string{inTest + "timeout": "must be between 10s and 24h"}},
 		"too long":       {func(t *v1alpha1.ImageTest, _ *v1alpha1.BuildInputs) { t.Timeout = validationtest.Seconds(86401) }, map[string]string{inTest + "timeout": "must be between"}},
 		"flaky once":     {func(t *v1alpha1.ImageTest, _ *v1alpha1.BuildInputs) { t.Flaky.Attempts = 1 }, map[string]string{inTest + "flaky.attempts": "greater than or equal to 2"}},
@@ -181,8 +181,8 @@ func TestTests(t *testing.T) {
 // testErrors returns the errors of the tests of a spec.
 func testErrors(spec *v1alpha1.ImageSpec) (errs field.ErrorList) {
 	path := field.NewPath("spec")
-	for _, err := range Declared(declared.Validate_ImageSpec, spec, path, Tests(spec.Tests, &spec.BuildInputs, path.Child("tests"))) {
-		if strings.HasPrefix(err.Field, "spec.tests") {
+	for _, err := range Declared(declared.Validate_ImageSpec, spec, path, Tests(spec.Tests, path.Child("tests"), &spec.BuildInputs, path)) {
+		if strings.HasPrefix(err.Field, "spec.tests") || strings.HasPrefix(err.Field, "spec.source.inline.files[tests") {
 			errs = append(errs, err)
 		}
 	}
