@@ -5,6 +5,9 @@ package image
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +35,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 	{Name: "Builder", Type: "string", Description: "Name or container image of the builder.", Priority: wide},
 	{Name: "Base", Type: "string", Description: "What the image starts from.", Priority: wide},
+	{Name: "Channels", Type: "string", Description: "Build of each channel, whether that is revoked, and channels that wait for their first build.", Priority: wide},
 	{Name: "LastFailure", Type: "string", Description: "How the last finished build that counts ended, if it failed.", Priority: wide},
 }
 
@@ -41,7 +45,7 @@ func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.Image] {
 		return []any{
 			image.Name, string(summary.Ready), string(summary.UpToDate), summary.Reason,
 			summary.Latest, digest(image, summary.Source), int64(image.Status.ActiveBuilds), next(clock, image), table.Age(clock, image.CreationTimestamp),
-			cmp.Or(image.Spec.Builder.Name, image.Spec.Builder.Image), base(image), lastFailure(image),
+			cmp.Or(image.Spec.Builder.Name, image.Spec.Builder.Image), base(image), channels(clock.Now(), image), lastFailure(image),
 		}
 	})
 }
@@ -56,6 +60,26 @@ func base(image *v1alpha1.Image) string {
 	default:
 		return fmt.Sprintf("image %s, channel %s", ref.Name, ref.Channel)
 	}
+}
+
+// channels lists the channels that an Image has or declares, with their builds.
+func channels(now time.Time, image *v1alpha1.Image) string {
+	var found []string
+	for i := range image.Status.Channels {
+		channel := &image.Status.Channels[i]
+		text := channel.Name + "=" + channel.Build
+		if channel.Revoked.InEffect(now) {
+			text += " (revoked)"
+		}
+		found = append(found, text)
+	}
+	for i := range image.Spec.Channels {
+		name := image.Spec.Channels[i].Name
+		if !slices.ContainsFunc(image.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Name == name }) {
+			found = append(found, name+"=<none>")
+		}
+	}
+	return strings.Join(found, ", ")
 }
 
 // lastFailure returns how the last finished build ended, unless it succeeded. In the status of an Image, only the condition Ready has the message.

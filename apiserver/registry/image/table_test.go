@@ -76,7 +76,10 @@ func TestTable(t *testing.T) {
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "late", CreationTimestamp: ago(time.Hour)},
-			Status:     v1alpha1.ImageStatus{NextScheduleTime: new(ago(time.Minute))},
+			Spec:       v1alpha1.ImageSpec{Channels: []v1alpha1.ChannelRule{{Name: "stable"}, {Name: "edge"}}},
+			Status: v1alpha1.ImageStatus{NextScheduleTime: new(ago(time.Minute)), Channels: []v1alpha1.ImageChannel{
+				{Name: "stable", Build: "late-1", Revoked: &v1alpha1.Revocation{}}, {Name: "old", Build: "late-2", Revoked: &v1alpha1.Revocation{EffectiveTime: new(ago(-time.Minute))}},
+			}},
 		},
 	}})
 }

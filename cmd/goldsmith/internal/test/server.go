@@ -19,7 +19,7 @@ import (
 
 // testAgain tests the artifacts of a build again on the server, and waits for the build that does.
 func (o *options) testAgain(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
-	request := &v1alpha1.TestRequest{Message: o.message, Tests: o.only}
+	request := &v1alpha1.TestRequest{RequestID: o.requestID, Message: o.message, Tests: o.only}
 	again, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Test(ctx, build.Name, request, metav1.CreateOptions{})
 	if client.IsNotFound(err, "imagebuilds", build.Name) {
 		return connection.NotFound(ctx, client.ImageBuild, build.Name)

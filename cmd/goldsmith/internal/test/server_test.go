@@ -62,14 +62,14 @@ func TestABuildIsTestedAgainOnTheServer(t *testing.T) {
 			defer server.Close()
 			clients := require.Value(versioned.NewForConfig(&rest.Config{Host: server.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}))(t)
 			var out, stderr bytes.Buffer
-			o := &options{out: &out, stderr: &stderr, only: []string{"web"}, message: "after the upgrade", connect: func() (*client.Connection, error) {
+			o := &options{out: &out, stderr: &stderr, only: []string{"web"}, message: "after the upgrade", requestID: "nightly-7", connect: func() (*client.Connection, error) {
 				return &client.Connection{Interface: clients, Namespace: "team"}, nil
 			}}
 			err := o.test(t.Context(), "web-1")
 			if code := exit.Code(t.Context(), err); code != test.code || out.String() != "web-2\n" {
 				t.Errorf("got error %v, code %d, output %q", err, code, &out)
 			}
-			const want = `{"kind":"TestRequest","apiVersion":"images.goldsmith.dev/v1alpha1","metadata":{},"message":"after the upgrade","tests":["web"]}`
+			const want = `{"kind":"TestRequest","apiVersion":"images.goldsmith.dev/v1alpha1","metadata":{},"requestID":"nightly-7","message":"after the upgrade","tests":["web"]}`
 			if strings.TrimSpace(string(asked)) != want {
 				t.Errorf("asked for %s", asked)
 			}

@@ -21,9 +21,9 @@ import (
 )
 
 type options struct {
-	manifest, junit, target, message string
-	only                             []string
-	here, keep, plainHTTP            bool
+	manifest, junit, target, message, requestID string
+	only                                        []string
+	here, keep, plainHTTP                       bool
 
 	in          io.Reader
 	out, stderr io.Writer
@@ -76,10 +76,12 @@ func newCommand(asked *options) *cobra.Command {
 	set.StringVar(&asked.junit, "junit", "", "`file` for a report as JUnit XML, which is replaced")
 	set.StringVar(&asked.target, "target", "", "`target` that is tested on this machine, such as linux/amd64/raw (default: that of each test)")
 	set.StringVar(&asked.message, "message", "", "reason for the build of the server, at most 1024 characters")
+	set.StringVar(&asked.requestID, "request-id", "", "ID of the request to the server; a repeated ID returns the existing build (default: a random ID)")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)
 	command.MarkFlagsMutuallyExclusive("keep", "junit")
 	for _, local := range []string{"here", "filename", "keep", "target"} {
 		command.MarkFlagsMutuallyExclusive("message", local)
+		command.MarkFlagsMutuallyExclusive("request-id", local)
 	}
 	err := errors.Join(
 		command.MarkFlagFilename("filename", "yaml", "yml", "json"), command.MarkFlagFilename("junit"),
