@@ -7355,7 +7355,7 @@ func schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. The builds that test the artifacts of the build again, and were revoked together with it, are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
+				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Builds with the same artifacts, because one of them tests those of the other again, are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -7489,7 +7489,7 @@ func schema_goldsmith_apis_images_v1alpha1_Revocation(ref common.ReferenceCallba
 					},
 					"origin": {
 						SchemaProps: spec.SchemaProps{
-							Description: "origin is the name of the build that was revoked together with this build, because this build is based on it, or tests its artifacts. origin is empty if this build was revoked by itself.",
+							Description: "origin is the name of the build that was revoked together with this build, because this build is based on it, or has the same artifacts. origin is empty if this build was revoked by itself.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7507,7 +7507,7 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. The builds that test the artifacts of the build again are revoked, too. A build that has not finished is cancelled. The request does not change a build that is revoked already, and replaces a revocation that is scheduled.",
+				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Builds with the same artifacts, because one of them tests those of the other again, are revoked, too. A build that has not finished is cancelled. The request does not change a build that is revoked already, and replaces a revocation that is scheduled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
