@@ -56,14 +56,17 @@ var _ = Describe("The difference of two builds", func() {
 		}
 	})
 
-	It("tells which artifacts differ", func(ctx SpecContext) {
+	It("tells which artifacts and tests differ, and that a build is revoked", func(ctx SpecContext) {
 		builds := buildsIn(namespace)
 		for name, made := range map[string]byte{"debian-1": 'c', "debian-2": 'd'} {
 			writeTo(ctx, builds, name, startAttempt(1))
 			writeTo(ctx, builds, name, bindPod(1, types.UID(name)), setPhase(v1alpha1.BuildRunning))
 			writeTo(ctx, builds, name, succeed(1), func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].Digest = digest(made) })
 		}
+		must(builds.Revoke(ctx, "debian-1", &v1alpha1.RevokeRequest{Reason: "wrong key"}, metav1.CreateOptions{}))
 		difference := must(between(ctx, "debian-1", "debian-2"))
 		Expect(difference.Artifacts).To(HaveExactElements(v1alpha1.ArtifactChange{Target: "linux/amd64/raw", From: digest('c'), To: digest('d')}))
+		Expect(difference.From.Revoked).To(HaveField("Reason", "wrong key"))
+		Expect(difference.To.Revoked).To(BeNil())
 	})
 })

@@ -163,12 +163,27 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				HaveField("Cancelled", int64(1)), HaveField("Retried", int64(1)), HaveField("SuccessRate", HaveValue(BeEquivalentTo(66))),
 				HaveField("Durations.P50.Duration", 2*time.Minute), HaveField("Durations.P90.Duration", 2*time.Minute), HaveField("QueueTimes.P50.Duration", time.Minute),
 				HaveField("Failures", HaveExactElements(v1alpha1.FailureCount{Class: v1alpha1.FailureUser, Builds: 1})),
-				HaveField("Recoveries", int64(1)), HaveField("MeanTimeToRecovery.Duration", time.Hour))))
+				HaveField("Recoveries", int64(1)), HaveField("MeanTimeToRecovery.Duration", time.Hour), HaveField("Tests", BeEmpty()))))
 			Expect(stats.Health).To(HaveValue(HaveField("Score", int32(64))))
 
 			Expect(server.read(ctx, namespace, "web", "stats", stats, "since", "97h30m")).To(Succeed())
 			Expect(stats.Stats.Builds).To(BeEquivalentTo(2), "those of the last 97 hours and a half")
 			Expect(server.read(ctx, namespace, "web", "stats", stats, "since", "1s")).To(Satisfy(apierrors.IsInvalid))
+		})
+
+		It("count the outcomes of tests, as a report by name does", func(ctx SpecContext) {
+			server.built(ctx, image, 1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Tests = []v1alpha1.TestStatus{{Name: "web", Outcome: v1alpha1.TestFlaky}, {Name: "boots", Outcome: v1alpha1.TestPassed, Duration: &metav1.Duration{Duration: time.Minute}}}
+			})
+			tests := HaveExactElements(
+				v1alpha1.TestCount{Name: "boots", Builds: 1, Passed: 1, Duration: &metav1.Duration{Duration: time.Minute}}, v1alpha1.TestCount{Name: "web", Builds: 1, Flaky: 1})
+			stats := &v1alpha1.ImageStats{}
+			Expect(server.read(ctx, namespace, "web", "stats", stats)).To(Succeed())
+			Expect(stats.Stats.Tests).To(tests)
+			report := must(server.ImageReports(namespace).Get(ctx, "web", metav1.GetOptions{}))
+			Expect(report.Stats.Tests).To(tests)
+			list := must(server.ImageReports(namespace).List(ctx, metav1.ListOptions{}))
+			Expect(list.Items[0].Stats.Tests).To(BeEmpty())
 		})
 
 		It("are none of an Image that nothing is recorded of, and nothing of one without builds", func(ctx SpecContext) {

@@ -21,7 +21,7 @@ const batch = 100
 
 const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
-		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off, contents"
+		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off, contents, revocation"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
 	// newer is when a write replaces the recorded build. A build's resource version only grows, unless the objects are restored from a
 	// backup, which Restored handles. The same version replaces the record if the legal hold differs, so that a repetition corrects an
@@ -30,7 +30,7 @@ const (
 		OR excluded.resource_version = builds.resource_version AND excluded.hold <> builds.hold`
 )
 
-// PutBuild records a build with its attempts and artifacts, in one transaction. A version that is older than the recorded one
+// PutBuild records a build with its attempts, artifacts and tests, in one transaction. A version that is older than the recorded one
 // changes nothing, except that its legal hold is recorded: no build loses a legal hold because of an old message.
 func (s *Store) PutBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	return s.putBuilds(ctx, fmt.Sprintf("record build %s/%s", build.Namespace, build.Name), []*v1alpha1.ImageBuild{build})
@@ -102,7 +102,11 @@ func supersedes(build, other *v1alpha1.ImageBuild) bool {
 func upsertBuilds(ctx context.Context, tx database, builds map[string]*v1alpha1.ImageBuild, uids []string) ([]*v1alpha1.ImageBuild, error) {
 	var rows [][]any
 	for _, uid := range uids {
-		rows = append(rows, buildRow(builds[uid]))
+		row, err := buildRow(builds[uid])
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
 	}
 	statement, args := insertion("builds", buildColumns, rows)
 	return collect(ctx, tx, func(scan scanner) (*v1alpha1.ImageBuild, error) {
@@ -135,8 +139,15 @@ func recordHolds(ctx context.Context, tx database, uids []string) error {
 	return err
 }
 
-func buildRow(build *v1alpha1.ImageBuild) []any {
+func buildRow(build *v1alpha1.ImageBuild) ([]any, error) {
 	status := build.Status
+	var revocation []byte
+	if status.Revoked != nil {
+		var err error
+		if revocation, err = json.Marshal(status.Revoked); err != nil {
+			return nil, fmt.Errorf("encode the revocation of build %s: %w", build.UID, err)
+		}
+	}
 	image, trigger, failure := v1alpha1.ImageReference{}, v1alpha1.BuildTrigger{}, v1alpha1.BuildFailure{}
 	if build.Spec.ImageRef != nil {
 		image = *build.Spec.ImageRef
@@ -160,14 +171,14 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(status.AttemptsToMake()),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), length(took, ended), length(waited, begun),
 		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
-		boolean(len(filesOf(&build.Spec, &build.Status)) > 0),
-	}
+		boolean(len(filesOf(&build.Spec, &build.Status)) > 0), string(revocation),
+	}, nil
 }
 
-// putParts replaces the attempts and artifacts of builds.
+// putParts replaces the attempts, artifacts and tests of builds.
 func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) error {
 	var uids []string
-	var documents, attempts, artifacts [][]any
+	var documents, attempts, artifacts, tests [][]any
 	for _, build := range builds {
 		uids = append(uids, string(build.UID))
 		document, err := documentRow(build.UID, &build.Spec, &build.Status)
@@ -185,6 +196,11 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 			}
 			artifacts = append(artifacts, []any{string(build.UID), artifact.Target, artifact.Digest, artifact.SizeBytes, artifact.MediaType, lock})
 		}
+		for i := range build.Status.Tests {
+			if test := &build.Status.Tests[i]; test.Outcome != "" {
+				tests = append(tests, testRow(build.UID, test))
+			}
+		}
 	}
 	for _, part := range []struct {
 		table, columns string
@@ -193,6 +209,7 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 		{"documents", "build_uid, spec, status", documents},
 		{"attempts", attemptColumns, attempts},
 		{"artifacts", "build_uid, target, digest, size_bytes, media_type, lock", artifacts},
+		{"tests", "build_uid, name, outcome, gates, duration", tests},
 	} {
 		if _, err := execute(ctx, tx, "DELETE FROM "+part.table+" WHERE build_uid IN ("+placeholders(0, len(uids))+")", anySlice(uids)...); err != nil {
 			return err
@@ -217,6 +234,14 @@ func documentRow(uid types.UID, spec *v1alpha1.ImageBuildSpec, status *v1alpha1.
 		return nil, fmt.Errorf("encode the status of build %s: %w", uid, err)
 	}
 	return []any{string(uid), string(specText), string(statusText)}, nil
+}
+
+func testRow(uid types.UID, test *v1alpha1.TestStatus) []any {
+	var took time.Duration
+	if test.Duration != nil {
+		took = max(0, test.Duration.Duration)
+	}
+	return []any{string(uid), test.Name, string(test.Outcome), boolean(test.Gates), took.Microseconds()}
 }
 
 func attemptRow(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) []any {

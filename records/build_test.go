@@ -37,6 +37,29 @@ func TestABuildIsReadAsItWasRecorded(t *testing.T) {
 	})
 }
 
+func TestARevocationAndTheFailedTestsAreListed(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildFailed, 1, 2)
+		build.Status.Tests = []v1alpha1.TestStatus{
+			{Name: "web", Gates: true, Outcome: v1alpha1.TestFailed}, {Name: "boots", Gates: true, Outcome: v1alpha1.TestError},
+			{Name: "flaky", Gates: true, Outcome: v1alpha1.TestFlaky}, {Name: "later", Gates: true}, {Name: "optional", Outcome: v1alpha1.TestFailed},
+		}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		entry := func() records.Entry {
+			return valueOf(store.History(ctx, records.Query{ImageUID: debian.UID}))(g).Items[0]
+		}
+		g.Expect(entry()).To(And(HaveField("FailedTests", []string{"boots", "web"}), HaveField("Revoked", BeNil())))
+		build.ResourceVersion = "300"
+		build.Status.Revoked = &v1alpha1.Revocation{Time: at(3), By: "jane", Reason: "wrong \x00 key", EffectiveTime: later(9)}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(entry().Revoked).To(HaveValue(And(
+			HaveField("By", "jane"), HaveField("Reason", "wrong \x00 key"), HaveField("EffectiveTime.Time", BeTemporally("==", at(9).Time)))))
+		build.ResourceVersion, build.Status.Revoked = "400", nil
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(entry().Revoked).To(BeNil())
+	})
+}
+
 func TestABuildOfItsOwnHasNoImage(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		build := newBuild(debian, 1, 0)

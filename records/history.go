@@ -72,6 +72,8 @@ type Entry struct {
 	Held           bool          // under legal hold
 	Deleted        time.Time     // when the deletion of the object was observed
 	OneOff         bool          // it does not count for its Image
+	Revoked        *v1alpha1.Revocation
+	FailedTests    []string // names of the tests that gate the build and did not pass, sorted
 }
 
 // Record is the complete record of a build.
@@ -86,7 +88,8 @@ type Record struct {
 }
 
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
-	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
+	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off, b.revocation, " +
+	"(SELECT string_agg(t.name, ',' ORDER BY t.name) FROM tests t WHERE t.build_uid = b.uid AND t.gates = 1 AND t.outcome IN ('Failed', 'Error'))"
 
 const selectRecords = "SELECT " + entryColumns + ", COALESCE(i.namespace_uid, b.namespace_uid), b.contents, d.spec, d.status " +
 	"FROM builds b JOIN documents d ON d.build_uid = b.uid LEFT JOIN images i ON i.uid = b.image_uid"
@@ -200,16 +203,29 @@ func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	var e Entry
 	var created, hold, oneOff int64
 	var queued, started, completed, took, waited, deleted sql.NullInt64
+	var revocation string
+	var failedTests sql.NullString
 	err := scan(append([]any{
 		&e.Namespace, &e.Name, &e.UID, &e.Image, &e.ImageUID, &e.Number, &e.Trigger, &e.TriggerMessage, &e.RequestedBy, &e.Phase,
-		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted, &oneOff,
+		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted, &oneOff, &revocation, &failedTests,
 	}, more...)...)
+	if err != nil {
+		return e, err
+	}
 	if created != 0 {
 		e.Created = time.UnixMicro(created).UTC()
 	}
 	e.Queued, e.Started, e.Completed, e.Deleted = timeFromMicros(queued), timeFromMicros(started), timeFromMicros(completed), timeFromMicros(deleted)
 	e.Duration, e.QueueTime, e.Held, e.OneOff = duration(took), duration(waited), hold != 0, oneOff != 0
-	return e, err
+	if failedTests.Valid {
+		e.FailedTests = strings.Split(failedTests.String, ",") // a name has no comma
+	}
+	if revocation != "" {
+		if err := json.Unmarshal([]byte(revocation), &e.Revoked); err != nil {
+			return e, fmt.Errorf("decode the revocation: %w", err)
+		}
+	}
+	return e, nil
 }
 
 // Kind is a kind of recorded objects.

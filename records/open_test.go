@@ -176,6 +176,12 @@ func TestADatabaseOfTheFirstVersionIsMigrated(t *testing.T) {
 			store = openStore(t, address, records.Options{})
 			g.Expect(store.SchemaVersion(ctx)).To(Equal(int64(current)))
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM artifacts WHERE lock = ''")).To(Equal(int64(1)))
+			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds WHERE revocation = ''")).To(Equal(int64(1)))
+			build := newBuild(records.ImageKey{Namespace: "team"}, 0, 0)
+			build.Name, build.UID, build.ResourceVersion, build.Spec.ImageRef = "b", "b", "1", nil
+			build.Status.Tests = []v1alpha1.TestStatus{{Name: "boots", Gates: true, Outcome: v1alpha1.TestFailed}}
+			g.Expect(store.PutBuild(ctx, build)).To(Succeed(), "the same version of the build")
+			g.Expect(valueOf(store.Build(ctx, "team", "b"))(g).FailedTests).To(Equal([]string{"boots"}))
 		})
 	}
 }
@@ -334,7 +340,7 @@ func openInAnotherProcess(ctx context.Context, address string) error {
 }
 
 // current is the version of this program.
-const current = 5
+const current = 6
 
 // next is this program's migrations, and one more.
 func next(t *testing.T, statements string) fstest.MapFS {

@@ -3,10 +3,12 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +61,19 @@ type Percentiles struct {
 	Count int64
 	P50   time.Duration
 	P90   time.Duration
+}
+
+// TestStats are figures of the tests of one name.
+type TestStats struct {
+	Name string
+	// Builds in which the test ended: the sum of the next four.
+	Builds int64
+	Passed int64
+	Flaky  int64
+	Failed int64
+	Errors int64
+	// Duration is the median of the tests that passed at their first run.
+	Duration time.Duration
 }
 
 // ImageStats are the Stats of one Image.
@@ -137,6 +152,39 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 	return pageOf(stats, limit, question("reports", asked), func(r ImageStats) []any {
 		return []any{r.Image.Namespace, r.Image.Name, r.Image.UID}
 	})
+}
+
+// maxTests is how many names of tests TestStats returns.
+const maxTests = 64
+
+// TestStats returns the figures of the tests of an Image in the order of their names. One-off builds do not count. Of many names it returns
+// those that ended last.
+func (s *Store) TestStats(ctx context.Context, image types.UID, window Window) ([]TestStats, error) {
+	var matching conditions
+	matching.add("b.image_uid = ?", string(image))
+	matching.add("b.one_off = 0")
+	window.add(&matching)
+	text := "WITH ended AS (SELECT t.name, t.outcome, t.duration, b.completed, ROW_NUMBER() OVER (PARTITION BY t.name, t.outcome ORDER BY t.duration) AS place, " +
+		"COUNT(*) OVER (PARTITION BY t.name, t.outcome) AS total FROM builds b JOIN tests t ON t.build_uid = b.uid" + matching.whereClause() + ") " +
+		"SELECT name, COUNT(*), " + outcomes(v1alpha1.TestPassed, v1alpha1.TestFlaky, v1alpha1.TestFailed, v1alpha1.TestError) +
+		"COALESCE(MIN(CASE WHEN outcome = 'Passed' AND place * 2 >= total THEN duration END), 0) " +
+		"FROM ended GROUP BY name ORDER BY MAX(completed) DESC, name LIMIT " + matching.arg(maxTests)
+	tests, err := fetch(ctx, s, "count the tests of image "+string(image), func(scan scanner) (t TestStats, err error) {
+		var median int64
+		err = scan(&t.Name, &t.Builds, &t.Passed, &t.Flaky, &t.Failed, &t.Errors, &median)
+		t.Duration = time.Duration(median) * time.Microsecond
+		return t, err
+	}, text, matching.args...)
+	slices.SortFunc(tests, func(a, b TestStats) int { return cmp.Compare(a.Name, b.Name) })
+	return tests, err
+}
+
+// outcomes are columns that count tests by their outcome.
+func outcomes(of ...v1alpha1.TestOutcome) (columns string) {
+	for _, outcome := range of {
+		columns += "SUM(CASE WHEN outcome = '" + string(outcome) + "' THEN 1 ELSE 0 END), "
+	}
+	return columns
 }
 
 // add adds the window as conditions on builds b.

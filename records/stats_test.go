@@ -64,6 +64,52 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	})
 }
 
+func TestStatsOfTests(t *testing.T) {
+	tested := func(number int64, ended int, tests ...v1alpha1.TestStatus) *v1alpha1.ImageBuild {
+		build := ran(newBuild(debian, number, 0), v1alpha1.BuildSucceeded, 1, ended)
+		build.Status.Tests = tests
+		return build
+	}
+	test := func(name string, outcome v1alpha1.TestOutcome, seconds int) v1alpha1.TestStatus {
+		return v1alpha1.TestStatus{Name: name, Outcome: outcome, Duration: &metav1.Duration{Duration: time.Duration(seconds) * time.Second}}
+	}
+	oneOff := tested(6, 20, test("boots", v1alpha1.TestFailed, 1))
+	oneOff.Spec.OneOff = new(true)
+	running := tested(7, 20, test("boots", v1alpha1.TestFailed, 1))
+	running.Status.Phase, running.Status.Finished, running.Status.CompletionTime = v1alpha1.BuildTesting, false, nil
+	other := tested(8, 20, test("boots", v1alpha1.TestFailed, 1))
+	other.Spec.ImageRef.UID = "another"
+	builds := []*v1alpha1.ImageBuild{
+		tested(1, 10, test("boots", v1alpha1.TestFailed, 2)), // before the window
+		tested(2, 20, test("boots", v1alpha1.TestPassed, 30), test("web", v1alpha1.TestError, 5), v1alpha1.TestStatus{Name: "waits"}),
+		tested(3, 21, test("boots", v1alpha1.TestPassed, 20), test("web", v1alpha1.TestFailed, 5)),
+		tested(4, 22, test("boots", v1alpha1.TestPassed, 10), v1alpha1.TestStatus{Name: "web", Outcome: v1alpha1.TestFailed}),
+		tested(5, 23, test("boots", v1alpha1.TestFlaky, 99)),
+		oneOff, running, other,
+	}
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		window := records.Window{Since: at(20).Time}
+		g.Expect(store.TestStats(ctx, debian.UID, window)).To(BeEmpty())
+		for range 2 {
+			g.Expect(store.PutBuilds(ctx, builds)).To(Succeed())
+			g.Expect(store.TestStats(ctx, debian.UID, window)).To(Equal([]records.TestStats{
+				{Name: "boots", Builds: 4, Passed: 3, Flaky: 1, Duration: 20 * time.Second}, {Name: "web", Builds: 3, Failed: 2, Errors: 1},
+			}))
+			for _, build := range builds {
+				build.ResourceVersion += "0" // written again
+			}
+		}
+		var many []v1alpha1.TestStatus
+		for i := range 70 {
+			many = append(many, test(fmt.Sprintf("test-%02d", i), v1alpha1.TestPassed, 1))
+		}
+		g.Expect(store.PutBuild(ctx, tested(9, 40, many...))).To(Succeed())
+		found := valueOf(store.TestStats(ctx, debian.UID, window))(g)
+		g.Expect(found).To(HaveLen(64))
+		g.Expect(found[0].Name).To(Equal("test-00"), "boots has not ended for longer")
+	})
+}
+
 // For any builds, both databases count the same as a simple count in Go.
 func TestStatsAreWhatCountingByHandSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))

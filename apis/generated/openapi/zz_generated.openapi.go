@@ -157,7 +157,9 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Target(ref),
 		v1alpha1.TestBoot{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_TestBoot(ref),
+		v1alpha1.TestChange{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestChange(ref),
 		v1alpha1.TestChecks{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestChecks(ref),
+		v1alpha1.TestCount{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_TestCount(ref),
 		v1alpha1.TestQuarantine{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_TestQuarantine(ref),
 		v1alpha1.TestRequest{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestRequest(ref),
 		v1alpha1.TestRunner{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestRunner(ref),
@@ -1493,12 +1495,37 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 							Format:      "",
 						},
 					},
+					"revoked": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revoked is the revocation of the build, in effect or scheduled. revoked is empty if the build is not revoked.",
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
+					"failedTests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "failedTests lists the names of the tests that the build needed and that failed or could not be run, sorted by name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"name", "uid"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuildFailure{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -1931,12 +1958,35 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 							Format:      "int64",
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the outcomes of each test that ended in one of the builds, sorted by name. The list has at most 64 items: the tests that ended last. tests is empty in lists of ImageReports.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.TestCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"window", "builds", "succeeded", "failed", "cancelled", "retried", "recoveries", "oneOffs"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.DurationPercentiles{}.OpenAPIModelName(), v1alpha1.FailureCount{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.DurationPercentiles{}.OpenAPIModelName(), v1alpha1.FailureCount{}.OpenAPIModelName(), v1alpha1.TestCount{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -2842,12 +2892,18 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
+					"revoked": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revoked is the revocation of the build, in effect or scheduled. revoked is empty if the build is not revoked.",
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "uid"},
 			},
 		},
 		Dependencies: []string{
-			metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -3452,12 +3508,35 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							Format:      "",
 						},
 					},
+					"tests": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tests lists the tests whose outcomes differ, sorted by name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.TestChange{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"from", "to"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ArtifactChange{}.OpenAPIModelName(), v1alpha1.ComparedBuild{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackageChanges{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+			v1alpha1.ArtifactChange{}.OpenAPIModelName(), v1alpha1.ComparedBuild{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackageChanges{}.OpenAPIModelName(), v1alpha1.TestChange{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -8149,6 +8228,44 @@ func schema_goldsmith_apis_images_v1alpha1_TestBoot(ref common.ReferenceCallback
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_TestChange(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestChange is a test whose outcome differs between two builds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the test.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the outcome in the build that ImageBuildDiff.from describes. from is empty if the test has not ended in that build.\n\nPossible enum values:\n - `\"Error\"` means that the test could not be run to its end, so that nothing is known about the artifact.\n - `\"Failed\"` means that the artifact does not have what the test requires.\n - `\"Flaky\"` means that the test passed after at least one run had failed.\n - `\"Passed\"` means that the test passed at its first run.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Error", "Failed", "Flaky", "Passed"},
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the outcome in the build that ImageBuildDiff.to describes. to is empty if the test has not ended in that build.\n\nPossible enum values:\n - `\"Error\"` means that the test could not be run to its end, so that nothing is known about the artifact.\n - `\"Failed\"` means that the artifact does not have what the test requires.\n - `\"Flaky\"` means that the test passed after at least one run had failed.\n - `\"Passed\"` means that the test passed at its first run.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Error", "Failed", "Flaky", "Passed"},
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_TestChecks(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -8248,6 +8365,76 @@ func schema_goldsmith_apis_images_v1alpha1_TestChecks(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			v1alpha1.CommandCheck{}.OpenAPIModelName(), v1alpha1.FileCheck{}.OpenAPIModelName(), v1alpha1.PortCheck{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_TestCount(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TestCount contains the number of builds by the outcome of one test.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the test.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"builds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builds is the number of builds in which the test ended: the sum of passed, flaky, failed and errors.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"passed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "passed is the number of builds in which the test passed at its first run.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"flaky": {
+						SchemaProps: spec.SchemaProps{
+							Description: "flaky is the number of builds in which the test passed after at least one run had failed.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"failed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failed is the number of builds in which the test failed.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"errors": {
+						SchemaProps: spec.SchemaProps{
+							Description: "errors is the number of builds in which the test could not be run to its end.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"duration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "duration is the median of how long the test ran in the builds that passed counts. duration is empty if passed is 0.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "builds", "passed", "flaky", "failed", "errors"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 

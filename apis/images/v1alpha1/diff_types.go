@@ -46,6 +46,13 @@ type ImageBuildDiff struct {
 	// not have the lock, or is unavailable. packagesMessage is empty if every lock was compared.
 	// +optional
 	PackagesMessage string `json:"packagesMessage,omitempty" protobuf:"bytes,7,opt,name=packagesMessage"`
+	// tests lists the tests whose outcomes differ, sorted by name.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Tests []TestChange `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,8,rep,name=tests"`
 }
 
 // ComparedBuild describes one of the two compared builds.
@@ -73,6 +80,22 @@ type ComparedBuild struct {
 	// again. duration is empty if the build has not finished, or never started.
 	// +optional
 	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,7,opt,name=duration"`
+	// revoked is the revocation of the build, in effect or scheduled. revoked is empty if the build is not revoked.
+	// +optional
+	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,8,opt,name=revoked"`
+}
+
+// TestChange is a test whose outcome differs between two builds.
+type TestChange struct {
+	// name is the name of the test.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// from is the outcome in the build that ImageBuildDiff.from describes. from is empty if the test has not ended in that build.
+	// +optional
+	From TestOutcome `json:"from,omitempty" protobuf:"bytes,2,opt,name=from,casttype=TestOutcome"`
+	// to is the outcome in the build that ImageBuildDiff.to describes. to is empty if the test has not ended in that build.
+	// +optional
+	To TestOutcome `json:"to,omitempty" protobuf:"bytes,3,opt,name=to,casttype=TestOutcome"`
 }
 
 // ArtifactChange is the difference of one artifact between two builds.

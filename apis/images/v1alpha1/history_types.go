@@ -95,6 +95,13 @@ type BuildRecord struct {
 	// the build belongs to an earlier Image of the same name.
 	// +optional
 	ImageUID types.UID `json:"imageUID,omitempty" protobuf:"bytes,18,opt,name=imageUID,casttype=k8s.io/apimachinery/pkg/types.UID"`
+	// revoked is the revocation of the build, in effect or scheduled. revoked is empty if the build is not revoked.
+	// +optional
+	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,19,opt,name=revoked"`
+	// failedTests lists the names of the tests that the build needed and that failed or could not be run, sorted by name.
+	// +optional
+	// +listType=set
+	FailedTests []string `json:"failedTests,omitempty" protobuf:"bytes,20,rep,name=failedTests"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -165,6 +172,39 @@ type BuildStats struct {
 	// oneOffs is the number of one-off builds that finished. The other fields do not count one-off builds.
 	// +required
 	OneOffs int64 `json:"oneOffs" protobuf:"varint,13,opt,name=oneOffs"`
+	// tests lists the outcomes of each test that ended in one of the builds, sorted by name. The list has at most 64 items: the tests that
+	// ended last. tests is empty in lists of ImageReports.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Tests []TestCount `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,14,rep,name=tests"`
+}
+
+// TestCount contains the number of builds by the outcome of one test.
+type TestCount struct {
+	// name is the name of the test.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// builds is the number of builds in which the test ended: the sum of passed, flaky, failed and errors.
+	// +required
+	Builds int64 `json:"builds" protobuf:"varint,2,opt,name=builds"`
+	// passed is the number of builds in which the test passed at its first run.
+	// +required
+	Passed int64 `json:"passed" protobuf:"varint,3,opt,name=passed"`
+	// flaky is the number of builds in which the test passed after at least one run had failed.
+	// +required
+	Flaky int64 `json:"flaky" protobuf:"varint,4,opt,name=flaky"`
+	// failed is the number of builds in which the test failed.
+	// +required
+	Failed int64 `json:"failed" protobuf:"varint,5,opt,name=failed"`
+	// errors is the number of builds in which the test could not be run to its end.
+	// +required
+	Errors int64 `json:"errors" protobuf:"varint,6,opt,name=errors"`
+	// duration is the median of how long the test ran in the builds that passed counts. duration is empty if passed is 0.
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,7,opt,name=duration"`
 }
 
 // DurationPercentiles contains percentiles of durations. Each percentile is one of the measured durations: the server

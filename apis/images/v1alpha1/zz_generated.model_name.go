@@ -683,8 +683,18 @@ func (in TestBoot) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestChange) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestChange"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TestChecks) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.TestChecks"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TestCount) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TestCount"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -24,6 +24,7 @@ func build(entry *records.Entry) v1alpha1.BuildRecord {
 	build := v1alpha1.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
 		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff, ImageUID: entry.ImageUID,
+		Revoked: entry.Revoked, FailedTests: entry.FailedTests,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {
@@ -85,6 +86,20 @@ func Stats(counted *records.Stats, window time.Duration) *v1alpha1.BuildStats {
 		stats.MeanTimeToRecovery = &metav1.Duration{Duration: counted.TimeToRecovery}
 	}
 	return stats
+}
+
+// Tests are figures of tests as the API shows them.
+func Tests(counted []records.TestStats) (tests []v1alpha1.TestCount) {
+	for _, test := range counted {
+		count := v1alpha1.TestCount{
+			Name: test.Name, Builds: test.Builds, Passed: test.Passed, Flaky: test.Flaky, Failed: test.Failed, Errors: test.Errors,
+		}
+		if test.Passed > 0 {
+			count.Duration = &metav1.Duration{Duration: test.Duration}
+		}
+		tests = append(tests, count)
+	}
+	return tests
 }
 
 func percentiles(of records.Percentiles) *v1alpha1.DurationPercentiles {

@@ -25,7 +25,7 @@ func TestBuilds(t *testing.T) {
 			Namespace: "team", Name: "web-2", UID: "u2", Image: "web", ImageUID: "i", Number: 2, Trigger: v1alpha1.TriggerManual, TriggerMessage: "please",
 			RequestedBy: "ada", Phase: v1alpha1.BuildFailed, Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1", Attempts: 2,
 			Created: at(0).Time, Queued: at(0).Time, Started: at(1).Time, Completed: at(3).Time, Duration: 2 * time.Minute, QueueTime: time.Minute,
-			Held: true, Deleted: at(9).Time, OneOff: true,
+			Held: true, Deleted: at(9).Time, OneOff: true, Revoked: &v1alpha1.Revocation{Reason: "wrong key"}, FailedTests: []string{"web"},
 		},
 		{Namespace: "team", Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, Created: at(4).Time, Started: at(4).Time},
 		{Namespace: "team", Name: "web-4", UID: "u4", Number: 4, Phase: v1alpha1.BuildPending, Created: at(5).Time},
@@ -36,6 +36,7 @@ func TestBuilds(t *testing.T) {
 			Failure:      &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"},
 			CreationTime: at(0), StartTime: at(1), CompletionTime: at(3), DeletionTime: at(9),
 			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true, OneOff: true, ImageUID: "i",
+			Revoked: &v1alpha1.Revocation{Reason: "wrong key"}, FailedTests: []string{"web"},
 		},
 		// It did not wait, which is something else than that it has not started.
 		{Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, CreationTime: at(4), StartTime: at(4), QueueTime: &metav1.Duration{}},

@@ -43,12 +43,18 @@ func (r *recorded) stats(ctx context.Context, name string, options *v1alpha1.Ima
 	if store == nil {
 		return answer, nil
 	}
-	figures, err := ImageStats(ctx, store, subject.Namespace, subject.UID, records.Window{Since: r.clock.Now().Add(-window)})
+	since := records.Window{Since: r.clock.Now().Add(-window)}
+	figures, err := ImageStats(ctx, store, subject.Namespace, subject.UID, since)
 	if err != nil {
 		return nil, Error(err, statsResource, name)
 	}
 	if figures != nil {
+		tests, err := store.TestStats(ctx, subject.UID, since)
+		if err != nil {
+			return nil, Error(err, statsResource, name)
+		}
 		answer.Stats = Stats(&figures.Stats, window)
+		answer.Stats.Tests = Tests(tests)
 		answer.Health = Health(answer.Stats, subject.conditions())
 	}
 	return answer, nil

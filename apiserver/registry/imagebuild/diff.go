@@ -75,6 +75,7 @@ func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {
 		To:         compared(to.ImageBuild),
 		Inputs:     inputs.Diff(inputsOf(from), inputsOf(to)),
 		Artifacts:  artifactChanges(from.Status.Artifacts, to.Status.Artifacts),
+		Tests:      testChanges(from.Status.Tests, to.Status.Tests),
 	}
 }
 
@@ -87,7 +88,7 @@ func inputsOf(build *history.RecordedBuild) inputs.Snapshot {
 func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 	status := &build.Status
 	attempts := int32(status.AttemptsToMake()) //nolint:gosec // each attempt has a number of this type
-	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts}
+	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts, Revoked: status.Revoked}
 	if status.Resolved != nil {
 		answer.InputsDigest = status.Resolved.InputsDigest
 	}
@@ -98,6 +99,26 @@ func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 		answer.Duration = &metav1.Duration{Duration: took}
 	}
 	return answer
+}
+
+// testChanges are the tests whose outcomes differ, in the order of their names.
+func testChanges(from, to []v1alpha1.TestStatus) (changes []v1alpha1.TestChange) {
+	outcomes := map[string]v1alpha1.TestChange{}
+	for _, test := range from {
+		outcomes[test.Name] = v1alpha1.TestChange{Name: test.Name, From: test.Outcome}
+	}
+	for _, test := range to {
+		change := outcomes[test.Name]
+		change.Name, change.To = test.Name, test.Outcome
+		outcomes[test.Name] = change
+	}
+	for _, change := range outcomes {
+		if change.From != change.To {
+			changes = append(changes, change)
+		}
+	}
+	slices.SortFunc(changes, func(a, b v1alpha1.TestChange) int { return cmp.Compare(a.Name, b.Name) })
+	return changes
 }
 
 // artifactChanges are the artifacts whose digests differ, in the order of their targets.

@@ -57,14 +57,14 @@ func report(image *v1alpha1.Image, recorded *records.ImageStats, window time.Dur
 	return report
 }
 
-// addJournals adds the newest history, changes and notes of an Image.
+// addJournals adds the newest history, changes and notes of an Image, and its tests.
 func (r *REST) addJournals(ctx context.Context, report *v1alpha1.ImageReport) error {
 	store, err := r.database.Store()
 	if store == nil && err == nil {
 		return nil
 	}
 	if err == nil {
-		err = journals(ctx, store, report)
+		err = journals(ctx, store, report, r.clock.Now())
 	}
 	if err != nil {
 		return history.Error(err, resource, report.Name)
@@ -72,7 +72,7 @@ func (r *REST) addJournals(ctx context.Context, report *v1alpha1.ImageReport) er
 	return nil
 }
 
-func journals(ctx context.Context, store *records.Store, report *v1alpha1.ImageReport) error {
+func journals(ctx context.Context, store *records.Store, report *v1alpha1.ImageReport, now time.Time) error {
 	first := records.Paging{Limit: newest}
 	builds, err := store.History(ctx, records.Query{Namespace: report.Namespace, ImageUID: report.UID, Paging: first})
 	if err != nil {
@@ -85,6 +85,13 @@ func journals(ctx context.Context, store *records.Store, report *v1alpha1.ImageR
 	notes, err := store.Notes(ctx, report.UID, first)
 	if err != nil {
 		return err
+	}
+	if report.Stats != nil {
+		tests, err := store.TestStats(ctx, report.UID, records.Window{Since: now.Add(-report.Stats.Window.Duration)})
+		if err != nil {
+			return err
+		}
+		report.Stats.Tests = history.Tests(tests)
 	}
 	report.History, report.Changes, report.Notes = history.Builds(builds.Items), history.Changes(changes.Items), history.Notes(notes.Items)
 	return nil

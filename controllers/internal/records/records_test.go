@@ -180,6 +180,34 @@ func TestABuildThatIsDeletedBeforeItIsRecordedIsRecordedAsItWas(t *testing.T) {
 	w.Expect(testutil.ToFloat64(w.metrics.Forgotten)).To(BeZero())
 }
 
+func TestARevocationAfterTheEndIsRecorded(t *testing.T) {
+	revoke := func(build *v1alpha1.ImageBuild) { build.Status.Revoked = &v1alpha1.Revocation{Reason: "wrong key"} }
+	for name, c := range map[string]struct{ deleted, away bool }{
+		"of a build that is kept":                           {false, false},
+		"of a build that is deleted at once":                {true, false},
+		"of a build that is deleted without a database":     {true, true},
+		"of a build that is kept, until the database is up": {false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			w.run()
+			build := w.build("once", nil, w.ended(v1alpha1.BuildSucceeded))
+			w.Eventually(w.condition("once")).Should(Equal("True/Recorded"))
+			w.records.change(func() { w.records.away = c.away })
+			w.change("once", revoke)
+			if c.deleted {
+				w.delete("once")
+			}
+			w.records.change(func() { w.records.away = false })
+			w.Eventually(w.recorded(build)).Should(And(HaveField("Entry.Revoked", HaveValue(HaveField("Reason", "wrong key"))), HaveField("Entry.Deleted.IsZero()", !c.deleted)))
+			if !c.deleted {
+				w.change("once", func(build *v1alpha1.ImageBuild) { build.Status.Revoked = nil })
+				w.Eventually(w.recorded(build)).Should(HaveField("Entry.Revoked", BeNil()))
+			}
+		})
+	}
+}
+
 func TestWhatAnotherProcessRecordsIsNotTakenForDeleted(t *testing.T) {
 	w := newFixture(t)
 	build := w.build("once", nil)

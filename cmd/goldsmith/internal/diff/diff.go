@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -145,6 +146,12 @@ func describe(difference *v1alpha1.ImageBuildDiff, wide bool, out io.Writer) err
 	line("phase", outcome(from), outcome(to))
 	line("attempts", strconv.Itoa(int(from.Attempts)), strconv.Itoa(int(to.Attempts)))
 	line("duration", text(from.Duration), text(to.Duration))
+	if from.Revoked != nil || to.Revoked != nil {
+		line("revoked", revoked(from), revoked(to))
+	}
+	for _, change := range difference.Tests {
+		line("test "+change.Name, string(change.From), string(change.To))
+	}
 	for _, change := range difference.Artifacts {
 		before, after := contents.Abbreviate(change.From), contents.Abbreviate(change.To)
 		if before == after {
@@ -205,6 +212,14 @@ func outcome(build *v1alpha1.ComparedBuild) string {
 		return string(build.Phase)
 	}
 	return fmt.Sprintf("%s (%s)", build.Phase, build.Failure)
+}
+
+// revoked tells from when on a build is revoked, by whom, and why.
+func revoked(build *v1alpha1.ComparedBuild) string {
+	if build.Revoked == nil {
+		return ""
+	}
+	return build.Revoked.Since().UTC().Format(time.RFC3339) + strings.TrimPrefix(build.Revoked.Explain(), "revoked")
 }
 
 func text(duration *metav1.Duration) string {

@@ -100,6 +100,27 @@ func TestADifferenceIsATable(t *testing.T) {
 				"artifacts[linux/arm64/raw]   sha256:0123456789abcd   sha256:0123456789abce",
 			},
 		},
+		"tests and revocations": {
+			v1alpha1.ImageBuildDiff{
+				From: v1alpha1.ComparedBuild{
+					Name: "web-1", Phase: v1alpha1.BuildSucceeded,
+					Revoked: &v1alpha1.Revocation{Time: metav1.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), By: "anna", Reason: "wrong\nkey"},
+				},
+				To:     v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildSucceeded},
+				Inputs: []v1alpha1.InputChange{{Path: "base", From: "a", To: "b"}},
+				Tests:  []v1alpha1.TestChange{{Name: "boots", To: v1alpha1.TestPassed}, {Name: "web", From: v1alpha1.TestFailed, To: v1alpha1.TestFlaky}},
+			},
+			[]string{
+				"BUILD        web-1                                         web-2",
+				"base         a                                             b",
+				"phase        Succeeded                                     Succeeded",
+				"attempts     0                                             0",
+				"duration     -                                             -",
+				`revoked      "2026-05-01T12:00:00Z by anna: wrong\nkey"     -`,
+				"test boots   -                                             Passed",
+				"test web     Failed                                        Flaky",
+			},
+		},
 		"packages": {
 			v1alpha1.ImageBuildDiff{
 				From: v1alpha1.ComparedBuild{Name: "web-1", Phase: v1alpha1.BuildSucceeded}, To: v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildSucceeded},

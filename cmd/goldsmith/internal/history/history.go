@@ -149,11 +149,7 @@ func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 	var rows [][]any
 	for i := range builds {
 		build := &builds[i]
-		why := ""
-		if build.Failure != nil {
-			why = string(build.Failure.Reason)
-		}
-		row := []any{build.Name, phase(build), orNone(why), orNone(string(build.Trigger)), formatDuration(build.Duration), age(build.CreationTime, now)}
+		row := []any{build.Name, phase(build), orNone(why(build, all, now)), orNone(string(build.Trigger)), formatDuration(build.Duration), age(build.CreationTime, now)}
 		if all {
 			row = append(row, build.Attempts, formatDuration(build.QueueTime), strconv.FormatBool(build.OneOff), orNone(output.OneLine(build.RequestedBy)),
 				deletionAge(build.DeletionTime, now), string(build.UID))
@@ -182,6 +178,28 @@ func phase(build *v1alpha1.BuildRecord) string {
 		return "Deleted"
 	}
 	return string(build.Phase)
+}
+
+// widthOfWhy is how many characters of a reason with the names of tests fit in 80 columns.
+const widthOfWhy = 24
+
+// why returns that a build is revoked, or why it failed, with the names of the tests that did not pass.
+func why(build *v1alpha1.BuildRecord, all bool, now time.Time) string {
+	switch {
+	case build.Revoked.InEffect(now):
+		return string(v1alpha1.ReasonRevoked)
+	case build.Failure == nil:
+		return ""
+	}
+	text := string(build.Failure.Reason)
+	if len(build.FailedTests) == 0 {
+		return text
+	}
+	text += ": " + strings.Join(build.FailedTests, ", ")
+	if all {
+		return text
+	}
+	return output.Cut(text, widthOfWhy)
 }
 
 func orNone(text string) string {

@@ -27,6 +27,15 @@ func TestBuildsAreATable(t *testing.T) {
 	before := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(-d)} }
 	lasting := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 	builds := []v1alpha1.BuildRecord{
+		{
+			Name: "web-6", UID: "f", Phase: v1alpha1.BuildFailed, Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonTestsFailed},
+			FailedTests: []string{"answers", "boots"}, CreationTime: before(time.Minute),
+			Revoked: &v1alpha1.Revocation{EffectiveTime: &metav1.Time{Time: now.Add(time.Hour)}},
+		},
+		{
+			Name: "web-5", UID: "e", Phase: v1alpha1.BuildCancelled, Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonCancelRequested},
+			CreationTime: before(time.Minute), Revoked: &v1alpha1.Revocation{Time: *before(0)},
+		},
 		{Name: "web-4", UID: "d", Phase: v1alpha1.BuildStarting, CreationTime: before(time.Minute), DeletionTime: before(time.Second)},
 		{Name: "web-3", UID: "c", Phase: v1alpha1.BuildRunning, CreationTime: before(time.Minute)},
 		{
@@ -38,6 +47,8 @@ func TestBuildsAreATable(t *testing.T) {
 	for all, want := range map[bool][][]string{
 		false: {
 			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE"},
+			{"web-6", "Failed", "TestsFailed:", "answers,", "b…", "<none>", "<none>", "60s"},
+			{"web-5", "Cancelled", "Revoked", "<none>", "<none>", "60s"},
 			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s"},
 			{"web-3", "Running", "<none>", "<none>", "<none>", "60s"},
 			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h"},
@@ -45,6 +56,8 @@ func TestBuildsAreATable(t *testing.T) {
 		},
 		true: {
 			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID"},
+			{"web-6", "Failed", "TestsFailed:", "answers,", "boots", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "f"},
+			{"web-5", "Cancelled", "Revoked", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "e"},
 			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "1s", "ago", "d"},
 			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c"},
 			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane^[[31m", "120m", "ago", "b"},
@@ -66,8 +79,9 @@ func TestBuildsAreATable(t *testing.T) {
 func TestBuildsFitATerminalOf80Columns(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	builds := []v1alpha1.BuildRecord{{
-		Name: "debian-1234", UID: "4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d", ImageUID: "earlier", Phase: v1alpha1.BuildCancelling, Trigger: v1alpha1.TriggerSpecChange,
+		Name: "debian-1234", UID: "4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d", ImageUID: "earlier", Phase: v1alpha1.BuildCancelling, Trigger: v1alpha1.TriggerTestsChange,
 		RequestedBy: "system:serviceaccount:goldsmith:controller", Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonBuilderNotRunnable},
+		FailedTests:  []string{strings.Repeat("a", 63), "b"},
 		CreationTime: &metav1.Time{Time: now.Add(-100 * time.Hour)}, Duration: &metav1.Duration{Duration: 95 * time.Minute},
 	}}
 	var out strings.Builder

@@ -31,7 +31,7 @@ func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := client.NewVerb(&cobra.Command{
 		Use:   "stats IMAGE",
-		Short: "Show success, durations, failures and recovery of an image's builds",
+		Short: "Show success, durations, failures and tests of an image's builds",
 		Long: "Show statistics of an image's builds that finished in the last 30 days, including deleted builds. --since " +
 			"sets another time window. `goldsmith kubectl get imagereports` shows the statistics of all images.",
 		Example: "  goldsmith stats debian\n" +
@@ -90,7 +90,26 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	if health := stats.Health; health != nil {
 		line("health", strings.TrimSuffix(fmt.Sprintf("%d of 100: %s", health.Score, health.Message), ": "))
 	}
-	return lines.Flush()
+	if err := lines.Flush(); err != nil || len(figures.Tests) == 0 {
+		return err
+	}
+	return describeTests(figures.Tests, out)
+}
+
+// describeTests writes the figures of tests, after an empty line.
+func describeTests(tests []v1alpha1.TestCount, out io.Writer) error {
+	var rows [][]any
+	for _, test := range tests {
+		median := "<none>"
+		if test.Duration != nil {
+			median = roundDuration(*test.Duration)
+		}
+		rows = append(rows, []any{test.Name, test.Builds, test.Passed, test.Flaky, test.Failed, test.Errors, median})
+	}
+	if _, err := fmt.Fprintln(out); err != nil {
+		return err
+	}
+	return output.Table([]string{"Test", "Builds", "Passed", "Flaky", "Failed", "Errors", "Median"}, rows, out)
 }
 
 func percentiles(of *v1alpha1.DurationPercentiles) string {

@@ -29,6 +29,10 @@ func TestFiguresAreTold(t *testing.T) {
 					QueueTimes: &v1alpha1.DurationPercentiles{P50: lasting(1234 * time.Microsecond), P90: lasting(2600 * time.Millisecond)},
 					Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 1}, {Class: v1alpha1.FailureTimeout, Builds: 2}},
 					Recoveries: 2, MeanTimeToRecovery: &recovery,
+					Tests: []v1alpha1.TestCount{
+						{Name: "boots", Builds: 12, Passed: 9, Flaky: 2, Failed: 1, Duration: &metav1.Duration{Duration: 24200 * time.Millisecond}},
+						{Name: "web", Builds: 1, Errors: 1},
+					},
 				},
 				Health: &v1alpha1.ImageHealth{Score: 71, Message: "two lines\nof it"},
 			},
@@ -43,6 +47,10 @@ func TestFiguresAreTold(t *testing.T) {
 				"failures     User 1, Timeout 2",
 				"recoveries   2, on average 1h30m0s after the failure",
 				"health       71 of 100: two lines of it",
+				"",
+				"TEST    BUILDS   PASSED   FLAKY   FAILED   ERRORS   MEDIAN",
+				"boots   12       9        2       1        0        24s",
+				"web     1        0        0       0        1        <none>",
 			},
 		},
 		"nothing": {
