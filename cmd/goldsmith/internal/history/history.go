@@ -181,7 +181,7 @@ func phase(build *v1alpha1.BuildRecord) string {
 }
 
 // widthOfWhy is how many characters of a reason with the names of tests fit in 80 columns.
-const widthOfWhy = 24
+const widthOfWhy = 22
 
 // why returns that a build is revoked, or why it failed, with the names of the tests that did not pass.
 func why(build *v1alpha1.BuildRecord, all bool, now time.Time) string {
