@@ -56,7 +56,7 @@ var _ = Describe("The difference of two builds", func() {
 		}
 	})
 
-	It("tells which artifacts and tests differ, and that a build is revoked", func(ctx SpecContext) {
+	It("tells which artifacts differ, and that a build is revoked", func(ctx SpecContext) {
 		builds := buildsIn(namespace)
 		for name, made := range map[string]byte{"debian-1": 'c', "debian-2": 'd'} {
 			writeTo(ctx, builds, name, startAttempt(1))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -15,6 +16,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
+
+func TestTestsThatDifferInOutcomeAreListed(t *testing.T) {
+	got := testChanges(
+		[]v1alpha1.TestStatus{{Name: "web", Outcome: v1alpha1.TestPassed}, {Name: "same", Outcome: v1alpha1.TestFlaky}, {Name: "old", Outcome: v1alpha1.TestError}},
+		[]v1alpha1.TestStatus{{Name: "waits"}, {Name: "same", Outcome: v1alpha1.TestFlaky}, {Name: "new", Outcome: v1alpha1.TestPassed}, {Name: "web", Outcome: v1alpha1.TestFailed}})
+	want := []v1alpha1.TestChange{
+		{Name: "new", To: v1alpha1.TestPassed}, {Name: "old", From: v1alpha1.TestError}, {Name: "web", From: v1alpha1.TestPassed, To: v1alpha1.TestFailed},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
 
 // TestBothBuildsTakeTheRight asks as a user with permission to compare the build of the request, and no other build. The
 // server has checked the permission for the build of the request already.
