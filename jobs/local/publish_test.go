@@ -198,6 +198,26 @@ func hang(started chan<- struct{}) registrytest.Fault {
 	}
 }
 
+func TestAStoredDiskIsPublishedAsAContainerDisk(t *testing.T) {
+	g := NewWithT(t)
+	registry := registrytest.New(t, registrytest.Options{Referrers: true})
+	_, adapt := withStore(t, t.TempDir(), nil)
+	elsewhere := `"location":"oci://r/x","digest":"` + digestOf("x") + `","sizeBytes":1`
+	c := newCluster(t, map[string]string{"good": makeDisk + succeed(`"file":"disk"`), "elsewhere": succeed(elsewhere, elsewhere)}, adapt)
+	output := render.Output{
+		Repository: registry.Host() + "/team/web", Tags: map[string]string{"linux/amd64/raw": "raw", "linux/amd64/qcow2": "qcow2"}, ContainerDisks: []string{"linux/amd64/qcow2"},
+	}
+	outcome := c.outcome(c.run("good", withOutput("good", output)))
+	g.Expect(outcome.Failure).To(BeNil())
+	g.Expect(outcome.Artifacts[1]).To(And(HaveField("Digest", digestOf("good\n")), HaveField("Tag", "qcow2")))
+	names, disk := registry.ContainerDisk("/team/web", "qcow2")
+	g.Expect(names).To(Equal([]string{"disk/", "disk/disk.qcow2"}))
+	g.Expect(disk).To(Equal("good\n"))
+
+	outcome = c.outcome(c.run("elsewhere", withOutput("elsewhere", output)))
+	g.Expect(outcome.Failure).To(And(HaveField("Reason", v1alpha1.ReasonInvalidResult), HaveField("Message", HavePrefix("artifact linux/amd64/qcow2 has no file"))))
+}
+
 func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 	agentClock := testingclock.NewFakeClock(time.Now())
 	registry := registrytest.New(t, registrytest.Options{})

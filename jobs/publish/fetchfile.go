@@ -28,15 +28,15 @@ func (e *MissingError) Error() string { return e.Text }
 func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o transport.Options) error {
 	o = o.WithDefaults()
 	began := o.Clock.Now()
-	from, layer, err := find(ctx, location, contentDigest, o)
+	from, part, err := find(ctx, location, contentDigest, o)
 	if err != nil {
 		return missing(err)
 	}
 	defer from.Close()
-	if layer.Size != sizeBytes {
-		return &MissingError{fmt.Sprintf("fetch from %s: the registry has %d bytes, and the artifact %d", location, layer.Size, sizeBytes)}
+	if part.SizeBytes != sizeBytes {
+		return &MissingError{fmt.Sprintf("fetch from %s: the registry has %d bytes, and the artifact %d", location, part.SizeBytes, sizeBytes)}
 	}
-	if err := from.CopyBlob(ctx, contentDigest, sizeBytes, file); err != nil {
+	if err := from.Copy(ctx, part, file); err != nil {
 		return missing(err)
 	}
 	o.Log("fetched %s in %s", describe(contentDigest, sizeBytes), took(o.Clock, began))

@@ -102,7 +102,7 @@ func entriesOf(m manifest, artifact *Artifact) ([]ociv1.Descriptor, error) {
 	for i := range entries {
 		entry := &entries[i]
 		if entry.Platform == nil {
-			entry.Platform = parsePlatform(artifact.Platform)
+			entry.Platform = artifact.ociPlatform()
 		}
 		entry.Annotations = maps.Clone(entry.Annotations)
 		if entry.Annotations == nil {

@@ -57,6 +57,15 @@ func layerOf(content transport.Content, mediaType string) ociv1.Descriptor {
 	return ociv1.Descriptor{MediaType: mediaType, Digest: digest.Digest(content.Digest), Size: content.SizeBytes}
 }
 
+// ociPlatform returns the platform of an entry of an index. The nodes that pull a containerDisk run Linux, whatever the disk has.
+func (a *Artifact) ociPlatform() *ociv1.Platform {
+	platform := parsePlatform(a.Platform)
+	if platform != nil && a.ContainerDisk {
+		platform.OS = "linux"
+	}
+	return platform
+}
+
 // parsePlatform returns the platform of an entry of an index; nil for an unknown platform.
 func parsePlatform(platform string) *ociv1.Platform {
 	parts := strings.SplitN(platform, "/", 3)
@@ -72,6 +81,9 @@ func parsePlatform(platform string) *ociv1.Platform {
 
 // pushArtifact pushes the blobs and the manifest of an artifact.
 func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest, error) {
+	if artifact.ContainerDisk {
+		return p.pushContainerDisk(ctx, artifact)
+	}
 	switch content, err := p.openLayout(ctx, artifact); {
 	case err != nil:
 		return manifest{}, err

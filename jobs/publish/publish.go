@@ -45,6 +45,8 @@ type Artifact struct {
 	Annotations map[string]string
 	// Documents are pushed as referrers of the artifact.
 	Documents []Document
+	// ContainerDisk means that the artifact is pushed as a containerDisk of KubeVirt.
+	ContainerDisk bool
 	// Tag is moved to the artifact once all artifacts are pushed. With the empty tag the artifact is pushed by its digest only.
 	Tag string
 	// Attest returns the statements about the artifact, after the artifact and its documents were pushed, and before any tag is moved. Nil if there are
@@ -134,7 +136,7 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 		p.log("pushed %s in %s", artifact.Target, took(p.clock, began))
 		pushed = append(pushed, Pushed{
 			Target: artifact.Target, Digest: manifests[i].Digest.String(), Tag: artifact.Tag,
-			Location: p.location(manifests[i]), Image: manifests[i].ArtifactType == "",
+			Location: p.location(manifests[i]), Image: manifests[i].ArtifactType == "" && !artifact.ContainerDisk,
 		})
 	}
 	for i := range artifacts {

@@ -157,7 +157,7 @@ func (r *Reader) visit(ctx context.Context, source string, layer *ociv1.Descript
 		return nil
 	}
 	var text bytes.Buffer
-	err := r.from.CopyBlob(ctx, layer.Digest.String(), layer.Size, &text)
+	err := r.from.Copy(ctx, transport.Whole(layer.Digest.String(), layer.Size), &text)
 	if of := faultOf(err); of != nil {
 		visit(source, nil, of)
 		return nil

@@ -77,7 +77,7 @@ func reportedArtifact(input *render.Input, reported *result.Result, artifacts []
 
 // pushReport pushes a report about tests of an artifact that the repository has, and sets its location.
 func (p *pusher) pushReport(ctx context.Context, report *result.Content, of *render.InputArtifact, open Opener) error {
-	subject, err := p.published(ctx, of)
+	subject, err := p.published(ctx, of, false) // a subject has no type
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,8 @@ func (p *pusher) release(ctx context.Context, released []render.InputArtifact, o
 	artifacts, manifests, signed := make([]Artifact, len(released)), make([]manifest, len(released)), make([]bool, len(released))
 	for i := range released {
 		platform, _ := path.Split(released[i].Target)
-		artifacts[i] = Artifact{Target: released[i].Target, Platform: path.Clean(platform), Tag: output.Tags[released[i].Target]}
+		artifacts[i] = Artifact{Target: released[i].Target, Platform: path.Clean(platform), Tag: output.Tags[released[i].Target],
+			ContainerDisk: slices.Contains(output.ContainerDisks, released[i].Target)}
 		signed[i] = output.Signed
 	}
 	if err := p.checkTags(artifacts); err != nil {
@@ -103,7 +104,7 @@ func (p *pusher) release(ctx context.Context, released []render.InputArtifact, o
 	}
 	for i := range released {
 		var err error
-		if manifests[i], err = p.published(ctx, &released[i]); err != nil {
+		if manifests[i], err = p.published(ctx, &released[i], artifacts[i].ContainerDisk); err != nil {
 			return err
 		}
 	}
@@ -111,14 +112,14 @@ func (p *pusher) release(ctx context.Context, released []render.InputArtifact, o
 }
 
 // published fetches the manifest of an artifact that the repository has, with the descriptor that its push had.
-func (p *pusher) published(ctx context.Context, artifact *render.InputArtifact) (manifest, error) {
+func (p *pusher) published(ctx context.Context, artifact *render.InputArtifact, image bool) (manifest, error) {
 	_, digest, _ := strings.Cut(artifact.Location, "@")
 	found, raw, err := p.Pushed(ctx, digest)
 	if err != nil {
 		return manifest{}, err
 	}
 	of := manifest{ociv1.Descriptor{MediaType: found.MediaType, Digest: found.Digest, Size: found.Size}, raw}
-	if !result.IsLayout(artifact.MediaType) { // those of layouts are images
+	if !image && !result.IsLayout(artifact.MediaType) { // those of layouts are images
 		of.ArtifactType = artifact.MediaType
 	}
 	return of, nil

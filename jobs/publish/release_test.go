@@ -46,6 +46,9 @@ func newTester(t *testing.T, r *registrytest.Registry, artifacts ...Artifact) *t
 		if its.Tag != "" {
 			w.output.Tags[its.Target] = its.Tag
 		}
+		if its.ContainerDisk {
+			w.output.ContainerDisks = append(w.output.ContainerDisks, its.Target)
+		}
 		its.Tag = ""
 		pushed, err := pushIn(t, r, transport.Options{}, its)
 		require.NoError(t, err)
@@ -171,6 +174,7 @@ func TestAReleasedIndexIsThatOfAPush(t *testing.T) {
 		artifacts []Artifact
 		attested  int
 	}{
+		"containerDisks":  {[]Artifact{containerDiskOf("linux/amd64/qcow2", "v1", []byte("one")), containerDiskOf("windows/arm64/qcow2", "v1", []byte("two")), disk}, 1},
 		"disks":           {[]Artifact{disk, artifact("linux/amd64/raw", "v1", []byte("another"))}, 1},
 		"two tags":        {[]Artifact{disk, other}, 0},
 		"equal disks":     {[]Artifact{disk, artifact("linux/arm/v7/qcow2", "v1", []byte("a disk"))}, 1},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -62,11 +63,26 @@ func filesOf(reported *result.Result, open Opener) (files []file) {
 	return files
 }
 
+// NoFileError reports a target whose artifact has to be published, and has no file.
+type NoFileError struct {
+	// Target is the platform and the format.
+	Target string
+}
+
+func (e *NoFileError) Error() string {
+	return fmt.Sprintf("artifact %s has no file, and containerDisk needs one: let the builder report its file, or remove containerDisk from the target", e.Target)
+}
+
 // PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
-// Artifacts that the builder published itself, without a file, stay where they are. If statements is not nil, the statements that it gets are pushed
+// Artifacts that the builder published itself, without a file, stay where they are; for a containerDisk this is a *NoFileError. If statements is not nil, the statements that it gets are pushed
 // before any tag is moved, and the result gets the documents that are made of them. The errors are those of Push.
 func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open Opener, statements Statements, o transport.Options) error {
 	files := filesOf(reported, open)
+	for _, target := range output.ContainerDisks {
+		if !slices.ContainsFunc(files, func(f file) bool { return f.Target == target }) {
+			return &NoFileError{target}
+		}
+	}
 	if len(files) == 0 {
 		return nil
 	}
@@ -79,6 +95,7 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 	for i := range files {
 		artifacts[i] = files[i].published
 		artifacts[i].Tag = output.Tags[files[i].Target]
+		artifacts[i].ContainerDisk = slices.Contains(output.ContainerDisks, files[i].Target)
 		if statements != nil {
 			artifacts[i].Attest = func(ctx context.Context, pushed *Pushed) ([]v1alpha1.SignedStatement, error) {
 				files[i].locate(pushed)
@@ -201,7 +218,8 @@ func CheckOf(err error) *result.Check {
 	if failure, ok := errors.AsType[*transport.Error](err); ok {
 		return &result.Check{NotPublished: &result.NotPublished{Reason: failure.Reason, Message: failure.Error()}}
 	}
-	if _, ok := errors.AsType[*ocilayout.InvalidError](err); ok {
+	_, noLayout := errors.AsType[*ocilayout.InvalidError](err)
+	if _, noFile := errors.AsType[*NoFileError](err); noLayout || noFile {
 		return &result.Check{Invalid: err.Error()}
 	}
 	if err != nil {

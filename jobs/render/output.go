@@ -15,6 +15,8 @@ import (
 type Output struct {
 	// Attest is the policy of signatures. Empty for Automatic.
 	Attest v1alpha1.AttestPolicy `json:"attest,omitempty"`
+	// ContainerDisks are the targets whose artifacts are published as containerDisks of KubeVirt.
+	ContainerDisks []string `json:"containerDisks,omitempty"`
 	// Gates are the names of the tests that must pass before the tags are moved. Empty for an attempt that makes artifacts.
 	Gates []string `json:"gates,omitempty"`
 	// Repository is HOST[:PORT]/PATH of an OCI repository.
@@ -58,6 +60,11 @@ func encodeOutput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
 		}
 	}
 	output := Output{Attest: declared.Attest, Repository: declared.Repository, Tags: Tags(build, attempt), Gates: Gates(build, attempt)}
+	for _, target := range build.Spec.Inputs.Targets {
+		if target.ContainerDisk {
+			output.ContainerDisks = append(output.ContainerDisks, result.TargetName(target))
+		}
+	}
 	output.Signed = len(TestsOf(build, attempt)) > 0 && signed(build)
 	if declared.SecretRef != nil {
 		output.Secret = declared.SecretRef.Name

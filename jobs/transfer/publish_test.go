@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -124,8 +125,8 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 		t.Fatalf("%+v", outcome.Failure)
 	}
 	artifact := outcome.Artifacts[0]
-	digest, ok := strings.CutPrefix(artifact.Location, p.output.Repository+"@")
-	if status, _ := registry.Get("/team/web/manifests/" + digest); !ok || status != http.StatusOK || artifact.SizeBytes != 7 || artifact.Tag != "web-1" ||
+	manifest, ok := strings.CutPrefix(artifact.Location, p.output.Repository+"@")
+	if status, _ := registry.Get("/team/web/manifests/" + manifest); !ok || status != http.StatusOK || artifact.SizeBytes != 7 || artifact.Tag != "web-1" ||
 		artifact.Verified != v1alpha1.ArtifactVerifiedContent || !strings.HasPrefix(artifact.Document(v1alpha1.DocumentSBOM).Location, p.output.Repository+"@sha256:") {
 		t.Errorf("%d, %+v", status, artifact)
 	}
@@ -157,6 +158,20 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 	}
 }
 
+func TestThePublisherPublishesAContainerDisk(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{Referrers: true})
+	p := newPod(t, registry)
+	p.wantContainerDisk(registry)
+	outcome, _ := p.publish(succeeded(`"file":"disk"`))
+	if outcome.Failure != nil {
+		t.Fatalf("%+v", outcome.Failure)
+	}
+	if names, disk := registry.ContainerDisk("/team/web", "web-1"); !slices.Equal(names, []string{"disk/", "disk/disk.qcow2"}) || disk != "content" ||
+		outcome.Artifacts[0].Digest != digest.FromString("content").String() {
+		t.Errorf("the layer has %q and %q, and the artifact is %+v", names, disk, outcome.Artifacts[0])
+	}
+}
+
 func TestABuildSucceedsWithoutTheServerThatListsItsPackages(t *testing.T) {
 	p := newPod(t, registrytest.New(t, registrytest.Options{Auth: "Basic", Referrers: true}))
 	p.write(filepath.Join(render.PublishFiles, "lock.json"), []byte(diskLock))
@@ -184,9 +199,13 @@ func TestThePublisherReportsWhatIsWrong(t *testing.T) {
 				require.NoError(p.t, os.Symlink("../registry/.dockerconfigjson", p.at(filepath.Join(render.PublishFiles, "link"))))
 			},
 		},
-		"a bad lock":       {artifact: `"file":"disk","lock":{"file":"disk"}`, reason: v1alpha1.ReasonInvalidResult, says: `lock of artifact "linux/amd64/raw": is not a JSON object`},
-		"another size":     {artifact: `"file":"disk","sizeBytes":8`, reason: v1alpha1.ReasonInvalidResult, says: "has 7 bytes"},
-		"another digest":   {artifact: `"file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `"`, reason: v1alpha1.ReasonInvalidResult, says: "digest of artifact"},
+		"a bad lock":     {artifact: `"file":"disk","lock":{"file":"disk"}`, reason: v1alpha1.ReasonInvalidResult, says: `lock of artifact "linux/amd64/raw": is not a JSON object`},
+		"another size":   {artifact: `"file":"disk","sizeBytes":8`, reason: v1alpha1.ReasonInvalidResult, says: "has 7 bytes"},
+		"another digest": {artifact: `"file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `"`, reason: v1alpha1.ReasonInvalidResult, says: "digest of artifact"},
+		"a containerDisk without a file": {
+			artifact: `"location":"oci://r/x","digest":"sha256:` + strings.Repeat("0", 64) + `","sizeBytes":1`, change: (*pod).wantContainerDisk,
+			reason: v1alpha1.ReasonInvalidResult, says: "artifact linux/amd64/raw has no file, and containerDisk needs one",
+		},
 		"a missing Secret": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryDenied, says: "the Secret team/registry of output.secretRef does not exist", change: (*pod).loseSecret},
 		"a wrong password": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryDenied, says: "401", change: (*pod).mistakePassword},
 		"a registry that does not know the repository": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryRefused, says: "404", change: func(_ *pod, r *registrytest.Registry) {
@@ -215,6 +234,12 @@ func TestThePublisherReportsWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantContainerDisk lets the pod publish its artifact as a containerDisk.
+func (p *pod) wantContainerDisk(*registrytest.Registry) {
+	p.output.ContainerDisks = []string{target}
+	p.write(render.PublishOutput, require.Value(json.Marshal(p.output))(p.t))
 }
 
 func (p *pod) loseSecret(*registrytest.Registry) {

@@ -8156,6 +8156,13 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 							Enum:        []interface{}{"iso", "oci", "qcow2", "raw", "vmdk"},
 						},
 					},
+					"containerDisk": {
+						SchemaProps: spec.SchemaProps{
+							Description: "containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"platform", "format"},
 			},

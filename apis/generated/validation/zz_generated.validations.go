@@ -5410,6 +5410,34 @@ func Validate_Target(
 		errs = append(errs, fn(fldPath.Child("format"), &obj.Format, oldVal, oldObj != nil)...)
 	}
 
+	{ // field v1alpha1.Target.ContainerDisk
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *bool,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.Target) *bool {
+				return &oldObj.ContainerDisk
+			})
+		errs = append(errs, fn(fldPath.Child("containerDisk"), &obj.ContainerDisk, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 

@@ -8116,6 +8116,14 @@ func (m *Target) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i--
+	if m.ContainerDisk {
+		dAtA[i] = 1
+	} else {
+		dAtA[i] = 0
+	}
+	i--
+	dAtA[i] = 0x18
 	i -= len(m.Format)
 	copy(dAtA[i:], m.Format)
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Format)))
@@ -11586,6 +11594,7 @@ func (m *Target) Size() (n int) {
 	n += 1 + l + sovGenerated(uint64(l))
 	l = len(m.Format)
 	n += 1 + l + sovGenerated(uint64(l))
+	n += 2
 	return n
 }
 
@@ -13962,6 +13971,7 @@ func (this *Target) String() string {
 	s := strings.Join([]string{`&Target{`,
 		`Platform:` + fmt.Sprintf("%v", this.Platform) + `,`,
 		`Format:` + fmt.Sprintf("%v", this.Format) + `,`,
+		`ContainerDisk:` + fmt.Sprintf("%v", this.ContainerDisk) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -39583,6 +39593,26 @@ func (m *Target) Unmarshal(dAtA []byte) error {
 			}
 			m.Format = ArtifactFormat(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ContainerDisk", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ContainerDisk = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

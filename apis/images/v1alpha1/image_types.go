@@ -319,6 +319,11 @@ type Target struct {
 	// +required
 	// +k8s:required
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
+	// containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as
+	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.
+	// +optional
+	// +k8s:optional
+	ContainerDisk bool `json:"containerDisk,omitempty" protobuf:"varint,3,opt,name=containerDisk"`
 }
 
 // ArtifactFormat is the file format of an artifact.

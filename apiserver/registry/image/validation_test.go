@@ -4,6 +4,7 @@ package image
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -140,9 +141,18 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 			i.Spec.Output = outputOf("localhost/a")
 			i.Spec.Output.TagTemplate = strings.Repeat("a", 118) + "{platform}"
 		}, []string{spec + "output.tagTemplate"}},
-		"an unknown run policy": {func(i *v1alpha1.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
-		"latest only":           {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
-		"side by side":          {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
+		"containerDisks of two platforms": {func(i *v1alpha1.Image) { setContainerDisks(i, "linux/amd64/qcow2", "linux/arm64/qcow2") }, nil},
+		"a containerDisk and a disk":      {func(i *v1alpha1.Image) { setContainerDisks(i, "linux/amd64/qcow2", "linux/amd64/raw -") }, []string{spec + "output.tagTemplate"}},
+		"a containerDisk and a disk with two tags": {func(i *v1alpha1.Image) {
+			setContainerDisks(i, "linux/amd64/qcow2", "linux/amd64/raw -")
+			i.Spec.Output.TagTemplate = "{build}-{format}"
+		}, nil},
+		"containerDisks of two systems":   {func(i *v1alpha1.Image) { setContainerDisks(i, "linux/amd64/qcow2", "windows/amd64/qcow2") }, []string{spec + "output.tagTemplate"}},
+		"containerDisks that cannot be":   {func(i *v1alpha1.Image) { setContainerDisks(i, "linux/amd64/raw", "linux/arm64/iso") }, []string{spec + "targets[0].containerDisk", spec + "targets[1].containerDisk"}},
+		"a containerDisk without a place": {func(i *v1alpha1.Image) { setContainerDisks(i, "linux/amd64/qcow2"); i.Spec.Output = nil }, []string{spec + "targets[0].containerDisk"}},
+		"an unknown run policy":           {func(i *v1alpha1.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
+		"latest only":                     {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
+		"side by side":                    {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
 		"timeouts at their bounds": {func(i *v1alpha1.Image) {
 			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: validationtest.Seconds(720 * 3600), Start: validationtest.Seconds(24 * 3600), Run: validationtest.Seconds(168 * 3600)}
 		}, nil},
@@ -378,4 +388,14 @@ func TestImageStatus(t *testing.T) {
 
 func outputOf(repository string) *v1alpha1.Output {
 	return &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "a"}}
+}
+
+// setContainerDisks sets targets, PLATFORM/FORMAT, which are containerDisks unless " -" follows.
+func setContainerDisks(image *v1alpha1.Image, targets ...string) {
+	image.Spec.Output, image.Spec.Targets = outputOf("localhost/a"), nil
+	for _, target := range targets {
+		name, plain := strings.CutSuffix(target, " -")
+		platform, format := path.Split(name)
+		image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: path.Clean(platform), Format: v1alpha1.ArtifactFormat(format), ContainerDisk: !plain})
+	}
 }

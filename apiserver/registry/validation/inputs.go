@@ -25,7 +25,7 @@ func Inputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
 	}
 	errs = append(errs, Parameters(build.Parameters, path.Child("parameters"))...)
-	errs = append(errs, validateTargets(build.Targets, path.Child("targets"))...)
+	errs = append(errs, validateTargets(build, path.Child("targets"))...)
 	return append(errs, Template(build.Template, path.Child("template"))...)
 }
 
@@ -97,12 +97,20 @@ func validateParametersSize(parameters []v1alpha1.Parameter, limit int, path *fi
 		fmt.Sprintf("must be at most %d bytes of JSON in all: move large values to files, or let the builder fetch them", limit))}
 }
 
-func validateTargets(targets []v1alpha1.Target, path *field.Path) field.ErrorList {
+func validateTargets(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	for i, target := range targets {
+	for i, target := range build.Targets {
 		if !capability.Platform.MatchString(target.Platform) {
 			errs = append(errs, field.Invalid(path.Index(i).Child("platform"), target.Platform,
 				"must be os/architecture or os/architecture/variant, such as linux/amd64"))
+		}
+		switch {
+		case !target.ContainerDisk:
+		case target.Format != v1alpha1.ArtifactFormatQCOW2:
+			errs = append(errs, field.Invalid(path.Index(i).Child("containerDisk"), true,
+				fmt.Sprintf("must be false for the format %s: make the format qcow2, or remove containerDisk", target.Format)))
+		case build.Output == nil:
+			errs = append(errs, field.Invalid(path.Index(i).Child("containerDisk"), true, "must be false without output: set output.repository, or remove containerDisk"))
 		}
 	}
 	return errs

@@ -3,6 +3,7 @@
 package validation
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // highNumber is the number of a build that an Image hardly ever reaches. Its tag is as long as tags get.
@@ -49,12 +51,34 @@ func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 }
 
 func validateTags(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
-	for _, target := range build.Spec.Inputs.Targets {
-		if _, err := inputs.Tag(build, target); err != nil {
-			return append(Line(build.Spec.Inputs.Output.TagTemplate, path), field.Invalid(path, build.Spec.Inputs.Output.TagTemplate, err.Error()))
+	template, targets := build.Spec.Inputs.Output.TagTemplate, build.Spec.Inputs.Targets
+	tags := make([]string, len(targets))
+	for i := range targets {
+		var err error
+		if tags[i], err = inputs.Tag(build, targets[i]); err != nil {
+			return append(Line(template, path), field.Invalid(path, template, err.Error()))
+		}
+		for j := range i {
+			if tags[i] != "" && tags[i] == tags[j] && ambiguous(&targets[i], &targets[j]) {
+				return field.ErrorList{field.Invalid(path, cmp.Or(template, v1alpha1.DefaultTagTemplate),
+					fmt.Sprintf("gives %s and %s one tag, and a node would pull either as a containerDisk: add {format} or {platform}", result.TargetName(targets[j]), result.TargetName(targets[i])))}
+			}
 		}
 	}
 	return nil
+}
+
+// ambiguous reports whether a node that pulls a containerDisk by a tag of two targets cannot tell which one is meant.
+func ambiguous(a, b *v1alpha1.Target) bool {
+	return (a.ContainerDisk || b.ContainerDisk) && pulledBy(a) == pulledBy(b)
+}
+
+// pulledBy returns the platform of the nodes that pull the artifact of a target: Linux for a containerDisk, whatever the disk has.
+func pulledBy(target *v1alpha1.Target) string {
+	if _, architecture, ok := strings.Cut(target.Platform, "/"); ok && target.ContainerDisk {
+		return "linux/" + architecture
+	}
+	return target.Platform
 }
 
 func validateRepository(repository string, path *field.Path) field.ErrorList {

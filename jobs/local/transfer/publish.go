@@ -35,7 +35,8 @@ func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result,
 	if err != nil {
 		return notPublished(v1alpha1.ReasonRegistryRefused, err)
 	}
-	if !slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" }) {
+	hasFile := slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" })
+	if !hasFile && (output == nil || len(output.ContainerDisks) == 0) {
 		return &result.Check{}
 	}
 	check := &result.Check{}

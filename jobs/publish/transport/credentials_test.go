@@ -190,7 +190,7 @@ func TestCredentialsStayAtTheRegistry(t *testing.T) {
 				http.Redirect(w, req, "http://"+other.Host()+req.URL.Path, http.StatusTemporaryRedirect)
 			})
 			f := require.Value(NewFetcher(r.Host()+"/team/web", o))(t)
-			require.NoError(t, f.CopyBlob(t.Context(), content.Digest, content.SizeBytes, io.Discard))
+			require.NoError(t, f.Copy(t.Context(), Whole(content.Digest, content.SizeBytes), io.Discard))
 
 			// An upload to another host.
 			r.Inject(1, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {

@@ -29,55 +29,71 @@ func NewFetcher(repository string, o Options) (*Fetcher, error) {
 	return &Fetcher{c}, nil
 }
 
-// Blob opens a blob of a size from an offset. It resumes after broken connections. Nobody has compared it with its digest. Its Close closes the
+// Part is a content in a blob.
+type Part struct {
+	// Blob is the digest of the blob.
+	Blob string
+	// Offset is where the content begins in the blob.
+	Offset int64
+	// Digest and SizeBytes are those of the content.
+	Digest    string
+	SizeBytes int64
+}
+
+// Whole returns the content that is a whole blob.
+func Whole(digest string, sizeBytes int64) Part {
+	return Part{Blob: digest, Digest: digest, SizeBytes: sizeBytes}
+}
+
+// Open opens a content from an offset in it. It resumes after broken connections. Nobody has compared it with its digest. Its Close closes the
 // fetcher. The error is an *Error, also that of a read, or the context's, or that of an offset beyond the size.
-func (f *Fetcher) Blob(ctx context.Context, digest string, offset, size int64) (io.ReadCloser, error) {
-	if offset < 0 || offset > size {
-		return nil, fmt.Errorf("fetch from %s: the offset %d is not in a content of %d bytes", f.repository, offset, size)
+func (f *Fetcher) Open(ctx context.Context, part Part, offset int64) (io.ReadCloser, error) {
+	if offset < 0 || offset > part.SizeBytes {
+		return nil, fmt.Errorf("fetch from %s: the offset %d is not in a content of %d bytes", f.repository, offset, part.SizeBytes)
 	}
-	s := &stream{ctx: ctx, client: f.client, outage: f.newOutage(), digest: digest, offset: offset, size: size}
-	if s.offset < s.size { // before it is read, so that a denial is not an error of reading
+	s := &stream{ctx: ctx, client: f.client, outage: f.newOutage(), digest: part.Blob, offset: part.Offset + offset, end: part.Offset + part.SizeBytes}
+	if s.offset < s.end { // before it is read, so that a denial is not an error of reading
 		if err := s.open(); err != nil {
-			return nil, f.wrapError("fetch content ("+contents.Abbreviate(digest)+")", err)
+			return nil, f.wrapError("fetch content ("+contents.Abbreviate(s.digest)+")", err)
 		}
 	}
 	return s, nil
 }
 
-// CopyBlob writes a blob of a size to a file, and compares it with its digest: after an error the file may have a part of it, or other bytes.
+// Copy writes a content to a file, and compares it with its digest: after an error the file may have a part of it, or other bytes.
 // The error is an *Error, that of the file or the context's.
-func (f *Fetcher) CopyBlob(ctx context.Context, digest string, size int64, file io.Writer) error {
-	blob, err := f.Blob(ctx, digest, 0, size)
+func (f *Fetcher) Copy(ctx context.Context, part Part, file io.Writer) error {
+	content, err := f.Open(ctx, part, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = blob.Close() }() // only read from
+	defer func() { _ = content.Close() }() // only read from
 	hash := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(file, hash), blob); err != nil {
+	if _, err := io.Copy(io.MultiWriter(file, hash), content); err != nil {
 		return err
 	}
-	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != digest {
+	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != part.Digest {
 		other := f.fault(v1alpha1.ReasonRegistryUnavailable, "the registry sent another content, "+contents.Abbreviate(got), "", nil)
-		return f.wrapError("fetch content ("+contents.Abbreviate(digest)+")", other)
+		return f.wrapError("fetch content ("+contents.Abbreviate(part.Digest)+")", other)
 	}
 	return nil
 }
 
-// stream reads a blob, in as many requests as it needs.
+// stream reads a part of a blob, in as many requests as it needs.
 type stream struct {
 	ctx    context.Context
 	client *client
 	outage *outage
 	digest string
 	offset int64
-	size   int64
+	end    int64         // of the part
 	body   io.ReadCloser // of the present request
 	skip   int64         // bytes of the body that come before the offset
 }
 
 func (s *stream) Read(p []byte) (int, error) {
 	for {
-		if s.offset == s.size {
+		if s.offset == s.end {
 			return 0, io.EOF
 		}
 		if s.body == nil {
@@ -93,7 +109,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			s.skip -= skipped
 		}
 		if err == nil {
-			n, err = s.body.Read(p[:min(int64(len(p)), s.size-s.offset)])
+			n, err = s.body.Read(p[:min(int64(len(p)), s.end-s.offset)])
 			s.offset += int64(n)
 		}
 		if n > 0 {
@@ -126,7 +142,7 @@ func (s *stream) open() error {
 		return err
 	}
 	if s.offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.offset, s.size-1))
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.offset, s.end-1))
 	}
 	resp, err := s.outage.do(req)
 	if err != nil {

@@ -409,7 +409,7 @@ func pushAndFetchAt(ctx context.Context, skipping *registrytest.Clock, r *regist
 	if _, err := f.Manifest(ctx, of.Digest.String()); err != nil {
 		return err
 	}
-	return f.CopyBlob(ctx, content.Digest, content.SizeBytes, io.Discard)
+	return f.Copy(ctx, Whole(content.Digest, content.SizeBytes), io.Discard)
 }
 
 func TestACancelledPushEndsAtOnce(t *testing.T) {

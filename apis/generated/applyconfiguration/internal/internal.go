@@ -1578,6 +1578,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.Target
   map:
     fields:
+    - name: containerDisk
+      type:
+        scalar: boolean
     - name: format
       type:
         scalar: string

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 type push struct {
@@ -145,6 +146,9 @@ func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, b
 		pushed := publish.Artifact{
 			Target: artifact.Target, Platform: path.Dir(artifact.Target), MediaType: artifact.MediaType,
 			Annotations: artifact.Annotations, Tag: p.tag,
+			ContainerDisk: slices.ContainsFunc(build.Spec.Inputs.Targets, func(target v1alpha1.Target) bool {
+				return target.ContainerDisk && result.TargetName(target) == artifact.Target
+			}),
 		}
 		for _, content := range contentsOf(build, artifact) {
 			if !onServer(&content) {

@@ -17,6 +17,9 @@ type TargetApplyConfiguration struct {
 	Platform *string `json:"platform,omitempty"`
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format *imagesv1alpha1.ArtifactFormat `json:"format,omitempty"`
+	// containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as
+	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.
+	ContainerDisk *bool `json:"containerDisk,omitempty"`
 }
 
 // TargetApplyConfiguration constructs a declarative configuration of the Target type for use with
@@ -38,5 +41,13 @@ func (b *TargetApplyConfiguration) WithPlatform(value string) *TargetApplyConfig
 // If called multiple times, the Format field is set to the value of the last call.
 func (b *TargetApplyConfiguration) WithFormat(value imagesv1alpha1.ArtifactFormat) *TargetApplyConfiguration {
 	b.Format = &value
+	return b
+}
+
+// WithContainerDisk sets the ContainerDisk field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ContainerDisk field is set to the value of the last call.
+func (b *TargetApplyConfiguration) WithContainerDisk(value bool) *TargetApplyConfiguration {
+	b.ContainerDisk = &value
 	return b
 }
