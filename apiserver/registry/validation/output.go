@@ -60,8 +60,12 @@ func validateTags(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList 
 		}
 		for j := range i {
 			if tags[i] != "" && tags[i] == tags[j] && ambiguous(&targets[i], &targets[j]) {
-				return field.ErrorList{field.Invalid(path, cmp.Or(template, v1alpha1.DefaultTagTemplate),
-					fmt.Sprintf("gives %s and %s one tag, and a node would pull either as a containerDisk: add {format} or {platform}", result.TargetName(targets[j]), result.TargetName(targets[i])))}
+				remedy := "{format}"
+				if targets[i].Format == targets[j].Format {
+					remedy = "{platform}"
+				}
+				return field.ErrorList{field.Invalid(path, cmp.Or(template, v1alpha1.DefaultTagTemplate), fmt.Sprintf(
+					"gives %s and %s one tag, and a node would pull either as a containerDisk: add %s", result.TargetName(targets[j]), result.TargetName(targets[i]), remedy))}
 			}
 		}
 	}

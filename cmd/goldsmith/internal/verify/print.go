@@ -92,7 +92,7 @@ func contentOf(of *artifact) string {
 	case comparedStatus:
 		return of.Digest + ", reported by the server"
 	}
-	return "none: several layers, which the manifest names"
+	return "none: the layers of an image, which the manifest names"
 }
 
 // signaturesOf returns a line for each key, with the statements that it signed.
