@@ -36,7 +36,7 @@ func (b *build) addBase(ctx context.Context, plan string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	b.logf("starting from %s", b.input.Base.Name(artifact))
+	b.logf("starting from %s", b.input.BaseName(artifact))
 	path := filepath.Join(b.getenv(render.EnvBase), artifact.Path)
 	if result.IsLayout(artifact.MediaType) {
 		made, err := oci.Unpack(ctx, path, filepath.Dir(artifact.Target), filepath.Join(plan, baseTar))

@@ -18,6 +18,7 @@ const (
 	variablesFile = "/dev/fd/4"
 	dataFile      = "/dev/fd/5"
 	channelFile   = 6
+	monitorFile   = 7
 )
 
 const (
@@ -35,10 +36,14 @@ type Files struct {
 	Data *os.File
 	// Channel is a socket, whose other end reads what the guest writes to the port ChannelName. Nil for none.
 	Channel *os.File
+	// Monitor is a socket, over whose other end Monitor asks QEMU. Nil for none.
+	Monitor *os.File
 }
 
 // list returns the files in the order of their descriptors.
-func (f *Files) list() []*os.File { return []*os.File{f.Disk, f.Variables, f.Data, f.Channel} }
+func (f *Files) list() []*os.File {
+	return []*os.File{f.Disk, f.Variables, f.Data, f.Channel, f.Monitor}
+}
 
 // Port is a port of the guest that a port of 127.0.0.1 leads to.
 type Port struct{ Host, Guest int }
@@ -116,6 +121,9 @@ func (m *Machine) arguments() []string {
 	if m.Channel != nil {
 		arguments = append(arguments, "-device", "virtio-serial-pci",
 			"-chardev", fmt.Sprintf("socket,id=channel,fd=%d", channelFile), "-device", "virtserialport,chardev=channel,name="+ChannelName)
+	}
+	if m.Monitor != nil {
+		arguments = append(arguments, "-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFile), "-mon", "chardev=monitor,mode=control")
 	}
 	for _, credential := range m.Credentials {
 		arguments = append(arguments, "-smbios", "type=11,value="+value(credential))

@@ -74,7 +74,7 @@ func TestArgumentsOfQEMU(t *testing.T) {
 -smbios type=11,value=io.systemd.credential.binary:systemd.unit-dropin.multi-user.target=W1VuaXRdCldhbnRzPWdvbGRzbWl0aC1ib290LnNlcnZpY2UK` + watched},
 		"a test": {Machine{
 			Accelerator: KVM, Format: v1alpha1.ArtifactFormatRaw, Memory: 512, CPUs: 2, Watched: true, Closed: true, Confined: true, Snapshot: true, Ports: []Port{{40000, 80}},
-			Files: Files{Data: os.Stdin, Channel: os.Stdout},
+			Files: Files{Data: os.Stdin, Channel: os.Stdout, Monitor: os.Stderr},
 		}, `-nodefaults -no-user-config
 -display none
 -no-reboot
@@ -91,7 +91,9 @@ func TestArgumentsOfQEMU(t *testing.T) {
 -device virtio-blk-pci,drive=data,serial=goldsmith-tests
 -device virtio-serial-pci
 -chardev socket,id=channel,fd=6
--device virtserialport,chardev=channel,name=dev.goldsmith.results` + watched},
+-device virtserialport,chardev=channel,name=dev.goldsmith.results
+-chardev socket,id=monitor,fd=7
+-mon chardev=monitor,mode=control` + watched},
 	} {
 		got := strings.ReplaceAll(strings.Join(test.machine.arguments(), " "), " -", "\n-")
 		if diff := cmp.Diff(strings.ReplaceAll(test.want, " -", "\n-"), got); diff != "" {

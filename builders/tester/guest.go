@@ -49,6 +49,7 @@ type guest struct {
 	scale    time.Duration
 	patience time.Duration // of the test that can take the longest
 	word     string
+	monitor  *machine.Monitor // nil without ports
 	goal     *machine.Goal
 	shown    *consoleLog
 	running  context.Context // ends with the guest
@@ -145,6 +146,14 @@ func (g *guest) prepare(ctx context.Context, disk *os.File) (closing func(), err
 	if g.machine.Ports, err = freePorts(ctx, sets.List(open)); err != nil {
 		return closing, err
 	}
+	if len(g.machine.Ports) > 0 {
+		ours, theirs, err := sockets()
+		if err != nil {
+			return closing, err
+		}
+		files = append(files, theirs, ours)
+		g.machine.Monitor, g.monitor = theirs, machine.NewMonitor(ours)
+	}
 	g.goal = &machine.Goal{In: func(string) bool { return false }}
 	if g.boot.Until == machine.Login {
 		if g.goal, err = machine.GoalOf(machine.Login); err != nil {
@@ -164,13 +173,12 @@ func (g *guest) prepare(ctx context.Context, disk *os.File) (closing func(), err
 	if _, err := g.machine.Data.Write(text); err != nil {
 		return closing, fmt.Errorf("write the second disk: %w", err)
 	}
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ours, theirs, err := sockets()
 	if err != nil {
-		return closing, fmt.Errorf("make a channel for results: %w", err)
+		return closing, err
 	}
-	ours := os.NewFile(uintptr(pair[0]), "results")
-	g.machine.Channel = os.NewFile(uintptr(pair[1]), "channel")
-	files = append(files, g.machine.Channel)
+	g.machine.Channel = theirs
+	files = append(files, theirs)
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		if ignored := readMessages(ours, g.word, g.take); ignored > 0 {
@@ -182,10 +190,19 @@ func (g *guest) prepare(ctx context.Context, disk *os.File) (closing func(), err
 	closeFiles := closing
 	return func() {
 		closeFiles()
-		_ = unix.Shutdown(pair[0], unix.SHUT_RD) // what has arrived is read, whoever still has the other end
+		_ = unix.Shutdown(int(ours.Fd()), unix.SHUT_RD) // what has arrived is read, whoever still has the other end
 		reading.Wait()
 		_ = ours.Close() // was read to its end
 	}, nil
+}
+
+// sockets returns both ends of a connection to QEMU.
+func sockets() (ours, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a connection to QEMU: %w", err)
+	}
+	return os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs"), nil
 }
 
 // onConsole gets what the console showed: nil for a login prompt, or why the guest reaches nothing any more.
@@ -224,11 +241,15 @@ func (g *guest) reach(running context.Context) {
 func (g *guest) checkPort(running context.Context, of *trial, at int, port *v1alpha1.PortCheck) {
 	host := g.machine.Ports[slices.IndexFunc(g.machine.Ports, func(each machine.Port) bool { return each.Guest == int(port.Port) })].Host
 	began := g.clock.Now()
-	checked := checkPort(running, port, host, g.scale, g.settle*g.scale)
+	checked, err := (&portOf{port, host, g.monitor.Accepted, g.scale}).verify(running, g.settle*g.scale)
 	checked.Took = g.clock.Since(began)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if of.over || running.Err() != nil {
+		return
+	}
+	if err != nil {
+		g.bootFailed(of, true, fmt.Sprintf("port %d: %v", port.Port, err))
 		return
 	}
 	g.found(of, at, checked)

@@ -86,17 +86,17 @@ func (c *consoleLog) endLine() {
 		c.last = c.last[1:]
 	}
 	c.lastAt, c.systemd = c.clock.Now(), c.systemd || ofSystemd.MatchString(text) && !strings.Contains(text, "GRUB")
-	left := false
+	var names []string
 	for _, each := range c.trials {
 		if each.console+len(text) > maxConsole {
 			each.consoleLeft += len(text)
-			left = true
 			continue
 		}
 		each.console += len(text)
-		each.log.line(each.Name + "| " + text)
+		names = append(names, each.Name)
 	}
-	if !left {
+	c.show(names, text)
+	if len(names) == len(c.trials) {
 		return
 	}
 	c.end, c.endBytes = append(c.end, text), c.endBytes+len(text)
@@ -139,17 +139,24 @@ func (c *consoleLog) close() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.endLine()
+	var names []string
 	for _, each := range c.trials {
-		if each.consoleLeft == 0 {
-			continue
+		if each.consoleLeft > 0 {
+			each.say("%d bytes of the console are left out, except for its end:", each.consoleLeft-min(each.consoleLeft, c.endBytes))
+			names, each.consoleLeft = append(names, each.Name), 0
 		}
-		each.say("%d bytes of the console are left out, except for its end:", each.consoleLeft-min(each.consoleLeft, c.endBytes))
-		for _, text := range c.end {
-			each.log.line(each.Name + "| " + text)
-		}
-		each.consoleLeft = 0
+	}
+	for _, text := range c.end {
+		c.show(names, text)
 	}
 	return c.last
+}
+
+// show writes a line of the console to the log once, for all tests that it belongs to.
+func (c *consoleLog) show(names []string, text string) {
+	if len(names) > 0 {
+		c.trials[0].log.line(strings.Join(names, ",") + "| " + text)
+	}
 }
 
 // say writes a line to the log of the test.

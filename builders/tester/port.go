@@ -24,8 +24,11 @@ import (
 const (
 	// portPause is the time between two tries of a port.
 	portPause = 500 * time.Millisecond
-	// portPatience is how long an answer may take, and a refusal. QEMU accepts every connection, and closes it if the guest refuses it.
-	portPatience, refusalPatience = 5 * time.Second, time.Second
+	// portPatience is how long an answer may take, and until the guest accepts a connection. QEMU accepts every connection at once, and closes it
+	// if the guest refuses it.
+	portPatience, acceptPatience = 5 * time.Second, time.Second
+	// acceptPause is the time between two questions whether the guest has accepted a connection.
+	acceptPause = 50 * time.Millisecond
 	// maxBody is how much of an answer is read.
 	maxBody = 1 << 20
 )
@@ -43,44 +46,69 @@ func freePorts(ctx context.Context, guest []int) (ports []machine.Port, err erro
 	return ports, nil
 }
 
-// checkPort checks a port of a guest, which a port of 127.0.0.1 leads to, until it is as it must be, or patience is over.
-func checkPort(ctx context.Context, check *v1alpha1.PortCheck, host int, scale, patience time.Duration) Check {
+// portOf is a port of a guest, which a port of 127.0.0.1 leads to.
+type portOf struct {
+	check *v1alpha1.PortCheck
+	host  int
+	// accepted reports whether the guest has accepted a connection to the port.
+	accepted func(host int) (bool, error)
+	scale    time.Duration
+}
+
+// verify checks the port until it is as it must be, or patience is over. An error is one of QEMU.
+func (p *portOf) verify(ctx context.Context, patience time.Duration) (Check, error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		try := checkTCP
-		if check.HTTP != nil {
-			try = checkHTTP
+		var found Check
+		var err error
+		if p.check.HTTP != nil {
+			found = p.get(ctx)
+		} else {
+			found, err = p.connect(ctx, min(patience, acceptPatience*p.scale))
 		}
-		found := try(ctx, check, fmt.Sprintf("127.0.0.1:%d", host), scale)
-		if found.Failure == "" {
-			return found
+		if found.Failure == "" || err != nil {
+			return found, err
 		}
 		select {
 		case <-limited.Done():
-			return found
+			return found, nil
 		case <-time.After(portPause):
 		}
 	}
 }
 
-func checkTCP(ctx context.Context, _ *v1alpha1.PortCheck, address string, scale time.Duration) Check {
-	connection, err := (&net.Dialer{Timeout: portPatience * scale}).DialContext(ctx, "tcp", address)
+// connect opens a connection. It fails unless the guest accepts the connection, or writes, within patience.
+func (p *portOf) connect(ctx context.Context, patience time.Duration) (Check, error) {
+	connection, err := (&net.Dialer{Timeout: portPatience * p.scale}).DialContext(ctx, "tcp", p.address())
 	if err != nil {
-		return Check{Failure: fmt.Sprintf("it accepts no connection: %v", err)}
+		return Check{Failure: fmt.Sprintf("it accepts no connection: %v", err)}, nil
 	}
 	defer func() { _ = connection.Close() }() // nothing was written
-	_ = connection.SetReadDeadline(time.Now().Add(refusalPatience * scale))
-	if n, err := connection.Read(make([]byte, 1)); n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return Check{Failure: "it accepts no connection"}
+	for end := time.Now().Add(patience); ; {
+		_ = connection.SetReadDeadline(time.Now().Add(acceptPause))
+		if n, err := connection.Read(make([]byte, 1)); n > 0 {
+			return Check{}, nil
+		} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return Check{Failure: "it accepts no connection"}, nil
+		}
+		switch accepted, err := p.accepted(p.host); {
+		case err != nil || accepted:
+			return Check{}, err
+		case ctx.Err() != nil || time.Now().After(end):
+			return Check{Failure: "the guest does not answer, as if a firewall drops the packets"}, nil
+		}
 	}
-	return Check{}
 }
 
-func checkHTTP(ctx context.Context, check *v1alpha1.PortCheck, address string, scale time.Duration) Check {
-	ctx, cancel := context.WithTimeout(ctx, portPatience*scale)
+func (p *portOf) address() string { return fmt.Sprintf("127.0.0.1:%d", p.host) }
+
+// get sends a request.
+func (p *portOf) get(ctx context.Context) Check {
+	check := p.check
+	ctx, cancel := context.WithTimeout(ctx, portPatience*p.scale)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+check.HTTP.Path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address()+check.HTTP.Path, nil)
 	if err != nil {
 		return Check{Failure: err.Error()}
 	}

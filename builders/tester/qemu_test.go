@@ -5,6 +5,7 @@
 package tester
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -101,13 +103,24 @@ func runGuest(scenario, arguments string) error {
 	case "starves":
 		fmt.Print("Booting from Hard Disk...\r\n")
 		hang()
+	case "crawls":
+		beats := time.NewTicker(50 * time.Millisecond)
+		defer beats.Stop()
+		for terminated := terminated(); ; {
+			select {
+			case <-terminated:
+				return nil
+			case <-beats.C:
+				fmt.Print("[    0.1] a kernel starts\r\n")
+			}
+		}
 	case "waits":
 		say("alive")
 		say("waiting " + base64.StdEncoding.EncodeToString([]byte("7 web-wait.service start running\n9 goldsmith-tests.service start waiting\n")))
 		hang()
 	case "QEMU fails":
 		return fmt.Errorf("cannot set up guest memory")
-	case "KVM fails":
+	case "KVM fails", "KVM vanishes":
 		if strings.Contains(arguments, "-accel\nkvm") {
 			fmt.Fprintln(os.Stderr, "error: kvm run failed Bad address")
 			hang()
@@ -214,6 +227,7 @@ func runScripts(arguments string, channel io.Writer) error {
 	if err := os.WriteFile(filepath.Join(root, "dev/vdb"), disk, 0o600); err != nil {
 		return err
 	}
+	go runMonitor(arguments)
 	for _, forward := range regexp.MustCompile(`hostfwd=tcp:(127\.0\.0\.1:\d+)-:(\d+)`).FindAllStringSubmatch(arguments, -1) {
 		listener, err := net.Listen("tcp", forward[1])
 		if err != nil {
@@ -267,7 +281,29 @@ case "$*" in
 esac
 `
 
-// serve is a port of the guest: 80 has a page, and 22 a greeting. QEMU closes connections to other ports, because the guest refuses them.
+// runMonitor is the monitor of QEMU. The guest accepts connections to all ports except for 90, whose packets a firewall drops.
+func runMonitor(arguments string) {
+	socket := os.NewFile(7, "monitor")
+	fmt.Fprintln(socket, `{"QMP": {}}`)
+	var connections strings.Builder
+	for _, forward := range regexp.MustCompile(`hostfwd=tcp:127\.0\.0\.1:(\d+)-:(\d+)`).FindAllStringSubmatch(arguments, -1) {
+		state := "ESTABLISHED"
+		if forward[2] == "90" {
+			state = "SYN_SENT"
+		}
+		fmt.Fprintf(&connections, `  TCP[%s]  9  127.0.0.1 %s  10.0.2.15 %s  0  0\r\n`, state, forward[1], forward[2])
+	}
+	for commands := bufio.NewScanner(socket); commands.Scan(); {
+		answer := "{}"
+		if strings.Contains(commands.Text(), "info usernet") {
+			answer = `"` + connections.String() + `"`
+		}
+		fmt.Fprintf(socket, `{"event": "RESUME"}`+"\n"+`{"return": %s}`+"\n", answer)
+	}
+}
+
+// serve is a port of the guest: 80 has a page, 22 a greeting, and 90 no answer. QEMU closes connections to other ports, because the guest
+// refuses them.
 func serve(listener net.Listener, port string) {
 	for {
 		connection, err := listener.Accept()
@@ -281,6 +317,8 @@ func serve(listener net.Listener, port string) {
 			case "80":
 				_, _ = connection.Read(make([]byte, 4096))
 				_, _ = connection.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ngolden"))
+			case "90":
+				_, _ = connection.Read(make([]byte, 1))
 			}
 			_ = connection.Close()
 		}()

@@ -53,6 +53,8 @@ type Options struct {
 
 	// settle is how long units and ports may take after boot.until: a service with Type=simple is active before it listens. Defaults to 10 s.
 	settle time.Duration
+	// probed is the accelerator that works, if that was found before.
+	probed string
 }
 
 // Keep keeps the guest of the first test that fails.
@@ -146,8 +148,8 @@ type run struct {
 func Run(ctx context.Context, options Options) (*Report, error) {
 	r := &run{
 		temporary: cmp.Or(options.Temporary, "/var/tmp"), keep: options.Keep, done: options.Done, clock: options.Clock, disks: options.Disks,
-		settle: cmp.Or(options.settle, 10*time.Second),
-		log:    &log{to: options.Log},
+		settle: cmp.Or(options.settle, 10*time.Second), accelerator: options.probed,
+		log: &log{to: options.Log},
 	}
 	if r.clock == nil {
 		r.clock = clock.RealClock{}
@@ -333,7 +335,6 @@ func (r *run) bootGroup(ctx context.Context, pending []*test) (further bool) {
 	defer func() { _ = disk.Close() }() // was only read
 	if err := machine.CheckDisk(formatOf(target), disk); err != nil {
 		for _, each := range pending {
-			each.say("FAILED: %v", err)
 			r.tell(each, v1alpha1.TestFailed, "", err.Error())
 		}
 		return true

@@ -42,7 +42,10 @@ func runTests(t *testing.T, scenario string, options Options) (*Report, string) 
 	t.Helper()
 	temporary := machineWith(t, scenario)
 	var log bytes.Buffer
-	options.Disks, options.Log, options.Temporary = map[string]string{raw: writeDisk(t)}, &log, temporary
+	options.Log, options.Temporary = &log, temporary
+	if options.Disks == nil {
+		options.Disks = map[string]string{raw: writeDisk(t)}
+	}
 	options.settle = time.Second / emulated
 	if options.Accelerator == "" {
 		options.Accelerator = machine.TCG
@@ -61,7 +64,7 @@ func TestAGuestIsChecked(t *testing.T) {
 	web.Checks = &v1alpha1.TestChecks{
 		Units: []string{"nginx.service", "web.service", "nope.service"},
 		Ports: []v1alpha1.PortCheck{
-			{Port: 22}, {Port: 81}, {Port: 80, HTTP: &v1alpha1.HTTPCheck{Body: "golden"}}, {Port: 80, HTTP: &v1alpha1.HTTPCheck{Path: "/x", Status: ptr.To[int32](404)}},
+			{Port: 22}, {Port: 80}, {Port: 81}, {Port: 90}, {Port: 80, HTTP: &v1alpha1.HTTPCheck{Body: "golden"}}, {Port: 80, HTTP: &v1alpha1.HTTPCheck{Path: "/x", Status: ptr.To[int32](404)}},
 		},
 		Commands: []v1alpha1.CommandCheck{
 			{Run: "echo \"it's\" $HOME; exit 3", ExitCode: ptr.To[int32](3), Contains: "it's /root"},
@@ -81,7 +84,8 @@ func TestAGuestIsChecked(t *testing.T) {
 		{Name: "boot until multi-user.target"}, {Name: "no failed unit", Failure: failedUnits},
 		{Name: "unit nginx.service"}, {Name: "unit web.service", Failure: `is failed, not active (exit-code, status 7); its last line is "the configuration is wrong"`},
 		{Name: "unit nope.service", Failure: "the guest has no such unit"},
-		{Name: "port 22"}, {Name: "port 81", Failure: "it accepts no connection"}, {Name: "GET / of port 80"}, {Name: "GET /x of port 80", Failure: "status 200, not 404"},
+		{Name: "port 22"}, {Name: "port 80"}, {Name: "port 81", Failure: "it accepts no connection"},
+		{Name: "port 90", Failure: "the guest does not answer, as if a firewall drops the packets"}, {Name: "GET / of port 80"}, {Name: "GET /x of port 80", Failure: "status 200, not 404"},
 		{Name: `command echo "it's" $HOME; exit 3`}, {Name: "command cat; echo wrong >&2; exit 1", Failure: `exit code 1, not 0; its last line is "wrong"`},
 		{Name: "command sleep 5 & echo started", Failure: `its output does not contain "stopped"; its last line is "started"`}, {Name: `command head -c 3000000 /dev/zero | tr '\0' x`},
 		{Name: "file /bin/sh"}, {Name: "file /etc/passwd"}, {Name: "file /etc/passwd", Failure: `no line contains "Root:"`},
@@ -96,7 +100,7 @@ func TestAGuestIsChecked(t *testing.T) {
 		}
 	}
 	first := report.Results[0].Test
-	if first.Outcome != v1alpha1.TestFailed || first.Passed != 8 || first.Failed != 10 || first.Message != "no failed unit: "+failedUnits {
+	if first.Outcome != v1alpha1.TestFailed || first.Passed != 9 || first.Failed != 11 || first.Message != "no failed unit: "+failedUnits {
 		t.Errorf("got %+v", first)
 	}
 	for line := range strings.Lines(log) {
@@ -119,6 +123,8 @@ func TestOutcomes(t *testing.T) {
 		"panics early":                         {outcome: v1alpha1.TestError, class: v1alpha1.FailureInfrastructure, message: "the kernel panicked: [    0.1] Kernel panic - not syncing: Fatal exception"},
 		"has no root":                          {outcome: v1alpha1.TestFailed, message: "boot until multi-user.target: the kernel panicked: [    0.1] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"},
 		"waits":                                {timeout: 500 * time.Millisecond, outcome: v1alpha1.TestFailed, message: "boot until multi-user.target: the guest did not reach multi-user.target within 2s; its console is empty; systemd has jobs and failed units: 7 web-wait.service start running"},
+		"crawls":                               {timeout: 500 * time.Millisecond, outcome: v1alpha1.TestError, class: v1alpha1.FailureInfrastructure, message: `the guest did not reach multi-user.target within 2s; the last line of its console is "[    0.1] a kernel starts"`},
+		"starves":                              {timeout: 500 * time.Millisecond, outcome: v1alpha1.TestFailed, message: `boot until multi-user.target: the guest did not reach multi-user.target within 2s; the last line of its console is "Booting from Hard Disk..."`},
 		"QEMU fails":                           {outcome: v1alpha1.TestError, class: v1alpha1.FailureInfrastructure, message: "QEMU failed: cannot set up guest memory"},
 		"forges":                               {outcome: v1alpha1.TestPassed},
 		"forges with the word, twice":          {outcome: v1alpha1.TestFailed, message: "the guest sent a message that the tester's script does not send: begin 0 1"},
@@ -141,6 +147,24 @@ func TestOutcomes(t *testing.T) {
 				t.Error("the result has no lines of the console")
 			}
 		})
+	}
+}
+
+func TestAnArtifactThatIsNoDiskFails(t *testing.T) {
+	disk := filepath.Join(t.TempDir(), "disk.raw")
+	require.NoError(t, os.WriteFile(disk, []byte("an artifact of the builder mock"), 0o600))
+	report, log := runTests(t, "halts", Options{Tests: []v1alpha1.ImageTest{boots("web")}, Disks: map[string]string{raw: disk}})
+	const message = "the artifact is no disk that can boot: its bytes 510 and 511 are not those of a boot sector, 55 AA"
+	if got := report.Results[0]; got.Outcome != v1alpha1.TestFailed || got.Message != message || log != "web: Failed: "+message+"\n" {
+		t.Errorf("got %+v; log:\n%s", got.Test, log)
+	}
+}
+
+func TestTestsOfAGuestShareItsConsole(t *testing.T) {
+	other := boots("other")
+	_, log := runTests(t, "halts", Options{Tests: []v1alpha1.ImageTest{boots("web"), other}})
+	if strings.Count(log, "Welcome to Debian") != 1 || !strings.Contains(log, "\nweb,other| Welcome to Debian\n") {
+		t.Errorf("got %s", log)
 	}
 }
 
@@ -171,13 +195,17 @@ func TestTestsRunAgain(t *testing.T) {
 	}{
 		"is flaky":                {[]v1alpha1.ImageTest{flaky}, []v1alpha1.TestOutcome{v1alpha1.TestFlaky}, 2, ""},
 		"KVM fails":               {[]v1alpha1.ImageTest{boots("web")}, []v1alpha1.TestOutcome{v1alpha1.TestError}, 1, "KVM failed: error: kvm run failed Bad address"},
+		"KVM vanishes":            {[]v1alpha1.ImageTest{boots("web")}, []v1alpha1.TestOutcome{v1alpha1.TestPassed}, 1, ""},
 		"hangs in the first test": {[]v1alpha1.ImageTest{busy, other}, []v1alpha1.TestOutcome{v1alpha1.TestFailed, v1alpha1.TestPassed}, 1, "no failed unit: it did not end within 2s"},
 		"stops in the first test": {[]v1alpha1.ImageTest{busy, other}, []v1alpha1.TestOutcome{v1alpha1.TestFailed, v1alpha1.TestPassed}, 1, "no failed unit: the guest stopped or restarted; its console is empty"},
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			options := Options{Tests: test.tests}
-			if scenario == "KVM fails" {
+			switch scenario {
+			case "KVM fails":
 				options.Accelerator = machine.KVM
+			case "KVM vanishes": // after the probe
+				options.Accelerator, options.probed = machine.Auto, machine.KVM
 			}
 			report, log := runTests(t, scenario, options)
 			var got []v1alpha1.TestOutcome

@@ -78,6 +78,14 @@ func ParseInput(text []byte) (*Input, error) {
 	return input, nil
 }
 
+// BaseName returns how messages name an artifact of the base.
+func (i *Input) BaseName(artifact *InputArtifact) string {
+	if len(i.Tests) > 0 {
+		return fmt.Sprintf("%s of build %s, which is under test", artifact.Target, i.Base.Build)
+	}
+	return fmt.Sprintf("%s of build %s of base %s", artifact.Target, i.Base.Build, i.Base.Image)
+}
+
 // InputBase is the base of an image: a reference, or another Image of the namespace with its artifacts.
 type InputBase struct {
 	// Artifacts are the artifacts of the Image that the targets start from, sorted by target. Empty for a reference.
@@ -92,11 +100,6 @@ type InputBase struct {
 	Image string `json:"image,omitempty"`
 	// Reference of the base, in a form that the builder understands. Empty for an Image.
 	Reference string `json:"reference,omitempty"`
-}
-
-// Name returns how messages name an artifact of the base.
-func (b *InputBase) Name(artifact *InputArtifact) string {
-	return fmt.Sprintf("%s of build %s of base %s", artifact.Target, b.Build, b.Image)
 }
 
 // InputArtifact is an artifact of the base.

@@ -95,6 +95,18 @@ func TestTheInputSaysWhatTheBaseIs(t *testing.T) {
 	}
 }
 
+func TestMessagesTellABaseFromWhatIsTested(t *testing.T) {
+	input := Input{Base: InputBase{Image: "debian", Build: "debian-6"}}
+	artifact := &InputArtifact{Target: "linux/amd64/raw"}
+	if got := input.BaseName(artifact); got != "linux/amd64/raw of build debian-6 of base debian" {
+		t.Errorf("got %s", got)
+	}
+	input.Tests = []v1alpha1.ImageTest{{Name: "boots"}}
+	if got := input.BaseName(artifact); got != "linux/amd64/raw of build debian-6, which is under test" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestOnlyAnAgentHandsOverArtifacts(t *testing.T) {
 	for _, agent := range []bool{true, false} {
 		builder := inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Agent: agent}}

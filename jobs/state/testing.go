@@ -221,18 +221,25 @@ func (t *transition) afterTests(again bool, f *v1alpha1.BuildFailure) {
 // finishTests ends a build whose tests have ended.
 func (t *transition) finishTests() {
 	var failed *v1alpha1.BuildFailure
-	var optional []string
+	var wrong, optional []string
 	for i := range t.status.Tests {
 		status := &t.status.Tests[i]
 		switch {
 		case status.Outcome.Passed():
 		case !status.Gates:
 			optional = append(optional, fmt.Sprintf("%s: %s", status.Name, status.Message))
-		case status.Outcome == v1alpha1.TestFailed && (failed == nil || failed.Class != v1alpha1.FailureTest):
-			failed = v1alpha1.ReasonTestsFailed.Failure("test %s: %s", status.Name, status.Message)
+		case status.Outcome == v1alpha1.TestFailed:
+			wrong = append(wrong, fmt.Sprintf("%s: %s", status.Name, status.Message))
 		case failed == nil:
 			failed = t.lastTestFailure()
 		}
+	}
+	switch len(wrong) {
+	case 0:
+	case 1:
+		failed = v1alpha1.ReasonTestsFailed.Failure("test %s", wrong[0])
+	default:
+		failed = v1alpha1.ReasonTestsFailed.Failure("%d tests failed, such as %s", len(wrong), wrong[0])
 	}
 	switch {
 	case failed == nil:

@@ -115,6 +115,12 @@ func TestTests(t *testing.T) {
 			attempts: []string{"", "boots slow", "ours", "extra"},
 			want:     "Failed/TestsFailed/TestsFailed", outcomes: []string{"extra=Passed/4", "boots=Failed/2", "slow=Passed/2", "ours=Passed/3"}, message: "test boots: no boots",
 		},
+		"two fail alike": {
+			ends:     []func(*corev1.Pod){made, found("boots=Failed", "slow=Passed"), found("ours=Failed"), found("extra=Passed")},
+			attempts: []string{"", "boots slow", "ours", "extra"},
+			want:     "Failed/TestsFailed/TestsFailed", outcomes: []string{"extra=Passed/4", "boots=Failed/2", "slow=Passed/2", "ours=Failed/3"},
+			message: "2 tests failed, such as boots: no boots",
+		},
 		"those that are not required do not pass": {
 			ends:     []func(*corev1.Pod){made, found("boots=Passed", "slow=Failed"), found("ours=Passed"), exited(1, "")},
 			attempts: []string{"", "boots slow", "ours", "extra"},

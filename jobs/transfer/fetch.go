@@ -45,9 +45,9 @@ func (p *program) fetchBase(ctx context.Context) error {
 		if artifact.Path == "" {
 			continue
 		}
-		p.Log("fetching %s: %s", p.input.Base.Name(artifact), artifact.Location)
+		p.Log("fetching %s: %s", p.input.BaseName(artifact), artifact.Location)
 		if err := p.fetch(ctx, artifact, options); err != nil {
-			return fmt.Errorf("artifact %s: %w", p.input.Base.Name(artifact), err)
+			return fmt.Errorf("artifact %s: %w", p.input.BaseName(artifact), err)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func (t *Transfer) Provide(ctx context.Context, of Pod, confined bool, fetching 
 			err = p.fetch(ctx, artifact, fetching, provide)
 		}
 		if err != nil {
-			return fmt.Errorf("artifact %s: %w", base.Name(artifact), err)
+			return fmt.Errorf("artifact %s: %w", p.Input.BaseName(artifact), err)
 		}
 	}
 	return nil
@@ -53,7 +53,11 @@ func (t *Transfer) Provide(ctx context.Context, of Pod, confined bool, fetching 
 func (p *pod) fetch(ctx context.Context, artifact *render.InputArtifact, fetching func(), provide func() error) error {
 	base, store := &p.Input.Base, p.options.Store
 	if !artifact.Published() {
-		return &publish.MissingError{Text: "it is lost, and no registry has its file: build image " + base.Image + " again"}
+		again := "build image " + base.Image + " again"
+		if base.Image == "" { // a build under test can be one without an Image
+			again = "create the build again"
+		}
+		return &publish.MissingError{Text: "it is lost, and no registry has its file: " + again}
 	}
 	fetching()
 	done, err := p.beginFetch(ctx, p.Ref.Namespace+"/"+artifact.Digest)
@@ -64,7 +68,7 @@ func (p *pod) fetch(ctx context.Context, artifact *render.InputArtifact, fetchin
 	if err := provide(); !errors.Is(err, fs.ErrNotExist) {
 		return err // another build has fetched it meanwhile
 	}
-	p.Say("fetching %s: %s", base.Name(artifact), artifact.Location)
+	p.Say("fetching %s: %s", p.Input.BaseName(artifact), artifact.Location)
 	output, err := p.output()
 	if err != nil {
 		return err

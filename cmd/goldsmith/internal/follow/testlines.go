@@ -6,14 +6,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
-// headBytes is more than a timestamp and the prefix of a test need.
-const headBytes = 256
+// headBytes is more than a timestamp and the names of all tests of an image need.
+const headBytes = 2048
 
 // TestLines selects the lines of one test from the log of an attempt at tests, without the prefix of the test. The prefix is the name of
-// the test and ": " or, for a line of the guest's console, "| ".
+// the test and ": ". For a line of a guest's console, it is the names of the tests that share the guest, as in "boots,web| ".
 type TestLines struct {
 	// Test is the name of the test.
 	Test string
@@ -84,30 +85,36 @@ func (l *TestLines) judge(part []byte, ends bool) []byte {
 }
 
 // withoutPrefix returns a line, or its beginning, without the prefix of the test. dropped is true if the line is not one of the test.
-func (l *TestLines) withoutPrefix(line []byte) (text []byte, dropped bool) {
+func (l *TestLines) withoutPrefix(line []byte) (kept []byte, dropped bool) {
 	stamp, rest := "", string(line)
 	if l.Timestamps {
 		if before, after, ok := strings.Cut(rest, " "); ok {
 			stamp, rest = before+" ", after
 		}
 	}
-	if text, ok := cutPrefix(rest, l.Test); ok {
+	tests, text := cutPrefix(rest)
+	isOther := func(test string) bool { return slices.Contains(l.Others, test) }
+	switch {
+	case slices.Contains(tests, l.Test):
 		return []byte(stamp + text), false
-	}
-	for _, other := range l.Others {
-		if _, ok := cutPrefix(rest, other); ok {
-			return nil, true
-		}
+	case slices.ContainsFunc(tests, isOther):
+		return nil, true
 	}
 	return line, !l.Unprefixed
 }
 
-func cutPrefix(line, test string) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(line, test)
-	if !ok || !strings.HasPrefix(rest, ": ") && !strings.HasPrefix(rest, "| ") {
-		return "", false
+// cutPrefix returns the tests that a prefix names, and the rest of the line.
+func cutPrefix(line string) (tests []string, rest string) {
+	at := strings.IndexAny(line, ":| ")
+	switch {
+	case at < 0:
+		return nil, line
+	case strings.HasPrefix(line[at:], "| "):
+		return strings.Split(line[:at], ","), line[at+2:]
+	case strings.HasPrefix(line[at:], ": "):
+		return []string{line[:at]}, line[at+2:]
 	}
-	return rest[2:], true
+	return nil, line
 }
 
 // reader reads a log. Without lines, it reads the whole log.

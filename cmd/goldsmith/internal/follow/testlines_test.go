@@ -25,6 +25,8 @@ func TestTheLinesOfATestAreShownWithoutItsName(t *testing.T) {
 		"more than exist":   {TestLines{Test: "web", Tail: new(int64(99))}, log, "boots\nLinux\nweb: port 80\n"},
 		"a runner":          {TestLines{Test: "web", Unprefixed: true, Others: []string{"boots"}}, log, "starts\nboots\nLinux\nweb2: no\nweb:no\nweb: port 80\n"},
 		"a longer line":     {TestLines{Test: "web"}, long, strings.Repeat("x", 3*headBytes) + "\nz\n"},
+		"a shared console":  {TestLines{Test: "web"}, "boots,web| Linux\nboots| a\nweb2,boots| b\nweb, boots| c\nboots,web: d\n", "Linux\n"},
+		"a shared runner":   {TestLines{Test: "web", Unprefixed: true, Others: []string{"boots"}}, "boots,deep| a\nboots,web| b\na,b c| d\n", "b\na,b c| d\n"},
 		"with timestamps":   {TestLines{Test: "web", Timestamps: true}, "2026-01-02T03:04:05Z web: a\n2026-01-02T03:04:06Z boots: b\n", "2026-01-02T03:04:05Z a\n"},
 		"nothing":           {TestLines{Test: "web"}, "", ""},
 		"an unended runner": {TestLines{Test: "web", Unprefixed: true}, "a", "a"},
