@@ -240,7 +240,7 @@ echo "E: mmdebstrap failed to run"; exit 25`)
 		f := newFixture(t, map[string]string{})
 		f.input.Files["etc/motd"] = "hello"
 		f.fails(result.Failure{Reason: "InvalidInput", Class: v1alpha1.FailureUser,
-			Message: "files[etc/motd]: Invalid value: \"etc/motd\": builder debian: the name of a file must begin with root/, for a file of the image, or with scripts/, for a script"})
+			Message: "files[etc/motd]: Invalid value: \"etc/motd\": builder debian: the name of a file must begin with root/, for a file of the image, with scripts/, for a script, or with tests/, for a test"})
 		if text := f.log.String(); strings.Contains(text, "==") {
 			t.Errorf("the build began: %s", text)
 		}

@@ -20,9 +20,10 @@ const (
 	architecture = "amd64"
 	platform     = "linux/" + architecture
 
-	// rootPrefix and scriptsPrefix begin the names of the files of an image.
+	// rootPrefix and scriptsPrefix begin the names of the files of an image. Files of testsPrefix are for its tests, and not in it.
 	rootPrefix    = "root/"
 	scriptsPrefix = "scripts/"
+	testsPrefix   = "tests/"
 )
 
 // The parameters.
@@ -80,7 +81,7 @@ const (
 	// formKey has options, if any, the type of a key, and the key, which begins with the length of its type in base64 (sshd(8)).
 	formKey = `([ -~]+ )?[a-z0-9@.-]+ +AAAA[A-Za-z0-9+/]+=*( [ -~]*)?`
 	// formFile begins with the prefixes of files.
-	formFile = `(` + rootPrefix + `|` + scriptsPrefix + `).+`
+	formFile = `(` + rootPrefix + `|` + scriptsPrefix + `|` + testsPrefix + `).+`
 
 	kernelCloud   = "cloud"
 	kernelGeneric = "generic"
@@ -148,7 +149,7 @@ func Capabilities() capability.Capabilities {
 		Reasons: Reasons(),
 		Base:    &capability.Property{Enum: []any{Base}},
 		FileNames: &capability.Property{Pattern: "^" + formFile + "$",
-			PatternErrorMessage: "must begin with " + rootPrefix + ", for a file of the image, or with " + scriptsPrefix + ", for a script"},
+			PatternErrorMessage: "must begin with " + rootPrefix + ", for a file of the image, with " + scriptsPrefix + ", for a script, or with " + testsPrefix + ", for a test"},
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{
 			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them: neither patterns nor NAME/SUITE, NAME- or TASK^",
 				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+

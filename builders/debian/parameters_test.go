@@ -143,7 +143,7 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 	input.Base.Reference, input.Targets[0].Format, input.Files["etc/motd"] = "debian:bookworm", v1alpha1.ArtifactFormatISO, "hello"
 	_, err := newConfiguration(input)
 	want := `InvalidInput: base.reference: Invalid value: "debian:bookworm": builder debian: a base must be one of debian:trixie; ` +
-		`files[etc/motd]: Invalid value: "etc/motd": builder debian: the name of a file must begin with root/, for a file of the image, or with scripts/, for a script; ` +
+		`files[etc/motd]: Invalid value: "etc/motd": builder debian: the name of a file must begin with root/, for a file of the image, with scripts/, for a script, or with tests/, for a test; ` +
 		`targets[0]: Invalid value: "linux/amd64/iso": builder debian makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)

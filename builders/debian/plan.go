@@ -100,6 +100,9 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) *plan {
 		p.files["etc/timezone"] = c.timeZone + "\n"
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasPrefix(name, testsPrefix) {
+			continue
+		}
 		if inScripts, isScript := strings.CutPrefix(name, scriptsPrefix); isScript {
 			p.scripts = append(p.scripts, script{inScripts, files[name]})
 			continue

@@ -24,7 +24,7 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	p := newPlan(c, map[string]string{
 		"root/etc/hosts": "127.0.0.1 all\n", "root/usr/local/bin/hello": "#!/bin/sh\necho hello\n", "root/../../escape": "",
 		"root/etc/sudoers.d/admin": "admin ALL=(ALL) NOPASSWD: ALL\n", "root/etc/NetworkManager/system-connections/lan.nmconnection": "#!", "root/root/.ssh/config": "",
-		"scripts/20-b": "b", "scripts/10-a": "a",
+		"scripts/20-b": "b", "scripts/10-a": "a", "tests/site.yaml": "port: {}",
 	}, "ROOT")
 	directory := filepath.Join(t.TempDir(), "plan")
 	require.NoError(t, p.write(directory))

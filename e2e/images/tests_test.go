@@ -5,6 +5,7 @@
 package images
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"os"
@@ -25,7 +26,7 @@ metadata: {name: tested}
 spec:
   builder: {name: debian}
   base: {reference: debian:trixie}
-  parameters: [{name: packages, value: nginx-light}, {name: services, value: nginx}]
+  parameters: [{name: packages, value: nginx-light openssh-server}, {name: services, value: nginx}]
   source: {inline: {files: {root/var/www/html/index.html: golden}}}
   targets: [{platform: linux/amd64, format: raw}]
 `
@@ -42,7 +43,8 @@ const tests = `[
 {"name": "wrong-disk", "target": "linux/amd64/v2/raw", "boot": {"until": "login"}, "timeout": "15s"}
 ]`
 
-// TestImagesAreTested boots one disk with BIOS and UEFI, and its copy without a boot loader. It measures a test beside `goldsmith boot`.
+// TestImagesAreTested boots one disk with BIOS and UEFI, and its copy without a boot loader. It measures a test beside `goldsmith boot`, and logs
+// in to the guest of a test that failed.
 func TestImagesAreTested(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), deadline.DebianBuild.Deadline()+3*deadline.Boot.Deadline())
 	defer cancel()
@@ -85,6 +87,37 @@ func TestImagesAreTested(t *testing.T) {
 	}
 	if len(said.Tests) != 5 {
 		t.Errorf("got %d results", len(said.Tests))
+	}
+	keepGuest(ctx, t, filepath.Join(base, "disk.raw"))
+}
+
+// keepGuest tests a disk with --keep, logs in to the guest of the test that failed as the command tells, and interrupts the command.
+func keepGuest(ctx context.Context, t *testing.T, disk string) {
+	t.Helper()
+	manifest, temporary := filepath.Join(t.TempDir(), "image.yaml"), t.TempDir()
+	const wrong = "  tests:\n  - {name: boots, boot: {}}\n  - {name: wrong, boot: {}, checks: {commands: [{run: test -e /tmp/wrong}]}}\n"
+	require.NoError(t, os.WriteFile(manifest, []byte(testedImage+wrong), 0o600))
+	command := exec.CommandContext(ctx, programGoldsmith, "test", disk, "-f", manifest, "--keep")
+	command.Env = append(os.Environ(), "TMPDIR="+temporary)
+	stderr := require.Value(command.StderrPipe())(t)
+	require.NoError(t, command.Start())
+	login := ""
+	for lines := bufio.NewScanner(stderr); login == "" && lines.Scan(); {
+		t.Log(lines.Text())
+		if line := strings.TrimSpace(lines.Text()); strings.HasPrefix(line, "ssh -i ") {
+			login = line
+		}
+	}
+	if out, err := exec.CommandContext(ctx, "sh", "-c", login+" cat /etc/os-release").Output(); err != nil || !strings.Contains(string(out), "trixie") {
+		t.Errorf("%s: %v: %s", login, err, out)
+	}
+	require.NoError(t, command.Process.Signal(os.Interrupt))
+	const testsFailed = 6
+	if err := command.Wait(); command.ProcessState.ExitCode() != testsFailed {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
+	if left := require.Value(os.ReadDir(temporary))(t); len(left) > 0 {
+		t.Errorf("left %v", left)
 	}
 }
 

@@ -50,7 +50,7 @@ func (o *options) showKept(guest *tester.Kept, key *key) error {
 	if err := o.showFailure(&guest.Result); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(o.stderr, "the guest of test %s runs until Ctrl-C; to log in as root:\n"+
+	_, err := fmt.Fprintf(o.stderr, "the guest of test %s runs until Ctrl-C; to log in as root, if it has an SSH server:\n"+
 		"  ssh -i %s -p %d -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@127.0.0.1\n", guest.Result.Name, shellword.Quote(key.file), guest.SSH)
 	return err
 }

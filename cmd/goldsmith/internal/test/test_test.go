@@ -164,7 +164,7 @@ func TestTheGuestOfAFailedTestIsKept(t *testing.T) {
 		}
 		return runs(ctx, options)
 	}, "./disk.raw", "-f", "image.yaml", "--keep")
-	if code := exit.Code(ctx, err); code != exit.TestsFailed || !strings.Contains(stderr, "the guest of test web runs until Ctrl-C; to log in as root:\n  ssh -i ") ||
+	if code := exit.Code(ctx, err); code != exit.TestsFailed || !strings.Contains(stderr, "the guest of test web runs until Ctrl-C; to log in as root, if it has an SSH server:\n  ssh -i ") ||
 		!strings.Contains(stderr, " -p 2222 ") || ran.Keep.AuthorizedKeys != "public\n" {
 		t.Errorf("got code %d, error %v, keys %q, stderr %s", code, err, ran.Keep.AuthorizedKeys, stderr)
 	}
