@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -132,7 +133,7 @@ func (o *options) testHere(ctx context.Context, tests *suite, disks map[string]s
 	report, err := o.run(ctx, wanted)
 	switch {
 	case kept != nil:
-		return failure([]tester.Result{*kept}, func(string) bool { return true })
+		return &exit.Error{Code: exit.TestsFailed, Err: fmt.Errorf("test %s failed", kept.Name)}
 	case err != nil:
 		return err
 	}
