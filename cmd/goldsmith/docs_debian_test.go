@@ -26,7 +26,7 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	keys := filepath.Join(r.directory, ".ssh")
 	require.NoError(t, os.Mkdir(keys, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(keys, "id_ed25519.pub"), []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA reader@example.com\n"), 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline())
+	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline()+2*deadline.DebianBuild.Deadline())
 	defer cancel()
 	defer r.stopServer(t)
 	r.startServer(ctx, t, "goldsmith up")

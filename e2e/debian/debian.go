@@ -96,7 +96,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		hasHostname := func(hostname string) func(*v1alpha1.Image) {
 			return func(image *v1alpha1.Image) {
 				checks := &v1alpha1.TestChecks{Files: []v1alpha1.FileCheck{{Path: "/etc/hostname", Contains: hostname}}}
-				image.Spec.Tests = []v1alpha1.ImageTest{{Name: "named", Boot: &v1alpha1.TestBoot{}, Checks: checks}}
+				image.Spec.Tests = []v1alpha1.ImageTest{{Name: "named", Boot: &v1alpha1.TestBoot{}, Checks: checks, Goss: gossFile}}
 			}
 		}
 		w.ChangeImage(ctx, "server", hasHostname("web"))
@@ -107,7 +107,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		Expect(digests(tested)).To(Equal(digests(first)))
 		Expect(tested.Status.Attempts).To(HaveLen(1), "nothing is built again")
 		Expect(tested.Status.Tests).To(HaveExactElements(And(HaveField("Name", "named"), HaveField("Target", "linux/amd64/qcow2"),
-			HaveField("Outcome", v1alpha1.TestPassed), HaveField("Report.Location", HavePrefix(registry.Host+"/team/server@sha256:")))))
+			HaveField("Outcome", v1alpha1.TestPassed), HaveField("Passed", BeEquivalentTo(4)), HaveField("Report.Location", HavePrefix(registry.Host+"/team/server@sha256:")))))
 
 		By("fails a test, and gets no tag")
 		w.ChangeImage(ctx, "server", hasHostname("mail"))
@@ -120,6 +120,9 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 	})
 }
 
+// gossFile is the file of source for goss.
+const gossFile = "tests/site.yaml"
+
 // server is an Image of a server, with one artifact of each format.
 func server(proxy, repository string) *v1alpha1.Image {
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "server"}}
@@ -128,6 +131,7 @@ func server(proxy, repository string) *v1alpha1.Image {
 	for _, format := range []v1alpha1.ArtifactFormat{v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatOCI} {
 		image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/amd64", Format: format})
 	}
+	image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{gossFile: "process: {systemd: {running: true}}\n"}}}
 	image.Spec.Parameters = []v1alpha1.Parameter{{Name: "hostname", Value: "web"}}
 	image.Spec.Template = &v1alpha1.BuildTemplate{
 		Env:       []corev1.EnvVar{{Name: "http_proxy", Value: proxy}},
