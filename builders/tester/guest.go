@@ -92,8 +92,8 @@ func (g *guest) bootOnce(ctx context.Context, disk *os.File) error {
 	}
 	err = machine.Execute(running, qemu)
 	cause := context.Cause(running)
+	end(nil)  // first: that QEMU does not answer any more is no failure of a port
 	closing() // what the guest wrote before its end counts
-	end(nil)
 	timers.Wait()
 	g.others.Wait()
 	g.conclude(ctx, cause, err, complaints.String())

@@ -184,12 +184,24 @@ func runGuest(scenario, arguments string) error {
 			say("end 0 2 0 ")
 			hang()
 		}
+	case "stops while a port is checked":
+		forward := forwards.FindStringSubmatch(arguments)
+		if _, err := net.Listen("tcp", "127.0.0.1:"+forward[1]); err != nil {
+			return err
+		}
+		say("up")
+		say("begin 0 1")
+		say("end 0 1 0 ")
+		_, _ = os.NewFile(7, "monitor").Read(make([]byte, 1)) // it is asked, and does not answer
 	case "asks for a login":
 		fmt.Print("debian login: ")
 		hang()
 	}
 	return nil
 }
+
+// forwards matches the ports of 127.0.0.1, and the ports of the guest that they lead to.
+var forwards = regexp.MustCompile(`hostfwd=tcp:127\.0\.0\.1:(\d+)-:(\d+)`)
 
 // runScripts runs the programs of the guest as systemd would, with a directory in place of /dev and /sys.
 func runScripts(arguments string, channel io.Writer) error {
@@ -228,8 +240,8 @@ func runScripts(arguments string, channel io.Writer) error {
 		return err
 	}
 	go runMonitor(arguments)
-	for _, forward := range regexp.MustCompile(`hostfwd=tcp:(127\.0\.0\.1:\d+)-:(\d+)`).FindAllStringSubmatch(arguments, -1) {
-		listener, err := net.Listen("tcp", forward[1])
+	for _, forward := range forwards.FindAllStringSubmatch(arguments, -1) {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+forward[1])
 		if err != nil {
 			return err
 		}
@@ -286,7 +298,7 @@ func runMonitor(arguments string) {
 	socket := os.NewFile(7, "monitor")
 	fmt.Fprintln(socket, `{"QMP": {}}`)
 	var connections strings.Builder
-	for _, forward := range regexp.MustCompile(`hostfwd=tcp:127\.0\.0\.1:(\d+)-:(\d+)`).FindAllStringSubmatch(arguments, -1) {
+	for _, forward := range forwards.FindAllStringSubmatch(arguments, -1) {
 		state := "ESTABLISHED"
 		if forward[2] == "90" {
 			state = "SYN_SENT"

@@ -168,6 +168,15 @@ func TestTestsOfAGuestShareItsConsole(t *testing.T) {
 	}
 }
 
+func TestAGuestThatStopsWhileAPortIsCheckedFails(t *testing.T) {
+	web := boots("web")
+	web.Checks = &v1alpha1.TestChecks{Ports: []v1alpha1.PortCheck{{Port: 80}}}
+	report, log := runTests(t, "stops while a port is checked", Options{Tests: []v1alpha1.ImageTest{web}})
+	if got := report.Results[0]; got.Outcome != v1alpha1.TestFailed || !strings.Contains(got.Message, "the guest stopped or restarted") {
+		t.Errorf("got %+v; log:\n%s", got.Test, log)
+	}
+}
+
 func TestAFloodOfTheConsoleIsCut(t *testing.T) {
 	report, log := runTests(t, "floods", Options{Tests: []v1alpha1.ImageTest{boots("web")}})
 	if report.Results[0].Outcome != v1alpha1.TestPassed {
