@@ -296,7 +296,7 @@ esac
 // runMonitor is the monitor of QEMU. The guest accepts connections to all ports except for 90, whose packets a firewall drops.
 func runMonitor(arguments string) {
 	socket := os.NewFile(7, "monitor")
-	fmt.Fprintln(socket, `{"QMP": {}}`)
+	_, _ = fmt.Fprintln(socket, `{"QMP": {}}`)
 	var connections strings.Builder
 	for _, forward := range forwards.FindAllStringSubmatch(arguments, -1) {
 		state := "ESTABLISHED"
@@ -310,7 +310,7 @@ func runMonitor(arguments string) {
 		if strings.Contains(commands.Text(), "info usernet") {
 			answer = `"` + connections.String() + `"`
 		}
-		fmt.Fprintf(socket, `{"event": "RESUME"}`+"\n"+`{"return": %s}`+"\n", answer)
+		_, _ = fmt.Fprintf(socket, `{"event": "RESUME"}`+"\n"+`{"return": %s}`+"\n", answer)
 	}
 }
 
