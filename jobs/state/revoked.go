@@ -9,11 +9,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // revoked reports whether the build is revoked. An unfinished build then ends as a cancelled build does, but it never succeeds, even if its artifacts
 // are made.
 func (t *transition) revoked() bool { return v1alpha1.Revoked(t.Build, t.Now) }
+
+// endRemade ends a build as cancelled if a revoked build has all its artifacts, and reports whether it did. A build that reproduces another build does
+// not end so, because it is to make the same artifacts.
+func (t *transition) endRemade(artifacts []v1alpha1.Artifact) bool {
+	for i := range t.Revoked {
+		of := &t.Revoked[i]
+		if t.Build.Spec.Reproduces != nil || !v1alpha1.Revoked(of, t.Now) || !inputs.MadeBy(artifacts, of) {
+			continue
+		}
+		t.finish(v1alpha1.BuildCancelled, v1alpha1.ReasonRevoked.Failure(
+			"the artifacts are those of build %s, which is revoked: change the image, or take that back: goldsmith unrevoke %[1]s. It was %s",
+			of.Name, of.Status.Revoked.Explain()))
+		return true
+	}
+	return false
+}
 
 // reportRevocation sets the condition Revoked, and reconciles the build when its revocation takes effect. After a restore the condition is Unknown,
 // with the message to keep.

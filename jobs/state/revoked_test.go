@@ -54,6 +54,36 @@ func TestARevokedBuildNeverSucceeds(t *testing.T) {
 	}
 }
 
+func TestABuildNeverSucceedsWithTheArtifactsOfARevokedBuild(t *testing.T) {
+	tested := given(v1alpha1.BuildTesting).recorded()
+	tested.Build.Spec.Tests = []v1alpha1.ImageTest{{Name: "boots", Boot: &v1alpha1.TestBoot{}}}
+	tested.Build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: goodDigest}}
+	tested.current().Tests, tested.Build.Status.Tests = []string{"boots"}, []v1alpha1.TestStatus{{Name: "boots", Gates: true}}
+	v1alpha1.SetObjectDefaults_ImageBuild(tested.Build)
+	reproduces := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult))
+	reproduces.Build.Spec.Reproduces = &v1alpha1.Reproduction{Name: "debian-0"}
+	for title, c := range map[string]struct {
+		*scenario
+		digest string
+		want   v1alpha1.BuildPhase
+	}{
+		"it makes them again":           {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), goodDigest, v1alpha1.BuildCancelled},
+		"it passes the tests with them": {tested.job().pod(corev1.PodSucceeded, found("boots=Passed")), goodDigest, v1alpha1.BuildCancelled},
+		"it is to make the same":        {reproduces, goodDigest, v1alpha1.BuildSucceeded},
+		"it makes others":               {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), "sha256:other", v1alpha1.BuildSucceeded},
+	} {
+		revoked := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-0"}}
+		revoked.Status.Artifacts = []v1alpha1.Artifact{{Digest: c.digest}}
+		revoked.Status.Revoked = &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}
+		c.Revoked = []v1alpha1.ImageBuild{{}, revoked}
+		c.steps(t)
+		status := &c.Build.Status
+		if status.Phase != c.want || (c.want == v1alpha1.BuildCancelled) != (status.Failure != nil && status.Failure.Reason == v1alpha1.ReasonRevoked) {
+			t.Errorf("%s: it is %s: %+v", title, status.Phase, status.Failure)
+		}
+	}
+}
+
 func TestTheConditionRevokedFollowsTheRevocation(t *testing.T) {
 	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodRunning, running())
 	w.steps(t)

@@ -55,6 +55,8 @@ type Observed struct {
 	Forbidden string
 	// Results is what a result must have.
 	Results result.Policy
+	// Revoked are the revoked builds of the same Image. The build does not succeed with the artifacts of one of them.
+	Revoked []v1alpha1.ImageBuild
 	// Now is the present time.
 	Now time.Time
 }

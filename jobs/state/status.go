@@ -100,6 +100,9 @@ func (t *transition) record() {
 func (t *transition) succeed(seen *evidence) {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.endAttempt(v1alpha1.AttemptSucceeded, nil)
+	if t.endRemade(seen.succeeded) {
+		return
+	}
 	artifacts, ignored := located(seen.succeeded, t.Build), ""
 	if seen.ignored != "" {
 		ignored = v1alpha1.CutMessage("the builder's result has fields that are ignored, because they are misspelt or of a newer version: " + seen.ignored)

@@ -74,6 +74,7 @@ func (t *transition) test() {
 	case t.action != NoAction || t.lives():
 	case t.mustEnd():
 		t.finishCancelled()
+	case t.endRemade(t.status.Artifacts):
 	case len(t.dueTests()) == 0:
 		t.finishTests()
 	default:
@@ -242,6 +243,8 @@ func (t *transition) finishTests() {
 		failed = v1alpha1.ReasonTestsFailed.Failure("%d tests failed, such as %s", len(wrong), wrong[0])
 	}
 	switch {
+	case failed == nil && t.endRemade(t.status.Artifacts):
+		return
 	case failed == nil:
 		message := ""
 		if len(optional) > 0 {

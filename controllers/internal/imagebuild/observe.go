@@ -41,6 +41,9 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return observed, live, nil
 		}
 	}
+	if observed.Revoked, err = r.revoked(ctx, build); err != nil {
+		return observed, nil, err
+	}
 	if err := r.observeAttempt(ctx, &observed, &build.Status.Attempts[len(build.Status.Attempts)-1], seen); err != nil {
 		return observed, nil, err
 	}
@@ -48,6 +51,24 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 		err = r.observeRefusal(ctx, &observed, seen)
 	}
 	return observed, nil, err
+}
+
+// revoked returns the revoked builds of the Image of an unfinished build, which are shared with the cache.
+func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) (revoked []v1alpha1.ImageBuild, err error) {
+	if build.Spec.ImageRef == nil || build.Status.Phase.Finished() {
+		return nil, nil
+	}
+	list := &v1alpha1.ImageBuildList{}
+	err = r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(build.Spec.ImageRef.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("list the builds of image %s: %w", build.Spec.ImageRef.Name, err)
+	}
+	for i := range list.Items {
+		if each := &list.Items[i]; v1alpha1.Revoked(each, r.Clock.Now()) {
+			revoked = append(revoked, *each)
+		}
+	}
+	return revoked, nil
 }
 
 // observeAttempt finds the Job and the pods of an attempt.
