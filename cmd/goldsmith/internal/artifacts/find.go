@@ -137,7 +137,11 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		if newest == nil {
 			return nil, fmt.Errorf("image %s has no build yet: `goldsmith plan %[1]s` shows what would start one", image.Name)
 		}
-		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s", image.Name, newest.Name, newest.Status.Phase, client.WaitFor(newest))
+		instead := ""
+		if len(newest.Status.Artifacts) > 0 {
+			instead = "; to use its artifacts all the same, name the build instead of the image"
+		}
+		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s%s", image.Name, newest.Name, newest.Status.Phase, client.WaitFor(newest), instead)
 	}
 	_, err = fmt.Fprintf(stderr, "the latest successful build of image %s is %s\n", image.Name, build.Name)
 	return build, err

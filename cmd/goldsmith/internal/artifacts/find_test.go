@@ -47,7 +47,7 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		tested("tested-2", v1alpha1.BuildTesting, nil), tested("tested-3", v1alpha1.BuildCancelled, nil),
 		image("debian", "debian-3", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
 			v1alpha1.ImageChannel{Name: "old", Build: "debian-3", Artifacts: debian7().Status.Artifacts}),
-		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""), image("building", ""), image("failing", ""))
+		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""), image("building", ""), image("failing", ""), image("untested", ""))
 	clients.PrependReactor("list", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		builds := &v1alpha1.ImageBuildList{}
 		switch action.(clienttesting.ListAction).GetListRestrictions().Fields.String() {
@@ -57,6 +57,8 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 			builds.Items = []v1alpha1.ImageBuild{unsuccessful("building-2", v1alpha1.BuildRunning)}
 		case "spec.imageRef.uid=failing":
 			builds.Items = []v1alpha1.ImageBuild{unsuccessful("failing-2", v1alpha1.BuildFailed)}
+		case "spec.imageRef.uid=untested":
+			builds.Items = []v1alpha1.ImageBuild{*tested("untested-2", v1alpha1.BuildFailed, nil)}
 		}
 		return true, builds, nil
 	})
@@ -76,6 +78,7 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running; wait for build debian-8: `goldsmith logs debian-8 -f`"},
 		"new":                   {fails: "image new has no build yet: `goldsmith plan new` shows what would start one"},
 		"building":              {fails: "image building has no successful build yet: the phase of build building-2 is Running; wait for build building-2: `goldsmith logs building-2 -f`"},
+		"untested":              {fails: "image untested has no successful build yet: the phase of build untested-2 is Failed; to use its artifacts all the same, name the build instead of the image"},
 		"failing":               {fails: "image failing has no successful build yet: the phase of build failing-2 is Failed"},
 		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
 		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, older, old"},

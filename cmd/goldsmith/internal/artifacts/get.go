@@ -76,6 +76,9 @@ func newGetCommand() *cobra.Command {
 		if err := RefuseRevoked(build, asked.allowRevoked, asked.clock.Now(), asked.stderr); err != nil {
 			return err
 		}
+		if err := WarnOfRevokedBase(command.Context(), connection, build, asked.clock.Now(), asked.stderr); err != nil {
+			return err
+		}
 		asked.again = remedyForLost(args[0], build)
 		return asked.run(command.Context(), connection, build)
 	})

@@ -42,6 +42,9 @@ func (g *guest) run(ctx context.Context, connection *client.Connection, argument
 	if err := artifacts.RefuseRevoked(build, g.allowRevoked, g.clock.Now(), g.stderr); err != nil {
 		return err
 	}
+	if err := artifacts.WarnOfRevokedBase(ctx, connection, build, g.clock.Now(), g.stderr); err != nil {
+		return err
+	}
 	disk, err := chooseDisk(build, g.target)
 	if err != nil {
 		return err

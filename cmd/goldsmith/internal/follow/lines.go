@@ -59,6 +59,14 @@ func waiting(build *v1alpha1.ImageBuild) string {
 }
 
 // requestedBy returns the user who cancelled a build, and the reason.
+// cancelledBecause returns who cancelled a build, and why, or why it was revoked.
+func cancelledBecause(build *v1alpha1.ImageBuild) string {
+	if failure := build.Status.Failure; failure != nil && failure.Reason == v1alpha1.ReasonRevoked {
+		return ": " + Failure(failure)
+	}
+	return requestedBy(build)
+}
+
 func requestedBy(build *v1alpha1.ImageBuild) string {
 	request := build.Spec.CancelRequested
 	if request == nil {
@@ -163,7 +171,7 @@ func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
 	case v1alpha1.BuildSucceeded:
 		return fmt.Sprintf("%s build %s succeeded%s", style.Good(output.Success), build.Name, joined(" in "))
 	case v1alpha1.BuildCancelled:
-		return fmt.Sprintf("%s build %s was cancelled%s%s", style.Bad(output.Failure), build.Name, joined(" after "), requestedBy(build))
+		return fmt.Sprintf("%s build %s was cancelled%s%s", style.Bad(output.Failure), build.Name, joined(" after "), cancelledBecause(build))
 	}
 	line := fmt.Sprintf("%s build %s failed%s", style.Bad(output.Failure), build.Name, joined(" after "))
 	if status.Failure != nil {

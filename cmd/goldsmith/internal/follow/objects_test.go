@@ -37,6 +37,7 @@ func TestABuildOfAnObjectIsFollowedToItsOutcome(t *testing.T) {
 		{v1alpha1.BuildSucceeded, nil, exit.Success, "✓ build web-2 succeeded in 90s\n"},
 		{v1alpha1.BuildFailed, failure, exit.BuildFailed, "✗ build web-2 failed after 90s: User/BuilderFailed\n  next: the log shows the cause: goldsmith logs server/web --build 2 -n=team\n"},
 		{v1alpha1.BuildCancelled, nil, exit.BuildCancelled, "✗ build web-2 was cancelled after 90s\n"},
+		{v1alpha1.BuildCancelled, v1alpha1.ReasonRevoked.Failure("it was wrong"), exit.BuildCancelled, "✗ build web-2 was cancelled after 90s: Cancelled/Revoked: it was wrong\n"},
 	} {
 		t.Run(string(test.phase), func(t *testing.T) {
 			asked, logs := 0, 0

@@ -27,6 +27,9 @@ func (p *page) channelsOf(image *v1alpha1.Image) (lines []string) {
 			continue
 		}
 		line := channel.Name + ": " + channel.Build
+		if channel.Revoked.InEffect(p.asked.clock.Now()) {
+			line += ", which is revoked"
+		}
 		if override := channel.Override; override != nil {
 			line += fmt.Sprintf(", by an override of %s: %s", override.By, override.Reason)
 		}
@@ -44,7 +47,7 @@ func (p *page) waitsFor(rule *v1alpha1.ChannelRule, channel *v1alpha1.ImageChann
 		return ""
 	}
 	lacks := cmp.Or(trigger.WaitsFor(rule, nil), "succeeds")
-	if p.build.Status.Phase == v1alpha1.BuildSucceeded && p.build.Counts() {
+	if p.build.Status.Phase == v1alpha1.BuildSucceeded && p.build.Counts() && !v1alpha1.Revoked(p.build, p.asked.clock.Now()) {
 		lacks = trigger.WaitsFor(rule, p.build)
 	}
 	switch {

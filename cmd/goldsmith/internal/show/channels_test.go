@@ -20,38 +20,48 @@ func TestThePageOfAnImageTellsWhatItsChannelsWaitFor(t *testing.T) {
 		rule("stable", v1alpha1.PromoteAutomatic, "boots", "web"), rule("beta", v1alpha1.PromoteManual, "boots"), rule("edge", v1alpha1.PromoteAutomatic), rule("new", v1alpha1.PromoteManual),
 		rule("next", v1alpha1.PromoteAutomatic),
 	}}, Status: v1alpha1.ImageStatus{Channels: []v1alpha1.ImageChannel{
-		{Name: "any", Build: "web-1"}, {Name: "edge", Build: "web-1"}, {Name: "beta", Build: "web-1"}, {Name: "stable", Build: "web-1"},
+		{Name: "any", Build: "web-1", Revoked: &v1alpha1.Revocation{Reason: "wrong key"}}, {Name: "edge", Build: "web-1"}, {Name: "beta", Build: "web-1"}, {Name: "stable", Build: "web-1"},
 		{Name: "next", Build: "web-2", Override: &v1alpha1.ChannelOverride{Reason: "a\x1bfire", By: "ann"}},
 	}}}
 	for name, test := range map[string]struct {
-		asked string
-		phase v1alpha1.BuildPhase
-		want  string
+		asked   string
+		phase   v1alpha1.BuildPhase
+		want    string
+		revoked *v1alpha1.Revocation
 	}{
-		"a success": {"web", v1alpha1.BuildSucceeded, `any: web-1
+		"a success": {"web", v1alpha1.BuildSucceeded, `any: web-1, which is revoked
 edge: web-1 (waits for a later build)
 beta: web-1 (web-2 can be promoted)
 stable: web-1 (waits for a build that passes web)
 next: web-2, by an override of ann: a^[fire
-new: none (web-2 can be promoted)`},
-		"a build that runs": {"web", v1alpha1.BuildRunning, `any: web-1
+new: none (web-2 can be promoted)`, nil},
+		"a build that runs": {"web", v1alpha1.BuildRunning, `any: web-1, which is revoked
 edge: web-1 (waits for a build that succeeds)
 beta: web-1 (waits for a build that passes boots)
 stable: web-1 (waits for a build that passes boots, web)
 next: web-2, by an override of ann: a^[fire
-new: none (waits for a build that succeeds)`},
-		"a build of a channel": {"web-2", v1alpha1.BuildSucceeded, `next: web-2, by an override of ann: a^[fire`},
+new: none (waits for a build that succeeds)`, nil},
+		"a revoked success": {"web", v1alpha1.BuildSucceeded, `any: web-1, which is revoked
+edge: web-1 (waits for a build that succeeds)
+beta: web-1 (waits for a build that passes boots)
+stable: web-1 (waits for a build that passes boots, web)
+next: web-2, by an override of ann: a^[fire
+new: none (waits for a build that succeeds)`, &v1alpha1.Revocation{Reason: "wrong key"}},
+		"a build of a channel": {"web-2", v1alpha1.BuildSucceeded, `next: web-2, by an override of ann: a^[fire`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			shownBuild := build(2, test.phase, func(build *v1alpha1.ImageBuild) {
+				build.Status.Revoked = test.revoked
 				build.Status.Tests = []v1alpha1.TestStatus{{Name: "boots", Outcome: v1alpha1.TestPassed}, {Name: "web", Outcome: v1alpha1.TestFailed}}
 			})
 			connection := serve(t, answers{
 				"images/web": image, "imagebuilds/web-2": shownBuild,
 				"imagebuilds?fieldSelector=spec.imageRef.uid%3Dweb-uid&limit=500": &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*shownBuild}},
+				"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500":    &v1alpha1.ImageBuildList{},
 			})
 			_, got, _ := strings.Cut(shown(t, connection, &options{kind: client.Either, name: test.asked}), "\n  channels    ")
 			got, _, _ = strings.Cut(got, "\n  next  ")
+			got, _, _ = strings.Cut(got, "\n  revoked  ")
 			if want := strings.ReplaceAll(test.want, "\n", "\n              "); got != want {
 				t.Errorf("got %s\nwant %s", got, want)
 			}

@@ -201,7 +201,11 @@ func (p *page) write(out io.Writer) error {
 func (p *page) headline() (line string, artifacts []string) {
 	status, style := &p.build.Status, p.asked.style
 	if status.Finished {
-		return follow.Headline(style, p.build), follow.Artifacts(p.build, func(digest string) string { return digest })
+		line = follow.Headline(style, p.build)
+		if status.Phase == v1alpha1.BuildSucceeded && v1alpha1.Revoked(p.build, p.asked.clock.Now()) {
+			line = fmt.Sprintf("%s build %s succeeded, and is revoked", style.Bad(output.Failure), p.build.Name)
+		}
+		return line, follow.Artifacts(p.build, func(digest string) string { return digest })
 	}
 	line = fmt.Sprintf("%s build %s is %s", style.Faint(output.Step), p.build.Name, cmp.Or(status.Phase, v1alpha1.BuildPending))
 	if status.CurrentAttempt > 1 {
@@ -332,6 +336,8 @@ func (p *page) next() string {
 		switch {
 		case v1alpha1.Revoked(p.build, p.asked.clock.Now()):
 			return verb("unrevoke " + name)
+		case p.base != "":
+			return verb("status")
 		case p.build.Spec.ImageRef == nil:
 			return verb("logs " + name)
 		case p.lost != "":

@@ -9,10 +9,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/revoke"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // findRevoked finds out on which revoked build the build is based or, if the build is revoked itself, which builds are based on it. An error becomes
@@ -25,14 +24,7 @@ func (p *page) findRevoked(ctx context.Context, connection *client.Connection) {
 			p.based = []string{"unknown: " + err.Error()}
 		}
 	}
-	base := inputs.RevokedBase(p.build, func(name string) *v1alpha1.ImageBuild {
-		build, err := connection.ImagesV1alpha1().ImageBuilds(p.build.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil // it was deleted, or the user may not read it
-		}
-		return build
-	}, now)
-	if base != nil {
+	if base := artifacts.RevokedBase(ctx, connection, p.build, now); base != nil {
 		p.base = base.Name + ", " + base.Status.Revoked.Explain()
 	}
 }

@@ -336,7 +336,7 @@ func TestABuildIsAPage(t *testing.T) {
 				build.Status.Revoked = &v1alpha1.Revocation{Time: *ago(time.Minute), By: "anna", Reason: "wrong key"}
 			}),
 			answers{"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500": &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*basedOn("shop-1", "web-1"), *basedOn("cart-1", "shop-1")}}}, `
-✓ build web-1 succeeded in 2m
+✗ build web-1 succeeded, and is revoked
   image         web
   why           Manual: after the release
   requested     5m ago by ann
@@ -362,7 +362,7 @@ func TestABuildIsAPage(t *testing.T) {
   requested   5m ago by ann
   revoked     from 2026-05-01T13:00:00Z on: end of life
   on a base   golden-1, revoked by anna: wrong key
-  next        goldsmith promote web-1 CHANNEL
+  next        goldsmith status
 `,
 		},
 		{

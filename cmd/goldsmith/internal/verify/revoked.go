@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
@@ -42,6 +43,14 @@ func (o *options) findRevoked(ctx context.Context, found *report) error {
 		}
 	}
 	return nil
+}
+
+// orRevoked returns an error because of which signatures cannot be checked. If the build that the user named is revoked, that counts more.
+func (o *options) orRevoked(err error) error {
+	if o.subject == nil || !v1alpha1.Revoked(o.subject, o.clock.Now()) {
+		return err
+	}
+	return &exit.Error{Code: exit.NotVerified, Err: fmt.Errorf("build %s is %s; its signatures were not checked: %w", o.subject.Name, o.subject.Status.Revoked.Explain(), err)}
 }
 
 // buildOf returns the build of the server that a provenance is about. It is nil if it does not exist there any more, or the user may not read it.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
@@ -31,6 +32,8 @@ type options struct {
 	offline bool
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
+	// subject is the build that the argument names. It is nil for a file and a reference.
+	subject *v1alpha1.ImageBuild
 	// rebuild builds verified artifacts again.
 	rebuild bool
 
@@ -159,7 +162,7 @@ func (o *options) run(ctx context.Context, argument string) error {
 	}
 	keys, err := o.readKeys(ctx)
 	if err != nil {
-		return err
+		return o.orRevoked(err)
 	}
 	found := &report{Keys: keys}
 	if err := verify(ctx, found); err != nil {
@@ -211,5 +214,6 @@ func (o *options) subjectOf(ctx context.Context, argument string) (func(context.
 	if err != nil {
 		return nil, err
 	}
+	o.subject = build
 	return func(ctx context.Context, to *report) error { return o.verifyBuild(ctx, connection, build, to) }, nil
 }

@@ -606,6 +606,8 @@ func TestABuildIsVerified(t *testing.T) {
 		build := answers[build7].(*v1alpha1.ImageBuild)
 		build.UID, build.Status.Revoked = uid, &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}
 	}
+	keyless := of(kept(bundle))
+	keyless[build7], keyless[signingKeys] = recalled[build7], &v1alpha1.SigningKeyList{}
 	const toldRevoked = "is not to be used: build web-7 is revoked by anna: wrong key\n"
 	write(t, "key.pub", string(key.public.PEM()))
 	lost := of(kept(bundle))
@@ -633,6 +635,7 @@ func TestABuildIsVerified(t *testing.T) {
 		"a file of a kept build":            {argument: "disk.raw", answers: of(kept(bundle)), want: []string{"✓ disk.raw is verified", "computed from the file", "target       linux/amd64/raw"}},
 		"a file of a published build":       {argument: "disk.raw", answers: of(published), want: []string{"✓", "packages     2\n"}},
 		"that is revoked":                   {argument: "web@stable", answers: recalled, code: exit.NotVerified, want: []string{"✗ build web-7 " + toldRevoked, "build web-7 is not verified"}},
+		"that is revoked, without a key":   {argument: "web-7", answers: keyless, code: exit.NotVerified, want: []string{"build web-7 is revoked by anna: wrong key; its signatures were not checked: the server has no SigningKey"}},
 		"a file of a revoked build":         {argument: "disk.raw", answers: recalled, code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
 		"a file, whose build was deleted":   {argument: "disk.raw", answers: elsewhere, want: []string{"✓"}},
 		"a file, without asking the server": {argument: "disk.raw", asked: options{keys: []string{"key.pub"}}, answers: recalled, want: []string{"✓"}},
