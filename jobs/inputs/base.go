@@ -21,7 +21,7 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 	name, made := SelectedBuild(&ref, image)
 	switch {
 	case name == "" && ref.Channel != "":
-		return "", nil, noChannel(ref, image.Status.Channels)
+		return "", nil, noChannel(ref, image)
 	case len(made) == 0:
 		remedy := "build it first, or change base.imageRef"
 		if build := AwaitedBuild(image); build != "" {
@@ -118,13 +118,19 @@ func targetNames(artifacts []v1alpha1.Artifact) string {
 }
 
 // noChannel returns the failure of a reference to a channel that an Image does not have.
-func noChannel(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) *v1alpha1.BuildFailure {
+func noChannel(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) *v1alpha1.BuildFailure {
+	channels, remedy := image.Status.Channels, "promote one of its builds, or change base.imageRef"
+	if slices.ContainsFunc(image.Spec.Channels, func(rule v1alpha1.ChannelRule) bool {
+		return rule.Name == ref.Channel && rule.Promote == v1alpha1.PromoteAutomatic
+	}) {
+		remedy = fmt.Sprintf("wait for a build that meets its rule: goldsmith show %s tells what it waits for", ref.Name)
+	}
 	names := make([]string, 0, len(channels))
 	for i := range channels {
 		names = append(names, channels[i].Name)
 	}
 	slices.Sort(names)
 	return v1alpha1.ReasonBaseNotFound.Failure(
-		"base.imageRef.channel: Image %q has no channel %q (channels: %s): promote one of its builds, or change base.imageRef",
-		ref.Name, ref.Channel, cmp.Or(strings.Join(names, ", "), "none"))
+		"base.imageRef.channel: Image %q has no channel %q (channels: %s): %s",
+		ref.Name, ref.Channel, cmp.Or(strings.Join(names, ", "), "none"), remedy)
 }

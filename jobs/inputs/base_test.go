@@ -82,6 +82,12 @@ func TestResolveABaseImage(t *testing.T) {
 			channel: "stable", image: without(func(i *v1alpha1.Image) { i.Status.Channels = nil }),
 			message: `base.imageRef.channel: Image "debian" has no channel "stable" (channels: none)`,
 		},
+		"a channel with a rule that no build meets": {
+			channel: "edge", image: without(func(i *v1alpha1.Image) {
+				i.Spec.Channels = []v1alpha1.ChannelRule{{Name: "edge", Promote: v1alpha1.PromoteAutomatic}}
+			}),
+			message: `has no channel "edge" (channels: empty, stable, testing): wait for a build that meets its rule: goldsmith show debian`,
+		},
 		"a channel of nothing": {channel: "empty", image: builtImage(), message: `Image "debian" has no channel "empty"`},
 	} {
 		t.Run(name, func(t *testing.T) {
