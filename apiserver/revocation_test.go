@@ -110,6 +110,25 @@ var _ = Describe("Revoking a build", func() {
 		Expect(revoked(ctx)).To(BeEmpty())
 	})
 
+	It("counts more for the build itself than with another one", func(ctx SpecContext) {
+		in := func(after time.Duration) *metav1.Time {
+			return new(metav1.NewTime(time.Now().Add(after)).Rfc3339Copy())
+		}
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}))
+		must(revoke(ctx, "web-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: in(time.Hour)}))
+		Expect(revoked(ctx)).To(HaveKeyWithValue("web-1", "debian-1"), "a revocation is not postponed")
+		build := must(revoke(ctx, "web-1", v1alpha1.RevokeRequest{Reason: "its own"}))
+		Expect(build.Status.Revoked).To(HaveValue(And(HaveField("Reason", "its own"), HaveField("Origin", ""))))
+		must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Descendants: true}, metav1.CreateOptions{}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"web-1": ""}))
+
+		must(revoke(ctx, "shop-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: in(time.Hour)}))
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "later", EffectiveTime: in(2 * time.Hour), Descendants: true}))
+		Expect(revoked(ctx)).To(Equal(map[string]string{"debian-1": "", "web-1": "", "shop-1": ""}))
+		must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "now", Descendants: true}))
+		Expect(revoked(ctx)).To(HaveKeyWithValue("shop-1", "debian-1"))
+	})
+
 	It("is not undone by the controller, and ends what runs", func(ctx SpecContext) {
 		must(revoke(ctx, "shop-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
 		Expect(errorOf(tryWriteTo(ctx, builds, "shop-1", succeed(1)))).To(MatchError(ContainSubstring("the build is revoked, so that it cannot succeed")))
@@ -149,7 +168,7 @@ var _ = Describe("Revoking a build", func() {
 		} {
 			Expect(errorOf(revoke(ctx, "debian-1", request))).To(beInvalid(field))
 		}
-		for _, reason := range []string{"two\nlines", strings.Repeat("x", 1025)} {
+		for _, reason := range []string{"two\nlines", " ", strings.Repeat("x", 1025)} {
 			Expect(errorOf(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: reason}))).To(beInvalid("reason"))
 			Expect(errorOf(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Reason: reason}, metav1.CreateOptions{}))).To(beInvalid("reason"))
 		}

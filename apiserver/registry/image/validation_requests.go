@@ -112,7 +112,7 @@ func ValidateChannels(channels *v1alpha1.ImageChannels, image string) field.Erro
 		}
 		seen[channel.Name] = true
 		if channel.Override != nil {
-			errs = append(errs, validation.Line(channel.Override.Reason, field.NewPath("channels").Index(i).Child("override", "reason"))...)
+			errs = append(errs, validation.Reason(channel.Override.Reason, field.NewPath("channels").Index(i).Child("override", "reason"))...)
 		}
 	}
 	return validation.Declared(declared.Validate_ImageChannels, channels, nil, errs)

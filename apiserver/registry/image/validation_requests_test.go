@@ -101,6 +101,7 @@ func TestImageChannels(t *testing.T) {
 		"an override":               {[]v1alpha1.ImageChannel{overridden("it must be")}, nil},
 		"an override without end":   {[]v1alpha1.ImageChannel{overridden(strings.Repeat("a", 1025))}, []string{"channels[0].override.reason"}},
 		"an override of two lines":  {[]v1alpha1.ImageChannel{overridden("a\nb")}, []string{"channels[0].override.reason"}},
+		"an override for a blank":   {[]v1alpha1.ImageChannel{overridden("  ")}, []string{"channels[0].override.reason"}},
 		"an override for no reason": {[]v1alpha1.ImageChannel{overridden("")}, []string{"channels[0].override.reason"}},
 		"one of a build's bad name": {[]v1alpha1.ImageChannel{channel("stable", "debian_1")}, []string{"channels[0].build"}},
 	} {

@@ -60,15 +60,26 @@ func (r *revoker) revoke(ctx context.Context, name string, request *v1alpha1.Rev
 		revocation.EffectiveTime = new(at.Rfc3339Copy())
 	}
 	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, _ []string) {
-		if v1alpha1.Revoked(build, now) {
-			return
-		}
 		own := revocation
 		if build.Name != name {
 			own.Origin = name
 		}
-		build.Status.Revoked = &own
+		if replaces(&own, build.Status.Revoked, now) {
+			build.Status.Revoked = &own
+		}
 	})
+}
+
+// replaces reports whether a revocation replaces that of a build, which may be nil. That of the build itself counts more than one that came with
+// another build: to restore the other build must not restore this one. No revocation postpones another one.
+func replaces(asked, stored *v1alpha1.Revocation, now time.Time) bool {
+	switch {
+	case stored == nil:
+		return true
+	case asked.Origin == "":
+		return !stored.InEffect(now) || stored.Origin != "" && asked.EffectiveTime == nil
+	}
+	return !stored.InEffect(now) && (stored.Origin == asked.Origin || asked.Since().Before(stored.Since()))
 }
 
 // restore removes the revocation of a build, and returns the build.

@@ -20,14 +20,14 @@ func ValidateCancelRequest(request *v1alpha1.CancelRequest, build string) field.
 // validateRevokeRequest validates all of a request to revoke the named build but its time.
 func validateRevokeRequest(request *v1alpha1.RevokeRequest, build string) field.ErrorList {
 	errs := validation.RequestName(request.Name, build)
-	errs = append(errs, validation.Line(request.Reason, field.NewPath("reason"))...)
+	errs = append(errs, validation.Reason(request.Reason, field.NewPath("reason"))...)
 	return validation.Declared(declared.Validate_RevokeRequest, request, nil, errs)
 }
 
 // ValidateRestoreRequest validates a request to restore the named build.
 func ValidateRestoreRequest(request *v1alpha1.RestoreRequest, build string) field.ErrorList {
 	errs := validation.RequestName(request.Name, build)
-	errs = append(errs, validation.Line(request.Reason, field.NewPath("reason"))...)
+	errs = append(errs, validation.Reason(request.Reason, field.NewPath("reason"))...)
 	return validation.Declared(declared.Validate_RestoreRequest, request, nil, errs)
 }
 

@@ -55,6 +55,7 @@ var remedies = map[string]string{
 	"imageRef.name":               "set the name of an Image of the same namespace",
 	"output.repository":           "set HOST[:PORT]/PATH, such as registry.example.com/team/web",
 	"parameters.name":             "set a name of letters, digits, '-', '_' and '.'",
+	"reason":                      "tell why",
 	"reproduces.artifacts":        "list 1 to 16 artifacts that the build is to make again",
 	"reproduces.artifacts.digest": "set the digest of the artifact: sha256: and 64 hex digits",
 	"reproduces.artifacts.target": "set platform/format, such as linux/amd64/raw",

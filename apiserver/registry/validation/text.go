@@ -3,6 +3,8 @@
 package validation
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -15,6 +17,14 @@ func Line(text string, path *field.Path) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, text, "must be one line of printable characters: "+RemoveUnprintable)}
+}
+
+// Reason validates a line that tells other users why. It accepts an empty one: whether a reason is required is declared.
+func Reason(text string, path *field.Path) field.ErrorList {
+	if text != "" && strings.TrimSpace(text) == "" {
+		return field.ErrorList{field.Invalid(path, text, "must not be blank: tell why")}
+	}
+	return Line(text, path)
 }
 
 // RemoveUnprintable is how a text becomes printable.

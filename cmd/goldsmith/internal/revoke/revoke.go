@@ -87,8 +87,12 @@ func revoke(ctx context.Context, connection *client.Connection, name string, req
 		return fmt.Errorf("revoke build %s: %w", name, err)
 	}
 	state := "is revoked"
-	if at := build.Status.Revoked.Pending(clock.Now()); !at.IsZero() {
+	at := build.Status.Revoked.Pending(clock.Now())
+	switch {
+	case !at.IsZero():
 		state = "will be revoked at " + at.UTC().Format(time.RFC3339)
+	case build.Status.Revoked.Reason != request.Reason:
+		state = "was revoked before: it was " + build.Status.Revoked.Explain()
 	}
 	if _, err := fmt.Fprintf(out, "%s %s\n", name, state); err != nil {
 		return err

@@ -42,6 +42,7 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 		want        string
 	}{
 		"nothing is based on it": {answer: build("once", "", now), want: "once is revoked\n"},
+		"it is revoked already":  {answer: build("once", "", &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}), want: "once was revoked before: it was revoked by anna: wrong key\n"},
 		"it is scheduled":        {answer: build("once", "", later), want: "once will be revoked at 2026-05-01T13:00:00Z\n"},
 		"builds are based on it": {
 			answer: build("once", "", now), based: []runtime.Object{build("web-1", "once", nil), build("shop-1", "web-1", nil), build("old-1", "once", now), build("other-1", "debian-6", nil)},
