@@ -4,6 +4,7 @@ package inputs
 
 import (
 	"slices"
+	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -14,4 +15,36 @@ func MadeBy(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) bool {
 		return !slices.ContainsFunc(build.Status.Artifacts, func(made v1alpha1.Artifact) bool { return made.Digest == artifact.Digest })
 	})
 	return len(artifacts) > 0 && !other
+}
+
+// RevokedBuilds returns the builds of an Image that are revoked at a time: of the existing ones, and of the deleted ones that the Image names. The Image
+// may be nil.
+func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) (revoked []v1alpha1.ImageBuild) {
+	known := map[string]bool{}
+	for i := range builds {
+		known[builds[i].Name] = true
+		if v1alpha1.Revoked(&builds[i], now) {
+			revoked = append(revoked, builds[i])
+		}
+	}
+	if image == nil {
+		return revoked
+	}
+	record := func(name string, artifacts []v1alpha1.Artifact, revocation *v1alpha1.Revocation) {
+		if known[name] || !revocation.InEffect(now) {
+			return
+		}
+		known[name] = true
+		build := v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Artifacts: artifacts, Revoked: revocation}}
+		build.Namespace, build.Name = image.Namespace, name
+		revoked = append(revoked, build)
+	}
+	if latest := image.Status.LatestSuccessful; latest != nil {
+		record(latest.Name, latest.Artifacts, latest.Revoked)
+	}
+	for i := range image.Status.Channels {
+		channel := &image.Status.Channels[i]
+		record(channel.Build, channel.Artifacts, channel.Revoked)
+	}
+	return revoked
 }

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -54,21 +55,23 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 }
 
 // revoked returns the revoked builds of the Image of an unfinished build, which are shared with the cache.
-func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) (revoked []v1alpha1.ImageBuild, err error) {
-	if build.Spec.ImageRef == nil || build.Status.Phase.Finished() {
+func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) ([]v1alpha1.ImageBuild, error) {
+	ref := build.Spec.ImageRef
+	if ref == nil || build.Status.Phase.Finished() {
 		return nil, nil
 	}
-	list := &v1alpha1.ImageBuildList{}
-	err = r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(build.Spec.ImageRef.UID)})
+	list, image := &v1alpha1.ImageBuildList{}, &v1alpha1.Image{}
+	err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(ref.UID)})
 	if err != nil {
-		return nil, fmt.Errorf("list the builds of image %s: %w", build.Spec.ImageRef.Name, err)
+		return nil, fmt.Errorf("list the builds of image %s: %w", ref.Name, err)
 	}
-	for i := range list.Items {
-		if each := &list.Items[i]; v1alpha1.Revoked(each, r.Clock.Now()) {
-			revoked = append(revoked, *each)
-		}
+	switch err := r.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: ref.Name}, image, client.UnsafeDisableDeepCopy); {
+	case client.IgnoreNotFound(err) != nil:
+		return nil, fmt.Errorf("get image %s: %w", ref.Name, err)
+	case err != nil || image.UID != ref.UID:
+		image = nil
 	}
-	return revoked, nil
+	return inputs.RevokedBuilds(image, list.Items, r.Clock.Now()), nil
 }
 
 // observeAttempt finds the Job and the pods of an attempt.

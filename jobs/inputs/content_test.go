@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestABuildHasTheArtifactsOfAnotherOnlyIfItHasAllOfThem(t *testing.T) {
+	artifacts := func(digests ...string) (made []v1alpha1.Artifact) {
+		for _, digest := range digests {
+			made = append(made, v1alpha1.Artifact{Digest: digest})
+		}
+		return made
+	}
+	build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Artifacts: artifacts("a", "b")}}
+	for want, given := range map[bool][][]v1alpha1.Artifact{
+		true:  {artifacts("a"), artifacts("b", "a")},
+		false: {nil, artifacts("c"), artifacts("a", "c")},
+	} {
+		for _, made := range given {
+			if MadeBy(made, build) != want {
+				t.Errorf("%v: got %t", made, !want)
+			}
+		}
+	}
+}
+
+func TestRevokedBuildsIncludeDeletedOnesThatTheImageNames(t *testing.T) {
+	now := time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+	wrong, later := &v1alpha1.Revocation{Reason: "wrong"}, &v1alpha1.Revocation{EffectiveTime: new(metav1.NewTime(now.Add(1)))}
+	build := func(name string, revoked *v1alpha1.Revocation) v1alpha1.ImageBuild {
+		return v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: v1alpha1.ImageBuildStatus{Revoked: revoked}}
+	}
+	image := &v1alpha1.Image{Status: v1alpha1.ImageStatus{
+		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "deleted-7", Revoked: wrong},
+		Channels: []v1alpha1.ImageChannel{
+			{Build: "deleted-7", Revoked: wrong}, {Build: "deleted-5", Revoked: wrong}, {Build: "deleted-4", Revoked: later}, {Build: "deleted-3"},
+			{Build: "restored-2", Revoked: wrong}, // the Image does not know that yet
+		},
+	}}
+	builds := []v1alpha1.ImageBuild{build("revoked-1", wrong), build("restored-2", nil), build("later-6", later)}
+	for want, image := range map[string]*v1alpha1.Image{"revoked-1 deleted-7 deleted-5 ": image, "revoked-1 ": nil} {
+		got := ""
+		for _, each := range RevokedBuilds(image, builds, now) {
+			got += each.Name + " "
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
