@@ -73,6 +73,18 @@ var _ = Describe("Rerunning a build", func() {
 			return builds.Rerun(ctx, "debian-1", request, metav1.CreateOptions{})
 		}
 
+		It("gives a build that no channel can name", func(ctx SpecContext) {
+			writeTo(ctx, builds, "debian-1", setPhase(v1alpha1.BuildQueued))
+			writeTo(ctx, builds, "debian-1", startAttempt(1))
+			first = writeTo(ctx, builds, "debian-1", succeed(1))
+			build := must(reproduce(ctx))
+			writeTo(ctx, builds, build.Name, resolve(*first.Status.Resolved), startAttempt(1))
+			writeTo(ctx, builds, build.Name, succeed(1))
+			channels := &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: build.Name}}}
+			Expect(errorOf(images.UpdateChannels(ctx, "debian", channels, metav1.UpdateOptions{}))).To(
+				And(beInvalid("channels[0].build"), MatchError(ContainSubstring("was made to compare it with debian-1: name debian-1"))))
+		})
+
 		It("gives a one-off build that waits for no other, whatever the Image is now, and whose rerun is an ordinary one", func(ctx SpecContext) {
 			must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"parameters":[{"name":"edition","value":"server"}]}}`), metav1.PatchOptions{}))
 			write := func(changes ...func(*v1alpha1.ImageBuildStatus)) {

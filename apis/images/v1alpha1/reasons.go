@@ -504,7 +504,7 @@ var failureReasons = []explanation{
 		"a newer build of the image replaced it while it waited (`runPolicy: SerialLatestOnly`)",
 		""},
 	{ReasonRevoked, FailureCancelled, false,
-		"a user [revoked](recall.md) the build before it had finished, or the build whose artifacts it tests (`status.revoked` tells who, and why)",
+		"a user [revoked](recall.md) the build before it had finished, or a build with the same artifacts (the message tells who, and why)",
 		""},
 }
 

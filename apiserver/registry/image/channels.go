@@ -235,6 +235,8 @@ func notPromotable(build *v1alpha1.ImageBuild, image *v1alpha1.Image, now time.T
 		return fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase)
 	case v1alpha1.Revoked(build, now):
 		return fmt.Sprintf("is revoked: name another build, or take that back: goldsmith unrevoke %s. It was %s", build.Name, build.Status.Revoked.Explain())
+	case build.Spec.Reproduces != nil:
+		return fmt.Sprintf("was made to compare it with %s: name %[1]s", build.Spec.Reproduces.Name)
 	case build.DeletionTimestamp != nil:
 		return "is being deleted: name another build"
 	}
