@@ -367,6 +367,7 @@ func (p *page) next() string {
 			if boots(p.build) {
 				known += ", or " + verb("boot "+name)
 			}
+			return known + "; then correct the image or the test"
 		}
 		if status.Failure.Class == v1alpha1.FailureUser {
 			known = verb("logs "+name) + ", or " + known

@@ -205,7 +205,7 @@ func TestABuildIsAPage(t *testing.T) {
               web     linux/amd64/raw   Failed             2/3      -      port 80
               later   linux/amd64/raw   -                  -        -
   artifacts   linux/amd64/raw sha256:abc (12 MiB)
-  next        goldsmith logs web-1 --test web, or goldsmith boot web-1; then goldsmith build web
+  next        goldsmith logs web-1 --test web, or goldsmith boot web-1; then correct the image or the test
 `,
 		},
 		{

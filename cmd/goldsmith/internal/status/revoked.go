@@ -60,6 +60,6 @@ func (r revokedBases) of(image *v1alpha1.Image) *finding {
 	}
 	return &finding{
 		severity: outdated, reason: string(v1alpha1.ReasonBaseRevoked), since: base.Status.Revoked.Since(),
-		message: fmt.Sprintf("build %s is based on build %s: build image %s again on another one. That was %s", latest.Name, base.Name, image.Name, base.Status.Revoked.Explain()),
+		message: fmt.Sprintf("build %s is based on build %s: build image %s again once its base is another build. That was %s", latest.Name, base.Name, image.Name, base.Status.Revoked.Explain()),
 	}
 }

@@ -52,8 +52,8 @@ func TestImagesThatAreBasedOnARevokedBuildAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, line := range []string{
-			"image web   BaseRevoked, 60m\n  build web-1 is based on build debian-7: build image web again on another one.…\n",
-			"image shop  BaseRevoked, 60m\n  build shop-1 is based on build debian-7: build image shop again on another on…\n",
+			"image web   BaseRevoked, 60m\n  build web-1 is based on build debian-7: build image web again once its base i…\n",
+			"image shop  BaseRevoked, 60m\n  build shop-1 is based on build debian-7: build image shop again once its base…\n",
 		} {
 			if strings.Contains(out.String(), line) == older {
 				t.Errorf("an older server %t: got\n%s", older, &out)
