@@ -635,7 +635,7 @@ func TestABuildIsVerified(t *testing.T) {
 		"a file of a kept build":            {argument: "disk.raw", answers: of(kept(bundle)), want: []string{"✓ disk.raw is verified", "computed from the file", "target       linux/amd64/raw"}},
 		"a file of a published build":       {argument: "disk.raw", answers: of(published), want: []string{"✓", "packages     2\n"}},
 		"that is revoked":                   {argument: "web@stable", answers: recalled, code: exit.NotVerified, want: []string{"✗ build web-7 " + toldRevoked, "build web-7 is not verified"}},
-		"that is revoked, without a key":   {argument: "web-7", answers: keyless, code: exit.NotVerified, want: []string{"build web-7 is revoked by anna: wrong key; its signatures were not checked: the server has no SigningKey"}},
+		"that is revoked, without a key":    {argument: "web-7", answers: keyless, code: exit.NotVerified, want: []string{"build web-7 is revoked by anna: wrong key; its signatures were not checked: the server has no SigningKey"}},
 		"a file of a revoked build":         {argument: "disk.raw", answers: recalled, code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
 		"a file, whose build was deleted":   {argument: "disk.raw", answers: elsewhere, want: []string{"✓"}},
 		"a file, without asking the server": {argument: "disk.raw", asked: options{keys: []string{"key.pub"}}, answers: recalled, want: []string{"✓"}},
