@@ -11,10 +11,25 @@ import (
 
 // MadeBy reports whether a build has artifacts with the content of all given artifacts. It does not for no artifacts.
 func MadeBy(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) bool {
+	all := artifactsOf(build)
 	other := slices.ContainsFunc(artifacts, func(artifact v1alpha1.Artifact) bool {
-		return !slices.ContainsFunc(build.Status.Artifacts, func(made v1alpha1.Artifact) bool { return made.Digest == artifact.Digest })
+		return !slices.ContainsFunc(all, func(made v1alpha1.Artifact) bool { return made.Digest == artifact.Digest })
 	})
 	return len(artifacts) > 0 && !other
+}
+
+// SameArtifacts reports whether two builds of an Image have artifacts with the same content.
+func SameArtifacts(one, other *v1alpha1.ImageBuild) bool {
+	of, and := one.Spec.ImageRef, other.Spec.ImageRef
+	return of != nil && and != nil && of.UID == and.UID && MadeBy(artifactsOf(one), other) && MadeBy(artifactsOf(other), one)
+}
+
+// artifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
+func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
+	if retests := build.Spec.Retests; retests != nil {
+		return retests.Artifacts
+	}
+	return build.Status.Artifacts
 }
 
 // RevokedBuilds returns the builds of an Image that are revoked at a time: of the existing ones, and of the deleted ones that the Image names. The Image

@@ -81,25 +81,7 @@ func IsBase(build *v1alpha1.ImageBuild, base *v1alpha1.BaseBuild) bool {
 	})
 }
 
-// SameArtifacts reports whether two builds of an Image have the same artifacts, because either tests those of the other again. Builds that made the
-// same artifacts, each by itself, are told apart.
-func SameArtifacts(one, other *v1alpha1.ImageBuild) bool {
-	if one.Spec.Retests == nil && other.Spec.Retests == nil || one.Spec.ImageRef == nil || other.Spec.ImageRef == nil || one.Spec.ImageRef.UID != other.Spec.ImageRef.UID {
-		return false
-	}
-	mine, others := artifactsOf(one), artifactsOf(other)
-	return len(mine) > 0 && slices.EqualFunc(mine, others, func(a, b v1alpha1.Artifact) bool { return a.Target == b.Target && a.Digest == b.Digest })
-}
-
-// artifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
-func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
-	if retests := build.Spec.Retests; retests != nil {
-		return retests.Artifacts
-	}
-	return build.Status.Artifacts
-}
-
-// Descendants returns the builds that have the same artifacts as a build and, with based, also those that are based on the build or on one of the
+// Descendants returns the builds of the same Image that have the same artifacts as a build and, with based, also those that are based on the build or on one of the
 // returned builds.
 func Descendants(of *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, based bool) (found []*v1alpha1.ImageBuild) {
 	known := map[string]bool{of.Name: true}

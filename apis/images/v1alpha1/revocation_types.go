@@ -32,9 +32,9 @@ type Revocation struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a
-// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Builds with the same artifacts, because one of them tests
-// those of the other again, are revoked, too. A build that has not finished is cancelled. The request does not change a build that is revoked already, and replaces a
-// revocation that is scheduled.
+// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are
+// revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another
+// build. Otherwise it does not change a build that is revoked already.
 type RevokeRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
@@ -59,8 +59,8 @@ type RevokeRequest struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the
-// ImageBuild. Builds with the same artifacts, because one of them tests those of the other again, are restored, too. The request does not change
-// a build that is not revoked. A build that was cancelled by its revocation stays cancelled.
+// ImageBuild. Other builds of its Image with the same artifacts are restored, too. The request does not change a build that is not
+// revoked. A build that was cancelled by its revocation stays cancelled.
 type RestoreRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.

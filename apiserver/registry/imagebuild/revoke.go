@@ -24,8 +24,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// revoker serves the subresources revoke and restore. Both change the build of the request, the builds with the same artifacts, which tests make,
-// and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
+// revoker serves the subresources revoke and restore. Both change the build of the request, the other builds of its Image with
+// the same artifacts and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
 type revoker struct {
 	builds store.Store[*v1alpha1.ImageBuild]
 	scope  *resources.Scope

@@ -58,7 +58,6 @@ func waiting(build *v1alpha1.ImageBuild) string {
 	return reason
 }
 
-// requestedBy returns the user who cancelled a build, and the reason.
 // cancelledBecause returns who cancelled a build, and why, or why it was revoked.
 func cancelledBecause(build *v1alpha1.ImageBuild) string {
 	if failure := build.Status.Failure; failure != nil && failure.Reason == v1alpha1.ReasonRevoked {
@@ -67,6 +66,7 @@ func cancelledBecause(build *v1alpha1.ImageBuild) string {
 	return requestedBy(build)
 }
 
+// requestedBy returns the user who cancelled a build, and the reason.
 func requestedBy(build *v1alpha1.ImageBuild) string {
 	request := build.Spec.CancelRequested
 	if request == nil {
