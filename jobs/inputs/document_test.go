@@ -23,9 +23,10 @@ type effect struct{ Digest, Diff, Job bool }
 
 // deviations are the fields whose change does not change everything.
 var deviations = map[string]effect{
-	"base.imageRef.channel":    {Diff: true, Job: true}, // the digest of the artifacts counts, whichever channel has them
-	"source.configMapRef.name": {},                      // files count, wherever they come from
-	"template.queueName":       {Job: true},             // a new queue is no reason to build again
+	"base.imageRef.channel":    {Diff: true, Job: true},    // the digest of the artifacts counts, whichever channel has them
+	"source.configMapRef.name": {},                         // files count, wherever they come from
+	"targets[].containerDisk":  {Digest: true, Diff: true}, // the Job has it in its output
+	"template.queueName":       {Job: true},                // a new queue is no reason to build again
 }
 
 func TestDigestChangesWithEveryInput(t *testing.T) {

@@ -98,24 +98,24 @@ func Descendants(of *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, based bo
 	return found
 }
 
-// RevokedBase returns the nearest build that a build is based on, directly or through other builds, and that is revoked. It is nil if there is none. find
-// returns a build by its name, or nil.
-func RevokedBase(build *v1alpha1.ImageBuild, find func(name string) *v1alpha1.ImageBuild, now time.Time) *v1alpha1.ImageBuild {
+// RevokedBase returns the nearest revoked build that a build is based on, directly or through other builds. It is nil if no such build is revoked at that
+// time. find returns a build by its name, or nil. whole is false if one of the builds was deleted, so that nobody knows on which builds it was based.
+func RevokedBase(build *v1alpha1.ImageBuild, find func(name string) *v1alpha1.ImageBuild, now time.Time) (revoked *v1alpha1.ImageBuild, whole bool) {
 	for range maxAncestors {
 		base := BaseOfBuild(build)
 		if base == nil {
-			return nil
+			return nil, true
 		}
 		next := find(base.Name)
 		switch {
 		case next == nil || !IsBase(next, base):
-			return nil
+			return nil, false
 		case v1alpha1.Revoked(next, now):
-			return next
+			return next, true
 		}
 		build = next
 	}
-	return nil
+	return nil, false
 }
 
 // maxAncestors is the maximum number of Images that an Image is based on.

@@ -146,6 +146,8 @@ func (c conditions) setUpToDate() {
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
 	case latest.InputsDigest == c.status.InputsDigest && c.testsDiffer(latest):
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonTestsChanged, "the inputs are those of build "+latest.Name+", and the tests differ")
+	case latest.InputsDigest == c.status.InputsDigest && latest.RevokedBase != nil:
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, string(v1alpha1.ReasonBaseRevoked), OnRevokedBase(latest))
 	case latest.InputsDigest == c.status.InputsDigest:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionTrue, v1alpha1.ReasonInputsUnchanged, "the inputs are those of build "+latest.Name)
 	default:
@@ -222,6 +224,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.stalled(string(v1alpha1.ReasonRevoked), c.revoked(c.status))
 	case untested != "":
 		c.stalled(untested, why)
+	case OnRevokedBase(c.status.LatestSuccessful) != "" && !c.waitsForBase():
+		c.reconciling(string(v1alpha1.ReasonBaseRevoked), OnRevokedBase(c.status.LatestSuccessful))
 	default:
 		c.setSettled()
 	}

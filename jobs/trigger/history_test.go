@@ -74,6 +74,14 @@ func TestHistoryKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 			},
 			[]string{"debian-5", "debian-4", "debian-3"},
 		},
+		"a revoked one, which takes no place": {
+			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
+				builds[0] = revoke(builds[0])
+				builds[0].Status.Artifacts = []v1alpha1.Artifact{{}}
+				builds[2] = revoke(builds[2]) // it has made nothing
+			},
+			[]string{"debian-5", "debian-4", "debian-3"},
+		},
 		"one that is held": {
 			func(_ *v1alpha1.Image, builds []v1alpha1.ImageBuild) {
 				builds[0].Labels = map[string]string{v1alpha1.LabelLegalHold: "true"}

@@ -11,10 +11,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// recordRevocations records in the status of an Image which of the builds that it names are revoked. It keeps the revocations of deleted builds.
+// recordRevocations records in the status of an Image which of the builds that it names are revoked, or are based on a revoked build. It keeps what is
+// known of deleted builds.
 func (o Observed) recordRevocations(status *v1alpha1.ImageStatus) {
 	if latest := status.LatestSuccessful; latest != nil {
 		latest.Revoked = o.revocation(latest.Name, latest.Revoked)
+		if base, known := o.RevokedBases[latest.Name]; known {
+			latest.RevokedBase = base
+		}
 	}
 	for i := range status.Channels {
 		channel := &status.Channels[i]
@@ -48,6 +52,16 @@ func (o Observed) revoked(status *v1alpha1.ImageStatus) string {
 	}
 	return v1alpha1.CutMessage(fmt.Sprintf("build %s is revoked: change the image or build it again, or take that back: goldsmith unrevoke %[1]s. It was %s",
 		latest.Name, latest.Revoked.Explain()))
+}
+
+// OnRevokedBase tells on which revoked build the latest successful build is based. It is empty if it is based on none.
+func OnRevokedBase(latest *v1alpha1.SuccessfulBuild) string {
+	if latest == nil || latest.RevokedBase == nil {
+		return ""
+	}
+	base := latest.RevokedBase
+	return v1alpha1.CutMessage(fmt.Sprintf("build %s is based on build %s: a new build is needed once the base is another build. That was %s",
+		latest.Name, base.Name, base.Revocation.Explain()))
 }
 
 // nextRevocation returns when the latest successful build or the base is revoked. It is zero if neither is scheduled.

@@ -98,3 +98,31 @@ func TestTheRevocationOfAChannelsBuildIsRecorded(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestAnImageTellsThatItsLatestBuildIsBasedOnARevokedBuild(t *testing.T) {
+	image, built := newImage(), newBuild(1, v1alpha1.BuildSucceeded, "A")
+	base := &v1alpha1.RevokedBase{Name: "golden-1", Revocation: v1alpha1.Revocation{Time: now, By: "anna", Reason: "wrong key"}}
+	for _, step := range []struct {
+		title string
+		bases map[string]*v1alpha1.RevokedBase
+		want  string
+	}{
+		{"nobody knows", nil, "True InputsUnchanged "},
+		{"a base is revoked", map[string]*v1alpha1.RevokedBase{built.Name: base}, "False BaseRevoked BaseRevoked"},
+		{"the base is deleted", nil, "False BaseRevoked BaseRevoked"},
+		{"the base is restored", map[string]*v1alpha1.RevokedBase{built.Name: nil}, "True InputsUnchanged "},
+	} {
+		o := observed(image, "A", built)
+		o.RevokedBases = step.bases
+		decision := Next(o)
+		image.Status = decision.Status
+		condition := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageUpToDate)
+		if got := string(condition.Status) + " " + condition.Reason + " " + Summarize(image).Reason; got != step.want || decision.Request != nil {
+			t.Errorf("%s: got %s, %s; request %v", step.title, got, condition.Message, decision.Request)
+		}
+		const told = "build debian-1 is based on build golden-1: a new build is needed once the base is another build. That was revoked by anna: wrong key"
+		if condition.Status == metav1.ConditionFalse && condition.Message != told {
+			t.Errorf("%s: the message is %q", step.title, condition.Message)
+		}
+	}
+}

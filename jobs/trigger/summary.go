@@ -60,6 +60,9 @@ func summaryReason(status *v1alpha1.ImageStatus) string {
 		}
 		return condition.Reason
 	}
+	if OnRevokedBase(status.LatestSuccessful) != "" {
+		return string(v1alpha1.ReasonBaseRevoked)
+	}
 	return ""
 }
 

@@ -28,6 +28,9 @@ type Observed struct {
 	BaseComing bool
 	// RevokedFrom is when the scheduled revocation of the base takes effect. It is zero if none is scheduled.
 	RevokedFrom time.Time
+	// RevokedBases are the revoked builds that builds of the Image are based on, directly or through other builds, by the names of the former. A build
+	// that is based on no revoked build has nil. A build has no entry if nobody knows.
+	RevokedBases map[string]*v1alpha1.RevokedBase
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.

@@ -148,6 +148,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.RetryPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Revocation"):
 		return &imagesv1alpha1.RevocationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RevokedBase"):
+		return &imagesv1alpha1.RevokedBaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schedule"):
 		return &imagesv1alpha1.ScheduleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):

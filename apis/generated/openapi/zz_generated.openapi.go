@@ -144,6 +144,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
 		v1alpha1.Revocation{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Revocation(ref),
 		v1alpha1.RevokeRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref),
+		v1alpha1.RevokedBase{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RevokedBase(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.SecretReference{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
 		v1alpha1.SignedStatement{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref),
@@ -7434,7 +7435,7 @@ func schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Builds with the same artifacts, because one of them tests those of the other again, are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
+				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -7586,7 +7587,7 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Builds with the same artifacts, because one of them tests those of the other again, are revoked, too. A build that has not finished is cancelled. The request does not change a build that is revoked already, and replaces a revocation that is scheduled.",
+				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another build. Otherwise it does not change a build that is revoked already.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -7639,6 +7640,37 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			metav1.ObjectMeta{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RevokedBase(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RevokedBase is a revoked build on which another build is based.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the revoked build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revocation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revocation tells who revoked the build, and why.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "revocation"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Revocation{}.OpenAPIModelName()},
 	}
 }
 
@@ -8120,12 +8152,18 @@ func schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref common.ReferenceC
 							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
 						},
 					},
+					"revokedBase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revokedBase is the nearest revoked build that the build is based on, directly or through other builds, even after that is deleted. The controller sets it. revokedBase is empty if no such build is revoked.",
+							Ref:         ref(v1alpha1.RevokedBase{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "number", "inputsDigest", "completionTime", "artifacts"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), v1alpha1.RevokedBase{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -8158,7 +8196,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 					},
 					"containerDisk": {
 						SchemaProps: spec.SchemaProps{
-							Description: "containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.",
+							Description: "containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

@@ -320,7 +320,7 @@ type Target struct {
 	// +k8s:required
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 	// containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as
-	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.
+	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file.
 	// +optional
 	// +k8s:optional
 	ContainerDisk bool `json:"containerDisk,omitempty" protobuf:"varint,3,opt,name=containerDisk"`
@@ -778,6 +778,20 @@ type SuccessfulBuild struct {
 	// revoked.
 	// +optional
 	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,7,opt,name=revoked"`
+	// revokedBase is the nearest revoked build that the build is based on, directly or through other builds, even after that is deleted. The
+	// controller sets it. revokedBase is empty if no such build is revoked.
+	// +optional
+	RevokedBase *RevokedBase `json:"revokedBase,omitempty" protobuf:"bytes,8,opt,name=revokedBase"`
+}
+
+// RevokedBase is a revoked build on which another build is based.
+type RevokedBase struct {
+	// name is the name of the revoked build.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// revocation tells who revoked the build, and why.
+	// +required
+	Revocation Revocation `json:"revocation" protobuf:"bytes,2,opt,name=revocation"`
 }
 
 // Artifact is an output of a build for one target.

@@ -618,6 +618,11 @@ func (in RevokeRequest) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RevokedBase) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RevokedBase"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Schedule) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Schedule"
 }

@@ -57,6 +57,7 @@ func New(options Options, cache client.Reader) *reconciliation.Controller {
 		{Object: &v1alpha1.Image{}, Passes: reconciliation.SpecChanged()},
 		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
+		{Object: &v1alpha1.ImageBuild{}, Events: r.revocationEvents()},
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
 	}}
 }
@@ -113,6 +114,34 @@ func reproduced(build *v1alpha1.ImageBuild) string {
 		return condition.Reason
 	}
 	return ""
+}
+
+// revocationEvents reconciles all Images of a namespace when a build is revoked there, when its revocation takes effect, and when it is
+// restored: any of them can be based on that build through others.
+func (r *reconciler) revocationEvents() handler.EventHandler {
+	enqueue := func(ctx context.Context, build client.Object, q queue) {
+		images := &v1alpha1.ImageList{}
+		if err := r.cache.List(ctx, images, client.InNamespace(build.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot list the images after a revocation", "build", client.ObjectKeyFromObject(build))
+		}
+		for i := range images.Items {
+			q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&images.Items[i])})
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, was := e.ObjectOld.(*v1alpha1.ImageBuild)
+			build, is := e.ObjectNew.(*v1alpha1.ImageBuild)
+			if was && is && (!equality.Semantic.DeepEqual(before.Status.Revoked, build.Status.Revoked) || isRevoked(before) != isRevoked(build)) {
+				enqueue(ctx, build, q)
+			}
+		},
+	}
+}
+
+// isRevoked reports whether the condition of a build tells that it is revoked.
+func isRevoked(build *v1alpha1.ImageBuild) bool {
+	return meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRevoked)
 }
 
 // baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or

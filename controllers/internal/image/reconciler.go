@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -68,6 +69,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
+		RevokedBases: r.revokedBases(ctx, builds),
 	}
 	decision := trigger.Next(observed)
 	status := decision.Status
@@ -97,6 +99,31 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return decision.After, errors.Join(err, failed) // without pruning, because a channel may get one of the old builds
 	}
 	return decision.After, errors.Join(err, r.prune(ctx, image, decision.Prune))
+}
+
+// revokedBases returns the revoked build that the latest successful build is based on, by the name of the latter.
+func (r *reconciler) revokedBases(ctx context.Context, builds []v1alpha1.ImageBuild) map[string]*v1alpha1.RevokedBase {
+	for i := range slices.Backward(builds) {
+		build := &builds[i]
+		if build.Status.Phase != v1alpha1.BuildSucceeded || !build.Counts() {
+			continue
+		}
+		revoked, whole := inputs.RevokedBase(build, func(name string) *v1alpha1.ImageBuild {
+			base := &v1alpha1.ImageBuild{}
+			if err := r.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: name}, base); err != nil {
+				return nil // the cache fails for no other reason than that the build does not exist
+			}
+			return base
+		}, r.Clock.Now())
+		switch {
+		case revoked != nil:
+			return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked}}
+		case whole:
+			return map[string]*v1alpha1.RevokedBase{build.Name: nil}
+		}
+		break
+	}
+	return nil
 }
 
 // recheckAfter is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is

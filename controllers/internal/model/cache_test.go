@@ -115,8 +115,8 @@ func (c cacheReader) List(_ context.Context, list client.ObjectList, given ...cl
 	switch list := list.(type) {
 	case *v1alpha1.ImageList:
 		for _, image := range c.p.imageCache.all {
-			ref := image.Spec.Base.ImageRef
-			if name, ok := options.FieldSelector.RequiresExactMatch(caches.ImagesByBase); ok && ref != nil && ref.Name == name && image.Namespace == options.Namespace {
+			ref, all := image.Spec.Base.ImageRef, options.FieldSelector == nil
+			if image.Namespace == options.Namespace && (all || ref != nil && ref.Name == value(caches.ImagesByBase)) {
 				list.Items = append(list.Items, *image)
 			}
 		}

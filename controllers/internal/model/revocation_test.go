@@ -91,4 +91,24 @@ func (w *environment) checkRevocations() {
 			w.cover.point("a successful build is revoked")
 		}
 	}
+	for _, image := range w.images.all {
+		latest := image.Status.LatestSuccessful
+		if latest == nil || image.DeletionTimestamp != nil {
+			continue
+		}
+		build, ok := w.builds.get(latest.Name)
+		if !ok || build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID {
+			continue
+		}
+		base, whole := inputs.RevokedBase(build, func(name string) *v1alpha1.ImageBuild {
+			found, _ := w.builds.get(name)
+			return found
+		}, w.now)
+		switch {
+		case base != nil && (latest.RevokedBase == nil || latest.RevokedBase.Name != base.Name), base == nil && whole && latest.RevokedBase != nil:
+			w.broken("%s is based on the revoked build %v, and its image tells %v", build.Name, base, latest.RevokedBase)
+		case base != nil:
+			w.cover.point("an image tells that its base is revoked")
+		}
+	}
 }

@@ -1465,6 +1465,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.RevokedBase
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: revocation
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Revocation
+      default: {}
 - name: dev.goldsmith.images.v1alpha1.Schedule
   map:
     fields:
@@ -1572,6 +1583,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revoked
       type:
         namedType: dev.goldsmith.images.v1alpha1.Revocation
+    - name: revokedBase
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.RevokedBase
     - name: testsDigest
       type:
         scalar: string

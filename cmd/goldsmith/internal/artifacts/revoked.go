@@ -45,13 +45,14 @@ func WarnOfRevokedBase(ctx context.Context, connection *client.Connection, build
 // RevokedBase returns the nearest revoked build that a build is based on, or nil. It does not know builds that were deleted, or that the user may not
 // read.
 func RevokedBase(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, now time.Time) *v1alpha1.ImageBuild {
-	return inputs.RevokedBase(build, func(name string) *v1alpha1.ImageBuild {
+	revoked, _ := inputs.RevokedBase(build, func(name string) *v1alpha1.ImageBuild {
 		base, err := get(ctx, connection, name)
 		if err != nil {
 			return nil
 		}
 		return base
 	}, now)
+	return revoked
 }
 
 func revoked(build *v1alpha1.ImageBuild) string {

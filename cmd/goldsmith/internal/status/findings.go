@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
@@ -49,13 +50,13 @@ type finding struct {
 }
 
 // findings returns the images and builds that need attention, worst first. Within a severity, the oldest finding is
-// first. based are the revoked builds that Images are based on.
-func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, based revokedBases, now time.Time) []finding {
+// first.
+func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) []finding {
 	var found []finding
 	for i := range images {
 		of := ofImage(&images[i], now)
 		if of == nil || of.severity == suspended {
-			of = cmp.Or(based.of(&images[i]), of)
+			of = cmp.Or(becauseBaseRevoked(images[i].Status.LatestSuccessful), of)
 		}
 		if of != nil {
 			of.kind, of.namespace, of.name, of.object = "image", images[i].Namespace, images[i].Name, &images[i]
@@ -129,6 +130,15 @@ func becauseOutdated(conditions []metav1.Condition) *finding {
 		return because(outdated, progress)
 	}
 	return nil
+}
+
+// becauseBaseRevoked returns that the latest successful build is based on a revoked build, or nil.
+func becauseBaseRevoked(latest *v1alpha1.SuccessfulBuild) *finding {
+	message := trigger.OnRevokedBase(latest)
+	if message == "" {
+		return nil
+	}
+	return &finding{severity: outdated, reason: string(v1alpha1.ReasonBaseRevoked), message: message, since: latest.RevokedBase.Revocation.Since()}
 }
 
 func because(severity severity, condition *metav1.Condition) *finding {

@@ -77,11 +77,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 		return err
 	}
 	now := clock.Now()
-	based, err := basedOnRevoked(ctx, connection, namespace, now)
-	if err != nil {
-		return err
-	}
-	found := findings(images, builds, based, now)
+	found := findings(images, builds, now)
 	switch {
 	case asked.format.ForPrograms():
 		return asked.format.Print(objects(found), out)

@@ -56,6 +56,13 @@ func ready(status metav1.ConditionStatus, reason, message string) metav1.Conditi
 	return condition(v1alpha1.ImageReady, status, reason, message, 30)
 }
 
+func onRevokedBase(image *v1alpha1.Image) *v1alpha1.Image {
+	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: image.Name + "-1", RevokedBase: &v1alpha1.RevokedBase{
+		Name: "debian-7", Revocation: v1alpha1.Revocation{Time: *ago(time.Hour), By: "anna", Reason: "wrong key"},
+	}}
+	return image
+}
+
 func good(name string) *v1alpha1.Image {
 	return image("team", name, ready(metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+name+"-1 succeeded"))
 }
@@ -187,6 +194,8 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		}, want: "• build team/a-3  WaitingForSigner, 6m\n  SigningKey k\n1 image, 1 ready, 2 building, 0 queued\n"},
 		{name: "ready, and the base was deleted", objects: []runtime.Object{good("a"), behind(string(v1alpha1.ReasonBaseNotFound), true)},
 			want: "✗ image team/b  BaseNotFound, 3m\n  there is no Image base\n2 images, 2 ready (1 of them not up to date), 0 building, 0 queued\n"},
+		{name: "ready, suspended, and based on a revoked build", objects: []runtime.Object{onRevokedBase(suspendedImage(good("shop")))},
+			want: "✗ image team/shop  BaseRevoked, 60m\n  build shop-1 is based on build debian-7: a new build is needed once the base …\n-o wide shows the whole messages\n1 image, 1 ready, 0 building, 0 queued\n"},
 		{name: "ready, and a quota refuses the build", objects: []runtime.Object{behind(v1alpha1.ReasonBuildRefused, false)},
 			want: "✗ image team/b  BuildRefused, 3m\n  the reason\n1 image, 1 ready (1 of them not up to date), 0 building, 0 queued\n"},
 		{name: "ready, and the base is being built", objects: []runtime.Object{behind(v1alpha1.ReasonWaitingForBase, true)},

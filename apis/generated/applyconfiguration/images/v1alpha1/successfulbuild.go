@@ -28,6 +28,9 @@ type SuccessfulBuildApplyConfiguration struct {
 	// revoked is the revocation of the build, even after the build is deleted. The controller sets it. revoked is empty if the build is not
 	// revoked.
 	Revoked *RevocationApplyConfiguration `json:"revoked,omitempty"`
+	// revokedBase is the nearest revoked build that the build is based on, directly or through other builds, even after that is deleted. The
+	// controller sets it. revokedBase is empty if no such build is revoked.
+	RevokedBase *RevokedBaseApplyConfiguration `json:"revokedBase,omitempty"`
 }
 
 // SuccessfulBuildApplyConfiguration constructs a declarative configuration of the SuccessfulBuild type for use with
@@ -94,5 +97,13 @@ func (b *SuccessfulBuildApplyConfiguration) WithTestsDigest(value string) *Succe
 // If called multiple times, the Revoked field is set to the value of the last call.
 func (b *SuccessfulBuildApplyConfiguration) WithRevoked(value *RevocationApplyConfiguration) *SuccessfulBuildApplyConfiguration {
 	b.Revoked = value
+	return b
+}
+
+// WithRevokedBase sets the RevokedBase field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RevokedBase field is set to the value of the last call.
+func (b *SuccessfulBuildApplyConfiguration) WithRevokedBase(value *RevokedBaseApplyConfiguration) *SuccessfulBuildApplyConfiguration {
+	b.RevokedBase = value
 	return b
 }

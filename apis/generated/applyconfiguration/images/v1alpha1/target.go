@@ -18,7 +18,7 @@ type TargetApplyConfiguration struct {
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format *imagesv1alpha1.ArtifactFormat `json:"format,omitempty"`
 	// containerDisk publishes the artifact as a containerDisk of KubeVirt: an OCI image whose only layer has the file as
-	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file. Defaults to false.
+	// /disk/disk.qcow2. It needs output, and the format qcow2. The digest of the artifact stays that of the file.
 	ContainerDisk *bool `json:"containerDisk,omitempty"`
 }
 
