@@ -4,24 +4,21 @@ package inputs
 
 import (
 	"slices"
-	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// MadeBy reports whether a build has artifacts with the content of all given artifacts. It does not for no artifacts.
-func MadeBy(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) bool {
-	all := artifactsOf(build)
-	other := slices.ContainsFunc(artifacts, func(artifact v1alpha1.Artifact) bool {
-		return !slices.ContainsFunc(all, func(made v1alpha1.Artifact) bool { return made.Digest == artifact.Digest })
+// Overlap reports whether two builds have an artifact with the same content.
+func Overlap(one, other []v1alpha1.Artifact) bool {
+	return slices.ContainsFunc(one, func(made v1alpha1.Artifact) bool {
+		return slices.ContainsFunc(other, func(of v1alpha1.Artifact) bool { return of.Digest == made.Digest })
 	})
-	return len(artifacts) > 0 && !other
 }
 
-// SameArtifacts reports whether two builds of an Image have artifacts with the same content.
-func SameArtifacts(one, other *v1alpha1.ImageBuild) bool {
+// ShareArtifacts reports whether two builds of an Image have an artifact with the same content.
+func ShareArtifacts(one, other *v1alpha1.ImageBuild) bool {
 	of, and := one.Spec.ImageRef, other.Spec.ImageRef
-	return of != nil && and != nil && of.UID == and.UID && MadeBy(artifactsOf(one), other) && MadeBy(artifactsOf(other), one)
+	return of != nil && and != nil && of.UID == and.UID && Overlap(artifactsOf(one), artifactsOf(other))
 }
 
 // artifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
@@ -32,13 +29,13 @@ func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
 	return build.Status.Artifacts
 }
 
-// RevokedBuilds returns the builds of an Image that are revoked at a time: of the existing ones, and of the deleted ones that the Image names. The Image
-// may be nil.
-func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Time) (revoked []v1alpha1.ImageBuild) {
+// RevokedBuilds returns the builds of an Image that are revoked, or will be: of the existing ones, and of the deleted ones that the Image names. The
+// Image may be nil.
+func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (revoked []v1alpha1.ImageBuild) {
 	known := map[string]bool{}
 	for i := range builds {
 		known[builds[i].Name] = true
-		if v1alpha1.Revoked(&builds[i], now) {
+		if builds[i].Status.Revoked != nil {
 			revoked = append(revoked, builds[i])
 		}
 	}
@@ -46,7 +43,7 @@ func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, now time
 		return revoked
 	}
 	record := func(name string, artifacts []v1alpha1.Artifact, revocation *v1alpha1.Revocation) {
-		if known[name] || !revocation.InEffect(now) {
+		if known[name] || revocation == nil {
 			return
 		}
 		known[name] = true

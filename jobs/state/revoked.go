@@ -16,20 +16,34 @@ import (
 // are made.
 func (t *transition) revoked() bool { return v1alpha1.Revoked(t.Build, t.Now) }
 
-// endRemade ends a build as cancelled if a revoked build has all its artifacts, and reports whether it did. A build that reproduces another build does
+// endRemade ends a build as cancelled if a revoked build has one of its artifacts, and reports whether it did. A build that reproduces another build does
 // not end so, because it is to make the same artifacts.
 func (t *transition) endRemade(artifacts []v1alpha1.Artifact) bool {
 	for i := range t.Revoked {
 		of := &t.Revoked[i]
-		if t.Build.Spec.Reproduces != nil || !v1alpha1.Revoked(of, t.Now) || !inputs.MadeBy(artifacts, of) {
+		if t.Build.Spec.Reproduces != nil || !v1alpha1.Revoked(of, t.Now) || !inputs.Overlap(artifacts, of.Status.Artifacts) {
 			continue
 		}
 		t.finish(v1alpha1.BuildCancelled, v1alpha1.ReasonRevoked.Failure(
-			"the artifacts are those of build %s, which is revoked: change the image, or take that back: goldsmith unrevoke %[1]s. It was %s",
+			"an artifact is one of build %s, which is revoked: change the image, or take that back: goldsmith unrevoke %[1]s. It was %s",
 			of.Name, of.Status.Revoked.Explain()))
 		return true
 	}
 	return false
+}
+
+// inheritRevocation schedules the revocation of a build that succeeds with that of the builds with which it shares an artifact, unless its revocation is
+// scheduled already.
+func (t *transition) inheritRevocation() {
+	for i := range t.Revoked {
+		of := &t.Revoked[i]
+		own, other := t.status.Revoked, of.Status.Revoked
+		earlier := t.Build.Status.Revoked == nil && !other.InEffect(t.Now) && (own == nil || other.Since().Before(own.Since()))
+		if earlier && inputs.Overlap(t.status.Artifacts, of.Status.Artifacts) {
+			t.status.Revoked = other.DeepCopy()
+			t.status.Revoked.Origin = of.Name
+		}
+	}
 }
 
 // reportRevocation sets the condition Revoked, and reconciles the build when its revocation takes effect. After a restore the condition is Unknown,
@@ -47,11 +61,14 @@ func (t *transition) reportRevocation() {
 			t.after = left
 		}
 	case stored != nil && stored.Status != metav1.ConditionFalse:
+		restored := stored.LastTransitionTime // by the clock of the server, as the time of the revocation
 		t.condition(v1alpha1.BuildRevoked, metav1.ConditionFalse, v1alpha1.ReasonRestored, stored.Message)
+		meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildRevoked).LastTransitionTime = restored
 	}
 }
 
 // wasRevoked reports whether a build that is being cancelled was revoked, and perhaps restored since.
 func (t *transition) wasRevoked() bool {
-	return t.revoked() || meta.FindStatusCondition(t.Build.Status.Conditions, v1alpha1.BuildRevoked) != nil
+	condition := meta.FindStatusCondition(t.Build.Status.Conditions, v1alpha1.BuildRevoked)
+	return t.revoked() || condition != nil && condition.Reason != v1alpha1.ReasonRevocationScheduled
 }

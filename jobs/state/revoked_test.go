@@ -84,6 +84,22 @@ func TestABuildNeverSucceedsWithTheArtifactsOfARevokedBuild(t *testing.T) {
 	}
 }
 
+func TestABuildInheritsARevocationThatIsScheduled(t *testing.T) {
+	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult))
+	for i, digest := range []string{goodDigest, goodDigest, "sha256:other"} {
+		other := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-" + string('a'+rune(i))}}
+		other.Status.Artifacts = []v1alpha1.Artifact{{Digest: digest}}
+		other.Status.Revoked = &v1alpha1.Revocation{Reason: "old", EffectiveTime: new(metav1.NewTime(w.Now.Add(time.Duration(3-i) * time.Hour)))}
+		w.Revoked = append(w.Revoked, other)
+	}
+	w.steps(t)
+	want := w.Revoked[1].Status.Revoked.DeepCopy()
+	want.Origin = "debian-b"
+	if diff := cmp.Diff(want, w.Build.Status.Revoked); diff != "" || w.Build.Status.Phase != v1alpha1.BuildSucceeded || conditionRevoked(&w.Build.Status) != "False RevocationScheduled" {
+		t.Errorf("it is %s, %s: %s", w.Build.Status.Phase, conditionRevoked(&w.Build.Status), diff)
+	}
+}
+
 func TestTheConditionRevokedFollowsTheRevocation(t *testing.T) {
 	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodRunning, running())
 	w.steps(t)

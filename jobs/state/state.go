@@ -55,7 +55,7 @@ type Observed struct {
 	Forbidden string
 	// Results is what a result must have.
 	Results result.Policy
-	// Revoked are the revoked builds of the same Image. The build does not succeed with the artifacts of one of them.
+	// Revoked are the builds of the same Image that are revoked, or will be. The build does not succeed with an artifact of a revoked one.
 	Revoked []v1alpha1.ImageBuild
 	// Now is the present time.
 	Now time.Time
@@ -294,7 +294,7 @@ func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
 	t.recordStart(&evidence)
 	switch {
-	case t.revoked(): // its artifacts must not be used
+	case t.wasRevoked(): // its artifacts must not be used, or were to be thrown away
 	case evidence.tested != nil:
 		before := t.status.DeepCopy()
 		if t.recordTests(evidence.tested); t.status.Phase == v1alpha1.BuildSucceeded { // tags may have been moved

@@ -113,6 +113,7 @@ func (t *transition) succeed(seen *evidence) {
 		return
 	}
 	t.status.Artifacts = artifacts
+	t.inheritRevocation()
 	t.finish(v1alpha1.BuildSucceeded, nil)
 	if ignored != "" {
 		t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, ignored)

@@ -251,6 +251,7 @@ func (t *transition) finishTests() {
 			message = v1alpha1.CutMessage(fmt.Sprintf("%d tests that are not required did not pass: %s", len(optional), strings.Join(optional, "; ")))
 		}
 		t.condition(v1alpha1.BuildTested, metav1.ConditionTrue, v1alpha1.ReasonTestsPassed, message)
+		t.inheritRevocation()
 		t.finish(v1alpha1.BuildSucceeded, nil)
 		return
 	case failed.Class == v1alpha1.FailureTest:

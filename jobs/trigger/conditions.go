@@ -213,6 +213,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 		}
 		c.unlessBuilt(v1alpha1.ReasonSuspended, message)
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, message)
+	case c.lastBuildAbandoned(c.status) && c.remade(c.status) != nil:
+		c.stalled(string(v1alpha1.ReasonRevoked), c.remade(c.status).Message)
 	case c.lastBuildAbandoned(c.status):
 		c.stalled(v1alpha1.ReasonBuildCancelled,
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
@@ -321,6 +323,17 @@ func (o Observed) RefusedStatus(status v1alpha1.ImageStatus, final bool, message
 
 func unfinishedAndCounts(build *v1alpha1.ImageBuild) bool {
 	return !build.Status.Finished && build.Counts()
+}
+
+// remade returns how the last attempted build ended, if that was because it made an artifact of a revoked build, or was revoked itself. Otherwise it is nil.
+func (o Observed) remade(status *v1alpha1.ImageStatus) *v1alpha1.BuildFailure {
+	for i := range o.Builds {
+		failure := o.Builds[i].Status.Failure
+		if number(&o.Builds[i]) == status.LastAttempted.Number && failure != nil && failure.Reason == v1alpha1.ReasonRevoked {
+			return failure
+		}
+	}
+	return nil
 }
 
 // lastBuildAbandoned reports whether the current inputs have no build but the last attempted one, which was cancelled, or deleted before the

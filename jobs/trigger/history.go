@@ -51,7 +51,7 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 	}
 	for i := range slices.Backward(o.Builds) {
 		build := &o.Builds[i]
-		if !build.Status.Finished || isEvidence(build) {
+		if !build.Status.Finished || o.isEvidence(build) {
 			continue
 		}
 		room, limit := &failed, ttl.Failed
@@ -89,8 +89,8 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 
 // isEvidence reports whether a build is revoked and has artifacts. Only the build tells that artifacts with the same content, and images that are based
 // on it, are wrong. It is kept until a user deletes or restores it, and takes no place in the history.
-func isEvidence(build *v1alpha1.ImageBuild) bool {
-	return build.Status.Revoked != nil && len(build.Status.Artifacts) > 0
+func (o Observed) isEvidence(build *v1alpha1.ImageBuild) bool {
+	return v1alpha1.Revoked(build, o.Now) && len(build.Status.Artifacts) > 0
 }
 
 // rebuild reports whether the build at an index reproduces one that still exists. It takes no place in the history, because it would displace what it

@@ -126,3 +126,13 @@ func TestAnImageTellsThatItsLatestBuildIsBasedOnARevokedBuild(t *testing.T) {
 		}
 	}
 }
+
+func TestAnImageTellsThatItsLastBuildMadeARevokedArtifact(t *testing.T) {
+	image, remade := newImage(), newBuild(2, v1alpha1.BuildCancelled, "A")
+	remade.Status.Failure = v1alpha1.ReasonRevoked.Failure("change the image")
+	status := Next(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "B"), remade)).Status
+	stalled := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageStalled)
+	if stalled.Status != metav1.ConditionTrue || stalled.Reason != "Revoked" || stalled.Message != "change the image" {
+		t.Errorf("got %+v", stalled)
+	}
+}

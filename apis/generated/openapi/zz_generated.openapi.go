@@ -7435,7 +7435,7 @@ func schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
+				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -7569,7 +7569,7 @@ func schema_goldsmith_apis_images_v1alpha1_Revocation(ref common.ReferenceCallba
 					},
 					"origin": {
 						SchemaProps: spec.SchemaProps{
-							Description: "origin is the name of the build that was revoked together with this build, because this build is based on it, or has the same artifacts. origin is empty if this build was revoked by itself.",
+							Description: "origin is the name of the build that was revoked together with this build, because this build is based on it, or shares an artifact with it. origin is empty if this build was revoked by itself.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7587,7 +7587,7 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another build. Otherwise it does not change a build that is revoked already.",
+				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another build. Otherwise it does not change a build that is revoked already.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {

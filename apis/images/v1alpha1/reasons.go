@@ -405,7 +405,7 @@ var failureReasons = []explanation{
 		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
 		"create, promote or build that image, or add a target to it" + thenBuilt + ". If an attempt could not fetch an artifact, and the base is built again as it was, build this image yourself: `goldsmith build`"},
 	{ReasonBaseRevoked, FailureConfig, false,
-		"the build that `spec.base.imageRef` selects [is revoked](recall.md), or a build on which that is based",
+		"the build that `spec.base.imageRef` selects [is revoked](recall.md)",
 		"build the base again, promote another build of it, or take the revocation back: `goldsmith unrevoke`" + thenBuilt},
 	{ReasonBuilderMisconfigured, FailureConfig, false,
 		"the builder reported that its configuration has to change, such as the address or the key of a mirror",

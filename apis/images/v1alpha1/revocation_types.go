@@ -23,7 +23,7 @@ type Revocation struct {
 	// effectiveTime is the time from which the build is revoked. If effectiveTime is empty, the build is revoked since time.
 	// +optional
 	EffectiveTime *metav1.Time `json:"effectiveTime,omitempty" protobuf:"bytes,4,opt,name=effectiveTime"`
-	// origin is the name of the build that was revoked together with this build, because this build is based on it, or has the same artifacts.
+	// origin is the name of the build that was revoked together with this build, because this build is based on it, or shares an artifact with it.
 	// origin is empty if this build was revoked by itself.
 	// +optional
 	Origin string `json:"origin,omitempty" protobuf:"bytes,5,opt,name=origin"`
@@ -32,8 +32,8 @@ type Revocation struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a
-// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image with the same artifacts are
-// revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another
+// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it
+// are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another
 // build. Otherwise it does not change a build that is revoked already.
 type RevokeRequest struct {
 	metav1.TypeMeta `json:",inline"`
@@ -59,7 +59,7 @@ type RevokeRequest struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the
-// ImageBuild. Other builds of its Image with the same artifacts are restored, too. The request does not change a build that is not
+// ImageBuild. Other builds of its Image that share an artifact with it are restored, too. The request does not change a build that is not
 // revoked. A build that was cancelled by its revocation stays cancelled.
 type RestoreRequest struct {
 	metav1.TypeMeta `json:",inline"`

@@ -24,8 +24,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// revoker serves the subresources revoke and restore. Both change the build of the request, the other builds of its Image with
-// the same artifacts and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
+// revoker serves the subresources revoke and restore. Both change the build of the request, the other builds of its Image that
+// share an artifact with it and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
 type revoker struct {
 	builds store.Store[*v1alpha1.ImageBuild]
 	scope  *resources.Scope
@@ -59,24 +59,25 @@ func (r *revoker) revoke(ctx context.Context, name string, request *v1alpha1.Rev
 	if at := request.EffectiveTime; at != nil {
 		revocation.EffectiveTime = new(at.Rfc3339Copy())
 	}
-	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, _ []string) {
+	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, same []string) {
 		own := revocation
 		if build.Name != name {
 			own.Origin = name
 		}
-		if replaces(&own, build.Status.Revoked, now) {
+		if replaces(&own, build.Status.Revoked, slices.Contains(same, build.Name), now) {
 			build.Status.Revoked = &own
 		}
 	})
 }
 
-// replaces reports whether a revocation replaces that of a build, which may be nil. That of the build itself counts more than one that came with
-// another build: to restore the other build must not restore this one. No revocation postpones another one.
-func replaces(asked, stored *v1alpha1.Revocation, now time.Time) bool {
+// replaces reports whether a revocation replaces that of a build, which may be nil. That of the build itself, or of one with which it shares an
+// artifact (same), counts more than one that came with a base: to restore the base must not restore this build. No revocation postpones one that is
+// in effect.
+func replaces(asked, stored *v1alpha1.Revocation, same bool, now time.Time) bool {
 	switch {
 	case stored == nil:
 		return true
-	case asked.Origin == "":
+	case same:
 		return !stored.InEffect(now) || stored.Origin != "" && asked.EffectiveTime == nil
 	}
 	return !stored.InEffect(now) && (stored.Origin == asked.Origin || asked.Since().Before(stored.Since()))
@@ -101,8 +102,9 @@ func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.Re
 	})
 }
 
-// each changes a build, and the builds that go with it, and returns the build. change also gets the names of the builds with the same artifacts. It lists the builds again until it has changed all of them: a
-// build that begins to test the artifacts again either is in the list, or finds the build revoked when it starts.
+// each changes a build, and the builds that go with it, and returns the build. change also gets the names of the build and of those that share an
+// artifact with it. It lists the builds again until it has changed all of them: a build that begins to test the artifacts again either is in the list,
+// or finds the build revoked when it starts.
 func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string, change func(_ *v1alpha1.ImageBuild, same []string)) (runtime.Object, error) {
 	var target *v1alpha1.ImageBuild
 	for changed := map[string]bool{}; ; {
@@ -136,7 +138,7 @@ func (r *revoker) each(ctx context.Context, verb, name string, descendants bool,
 	}
 }
 
-// related returns the names of a build and of the builds that go with it, and which of them have the same artifacts. The user must be permitted to
+// related returns the names of a build and of the builds that go with it, and which of them share an artifact with it. The user must be permitted to
 // change all others.
 func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) (names, same []string, err error) {
 	target, err := r.builds.Get(ctx, name)

@@ -136,12 +136,14 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 }
 
 // PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of other subresources:
-// progress and stages, the attestation with the condition Attested, and the revocation.
+// progress and stages, the attestation with the condition Attested, and the revocation, unless the build gets that of another build as it ends.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
-	build.Status.Revoked = stored.Status.Revoked
+	if revoked := build.Status.Revoked; stored.Status.Revoked != nil || stored.Status.Finished || revoked == nil || revoked.Origin == "" {
+		build.Status.Revoked = stored.Status.Revoked // or the build shares an artifact with another one that will be revoked
+	}
 	if attempts := build.Status.Attempts; beginsAnew(attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
 		if len(attempts[len(attempts)-1].Tests) == 0 {

@@ -125,7 +125,7 @@ func (r *reconciler) revocationEvents() handler.EventHandler {
 			ctrl.LoggerFrom(ctx).Error(err, "cannot list the images after a revocation", "build", client.ObjectKeyFromObject(build))
 		}
 		for i := range images.Items {
-			q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&images.Items[i])})
+			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&images.Items[i])}, settle) // more revocations may follow
 		}
 	}
 	return handler.Funcs{

@@ -69,7 +69,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
-		RevokedBases: r.revokedBases(ctx, builds),
+		RevokedBases: r.revokedBases(ctx, image, builds),
 	}
 	decision := trigger.Next(observed)
 	status := decision.Status
@@ -102,19 +102,24 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 }
 
 // revokedBases returns the revoked build that the latest successful build is based on, by the name of the latter.
-func (r *reconciler) revokedBases(ctx context.Context, builds []v1alpha1.ImageBuild) map[string]*v1alpha1.RevokedBase {
+func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) map[string]*v1alpha1.RevokedBase {
+	find := func(name string) *v1alpha1.ImageBuild {
+		build := &v1alpha1.ImageBuild{}
+		if err := r.cache.Get(ctx, client.ObjectKey{Namespace: image.Namespace, Name: name}, build); err != nil {
+			return nil // the cache fails for no other reason than that the build does not exist
+		}
+		return build
+	}
 	for i := range slices.Backward(builds) {
 		build := &builds[i]
 		if build.Status.Phase != v1alpha1.BuildSucceeded || !build.Counts() {
 			continue
 		}
-		revoked, whole := inputs.RevokedBase(build, func(name string) *v1alpha1.ImageBuild {
-			base := &v1alpha1.ImageBuild{}
-			if err := r.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: name}, base); err != nil {
-				return nil // the cache fails for no other reason than that the build does not exist
-			}
-			return base
-		}, r.Clock.Now())
+		revoked, whole := inputs.RevokedBase(build, find, r.Clock.Now())
+		if latest := image.Status.LatestSuccessful; !whole && latest != nil && latest.RevokedBase != nil {
+			known := find(latest.RevokedBase.Name)
+			whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) // it is restored, whichever build beyond it was deleted
+		}
 		switch {
 		case revoked != nil:
 			return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked}}

@@ -54,7 +54,7 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	return observed, nil, err
 }
 
-// revoked returns the revoked builds of the Image of an unfinished build, which are shared with the cache.
+// revoked returns the builds of the Image of an unfinished build that are revoked, or will be. They are shared with the cache.
 func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) ([]v1alpha1.ImageBuild, error) {
 	ref := build.Spec.ImageRef
 	if ref == nil || build.Status.Phase.Finished() {
@@ -71,7 +71,7 @@ func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) ([
 	case err != nil || image.UID != ref.UID:
 		image = nil
 	}
-	return inputs.RevokedBuilds(image, list.Items, r.Clock.Now()), nil
+	return inputs.RevokedBuilds(image, list.Items), nil
 }
 
 // observeAttempt finds the Job and the pods of an attempt.

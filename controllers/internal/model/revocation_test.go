@@ -107,8 +107,16 @@ func (w *environment) checkRevocations() {
 		switch {
 		case base != nil && (latest.RevokedBase == nil || latest.RevokedBase.Name != base.Name), base == nil && whole && latest.RevokedBase != nil:
 			w.broken("%s is based on the revoked build %v, and its image tells %v", build.Name, base, latest.RevokedBase)
+		case base == nil && latest.RevokedBase != nil && w.isRestored(latest.RevokedBase.Name):
+			w.broken("%s was restored, and the image of %s tells that it is revoked", latest.RevokedBase.Name, build.Name)
 		case base != nil:
 			w.cover.point("an image tells that its base is revoked")
 		}
 	}
+}
+
+// isRestored reports whether a build exists, and is not revoked.
+func (w *environment) isRestored(name string) bool {
+	build, ok := w.builds.get(name)
+	return ok && !v1alpha1.Revoked(build, w.now)
 }

@@ -255,7 +255,10 @@ func (w *environment) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alp
 	}
 	next := *live
 	next.Status = status
-	next.Status.Finished, next.Status.Revoked = status.Phase.Finished(), live.Status.Revoked
+	next.Status.Finished = status.Phase.Finished()
+	if revoked := next.Status.Revoked; live.Status.Revoked != nil || live.Status.Finished || revoked == nil || revoked.Origin == "" {
+		next.Status.Revoked = live.Status.Revoked
+	}
 	w.checkStatus(live, &next)
 	put(w, &w.builds, &next)
 	return &next, nil

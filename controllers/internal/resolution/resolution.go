@@ -144,9 +144,13 @@ func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1al
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := s.revocation(ctx, build.Namespace, base.Name, image)
-	if err != nil || !revoked.InEffect(s.Clock.Now()) {
+	of, err := s.build(ctx, build.Namespace, base.Name)
+	if err != nil || of != nil && !inputs.IsBase(of, base) { // another build has its name
 		return nil, err
+	}
+	revoked := inputs.RevocationOf(base.Name, image, of)
+	if !revoked.InEffect(s.Clock.Now()) {
+		return nil, nil
 	}
 	if build.Spec.Pinned != nil {
 		ref = nil // it does not follow the Image

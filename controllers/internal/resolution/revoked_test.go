@@ -31,7 +31,7 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 	}
 	for title, test := range map[string]struct {
 		stored, recorded *v1alpha1.Revocation
-		deleted          bool
+		deleted, other   bool // the base was deleted, or there is a build with its name
 		build            func(*v1alpha1.ImageBuild)
 		reason           v1alpha1.FailureReason
 		from             time.Time
@@ -43,6 +43,7 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 		"the base was revoked and deleted":        {recorded: immediate, deleted: true, build: plain, reason: v1alpha1.ReasonBaseRevoked},
 		"the base was restored":                   {recorded: immediate, build: plain},
 		"a rerun on a revoked base":               {stored: immediate, build: pinned, reason: v1alpha1.ReasonBaseRevoked},
+		"another build has the name of the base":  {stored: immediate, other: true, build: pinned},
 		"a rerun on a deleted base":               {recorded: immediate, deleted: true, build: pinned, reason: v1alpha1.ReasonBaseRevoked},
 		"a rerun on a base that is not revoked":   {build: pinned},
 		"a test of a revoked build":               {stored: immediate, build: retests, reason: v1alpha1.ReasonRevoked},
@@ -57,6 +58,10 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 				all.Bases.Build = func(context.Context, string, string) (*v1alpha1.ImageBuild, error) {
 					build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", UID: "one"}}
 					build.Spec.ImageRef, build.Status.Revoked = &v1alpha1.ImageReference{Name: "debian"}, test.stored
+					build.Status.Artifacts = first.Resolved.Base.Artifacts
+					if test.other {
+						build.Status.Artifacts = nil
+					}
 					return build, nil
 				}
 			}

@@ -129,6 +129,7 @@ var imageConditions = []report{
 		"see whether a build is due: `goldsmith plan IMAGE`"},
 	{"`UpToDate`: False, `Stalled`: True", v1alpha1.ReasonTestsChanged, "the inputs are those of the latest successful build, but its tests were others. For `Stalled`: no build has artifacts that could be tested",
 		"see whether they are tested again: `goldsmith plan IMAGE`. If the image is stalled, build again: `goldsmith build IMAGE`"},
+	{"`UpToDate`: False, `Reconciling`: True", string(v1alpha1.ReasonBaseRevoked), "the latest successful build is based on a [revoked](recall.md) build, directly or through others", "see `status.latestSuccessful.revokedBase`, and build the bases again"},
 	{"`UpToDate`: Unknown", v1alpha1.ReasonInputsNotResolved, "the inputs cannot be resolved now",
 		"see the condition `InputsResolved`"},
 	{"`Building`: True, `Reconciling`: True, `Ready`: False, `UpToDate`: False", v1alpha1.ReasonBuildActive, "a build starts, runs, retries or is being cancelled. For `Ready` and `UpToDate`: it is the first build that counts", ""},

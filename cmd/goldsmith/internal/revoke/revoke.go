@@ -122,14 +122,14 @@ func restore(ctx context.Context, connection *client.Connection, name string, re
 	return err
 }
 
-// BasedOn returns the names of the successful builds that are based on a build, and are not revoked themselves.
+// BasedOn returns the names of the successful builds that are based on a revoked build or share its artifacts, and are not revoked by then themselves.
 func BasedOn(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, now time.Time) (names []string, err error) {
 	all, err := connection.ListBuilds(ctx, build.Namespace, fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded)))
 	if err != nil {
 		return nil, err
 	}
 	for _, each := range inputs.Descendants(build, all, true) {
-		if !v1alpha1.Revoked(each, now) {
+		if own := each.Status.Revoked; own == nil || own.Pending(now).After(build.Status.Revoked.Since()) {
 			names = append(names, each.Name)
 		}
 	}

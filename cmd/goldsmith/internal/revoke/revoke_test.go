@@ -34,6 +34,7 @@ func build(name, base string, revoked *v1alpha1.Revocation) *v1alpha1.ImageBuild
 
 func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 	now, later := &v1alpha1.Revocation{Reason: "why"}, &v1alpha1.Revocation{Reason: "why", EffectiveTime: new(metav1.NewTime(noon.Add(time.Hour)))}
+	afterwards := &v1alpha1.Revocation{Reason: "why", EffectiveTime: new(metav1.NewTime(noon.Add(2 * time.Hour)))}
 	for title, test := range map[string]struct {
 		answer      runtime.Object
 		refusal     error
@@ -47,6 +48,10 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 		"builds are based on it": {
 			answer: build("once", "", now), based: []runtime.Object{build("web-1", "once", nil), build("shop-1", "web-1", nil), build("old-1", "once", now), build("other-1", "debian-6", nil)},
 			want: "once is revoked\nbased on it, and not revoked: shop-1, web-1; --descendants revokes them, too\n",
+		},
+		"what is based on it is scheduled, too, or for later": {
+			answer: build("once", "", later), based: []runtime.Object{build("web-1", "once", later), build("web-2", "once", afterwards)},
+			want: "once will be revoked at 2026-05-01T13:00:00Z\nbased on it, and not revoked: web-2; --descendants revokes them, too\n",
 		},
 		"builds began in between": {
 			answer: build("once", "", now), based: []runtime.Object{build("web-1", "once", nil)}, descendants: true,

@@ -21,7 +21,7 @@ type RevocationApplyConfiguration struct {
 	Reason *string `json:"reason,omitempty"`
 	// effectiveTime is the time from which the build is revoked. If effectiveTime is empty, the build is revoked since time.
 	EffectiveTime *v1.Time `json:"effectiveTime,omitempty"`
-	// origin is the name of the build that was revoked together with this build, because this build is based on it, or has the same artifacts.
+	// origin is the name of the build that was revoked together with this build, because this build is based on it, or shares an artifact with it.
 	// origin is empty if this build was revoked by itself.
 	Origin *string `json:"origin,omitempty"`
 }
