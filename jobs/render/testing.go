@@ -118,11 +118,13 @@ func Gates(build *v1alpha1.ImageBuild, attempt int32) (names []string) {
 	return names
 }
 
-// movesTags reports whether an attempt moves tags if it succeeds: it makes artifacts that no test gates, or it runs the last tests that gate.
+// movesTags reports whether an attempt moves tags if it succeeds: it makes artifacts that no test gates, or it runs the last tests that gate. If none of
+// the tests gates, of artifacts that are tested again, any attempt does: the tests may have gated before.
 func movesTags(build *v1alpha1.ImageBuild, attempt int32) bool {
-	running := TestsOf(build, attempt)
+	running, gated := TestsOf(build, attempt), false
 	for i := range build.Spec.Tests {
 		test := &build.Spec.Tests[i]
+		gated = gated || inputs.Gates(build, test)
 		if !inputs.Gates(build, test) || slices.Contains(running, test.Name) {
 			continue
 		}
@@ -130,5 +132,5 @@ func movesTags(build *v1alpha1.ImageBuild, attempt int32) bool {
 			return false
 		}
 	}
-	return len(running) == 0 || len(Gates(build, attempt)) > 0
+	return len(running) == 0 || len(Gates(build, attempt)) > 0 || build.Spec.Retests != nil && !gated
 }

@@ -58,7 +58,10 @@ func TestOnlyTheAttemptWithTheLastTestsThatGateMovesTags(t *testing.T) {
 		"the others passed":                                 {[]string{"ours"}, outcomes(v1alpha1.TestFlaky, "", ""), true},
 		"another failed":                                    {[]string{"ours"}, outcomes(v1alpha1.TestFailed, "", ""), false},
 		"all have passed, and its own gates nothing":        {[]string{"extra"}, outcomes(v1alpha1.TestPassed, "", v1alpha1.TestPassed), false},
-		"it runs all of them":                               {[]string{"boots", "ours"}, outcomes("", "", ""), true},
+		"it tests again, and no test gates any more": {[]string{"extra"}, func(build *v1alpha1.ImageBuild) {
+			build.Spec.Tests, build.Spec.Retests = build.Spec.Tests[1:2], &v1alpha1.TestedBuild{}
+		}, true},
+		"it runs all of them": {[]string{"boots", "ours"}, outcomes("", "", ""), true},
 	} {
 		build := testedBuild()
 		test.change(build)
