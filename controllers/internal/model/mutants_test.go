@@ -359,9 +359,11 @@ var mutants = []mutant{
 	{"jobs/state/state.go", `	case t.revoked():
 		t.stop()
 `, ``, ""},
-	{"jobs/state/state.go", `	case t.revoked(): // its artifacts must not be used
+	{"jobs/state/state.go", `	case t.wasRevoked(): // its artifacts must not be used, or were to be thrown away
 `, ``, ""},
 	{"jobs/state/revoked.go", `stored.Status != metav1.ConditionFalse:`, `false:`, ""},
+	{"jobs/state/revoked.go", `!v1alpha1.Revoked(of, t.Now) || `, `true || `, "the schedules revoke builds one by one, and no invariant tells of content"},
+	{"controllers/internal/image/reconciler.go", `known != nil && !v1alpha1.Revoked(known, r.Clock.Now())`, `known != nil && false`, "the chains of the schedules are too short: TestAnImageIsToldThatItsBaseIsRestored"},
 
 	// The state machine.
 	{"jobs/state/state.go", `	case CreateJob, DeleteJob, DeletePod:
