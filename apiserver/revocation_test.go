@@ -110,7 +110,7 @@ var _ = Describe("Revoking a build", func() {
 		Expect(revoked(ctx)).To(BeEmpty())
 	})
 
-	It("counts more for the build itself than with another one", func(ctx SpecContext) {
+	It("counts more for the build itself than together with its base", func(ctx SpecContext) {
 		in := func(after time.Duration) *metav1.Time {
 			return new(metav1.NewTime(time.Now().Add(after)).Rfc3339Copy())
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // SelectedBuild returns the name and the artifacts of the build of a base Image that a reference selects, as the Image has recorded them. The
-// name is empty if there is none.
+// name is empty if the reference selects no build.
 func SelectedBuild(ref *v1alpha1.BaseImageReference, image *v1alpha1.Image) (string, []v1alpha1.Artifact) {
 	switch {
 	case ref == nil || image == nil:

@@ -124,8 +124,9 @@ func movesTags(build *v1alpha1.ImageBuild, attempt int32) bool {
 	running, gated := TestsOf(build, attempt), false
 	for i := range build.Spec.Tests {
 		test := &build.Spec.Tests[i]
-		gated = gated || inputs.Gates(build, test)
-		if !inputs.Gates(build, test) || slices.Contains(running, test.Name) {
+		gates := inputs.Gates(build, test)
+		gated = gated || gates
+		if !gates || slices.Contains(running, test.Name) {
 			continue
 		}
 		if at := slices.IndexFunc(build.Status.Tests, func(known v1alpha1.TestStatus) bool { return known.Name == test.Name }); at < 0 || !build.Status.Tests[at].Outcome.Passed() {

@@ -3,9 +3,9 @@
 package imagebuild
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -103,40 +103,37 @@ func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 
 // testChanges are the tests whose outcomes differ, in the order of their names.
 func testChanges(from, to []v1alpha1.TestStatus) (changes []v1alpha1.TestChange) {
-	outcomes := map[string]v1alpha1.TestChange{}
-	for _, test := range from {
-		outcomes[test.Name] = v1alpha1.TestChange{Name: test.Name, From: test.Outcome}
-	}
-	for _, test := range to {
-		change := outcomes[test.Name]
-		change.Name, change.To = test.Name, test.Outcome
-		outcomes[test.Name] = change
-	}
-	for _, change := range outcomes {
-		if change.From != change.To {
-			changes = append(changes, change)
-		}
-	}
-	slices.SortFunc(changes, func(a, b v1alpha1.TestChange) int { return cmp.Compare(a.Name, b.Name) })
+	outcome := func(test v1alpha1.TestStatus) (string, v1alpha1.TestOutcome) { return test.Name, test.Outcome }
+	eachChange(from, to, outcome, func(name string, from, to v1alpha1.TestOutcome) {
+		changes = append(changes, v1alpha1.TestChange{Name: name, From: from, To: to})
+	})
 	return changes
 }
 
 // artifactChanges are the artifacts whose digests differ, in the order of their targets.
 func artifactChanges(from, to []v1alpha1.Artifact) (changes []v1alpha1.ArtifactChange) {
-	digests := map[string]v1alpha1.ArtifactChange{}
-	for _, artifact := range from {
-		digests[artifact.Target] = v1alpha1.ArtifactChange{Target: artifact.Target, From: artifact.Digest}
+	digest := func(artifact v1alpha1.Artifact) (string, string) { return artifact.Target, artifact.Digest }
+	eachChange(from, to, digest, func(target, from, to string) {
+		changes = append(changes, v1alpha1.ArtifactChange{Target: target, From: from, To: to})
+	})
+	return changes
+}
+
+// eachChange visits each key whose values differ between two lists, in order. A key that a list lacks has the zero value there.
+func eachChange[T any, V comparable](from, to []T, entry func(T) (string, V), visit func(key string, from, to V)) {
+	type change struct{ from, to V }
+	changes := map[string]change{}
+	for _, each := range from {
+		key, value := entry(each)
+		changes[key] = change{from: value}
 	}
-	for _, artifact := range to {
-		change := digests[artifact.Target]
-		change.Target, change.To = artifact.Target, artifact.Digest
-		digests[artifact.Target] = change
+	for _, each := range to {
+		key, value := entry(each)
+		changes[key] = change{changes[key].from, value}
 	}
-	for _, change := range digests {
-		if change.From != change.To {
-			changes = append(changes, change)
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		if of := changes[key]; of.from != of.to {
+			visit(key, of.from, of.to)
 		}
 	}
-	slices.SortFunc(changes, func(a, b v1alpha1.ArtifactChange) int { return cmp.Compare(a.Target, b.Target) })
-	return changes
 }

@@ -142,7 +142,7 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
 	if revoked := build.Status.Revoked; stored.Status.Revoked != nil || stored.Status.Finished || revoked == nil || revoked.Origin == "" {
-		build.Status.Revoked = stored.Status.Revoked // or the build shares an artifact with another one that will be revoked
+		build.Status.Revoked = stored.Status.Revoked // or the build shares an artifact with a build that will be revoked
 	}
 	if attempts := build.Status.Attempts; beginsAnew(attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod

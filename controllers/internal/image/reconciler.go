@@ -105,7 +105,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) map[string]*v1alpha1.RevokedBase {
 	find := func(name string) *v1alpha1.ImageBuild {
 		build := &v1alpha1.ImageBuild{}
-		if err := r.cache.Get(ctx, client.ObjectKey{Namespace: image.Namespace, Name: name}, build); err != nil {
+		if err := r.cache.Get(ctx, client.ObjectKey{Namespace: image.Namespace, Name: name}, build, client.UnsafeDisableDeepCopy); err != nil {
 			return nil // the cache fails for no other reason than that the build does not exist
 		}
 		return build
@@ -116,17 +116,17 @@ func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, bu
 			continue
 		}
 		revoked, whole := inputs.RevokedBase(build, find, r.Clock.Now())
+		if revoked != nil {
+			return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked.DeepCopy()}}
+		}
 		if latest := image.Status.LatestSuccessful; !whole && latest != nil && latest.RevokedBase != nil {
 			known := find(latest.RevokedBase.Name)
 			whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) // it is restored, whichever build beyond it was deleted
 		}
-		switch {
-		case revoked != nil:
-			return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked}}
-		case whole:
+		if whole {
 			return map[string]*v1alpha1.RevokedBase{build.Name: nil}
 		}
-		break
+		return nil
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (w *environment) checkRevoked(build *v1alpha1.ImageBuild, before, after *v1
 		if ok && tested.UID == of.UID && w.isRevoked(tested) && before.Phase != v1alpha1.BuildTesting && after.Phase == v1alpha1.BuildTesting {
 			w.broken("%s tests the artifacts of %s again, which is revoked", build.Name, tested.Name)
 		}
-		return // it makes nothing of the base
+		return // it uses the artifacts of the tested build, and not the base
 	}
 	begins := before.Resolved == nil || len(before.Attempts) == 0 && len(after.Attempts) > 0
 	if !begins || after.Resolved == nil || after.Resolved.Base == nil || build.Spec.Reproduces != nil {

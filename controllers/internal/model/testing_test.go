@@ -149,7 +149,7 @@ func (w *environment) checkTested(build *v1alpha1.ImageBuild) {
 	}
 }
 
-// maker returns the last attempt of a build that makes artifacts; nil if there is none.
+// maker returns the last attempt of a build that makes artifacts. It is nil if no attempt makes artifacts.
 func maker(build *v1alpha1.ImageBuild) *v1alpha1.BuildAttempt {
 	for i := range slices.Backward(build.Status.Attempts) {
 		if len(build.Status.Attempts[i].Tests) == 0 {

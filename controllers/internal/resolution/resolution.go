@@ -126,7 +126,7 @@ func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (
 }
 
 // Revoked returns why a build that has not started must not start: the build that it is based on is revoked, or the build whose artifacts it tests
-// again. It is nil if neither is. A build that reproduces another build makes nothing new, so that its base may be revoked.
+// again. It is nil if neither build is revoked. A build that reproduces another build makes nothing new, so that its base may be revoked.
 func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1alpha1.BuildFailure, error) {
 	if retests := build.Spec.Retests; retests != nil {
 		of, err := s.build(ctx, build.Namespace, retests.Name)
@@ -158,7 +158,7 @@ func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1al
 	return inputs.BaseRevoked(ref, base.Name, revoked), nil
 }
 
-// revocation returns the revocation of the build of a base Image, by its name. It is nil if there is none.
+// revocation returns the revocation of the build of a base Image, by its name. It is nil if that build is not revoked.
 func (s Sources) revocation(ctx context.Context, namespace, name string, image *v1alpha1.Image) (*v1alpha1.Revocation, error) {
 	if name == "" {
 		return nil, nil

@@ -14,7 +14,7 @@ import (
 type Tested struct {
 	// Target and Digest are those of the artifact.
 	Target, Digest string
-	// Report is the report about its tests. Nil if there is none.
+	// Report is the report about its tests. Report is nil if the tests made no report.
 	Report *Document
 }
 
