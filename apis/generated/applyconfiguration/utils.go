@@ -18,6 +18,16 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=images.goldsmith.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("Archive"):
+		return &imagesv1alpha1.ArchiveApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveRelease"):
+		return &imagesv1alpha1.ArchiveReleaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveSpec"):
+		return &imagesv1alpha1.ArchiveSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveState"):
+		return &imagesv1alpha1.ArchiveStateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveStatus"):
+		return &imagesv1alpha1.ArchiveStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Artifact"):
 		return &imagesv1alpha1.ArtifactApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ArtifactDocument"):
@@ -114,6 +124,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageKindValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindVersion"):
 		return &imagesv1alpha1.ImageKindVersionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImagePackages"):
+		return &imagesv1alpha1.ImagePackagesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageReference"):
 		return &imagesv1alpha1.ImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageSpec"):
@@ -130,6 +142,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.LatestBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Output"):
 		return &imagesv1alpha1.OutputApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PackageTrigger"):
+		return &imagesv1alpha1.PackageTriggerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PackageUpdate"):
+		return &imagesv1alpha1.PackageUpdateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Parameter"):
 		return &imagesv1alpha1.ParameterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PinnedInputs"):
@@ -182,6 +198,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.TestStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Triggers"):
 		return &imagesv1alpha1.TriggersApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TriggerWindow"):
+		return &imagesv1alpha1.TriggerWindowApplyConfiguration{}
 
 	}
 	return nil

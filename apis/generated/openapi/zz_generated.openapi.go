@@ -22,6 +22,12 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
+		v1alpha1.Archive{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Archive(ref),
+		v1alpha1.ArchiveList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ArchiveList(ref),
+		v1alpha1.ArchiveRelease{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ArchiveRelease(ref),
+		v1alpha1.ArchiveSpec{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ArchiveSpec(ref),
+		v1alpha1.ArchiveState{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ArchiveState(ref),
+		v1alpha1.ArchiveStatus{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ArchiveStatus(ref),
 		v1alpha1.Artifact{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
 		v1alpha1.ArtifactChange{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
 		v1alpha1.ArtifactDocument{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
@@ -107,6 +113,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageList{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
 		v1alpha1.ImageNote{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
 		v1alpha1.ImageNoteList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
+		v1alpha1.ImagePackages{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref),
 		v1alpha1.ImagePlan{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
 		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
 		v1alpha1.ImageReference{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
@@ -127,6 +134,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.PackageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageChange(ref),
 		v1alpha1.PackageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref),
 		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
+		v1alpha1.PackageTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref),
+		v1alpha1.PackageUpdate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
 		v1alpha1.PortCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_PortCheck(ref),
@@ -166,6 +175,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.TestRunner{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestRunner(ref),
 		v1alpha1.TestStatus{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestStatus(ref),
 		v1alpha1.TestedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref),
+		v1alpha1.TriggerWindow{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_TriggerWindow(ref),
 		v1alpha1.Triggers{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
 		v1.Affinity{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_Affinity(ref),
 		v1.ConfigMapKeySelector{}.OpenAPIModelName():            schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
@@ -241,6 +251,340 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.Unknown{}.OpenAPIModelName():                    schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
 		intstr.IntOrString{}.OpenAPIModelName():                 schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                       schema_k8sio_apimachinery_pkg_version_Info(ref),
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Archive(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Archive is a source of packages that images are made of: a suite of a mirror. The controller creates an Archive for each source in the locks of Images with triggers.onPackageChange, asks it for newer packages at an interval, and deletes it once no Image needs it. All Images of all namespaces share it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec identifies the archive.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ArchiveSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status reports the last check of the archive. The server ignores status in requests that create or update the Archive.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ArchiveStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArchiveSpec{}.OpenAPIModelName(), v1alpha1.ArchiveStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArchiveList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArchiveList is a list of Archives.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the Archives.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Archive{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Archive{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArchiveRelease(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArchiveRelease is the state of an archive, as its builder reports it.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"date": {
+						SchemaProps: spec.SchemaProps{
+							Description: "date is the date in the signed release file. An archive never goes back to an earlier date.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"sha256": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sha256 is the SHA-256 of the release file, as 64 lower-case hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"etag": {
+						SchemaProps: spec.SchemaProps{
+							Description: "etag is the validator with which the next check asks for a changed release file. At most 256 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"lastModified": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastModified is another such validator: the header Last-Modified. At most 64 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"date", "sha256"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArchiveSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArchiveSpec identifies an archive. It is immutable: another archive is another Archive.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"builder": {
+						SchemaProps: spec.SchemaProps{
+							Description: "builder is the name of the registered builder that checks the archive.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uri": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uri is the address of the archive, without credentials, and without a slash at its end. At most 2048 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](2048),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"suite": {
+						SchemaProps: spec.SchemaProps{
+							Description: "suite is the suite, such as trixie-security. At most 256 characters. Defaults to none, for an archive without suites.",
+							MaxLength:   ptr.To[int64](256),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"builder", "uri"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArchiveState(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArchiveState is the date of the release file of an archive at some time.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the Archive.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"date": {
+						SchemaProps: spec.SchemaProps{
+							Description: "date is the date of its release file.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "date"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArchiveStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArchiveStatus reports the last check of an archive. The controller sets each field.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"checks": {
+						SchemaProps: spec.SchemaProps{
+							Description: "checks is the number of the last check that was started. It is stored before the check starts.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"images": {
+						SchemaProps: spec.SchemaProps{
+							Description: "images is the number of Images that need the archive.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"packages": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packages is the number of packages that the check asks for: each name, version and architecture in the locks of these Images counts.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"packagesDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packagesDigest is the digest of these packages.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"release": {
+						SchemaProps: spec.SchemaProps{
+							Description: "release is the state of the archive in the last check that succeeded.",
+							Ref:         ref(v1alpha1.ArchiveRelease{}.OpenAPIModelName()),
+						},
+					},
+					"lastCheckTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastCheckTime is the end of the last check that succeeded.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"lastAttemptTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastAttemptTime is the end of the last check.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"consecutiveFailures": {
+						SchemaProps: spec.SchemaProps{
+							Description: "consecutiveFailures is the number of checks that have failed since the last success.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"updates": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "updates lists newer versions of these packages, the security updates first. At most 5,000 updates.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageUpdate{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"updateCount": {
+						SchemaProps: spec.SchemaProps{
+							Description: "updateCount is the number of updates, including those that updates does not list.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"conditions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "conditions contains the type Ready.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(metav1.Condition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArchiveRelease{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -1406,10 +1750,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -1621,7 +1965,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time>, sha256:<digest>:<number> and tests:<digest>:<number>. The server refuses IDs of these forms in reruns, in requests for tests and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time>, sha256:<digest>:<number>, tests:<digest>:<number> and packages:<digest>:<number>. The server refuses IDs of these forms in reruns, in requests for tests and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
@@ -1629,10 +1973,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID tests:<digest>:<number>, TestsChange. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID tests:<digest>:<number>, TestsChange, or, with packages:<digest>:<number>, PackageChange. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -2151,10 +2495,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -2226,11 +2570,17 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 							},
 						},
 					},
+					"packages": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packages is why the build was started, if reason is PackageChange: status.packages of the Image at that time.",
+							Ref:         ref(v1alpha1.ImagePackages{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName()},
+			v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName()},
 	}
 }
 
@@ -2346,6 +2696,13 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 									},
 								},
 							},
+						},
+					},
+					"probe": {
+						SchemaProps: spec.SchemaProps{
+							Description: "probe is whether the builder checks archives, which triggers.onPackageChange of an Image needs.",
+							Type:        []string{"boolean"},
+							Format:      "",
 						},
 					},
 				},
@@ -5517,6 +5874,108 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref common.ReferenceCal
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImagePackages reports newer versions of packages in the latest successful build of an Image with triggers.onPackageChange.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build whose packages are compared.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"archives": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "archives lists the states of the archives with which the packages are compared.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ArchiveState{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"attempted": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "attempted lists the states of the archives for which the last build with the reason PackageChange was started. An update that was there then starts no other build.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ArchiveState{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"updates": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "updates lists the updates that start a build, the oldest first: those of triggers.onPackageChange.mode that are not attempted. At most 64.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageUpdate{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"updateCount": {
+						SchemaProps: spec.SchemaProps{
+							Description: "updateCount is the number of these updates, including those that updates does not list.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"otherCount": {
+						SchemaProps: spec.SchemaProps{
+							Description: "otherCount is the number of other updates: those that mode excludes, and those that a build was started for and did not install.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"build"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ArchiveState{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -6203,7 +6662,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The server sets Ready and Reconciling when the Image is created, and the controller sets all of them.",
+							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets all of them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6275,11 +6734,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							Ref:         ref(v1alpha1.ImageConformance{}.OpenAPIModelName()),
 						},
 					},
+					"packages": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packages reports newer versions of the packages in the latest successful build. The controller sets it. packages is empty without triggers.onPackageChange, and until the archives are checked.",
+							Ref:         ref(v1alpha1.ImagePackages{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -6862,6 +7327,128 @@ func schema_goldsmith_apis_images_v1alpha1_PackageSource(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			v1alpha1.ReleaseFile{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageTrigger selects the newer packages that start a build, and when. One build installs all of them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"mode": {
+						SchemaProps: spec.SchemaProps{
+							Description: "mode is Security or Any. Security ignores versions that the archive does not publish for security. Defaults to Security.\n\nPossible enum values:\n - `\"Any\"` selects all newer versions.\n - `\"Security\"` selects versions that an archive publishes for security.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Any", "Security"},
+						},
+					},
+					"minimumAge": {
+						SchemaProps: spec.SchemaProps{
+							Description: "minimumAge is how long a version must have been in the archive before it starts a build. 0s to 30d. Defaults to 0s.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
+						},
+					},
+					"window": {
+						SchemaProps: spec.SchemaProps{
+							Description: "window is when builds start. An update that comes outside of it waits for the next window. Defaults to any time.",
+							Ref:         ref(v1alpha1.TriggerWindow{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Duration{}.OpenAPIModelName(), v1alpha1.TriggerWindow{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageUpdate is a newer version of a package.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"architecture": {
+						SchemaProps: spec.SchemaProps{
+							Description: "architecture is the architecture of the package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"from": {
+						SchemaProps: spec.SchemaProps{
+							Description: "from is the version in an image.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the version in the archive.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"security": {
+						SchemaProps: spec.SchemaProps{
+							Description: "security is whether the archive publishes the version for security.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"advisories": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "advisories lists what the newer versions fix, such as CVE-2026-1234, the newest first. At most 32.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is the date of the first known release file of the archive with this version.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"archive": {
+						SchemaProps: spec.SchemaProps{
+							Description: "archive is the name of the Archive. It is empty in the status of an Archive.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "architecture", "from", "to", "since"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -8770,6 +9357,44 @@ func schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref common.ReferenceCallb
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_TriggerWindow(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TriggerWindow is a window of time that opens again and again.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"cron": {
+						SchemaProps: spec.SchemaProps{
+							Description: "cron sets the times at which the window opens, in the form of schedule.cron.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"timeZone": {
+						SchemaProps: spec.SchemaProps{
+							Description: "timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. Defaults to UTC.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"duration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "duration is how long the window stays open. 1m to 7d.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"cron", "duration"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Duration{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -8799,18 +9424,24 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 					},
 					"disableAfterFailures": {
 						SchemaProps: spec.SchemaProps{
-							Description: "disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again. 0 to 1000; 0 disables the limit. Defaults to 5.",
+							Description: "disableAfterFailures is the limit of consecutive failures. At this limit, schedule, onBaseChange and onPackageChange start no more builds. A change of the spec, or a successful build that is not one-off, enables them again. 0 to 1000; 0 disables the limit. Defaults to 5.",
 							Minimum:     ptr.To[float64](0),
 							Maximum:     ptr.To[float64](1000),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
 					},
+					"onPackageChange": {
+						SchemaProps: spec.SchemaProps{
+							Description: "onPackageChange starts a build when an archive has a newer version of a package in the latest successful build. It needs a builder that checks archives, and a lock of that build that the server can read. Packages that the base has are left to the base. Defaults to none, which ignores archives.",
+							Ref:         ref(v1alpha1.PackageTrigger{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Schedule{}.OpenAPIModelName()},
+			v1alpha1.PackageTrigger{}.OpenAPIModelName(), v1alpha1.Schedule{}.OpenAPIModelName()},
 	}
 }
 

@@ -21,6 +21,110 @@ import (
 	field "k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+// Validate_ArchiveSpec validates an instance of ArchiveSpec according
+// to declarative validation rules in the API schema.
+func Validate_ArchiveSpec(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ArchiveSpec) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ArchiveSpec.Builder
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ArchiveSpec) *string {
+				return &oldObj.Builder
+			})
+		errs = append(errs, fn(fldPath.Child("builder"), &obj.Builder, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ArchiveSpec.URI
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 2048); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ArchiveSpec) *string {
+				return &oldObj.URI
+			})
+		errs = append(errs, fn(fldPath.Child("uri"), &obj.URI, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ArchiveSpec.Suite
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 256); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ArchiveSpec) *string {
+				return &oldObj.Suite
+			})
+		errs = append(errs, fn(fldPath.Child("suite"), &obj.Suite, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 var symbolsForArtifactFormat = sets.New(v1alpha1.ArtifactFormatISO, v1alpha1.ArtifactFormatOCI, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatVMDK)
 
 // Validate_ArtifactFormat validates an instance of ArtifactFormat according
@@ -1170,6 +1274,7 @@ func Validate_BuildTrigger(
 		errs = append(errs, fn(fldPath.Child("parameters"), obj.Parameters, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.BuildTrigger.Packages has no validation
 	return errs
 }
 
@@ -4484,6 +4589,90 @@ func Validate_Output(
 	return errs
 }
 
+var symbolsForPackageMode = sets.New(v1alpha1.PackagesAny, v1alpha1.PackagesSecurity)
+
+// Validate_PackageMode validates an instance of PackageMode according
+// to declarative validation rules in the API schema.
+func Validate_PackageMode(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.PackageMode) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForPackageMode, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+// Validate_PackageTrigger validates an instance of PackageTrigger according
+// to declarative validation rules in the API schema.
+func Validate_PackageTrigger(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.PackageTrigger) (errs field.ErrorList) {
+
+	{ // field v1alpha1.PackageTrigger.Mode
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.PackageMode,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_PackageMode(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.PackageTrigger) *v1alpha1.PackageMode {
+				return &oldObj.Mode
+			})
+		errs = append(errs, fn(fldPath.Child("mode"), &obj.Mode, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.PackageTrigger.MinimumAge has no validation
+
+	{ // field v1alpha1.PackageTrigger.Window
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.TriggerWindow,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.PackageTrigger) *v1alpha1.TriggerWindow {
+				return oldObj.Window
+			})
+		errs = append(errs, fn(fldPath.Child("window"), obj.Window, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_Parameter validates an instance of Parameter according
 // to declarative validation rules in the API schema.
 func Validate_Parameter(
@@ -6130,6 +6319,36 @@ func Validate_Triggers(
 				return oldObj.DisableAfterFailures
 			})
 		errs = append(errs, fn(fldPath.Child("disableAfterFailures"), obj.DisableAfterFailures, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.Triggers.OnPackageChange
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.PackageTrigger,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_PackageTrigger(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.Triggers) *v1alpha1.PackageTrigger {
+				return oldObj.OnPackageChange
+			})
+		errs = append(errs, fn(fldPath.Child("onPackageChange"), obj.OnPackageChange, oldVal, oldObj != nil)...)
 	}
 
 	return errs

@@ -63,6 +63,9 @@ type Builder struct {
 	// +listType=map
 	// +listMapKey=reason
 	Reasons []BuilderReason `json:"reasons,omitempty" patchStrategy:"merge" patchMergeKey:"reason" protobuf:"bytes,10,rep,name=reasons"`
+	// probe is whether the builder checks archives, which triggers.onPackageChange of an Image needs.
+	// +optional
+	Probe bool `json:"probe,omitempty" protobuf:"varint,11,opt,name=probe"`
 }
 
 // BuilderExecutable is a program that runs as a process of the server's machine.

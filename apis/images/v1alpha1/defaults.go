@@ -134,6 +134,21 @@ func SetDefaults_Schedule(schedule *Schedule) {
 	setDefault(&schedule.Jitter, Duration{})
 }
 
+// SetDefaults_PackageTrigger sets the mode and the minimum age.
+func SetDefaults_PackageTrigger(trigger *PackageTrigger) {
+	if trigger.Mode == "" {
+		trigger.Mode = PackagesSecurity
+	}
+	setDefault(&trigger.MinimumAge, Duration{})
+}
+
+// SetDefaults_TriggerWindow sets the time zone.
+func SetDefaults_TriggerWindow(window *TriggerWindow) {
+	if window.TimeZone == "" {
+		window.TimeZone = DefaultTimeZone
+	}
+}
+
 // SetDefaults_BuildTimeouts sets queue, start and run.
 func SetDefaults_BuildTimeouts(timeouts *BuildTimeouts) {
 	setDefault(&timeouts.Queue, Duration{Duration: DefaultQueueTimeout})

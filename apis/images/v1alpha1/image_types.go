@@ -357,14 +357,61 @@ type Triggers struct {
 	// +optional
 	// +k8s:optional
 	Schedule *Schedule `json:"schedule,omitempty" protobuf:"bytes,3,opt,name=schedule"`
-	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more
-	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
+	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule, onBaseChange and onPackageChange start no
+	// more builds. A change of the spec, or a successful build that is not one-off, enables them again.
 	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	// +optional
 	// +k8s:minimum=0
 	// +k8s:maximum=1000
 	// +k8s:optional
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
+	// onPackageChange starts a build when an archive has a newer version of a package in the latest successful build. It needs a builder
+	// that checks archives, and a lock of that build that the server can read. Packages that the base has are left to the base. Defaults to
+	// none, which ignores archives.
+	// +optional
+	// +k8s:optional
+	OnPackageChange *PackageTrigger `json:"onPackageChange,omitempty" protobuf:"bytes,5,opt,name=onPackageChange"`
+}
+
+// PackageTrigger selects the newer packages that start a build, and when. One build installs all of them.
+type PackageTrigger struct {
+	// mode is Security or Any. Security ignores versions that the archive does not publish for security. Defaults to Security.
+	// +optional
+	// +k8s:optional
+	Mode PackageMode `json:"mode,omitempty" protobuf:"bytes,1,opt,name=mode,casttype=PackageMode"`
+	// minimumAge is how long a version must have been in the archive before it starts a build. 0s to 30d. Defaults to 0s.
+	// +optional
+	MinimumAge *Duration `json:"minimumAge,omitempty" protobuf:"bytes,2,opt,name=minimumAge"`
+	// window is when builds start. An update that comes outside of it waits for the next window. Defaults to any time.
+	// +optional
+	// +k8s:optional
+	Window *TriggerWindow `json:"window,omitempty" protobuf:"bytes,3,opt,name=window"`
+}
+
+// PackageMode selects newer packages.
+// +enum
+// +k8s:enum
+type PackageMode string
+
+const (
+	// PackagesSecurity selects versions that an archive publishes for security.
+	PackagesSecurity PackageMode = "Security"
+	// PackagesAny selects all newer versions.
+	PackagesAny PackageMode = "Any"
+)
+
+// TriggerWindow is a window of time that opens again and again.
+type TriggerWindow struct {
+	// cron sets the times at which the window opens, in the form of schedule.cron.
+	// +k8s:validation:minLength=1
+	// +required
+	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
+	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. Defaults to UTC.
+	// +optional
+	TimeZone string `json:"timeZone,omitempty" protobuf:"bytes,2,opt,name=timeZone"`
+	// duration is how long the window stays open. 1m to 7d.
+	// +required
+	Duration Duration `json:"duration" protobuf:"bytes,3,opt,name=duration"`
 }
 
 // Schedule sets the times at which builds start. If the controller has missed several of these times, the controller
@@ -580,8 +627,9 @@ type ImageStatus struct {
 	// latestSuccessful is empty until such a build has succeeded.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
-	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The
-	// server sets Ready and Reconciling when the Image is created, and the controller sets all of them.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with
+	// triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets
+	// all of them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -621,6 +669,10 @@ type ImageStatus struct {
 	// no kind, or that an earlier revision of its kind made.
 	// +optional
 	Conformance *ImageConformance `json:"conformance,omitempty" protobuf:"bytes,17,opt,name=conformance"`
+	// packages reports newer versions of the packages in the latest successful build. The controller sets it. packages is empty without
+	// triggers.onPackageChange, and until the archives are checked.
+	// +optional
+	Packages *ImagePackages `json:"packages,omitempty" protobuf:"bytes,18,opt,name=packages"`
 }
 
 // ImageConformance reports which fields of an Image no object of its kind can have.
@@ -906,7 +958,7 @@ type BuildRequest struct {
 	// requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a
 	// build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was
 	// deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image.
-	// Triggers use the IDs schedule:<time>, sha256:<digest>:<number> and tests:<digest>:<number>. The server refuses IDs of these
+	// Triggers use the IDs schedule:<time>, sha256:<digest>:<number>, tests:<digest>:<number> and packages:<digest>:<number>. The server refuses IDs of these
 	// forms in reruns, in requests for tests and in requests with parameters. In other requests, it answers 409 unless a trigger of the
 	// Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
 	// +optional
@@ -914,7 +966,7 @@ type BuildRequest struct {
 	// +k8s:maxLength=128
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID
-	// tests:<digest>:<number>, TestsChange. The server refuses Rerun. Defaults to Manual.
+	// tests:<digest>:<number>, TestsChange, or, with packages:<digest>:<number>, PackageChange. The server refuses Rerun. Defaults to Manual.
 	// +optional
 	// +k8s:optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`

@@ -242,11 +242,13 @@ const (
 	TriggerRerun TriggerReason = "Rerun"
 	// TriggerTestsChange tests the artifacts of the last build again, because the tests differ from those of that build.
 	TriggerTestsChange TriggerReason = "TestsChange"
+	// TriggerPackageChange starts a build because an archive has newer versions of packages in the latest successful build.
+	TriggerPackageChange TriggerReason = "PackageChange"
 )
 
 // BuildTrigger records why a build was created, and by whom.
 type BuildTrigger struct {
-	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message explains the reason for a human reader.
@@ -275,6 +277,9 @@ type BuildTrigger struct {
 	// +listMapKey=name
 	// +k8s:optional
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,7,rep,name=parameters"`
+	// packages is why the build was started, if reason is PackageChange: status.packages of the Image at that time.
+	// +optional
+	Packages *ImagePackages `json:"packages,omitempty" protobuf:"bytes,8,opt,name=packages"`
 }
 
 // InputChange is one difference between the inputs of two builds.

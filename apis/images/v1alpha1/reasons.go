@@ -26,6 +26,9 @@ const (
 	// ImageScheduleActive is True when the schedule starts builds. It is False without a schedule, while the schedule is
 	// suspended, and after too many consecutive failures.
 	ImageScheduleActive = "ScheduleActive"
+	// ImagePackagesUpToDate is True if no archive has a newer version of a package in the latest successful build. Only Images with
+	// triggers.onPackageChange have it.
+	ImagePackagesUpToDate = "PackagesUpToDate"
 )
 
 // Condition types of an ImageBuild.
@@ -95,6 +98,28 @@ const (
 	ReasonBuilderDiffers = "BuilderDiffers"
 	// ReasonRebuildFailed means that another build failed or was cancelled.
 	ReasonRebuildFailed = "RebuildFailed"
+)
+
+// ArchiveReady is the condition type of an Archive. It is True if the last check succeeded.
+const ArchiveReady = "Ready"
+
+// Reasons of the conditions Ready of an Archive and PackagesUpToDate of an Image.
+const (
+	// ReasonArchiveChecked means that the last check of the Archive succeeded.
+	ReasonArchiveChecked = "Checked"
+	// ReasonArchiveCheckFailed means that the last check of the Archive failed.
+	ReasonArchiveCheckFailed = "CheckFailed"
+	// ReasonPackagesUnchanged means that no archive has a newer version of a package in the latest successful build.
+	ReasonPackagesUnchanged = "PackagesUnchanged"
+	// ReasonPackagesChanged means that an archive has a newer version of a package, and that a build starts or waits for its time.
+	ReasonPackagesChanged = "PackagesChanged"
+	// ReasonPackagesKept means that archives have newer versions of packages that start no build: mode excludes them, or a build was started
+	// for them and did not install them.
+	ReasonPackagesKept = "PackagesKept"
+	// ReasonPackagesUnknown means that the server has no lock of the latest successful build, or that an archive in it was not checked.
+	ReasonPackagesUnknown = "PackagesUnknown"
+	// ReasonProbeNotSupported means that the builder checks no archives.
+	ReasonProbeNotSupported = "ProbeNotSupported"
 )
 
 // SigningKeyReady is the condition type of a SigningKey. It is True while the signer can sign with the key.
@@ -594,6 +619,8 @@ const (
 	LabelImage = GroupName + "/image"
 	// LabelBuild is the name of the ImageBuild, on Jobs and pods.
 	LabelBuild = GroupName + "/build"
+	// LabelArchive is the label of the Job of a check with the name of its Archive.
+	LabelArchive = GroupName + "/archive"
 	// LabelAttempt is the number of the attempt, on Jobs and pods.
 	LabelAttempt = GroupName + "/attempt"
 	// LabelManagedBy is app.kubernetes.io/managed-by, on Jobs and pods.

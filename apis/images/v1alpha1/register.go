@@ -71,6 +71,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageKindList{},
 		&SigningKey{},
 		&SigningKeyList{},
+		&Archive{},
+		&ArchiveList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -53,6 +53,12 @@ func SetObjectDefaults_Image(in *Image) {
 		if in.Spec.Triggers.Schedule != nil {
 			SetDefaults_Schedule(in.Spec.Triggers.Schedule)
 		}
+		if in.Spec.Triggers.OnPackageChange != nil {
+			SetDefaults_PackageTrigger(in.Spec.Triggers.OnPackageChange)
+			if in.Spec.Triggers.OnPackageChange.Window != nil {
+				SetDefaults_TriggerWindow(in.Spec.Triggers.OnPackageChange.Window)
+			}
+		}
 	}
 	if in.Spec.Timeouts != nil {
 		SetDefaults_BuildTimeouts(in.Spec.Timeouts)
@@ -186,6 +192,12 @@ func SetObjectDefaults_ImagePlan(in *ImagePlan) {
 		SetDefaults_Triggers(in.Spec.Triggers)
 		if in.Spec.Triggers.Schedule != nil {
 			SetDefaults_Schedule(in.Spec.Triggers.Schedule)
+		}
+		if in.Spec.Triggers.OnPackageChange != nil {
+			SetDefaults_PackageTrigger(in.Spec.Triggers.OnPackageChange)
+			if in.Spec.Triggers.OnPackageChange.Window != nil {
+				SetDefaults_TriggerWindow(in.Spec.Triggers.OnPackageChange.Window)
+			}
 		}
 	}
 	if in.Spec.Timeouts != nil {

@@ -8,6 +8,36 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Archive) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Archive"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArchiveList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArchiveList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArchiveRelease) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArchiveRelease"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArchiveSpec) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArchiveSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArchiveState) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArchiveState"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArchiveStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArchiveStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Artifact) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Artifact"
 }
@@ -433,6 +463,11 @@ func (in ImageNoteList) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImagePackages) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImagePackages"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImagePlan) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImagePlan"
 }
@@ -530,6 +565,16 @@ func (in PackageChanges) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in PackageSource) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.PackageSource"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageTrigger) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageTrigger"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageUpdate) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageUpdate"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -725,6 +770,11 @@ func (in TestStatus) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TestedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.TestedBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TriggerWindow) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.TriggerWindow"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

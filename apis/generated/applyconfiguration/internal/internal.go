@@ -25,6 +25,27 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: dev.goldsmith.goldsmith.apis.images.v1alpha1.Archive
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArchiveSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArchiveStatus
+      default: {}
 - name: dev.goldsmith.goldsmith.apis.images.v1alpha1.Image
   map:
     fields:
@@ -109,6 +130,90 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.SigningKeyStatus
       default: {}
+- name: dev.goldsmith.images.v1alpha1.ArchiveRelease
+  map:
+    fields:
+    - name: date
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: etag
+      type:
+        scalar: string
+    - name: lastModified
+      type:
+        scalar: string
+    - name: sha256
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ArchiveSpec
+  map:
+    fields:
+    - name: builder
+      type:
+        scalar: string
+      default: ""
+    - name: suite
+      type:
+        scalar: string
+    - name: uri
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ArchiveState
+  map:
+    fields:
+    - name: date
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ArchiveStatus
+  map:
+    fields:
+    - name: checks
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: consecutiveFailures
+      type:
+        scalar: numeric
+    - name: images
+      type:
+        scalar: numeric
+    - name: lastAttemptTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastCheckTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: packages
+      type:
+        scalar: numeric
+    - name: packagesDigest
+      type:
+        scalar: string
+    - name: release
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArchiveRelease
+    - name: updateCount
+      type:
+        scalar: numeric
+    - name: updates
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.PackageUpdate
+          elementRelationship: atomic
 - name: dev.goldsmith.images.v1alpha1.Artifact
   map:
     fields:
@@ -541,6 +646,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: packages
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImagePackages
     - name: parameters
       type:
         list:
@@ -1090,6 +1198,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: schema
       type:
         namedType: __untyped_atomic_
+- name: dev.goldsmith.images.v1alpha1.ImagePackages
+  map:
+    fields:
+    - name: archives
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ArchiveState
+          elementRelationship: associative
+          keys:
+          - name
+    - name: attempted
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ArchiveState
+          elementRelationship: associative
+          keys:
+          - name
+    - name: build
+      type:
+        scalar: string
+      default: ""
+    - name: otherCount
+      type:
+        scalar: numeric
+    - name: updateCount
+      type:
+        scalar: numeric
+    - name: updates
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.PackageUpdate
+          elementRelationship: atomic
 - name: dev.goldsmith.images.v1alpha1.ImageReference
   map:
     fields:
@@ -1229,6 +1372,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: packages
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImagePackages
     - name: queuedBuilds
       type:
         scalar: numeric
@@ -1328,6 +1474,52 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tagTemplate
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.PackageTrigger
+  map:
+    fields:
+    - name: minimumAge
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Duration
+    - name: mode
+      type:
+        scalar: string
+    - name: window
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.TriggerWindow
+- name: dev.goldsmith.images.v1alpha1.PackageUpdate
+  map:
+    fields:
+    - name: advisories
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: architecture
+      type:
+        scalar: string
+      default: ""
+    - name: archive
+      type:
+        scalar: string
+    - name: from
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: security
+      type:
+        scalar: boolean
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: to
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.Parameter
   map:
     fields:
@@ -1731,6 +1923,19 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: dev.goldsmith.images.v1alpha1.TriggerWindow
+  map:
+    fields:
+    - name: cron
+      type:
+        scalar: string
+      default: ""
+    - name: duration
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Duration
+    - name: timeZone
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Triggers
   map:
     fields:
@@ -1740,6 +1945,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onBaseChange
       type:
         scalar: boolean
+    - name: onPackageChange
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.PackageTrigger
     - name: onSpecChange
       type:
         scalar: boolean

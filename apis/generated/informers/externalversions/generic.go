@@ -39,6 +39,8 @@ func (f *genericInformer) Lister() cache.GenericLister {
 func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource) (GenericInformer, error) {
 	switch resource {
 	// Group=images.goldsmith.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithResource("archives"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().Archives().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("images"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().Images().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"):

@@ -13,7 +13,7 @@ import (
 //
 // BuildTrigger records why a build was created, and by whom.
 type BuildTriggerApplyConfiguration struct {
-	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
 	Reason *imagesv1alpha1.TriggerReason `json:"reason,omitempty"`
 	// message explains the reason for a human reader.
 	Message *string `json:"message,omitempty"`
@@ -28,6 +28,8 @@ type BuildTriggerApplyConfiguration struct {
 	// parameters lists the parameters that the request set for this build only. inputs.parameters of the build includes
 	// these parameters.
 	Parameters []ParameterApplyConfiguration `json:"parameters,omitempty"`
+	// packages is why the build was started, if reason is PackageChange: status.packages of the Image at that time.
+	Packages *ImagePackagesApplyConfiguration `json:"packages,omitempty"`
 }
 
 // BuildTriggerApplyConfiguration constructs a declarative configuration of the BuildTrigger type for use with
@@ -99,5 +101,13 @@ func (b *BuildTriggerApplyConfiguration) WithParameters(values ...*ParameterAppl
 		}
 		b.Parameters = append(b.Parameters, *values[i])
 	}
+	return b
+}
+
+// WithPackages sets the Packages field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Packages field is set to the value of the last call.
+func (b *BuildTriggerApplyConfiguration) WithPackages(value *ImagePackagesApplyConfiguration) *BuildTriggerApplyConfiguration {
+	b.Packages = value
 	return b
 }

@@ -42,8 +42,9 @@ type ImageStatusApplyConfiguration struct {
 	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
 	// latestSuccessful is empty until such a build has succeeded.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
-	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The
-	// server sets Ready and Reconciling when the Image is created, and the controller sets all of them.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with
+	// triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets
+	// all of them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
@@ -67,6 +68,9 @@ type ImageStatusApplyConfiguration struct {
 	// the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of
 	// no kind, or that an earlier revision of its kind made.
 	Conformance *ImageConformanceApplyConfiguration `json:"conformance,omitempty"`
+	// packages reports newer versions of the packages in the latest successful build. The controller sets it. packages is empty without
+	// triggers.onPackageChange, and until the archives are checked.
+	Packages *ImagePackagesApplyConfiguration `json:"packages,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -223,5 +227,13 @@ func (b *ImageStatusApplyConfiguration) WithLastFinished(value *FinishedBuildApp
 // If called multiple times, the Conformance field is set to the value of the last call.
 func (b *ImageStatusApplyConfiguration) WithConformance(value *ImageConformanceApplyConfiguration) *ImageStatusApplyConfiguration {
 	b.Conformance = value
+	return b
+}
+
+// WithPackages sets the Packages field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Packages field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithPackages(value *ImagePackagesApplyConfiguration) *ImageStatusApplyConfiguration {
+	b.Packages = value
 	return b
 }

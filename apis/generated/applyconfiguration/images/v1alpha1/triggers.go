@@ -16,10 +16,14 @@ type TriggersApplyConfiguration struct {
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
 	// schedule starts builds at fixed times. Defaults to none.
 	Schedule *ScheduleApplyConfiguration `json:"schedule,omitempty"`
-	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more
-	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
+	// disableAfterFailures is the limit of consecutive failures. At this limit, schedule, onBaseChange and onPackageChange start no
+	// more builds. A change of the spec, or a successful build that is not one-off, enables them again.
 	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty"`
+	// onPackageChange starts a build when an archive has a newer version of a package in the latest successful build. It needs a builder
+	// that checks archives, and a lock of that build that the server can read. Packages that the base has are left to the base. Defaults to
+	// none, which ignores archives.
+	OnPackageChange *PackageTriggerApplyConfiguration `json:"onPackageChange,omitempty"`
 }
 
 // TriggersApplyConfiguration constructs a declarative configuration of the Triggers type for use with
@@ -57,5 +61,13 @@ func (b *TriggersApplyConfiguration) WithSchedule(value *ScheduleApplyConfigurat
 // If called multiple times, the DisableAfterFailures field is set to the value of the last call.
 func (b *TriggersApplyConfiguration) WithDisableAfterFailures(value int32) *TriggersApplyConfiguration {
 	b.DisableAfterFailures = &value
+	return b
+}
+
+// WithOnPackageChange sets the OnPackageChange field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnPackageChange field is set to the value of the last call.
+func (b *TriggersApplyConfiguration) WithOnPackageChange(value *PackageTriggerApplyConfiguration) *TriggersApplyConfiguration {
+	b.OnPackageChange = value
 	return b
 }

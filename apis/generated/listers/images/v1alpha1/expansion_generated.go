@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+// ArchiveListerExpansion allows custom methods to be added to
+// ArchiveLister.
+type ArchiveListerExpansion interface{}
+
 // BuilderListerExpansion allows custom methods to be added to
 // BuilderLister.
 type BuilderListerExpansion interface{}

@@ -10,6 +10,8 @@ import (
 
 // Interface provides access to all the informers in this group version.
 type Interface interface {
+	// Archives returns a ArchiveInformer.
+	Archives() TypedArchiveInformer
 	// Images returns a ImageInformer.
 	Images() TypedImageInformer
 	// ImageBuilds returns a ImageBuildInformer.
@@ -29,6 +31,11 @@ type version struct {
 // New returns a new Interface.
 func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakListOptions internalinterfaces.TweakListOptionsFunc) Interface {
 	return &version{factory: f, namespace: namespace, tweakListOptions: tweakListOptions}
+}
+
+// Archives returns a TypedArchiveInformer.
+func (v *version) Archives() TypedArchiveInformer {
+	return &archiveInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }
 
 // Images returns a TypedImageInformer.

@@ -4,6 +4,8 @@
 
 package v1alpha1
 
+type ArchiveExpansion interface{}
+
 type BuilderExpansion interface{}
 
 type ImageExpansion interface{}

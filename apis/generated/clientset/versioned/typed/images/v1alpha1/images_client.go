@@ -14,6 +14,7 @@ import (
 
 type ImagesV1alpha1Interface interface {
 	RESTClient() rest.Interface
+	ArchivesGetter
 	BuildersGetter
 	ImagesGetter
 	ImageBuildsGetter
@@ -27,6 +28,10 @@ type ImagesV1alpha1Interface interface {
 // ImagesV1alpha1Client is used to interact with features provided by the images.goldsmith.dev group.
 type ImagesV1alpha1Client struct {
 	restClient rest.Interface
+}
+
+func (c *ImagesV1alpha1Client) Archives() ArchiveInterface {
+	return newArchives(c)
 }
 
 func (c *ImagesV1alpha1Client) Builders() BuilderInterface {

@@ -14,6 +14,10 @@ type FakeImagesV1alpha1 struct {
 	*testing.Fake
 }
 
+func (c *FakeImagesV1alpha1) Archives() v1alpha1.ArchiveInterface {
+	return newFakeArchives(c)
+}
+
 func (c *FakeImagesV1alpha1) Builders() v1alpha1.BuilderInterface {
 	return newFakeBuilders(c)
 }
