@@ -47,6 +47,10 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 		if o.decideTests(d, status, false) {
 			return
 		}
+		var decided bool
+		if decided, d.again = o.decidePackages(d, status); decided {
+			return
+		}
 		d.Reason = v1alpha1.ReasonInputsUnchanged
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
 		if o.lastBuildAbandoned(status) {
@@ -144,7 +148,7 @@ func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.I
 		return prevention{v1alpha1.ReasonSuspended, "spec.suspend is true: set it to false, or ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
-	case reason == v1alpha1.TriggerBaseChange && o.tooManyFailures(status):
+	case (reason == v1alpha1.TriggerBaseChange || reason == v1alpha1.TriggerPackageChange) && o.tooManyFailures(status):
 		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
 	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange || reason == v1alpha1.TriggerTestsChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
@@ -189,8 +193,8 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 	return fmt.Sprintf("%s:%d", digest, after)
 }
 
-// reserved matches the IDs of requestID, scheduleRequestID and testsRequestID.
-var reserved = regexp.MustCompile(`^(schedule:|(tests:)?sha256:[0-9a-f]{64}:[0-9]+$|tests:none:[0-9]+$)`)
+// reserved matches the IDs of requestID, scheduleRequestID, testsRequestID and packagesRequestID.
+var reserved = regexp.MustCompile(`^(schedule:|(tests:|packages:)?sha256:[0-9a-f]{64}:[0-9]+$|tests:none:[0-9]+$)`)
 
 // Reserved reports whether only triggers use request IDs of this form.
 func Reserved(requestID string) bool {

@@ -26,6 +26,7 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 		o.count(&status, &o.Builds[i])
 	}
 	o.recordRevocations(&status)
+	o.recordPackages(&status)
 	status.LatestBuild = latestBuild(o.Builds, status.LastFinished)
 	countFailures(o, &status)
 	return status

@@ -31,6 +31,10 @@ type Observed struct {
 	// RevokedBases are the revoked builds that builds of the Image are based on, directly or through other builds, by the names of the former. A build
 	// that is based on no revoked build has nil. A build has no entry if nobody knows.
 	RevokedBases map[string]*v1alpha1.RevokedBase
+	// Candidates are newer versions of the packages in the latest successful build. Nil keeps what status.packages has.
+	Candidates *Candidates
+	// BasePackages is whether PackagesDue of the base, or of an Image that it is based on, or whether one of them is about to change.
+	BasePackages bool
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
@@ -69,9 +73,11 @@ type Decision struct {
 	// Prune are the finished builds that are too many or too old. They may be deleted once Status, which counts them, is stored.
 	Prune []*v1alpha1.ImageBuild
 
-	baseDigest  string    // of the base that Request builds on
-	testsDigest string    // of the tests of the build that Request asks for
-	start       time.Time // of the schedule that Request answers
+	baseDigest  string                  // of the base that Request builds on
+	testsDigest string                  // of the tests of the build that Request asks for
+	start       time.Time               // of the schedule that Request answers
+	packages    *v1alpha1.ImagePackages // for which Request asks
+	again       time.Time               // when packages are decided on again without an event
 }
 
 // Next decides whether a build is due, and what the Image's status reports.
@@ -86,7 +92,7 @@ func Next(o Observed) Decision {
 	d.Promote = o.promotions()
 	var expiry time.Time
 	d.Prune, expiry = o.buildsToDelete(&status)
-	d.After = o.untilFirst(schedule.next, expiry, o.nextRevocation(&status))
+	d.After = o.untilFirst(schedule.next, expiry, o.nextRevocation(&status), d.again, o.nextPackages())
 	d.Status = status
 	return d
 }
@@ -107,6 +113,10 @@ func (d Decision) DeletedStatus(records []v1alpha1.BuildRequestRecord) v1alpha1.
 	status := *d.Status.DeepCopy()
 	if !d.start.IsZero() {
 		status.LastScheduleTime = apiTime(d.start)
+		return status
+	}
+	if d.packages != nil {
+		status.Packages.Attempted = latestStates(status.Packages.Attempted, d.packages.Archives)
 		return status
 	}
 	for _, record := range records {
@@ -147,7 +157,7 @@ func (o Observed) tooManyFailures(status *v1alpha1.ImageStatus) bool {
 
 // failedTooOften is the message of ReasonTooManyFailures.
 func (o Observed) failedTooOften(status *v1alpha1.ImageStatus) string {
-	return fmt.Sprintf("%d consecutive builds failed, so neither the schedule nor the base starts builds: change the spec, or build successfully with \"goldsmith build %s\"",
+	return fmt.Sprintf("%d consecutive builds failed, so neither the schedule, nor the base, nor new packages start builds: change the spec, or build successfully with \"goldsmith build %s\"",
 		status.ConsecutiveFailures, o.Image.Name)
 }
 

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/contents"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// A newer version of a package in the latest successful build starts a build. Whether one is due is decided from the stored status.packages
+// alone, so that the server comes to the same result as the controller, which alone knows the archives.
+//
+// The dates of the release files of an archive, and no clock, tell which updates a build was started for: all that were in the archive then. So
+// a build that does not install an update is not repeated for it, and no update is forgotten.
+
+const (
+	// packagesPrefix begins the IDs of requests for builds because of new packages.
+	packagesPrefix = "packages:"
+	// packageRetry is how long after a failure that is not the fault of the Image the same updates start another build.
+	packageRetry = time.Hour
+	// shownUpdates is how many updates a message has.
+	shownUpdates = 3
+	// shownAdvisories is how many advisories of an update a message has.
+	shownAdvisories = 3
+)
+
+// Candidates are the newer versions of the packages in a build, in the archives that they came from.
+type Candidates struct {
+	// Build is the name of the build.
+	Build string
+	// Archives are the states of these archives.
+	Archives []v1alpha1.ArchiveState
+	// Updates are the newer versions, each with its archive.
+	Updates []v1alpha1.PackageUpdate
+	// Unknown is why nothing is known, for users. The other fields are then empty.
+	Unknown string
+	// NotSupported is whether that is because the builder checks no archives.
+	NotSupported bool
+}
+
+// IsPackageRequest reports whether a request ID has the form that the triggers use for new packages.
+func IsPackageRequest(requestID string) bool {
+	return reserved.MatchString(requestID) && strings.HasPrefix(requestID, packagesPrefix)
+}
+
+// packagesRequestID identifies the request for a build with the packages of some states of archives, after the last attempted build.
+func packagesRequestID(packages *v1alpha1.ImagePackages, attempted *v1alpha1.AttemptedBuild) string {
+	var states strings.Builder
+	for _, state := range packages.Archives {
+		fmt.Fprintf(&states, "%s %s\n", state.Name, state.Date.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("%s%s:%d", packagesPrefix, contents.Digest([]byte(states.String())), attempted.Number)
+}
+
+// recordPackages sets status.packages from the candidates, if they are known, and from the builds that were started for earlier ones.
+func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
+	trigger, stored := o.Image.Spec.Triggers.OnPackageChange, status.Packages
+	if trigger == nil {
+		status.Packages = nil
+		return
+	}
+	var attempted []v1alpha1.ArchiveState
+	if stored != nil {
+		attempted = stored.Attempted
+	}
+	if build := newest(o.Builds, forPackages); build != nil {
+		if again := o.packagesAgain(build); again.IsZero() || again.After(o.Now) {
+			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
+		} else {
+			attempted = build.Spec.Trigger.Packages.Attempted // as it was before the build
+		}
+	}
+	known := o.Candidates
+	if known == nil || known.Unknown != "" {
+		if stored != nil {
+			known = &Candidates{Build: stored.Build, Archives: stored.Archives, Updates: stored.Updates}
+		}
+	}
+	if known == nil || known.Unknown != "" {
+		return
+	}
+	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives)}
+	slices.SortFunc(next.Archives, func(a, b v1alpha1.ArchiveState) int { return cmp.Compare(a.Name, b.Name) })
+	for _, state := range attempted {
+		if slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {
+			next.Attempted = append(next.Attempted, state)
+		}
+	}
+	for _, update := range known.Updates {
+		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security || isAttempted(&update, next.Attempted) {
+			continue
+		}
+		next.Updates = append(next.Updates, update)
+	}
+	next.UpdateCount, next.OtherCount = int32(len(next.Updates)), int32(len(known.Updates)-len(next.Updates)) //nolint:gosec // a lock has at most 20,000 packages
+	slices.SortFunc(next.Updates, func(a, b v1alpha1.PackageUpdate) int {
+		return cmp.Or(a.Since.Compare(b.Since.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture),
+			cmp.Compare(a.From, b.From), cmp.Compare(a.Archive, b.Archive))
+	})
+	next.Updates = next.Updates[:min(len(next.Updates), v1alpha1.MaxImageUpdates)]
+	if known != o.Candidates { // the stored updates were cut, and counted before
+		cut := stored.UpdateCount - int32(len(stored.Updates)) //nolint:gosec // at most MaxImageUpdates
+		if len(next.Updates) > 0 {
+			next.UpdateCount += cut
+		}
+		next.OtherCount = stored.OtherCount + stored.UpdateCount - next.UpdateCount
+	}
+	status.Packages = next
+}
+
+// forPackages reports whether a build was started for new packages.
+func forPackages(build *v1alpha1.ImageBuild) bool {
+	return build.Spec.Trigger != nil && build.Spec.Trigger.Packages != nil
+}
+
+// packagesAgain returns when the updates that a build was started for may start another build, because it failed for a reason that is not the fault
+// of the Image, such as a mirror in the middle of an update. It is zero if they start none.
+func (o Observed) packagesAgain(build *v1alpha1.ImageBuild) time.Time {
+	failure := build.Status.Failure
+	if build.Status.Phase != v1alpha1.BuildFailed || failure == nil || build.Status.CompletionTime == nil {
+		return time.Time{}
+	}
+	switch failure.Class {
+	case v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout:
+		return build.Status.CompletionTime.Add(packageRetry)
+	}
+	return time.Time{}
+}
+
+// latestStates returns the later state of each archive of two lists.
+func latestStates(a, b []v1alpha1.ArchiveState) []v1alpha1.ArchiveState {
+	latest := slices.Clone(a)
+	for _, state := range b {
+		at := slices.IndexFunc(latest, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name })
+		switch {
+		case at < 0:
+			latest = append(latest, state)
+		case state.Date.After(latest[at].Date.Time):
+			latest[at] = state
+		}
+	}
+	slices.SortFunc(latest, func(a, b v1alpha1.ArchiveState) int { return cmp.Compare(a.Name, b.Name) })
+	return latest
+}
+
+// isAttempted reports whether an update was in its archive when a build was started for new packages.
+func isAttempted(update *v1alpha1.PackageUpdate, attempted []v1alpha1.ArchiveState) bool {
+	return slices.ContainsFunc(attempted, func(state v1alpha1.ArchiveState) bool {
+		return state.Name == update.Archive && !update.Since.After(state.Date.Time)
+	})
+}
+
+// updates returns the updates that are to start a build, at some time. They are those of the latest successful build.
+func updates(status *v1alpha1.ImageStatus) []v1alpha1.PackageUpdate {
+	if status.Packages == nil || status.LatestSuccessful == nil || status.Packages.Build != status.LatestSuccessful.Name {
+		return nil
+	}
+	return status.Packages.Updates
+}
+
+// packagesTime returns when the first of some updates may start a build: once it is old enough, and a window is open. It is zero if no window opens.
+func (o Observed) packagesTime(of []v1alpha1.PackageUpdate) time.Time {
+	trigger := o.Image.Spec.Triggers.OnPackageChange
+	at := of[0].Since.Add(trigger.MinimumAge.Duration)
+	if at.Before(o.Now) {
+		at = o.Now
+	}
+	window := trigger.Window
+	if window == nil {
+		return at
+	}
+	times, err := ParseSchedule(window.Cron, window.TimeZone)
+	if err != nil {
+		return time.Time{} // the rules or the time zones that the server knows have changed
+	}
+	if _, open := times.Last(at.Add(-window.Duration.Duration), at); open {
+		return at
+	}
+	return times.Next(at)
+}
+
+// PackagesDue reports whether an Image would be built now because of new packages, so that a build of an Image that is based on it waits. It ignores
+// the builds of the Image, whose status tells of them.
+func PackagesDue(o Observed) bool {
+	if o.Image.Spec.Triggers.OnPackageChange == nil || o.suspended() || o.tooManyFailures(&o.Image.Status) {
+		return false
+	}
+	status := *o.Image.Status.DeepCopy()
+	o.recordPackages(&status)
+	of := updates(&status)
+	return len(of) > 0 && !o.packagesTime(of).After(o.Now) && !o.packagesTime(of).IsZero()
+}
+
+// decidePackages decides whether a build is due because of new packages, if the inputs have not changed. It returns false if no package starts
+// a build. next is when to decide again without an event.
+func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (decided bool, next time.Time) {
+	of := updates(status)
+	if len(of) == 0 {
+		return false, time.Time{}
+	}
+	if stored := o.Image.Status.Packages; !samePackages(stored, status.Packages) {
+		next = o.Now // the server decides by what is stored
+	}
+	message := packagesMessage(of, status.Packages.UpdateCount)
+	at := o.packagesTime(of)
+	wait := func(reason, why string) (bool, time.Time) {
+		d.Reason, d.Message = reason, message+", but "+why
+		return true, next
+	}
+	if unfinished := newest(o.Builds, unfinishedAndCounts); unfinished != nil {
+		return wait(v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may have them: wait until it has finished", unfinished.Name))
+	}
+	if why := o.preventionOf(v1alpha1.TriggerPackageChange, status); why.reason != "" {
+		return wait(why.reason, why.message)
+	}
+	switch {
+	case o.BaseComing || o.BasePackages:
+		return wait(v1alpha1.ReasonWaitingForBase, fmt.Sprintf("the base (image %s) is built first", o.Image.Spec.Base.ImageRef.Name))
+	case at.IsZero():
+		return wait(v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build")
+	case at.After(o.Now):
+		next = at
+		return wait(v1alpha1.ReasonPackagesChanged, "the build starts at "+at.UTC().Format(time.RFC3339)+": ask for a build to have it now")
+	case !next.IsZero():
+		d.Reason, d.Message = v1alpha1.ReasonPackagesChanged, message
+		return true, next
+	}
+	d.Reason, d.Message = string(v1alpha1.TriggerPackageChange), message
+	d.packages = status.Packages
+	d.Request = &v1alpha1.BuildRequest{
+		RequestID: packagesRequestID(status.Packages, status.LastAttempted), Reason: v1alpha1.TriggerPackageChange, Message: v1alpha1.CutMessage(message),
+	}
+	return true, time.Time{}
+}
+
+// nextPackages returns when updates that a failed build was started for may start another build.
+func (o Observed) nextPackages() time.Time {
+	if o.Image.Spec.Triggers.OnPackageChange == nil {
+		return time.Time{}
+	}
+	if build := newest(o.Builds, forPackages); build != nil && o.packagesAgain(build).After(o.Now) {
+		return o.packagesAgain(build)
+	}
+	return time.Time{}
+}
+
+func samePackages(a, b *v1alpha1.ImagePackages) bool {
+	return a != nil && b != nil && a.Build == b.Build && slices.EqualFunc(a.Archives, b.Archives, sameState) && slices.EqualFunc(a.Attempted, b.Attempted, sameState)
+}
+
+func sameState(a, b v1alpha1.ArchiveState) bool { return a.Name == b.Name && a.Date.Equal(&b.Date) }
+
+// packagesMessage describes updates: the first of them, and how many more there are.
+func packagesMessage(of []v1alpha1.PackageUpdate, count int32) string {
+	var texts []string
+	seen := map[string]bool{}
+	for i := range of {
+		if text := updateMessage(&of[i]); !seen[text] {
+			seen[text] = true // of another architecture or archive
+			texts = append(texts, text)
+		}
+	}
+	shown := texts[:min(len(texts), shownUpdates)]
+	message := "new packages: " + strings.Join(shown, ", ")
+	if more := len(texts) - len(shown) + int(count) - len(of); more > 0 {
+		message += fmt.Sprintf(" and %d more", more)
+	}
+	return message
+}
+
+// updateMessage describes an update, such as openssl 3.5.6-1 → 3.5.7-1 (CVE-2026-1234).
+func updateMessage(update *v1alpha1.PackageUpdate) string {
+	text := fmt.Sprintf("%s %s → %s", update.Name, update.From, update.To)
+	if len(update.Advisories) == 0 {
+		return text
+	}
+	shown := update.Advisories[:min(len(update.Advisories), shownAdvisories)]
+	text += " (" + strings.Join(shown, ", ")
+	if more := len(update.Advisories) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ")"
+}
+
+// setPackagesUpToDate sets whether the archives have newer versions of packages in the latest successful build.
+func (c conditions) setPackagesUpToDate() {
+	const kind = v1alpha1.ImagePackagesUpToDate
+	if c.Image.Spec.Triggers.OnPackageChange == nil {
+		c.status.Conditions = slices.DeleteFunc(c.status.Conditions, func(condition metav1.Condition) bool { return condition.Type == kind })
+		return
+	}
+	if of := updates(c.status); len(of) > 0 {
+		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, v1alpha1.CutMessage(packagesMessage(of, c.status.Packages.UpdateCount)))
+		return
+	}
+	latest, packages := c.status.LatestSuccessful, c.status.Packages
+	switch {
+	case latest == nil:
+		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
+	case c.Candidates != nil && c.Candidates.NotSupported:
+		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonProbeNotSupported, c.Candidates.Unknown)
+	case c.Candidates != nil && c.Candidates.Unknown != "":
+		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonPackagesUnknown, c.Candidates.Unknown)
+	case c.Candidates == nil: // the stored condition is that of the controller
+	case packages != nil && packages.OtherCount > 0:
+		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(
+			"%d packages of build %s have newer versions that start no build: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
+			packages.OtherCount, packages.Build))
+	default:
+		c.set(kind, metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, "no package of build "+latest.Name+" has a newer version in its archives")
+	}
+}
