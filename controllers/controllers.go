@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/controllers/election"
+	"goldsmith.dev/goldsmith/controllers/internal/archives"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/image"
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
@@ -78,6 +79,10 @@ type Options struct {
 	Kept func(digest string) bool
 	// Records is the connection to the database that builds are recorded in. Defaults to none. The caller closes it.
 	Records *records.Connection
+	// ArchiveInterval is the time between two checks of an archive of packages. Defaults to 0: new packages start no builds.
+	ArchiveInterval time.Duration
+	// ArchiveNamespace is where the Jobs of these checks run. Required with ArchiveInterval.
+	ArchiveNamespace string
 	// Registerer takes the metrics of builds. Defaults to a registry that is not served.
 	Registerer prometheus.Registerer
 }
@@ -161,8 +166,12 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	admissions := admission.New(admission.Options{
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Events: given.Events, Metrics: waits, Clock: options.Clock,
 	})
+	packages, err := addArchives(mgr, options, given)
+	if err != nil {
+		return err
+	}
 	images := image.New(image.Options{
-		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+		Options: given, Packages: packages, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
 	}, mgr.GetCache())
 	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache())); err != nil {
 		return err
@@ -186,6 +195,22 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 		return err
 	}
 	return addRecords(mgr, options, given)
+}
+
+// addArchives adds the controller that checks archives of packages, if they are to be checked.
+func addArchives(mgr manager.Manager, options Options, given reconciliation.Options) (image.Packages, error) {
+	if options.ArchiveInterval == 0 {
+		return nil, nil
+	}
+	measured, err := metrics.NewArchives(options.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	packages := archives.New(archives.Options{
+		Options: given, Namespace: options.ArchiveNamespace, Interval: options.ArchiveInterval, Metrics: measured,
+	}, mgr.GetCache())
+	controller, begin := packages.Controller()
+	return packages, controller.AddTo(mgr, begin)
 }
 
 // addLogArchive adds the controller that archives logs, if there is an archive.

@@ -56,6 +56,8 @@ var list = []Metric{
 	{Name: "goldsmith_build_duration_seconds", Kind: Histogram, Program: Controller, Labels: []string{"phase"},
 		Help:    "Duration of finished builds, without their time in the queue, by phase.",
 		Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400}},
+	{Name: "goldsmith_archive_checks_total", Kind: Counter, Program: Controller, Labels: []string{"outcome"},
+		Help: "Number of checks of archives of packages, by outcome: changed, unchanged or failed."},
 	{Name: "goldsmith_builds_pruned_unarchived_total", Kind: Counter, Program: Controller,
 		Help: "Number of builds that were pruned one day after their end, before their logs were archived."},
 	{Name: "goldsmith_builds_pruned_unrecorded_total", Kind: Counter, Program: Controller,

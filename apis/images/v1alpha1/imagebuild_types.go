@@ -15,6 +15,7 @@ import (
 // +genclient:method=Restore,verb=create,subresource=restore,input=RestoreRequest,result=ImageBuild
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
+// +genclient:method=GetPackages,verb=get,subresource=packages,result=ImageBuildPackages
 // +genclient:method=Sign,verb=create,subresource=signatures,input=BuildSignatures,result=BuildSignatures
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 

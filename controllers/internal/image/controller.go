@@ -45,8 +45,18 @@ type Options struct {
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
 	BuildsRecorded bool
+	// Packages finds newer versions of the packages of images. Nil finds none.
+	Packages Packages
 	// Metrics counts builds that were pruned too early.
 	Metrics *metrics.Builds
+}
+
+// Packages finds newer versions of the packages of images.
+type Packages interface {
+	// Candidates returns the newer versions of the packages in the latest successful build of an Image. again is when to ask again.
+	Candidates(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (found *trigger.Candidates, again time.Duration, err error)
+	// BaseComing reports whether a base is about to change.
+	BaseComing(ctx context.Context, image *v1alpha1.Image) (bool, error)
 }
 
 // New makes the controller. The cache was made with package caches.
@@ -58,6 +68,7 @@ func New(options Options, cache client.Reader) *reconciliation.Controller {
 		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: r.revocationEvents()},
+		{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
 	}}
 }
@@ -142,6 +153,39 @@ func (r *reconciler) revocationEvents() handler.EventHandler {
 // isRevoked reports whether the condition of a build tells that it is revoked.
 func isRevoked(build *v1alpha1.ImageBuild) bool {
 	return meta.IsStatusConditionTrue(build.Status.Conditions, v1alpha1.BuildRevoked)
+}
+
+// archiveEvents reconciles all Images of a builder that new packages start builds of, when one of its archives has changed.
+func (r *reconciler) archiveEvents() handler.EventHandler {
+	enqueue := func(ctx context.Context, object client.Object, q queue) {
+		archive, is := object.(*v1alpha1.Archive)
+		images := &v1alpha1.ImageList{}
+		if err := r.cache.List(ctx, images, client.UnsafeDisableDeepCopy); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot list the images after a change of an archive", "archive", object.GetName())
+		}
+		for i := range images.Items {
+			image := &images.Items[i]
+			if is && image.Spec.Triggers != nil && image.Spec.Triggers.OnPackageChange != nil && image.Spec.Builder.Name == archive.Spec.Builder {
+				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(image)}, settle) // other archives may have changed, too
+			}
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, was := e.ObjectOld.(*v1alpha1.Archive)
+			after, is := e.ObjectNew.(*v1alpha1.Archive)
+			if was && is && !sameArchive(before, after) {
+				enqueue(ctx, after, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
+	}
+}
+
+// sameArchive reports whether two versions of an Archive tell Images the same.
+func sameArchive(a, b *v1alpha1.Archive) bool {
+	return equality.Semantic.DeepEqual(a.Status.Release, b.Status.Release) && equality.Semantic.DeepEqual(a.Status.Updates, b.Status.Updates) &&
+		meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ArchiveReady) == meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ArchiveReady)
 }
 
 // baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or

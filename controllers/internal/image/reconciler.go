@@ -71,7 +71,14 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
 		RevokedBases: r.revokedBases(ctx, image, builds),
 	}
+	again, err := r.packages(ctx, &observed)
+	if err != nil {
+		return 0, err
+	}
 	decision := trigger.Next(observed)
+	if again > 0 && (decision.After == 0 || again < decision.After) {
+		decision.After = again
+	}
 	status := decision.Status
 	var refused error // with ReasonBuildRefused: the status is still written, and old builds are pruned
 	if decision.Request != nil {
@@ -99,6 +106,20 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return decision.After, errors.Join(err, failed) // without pruning, because a channel may get one of the old builds
 	}
 	return decision.After, errors.Join(err, r.prune(ctx, image, decision.Prune))
+}
+
+// packages adds the newer versions of packages to what is known of an Image. It returns when to look again without an event.
+func (r *reconciler) packages(ctx context.Context, observed *trigger.Observed) (again time.Duration, err error) {
+	if r.Packages == nil || observed.Image.Spec.Triggers.OnPackageChange == nil {
+		return 0, nil
+	}
+	if observed.Candidates, again, err = r.Packages.Candidates(ctx, observed.Image, observed.Builds); err != nil {
+		return 0, fmt.Errorf("find new packages: %w", err)
+	}
+	if observed.BasePackages, err = r.Packages.BaseComing(ctx, observed.Image); err != nil {
+		return 0, fmt.Errorf("find new packages of the base: %w", err)
+	}
+	return again, nil
 }
 
 // revokedBases returns the revoked build that the latest successful build is based on, by the name of the latter.

@@ -94,6 +94,12 @@ func ExtractImageBuildCancel(imageBuild *imagesv1alpha1.ImageBuild, fieldManager
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "cancel")
 }
 
+// ExtractImageBuildPackages extracts the applied configuration owned by fieldManager from
+// imageBuild for the packages subresource.
+func ExtractImageBuildPackages(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "packages")
+}
+
 // ExtractImageBuildReport extracts the applied configuration owned by fieldManager from
 // imageBuild for the report subresource.
 func ExtractImageBuildReport(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {

@@ -44,6 +44,7 @@ type ImageBuildInterface interface {
 	Restore(ctx context.Context, imageBuildName string, restoreRequest *imagesv1alpha1.RestoreRequest, opts v1.CreateOptions) (*imagesv1alpha1.ImageBuild, error)
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
+	GetPackages(ctx context.Context, imageBuildName string, options v1.GetOptions) (*imagesv1alpha1.ImageBuildPackages, error)
 	Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (*imagesv1alpha1.BuildSignatures, error)
 
 	ImageBuildExpansion
@@ -176,6 +177,21 @@ func (c *imageBuilds) Attest(ctx context.Context, imageBuildName string, buildAt
 		SubResource("attest").
 		VersionedParams(&opts, scheme.ParameterCodec).
 		Body(buildAttestation).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetPackages takes name of the imageBuild, and returns the corresponding imagesv1alpha1.ImageBuildPackages object, and an error if there is any.
+func (c *imageBuilds) GetPackages(ctx context.Context, imageBuildName string, options v1.GetOptions) (result *imagesv1alpha1.ImageBuildPackages, err error) {
+	result = &imagesv1alpha1.ImageBuildPackages{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("packages").
+		VersionedParams(&options, scheme.ParameterCodec).
 		Do(ctx).
 		Into(result)
 	return

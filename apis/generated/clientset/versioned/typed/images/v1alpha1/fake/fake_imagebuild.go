@@ -124,6 +124,18 @@ func (c *fakeImageBuilds) Attest(ctx context.Context, imageBuildName string, bui
 	return obj.(*v1alpha1.BuildAttestation), err
 }
 
+// GetPackages takes name of the imageBuild, and returns the corresponding imageBuildPackages object, and an error if there is any.
+func (c *fakeImageBuilds) GetPackages(ctx context.Context, imageBuildName string, options v1.GetOptions) (result *v1alpha1.ImageBuildPackages, err error) {
+	emptyResult := &v1alpha1.ImageBuildPackages{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "packages", imageBuildName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuildPackages), err
+}
+
 // Sign takes the representation of a buildSignatures and creates it.  Returns the server's representation of the buildSignatures, and an error, if there is any.
 func (c *fakeImageBuilds) Sign(ctx context.Context, imageBuildName string, buildSignatures *v1alpha1.BuildSignatures, opts v1.CreateOptions) (result *v1alpha1.BuildSignatures, err error) {
 	emptyResult := &v1alpha1.BuildSignatures{}

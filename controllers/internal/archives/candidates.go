@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archives
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// outdated is how old the last successful check of an archive may be.
+const outdated = 24 * time.Hour
+
+const (
+	// maxBases is how many bases of an Image are looked at. The server refuses more.
+	maxBases = 32
+	// promotionLimit is how long after a build of a base the channel of an Image that follows it is expected to move.
+	promotionLimit = 10 * time.Minute
+)
+
+// Candidates returns the newer versions of the packages in the latest successful build of an Image, whose builds are in the order of their
+// numbers. It returns nil if nobody asks for them, or no build has succeeded. Packages that the base has are left out, because only a build of
+// the base can replace them. again is when to ask again without an event, if the packages are unknown. An error is an error of the API.
+func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (found *trigger.Candidates, again time.Duration, err error) {
+	if image.Spec.Triggers.OnPackageChange == nil {
+		return nil, 0, nil
+	}
+	if ok, unsupported := watched(image, a.Builders); !ok {
+		return &trigger.Candidates{Unknown: unsupported, NotSupported: true}, 0, nil
+	}
+	build := latest(builds)
+	if build == nil {
+		return nil, 0, nil
+	}
+	content, err := a.locks.of(ctx, build, a.Clock.Now())
+	if err != nil {
+		return nil, 0, err
+	}
+	if content.unknown != "" {
+		return &trigger.Candidates{Unknown: content.unknown}, readAgain, nil
+	}
+	base, _, err := a.baseContent(ctx, image, build)
+	if err != nil {
+		return nil, 0, err
+	}
+	if base != nil && base.unknown != "" {
+		return &trigger.Candidates{Unknown: base.unknown}, readAgain, nil
+	}
+	found = &trigger.Candidates{Build: build.Name}
+	for _, of := range content.archives() {
+		archive := &v1alpha1.Archive{}
+		err := a.cache.Get(ctx, client.ObjectKey{Name: of.objectName()}, archive, client.UnsafeDisableDeepCopy)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, 0, fmt.Errorf("get archive %s: %w", of.objectName(), err)
+		}
+		if why := unchecked(archive, a.Clock.Now()); err != nil || why != "" {
+			return &trigger.Candidates{Unknown: fmt.Sprintf("archive %s %s", of.objectName(), why)}, 0, nil
+		}
+		found.Archives = append(found.Archives, v1alpha1.ArchiveState{Name: archive.Name, Date: archive.Status.Release.Date})
+		for i := range archive.Status.Updates {
+			update := &archive.Status.Updates[i]
+			if content.packages[pkg{update.Name, update.From, update.Architecture}] && (base == nil || !base.has(update)) {
+				its := *update.DeepCopy()
+				its.Archive = archive.Name
+				found.Updates = append(found.Updates, its)
+			}
+		}
+	}
+	return found, 0, nil
+}
+
+// unchecked returns why nothing is known of an archive, or "".
+func unchecked(archive *v1alpha1.Archive, now time.Time) string {
+	status := &archive.Status
+	if last := status.LastCheckTime; status.Release != nil && last != nil && now.Sub(last.Time) < outdated {
+		return ""
+	}
+	for _, condition := range status.Conditions {
+		if condition.Type == v1alpha1.ArchiveReady && condition.Status == metav1.ConditionFalse {
+			return "cannot be checked: " + condition.Message
+		}
+	}
+	return "is not checked yet"
+}
+
+// baseContent returns the content of the build of the base that a build was made from, or of a later one if that build was deleted. It is nil for a
+// build without a base, or whose base has no lock.
+func (a *Archives) baseContent(ctx context.Context, image *v1alpha1.Image, build *v1alpha1.ImageBuild) (found *content, of types.UID, err error) {
+	ref := image.Spec.Base.ImageRef
+	if ref == nil {
+		return nil, "", nil
+	}
+	base := &v1alpha1.ImageBuild{}
+	err = a.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: baseName(build)}, base, client.UnsafeDisableDeepCopy)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, "", fmt.Errorf("get build %s: %w", baseName(build), err)
+	}
+	if err != nil {
+		builds, err := a.buildsOf(ctx, build.Namespace, ref.Name)
+		if err != nil {
+			return nil, "", err
+		}
+		if base = latest(builds); base == nil {
+			return nil, "", nil
+		}
+	}
+	if !hasLock(base) {
+		return nil, "", nil
+	}
+	found, err = a.locks.of(ctx, base, a.Clock.Now())
+	return found, base.UID, err
+}
+
+// buildsOf returns the builds of the Image with a name, in the order of their numbers. They are shared with the cache.
+func (a *Archives) buildsOf(ctx context.Context, namespace, image string) ([]v1alpha1.ImageBuild, error) {
+	found := &v1alpha1.Image{}
+	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: namespace, Name: image}, found, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	list := &v1alpha1.ImageBuildList{}
+	err := a.cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(found.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("list the builds of image %s: %w", image, err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int { return int(*a.Spec.Number - *b.Spec.Number) })
+	return list.Items, nil
+}
+
+// BaseComing reports whether a base of an Image, or an Image that it is based on, is built because of new packages, will be, or is about to change. A build
+// of the Image waits for it, so that each Image is built once.
+func (a *Archives) BaseComing(ctx context.Context, image *v1alpha1.Image) (bool, error) {
+	for range maxBases {
+		ref := image.Spec.Base.ImageRef
+		if ref == nil || !*image.Spec.Triggers.OnBaseChange {
+			return false, nil
+		}
+		base := &v1alpha1.Image{}
+		if err := a.cache.Get(ctx, client.ObjectKey{Namespace: image.Namespace, Name: ref.Name}, base); err != nil {
+			return false, client.IgnoreNotFound(err)
+		}
+		v1alpha1.SetObjectDefaults_Image(base)
+		follows, coming := follows(base, ref.Channel, a.Clock.Now())
+		if !follows || coming {
+			return coming, nil
+		}
+		builds, err := a.buildsOf(ctx, image.Namespace, ref.Name)
+		if err != nil {
+			return false, err
+		}
+		found, _, err := a.Candidates(ctx, base, builds)
+		if err != nil {
+			return false, err
+		}
+		if found != nil && trigger.PackagesDue(trigger.Observed{Image: base, Candidates: found, Now: a.Clock.Now()}) {
+			return true, nil
+		}
+		image = base
+	}
+	return false, nil
+}
+
+// follows reports whether a build of a base changes by itself what a channel names, and whether that is about to happen. The empty channel is the
+// latest successful build.
+func follows(base *v1alpha1.Image, channel string, now time.Time) (ok, coming bool) {
+	pending := trigger.BaseBuildPending(&v1alpha1.BaseImageReference{Name: base.Name}, base)
+	if channel == "" {
+		return true, pending
+	}
+	automatic := slices.ContainsFunc(base.Spec.Channels, func(rule v1alpha1.ChannelRule) bool {
+		return rule.Name == channel && rule.Promote == v1alpha1.PromoteAutomatic
+	})
+	if !automatic {
+		return false, false
+	}
+	last := base.Status.LatestSuccessful
+	moved := last == nil || slices.ContainsFunc(base.Status.Channels, func(of v1alpha1.ImageChannel) bool { return of.Name == channel && of.Build == last.Name })
+	return true, pending || !moved && now.Sub(last.CompletionTime.Time) < promotionLimit
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archives
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// readAgain is when a lock that could not be read is read again.
+const readAgain = time.Minute
+
+// pkg identifies a package of a lock.
+type pkg struct{ name, version, architecture string }
+
+// origin is a source of packages in a lock.
+type origin struct {
+	archive    name // of a builder
+	components []string
+	date       time.Time // of its release file, or zero
+}
+
+// name identifies an archive.
+type name struct{ builder, uri, suite string }
+
+// content is what the artifacts of a build are made of.
+type content struct {
+	origins  []origin
+	packages map[pkg]bool
+	// unknown is why that is not known, for users.
+	unknown string
+	readAt  time.Time
+}
+
+// has reports whether a package is in the content, in any version.
+func (c *content) has(of *v1alpha1.PackageUpdate) bool {
+	for one := range c.packages {
+		if one.name == of.Name && one.architecture == of.Architecture {
+			return true
+		}
+	}
+	return false
+}
+
+// locks knows the contents of builds. A lock never changes, so it is read once.
+type locks struct {
+	client versioned.Interface
+	mu     sync.Mutex
+	known  map[types.UID]*content
+}
+
+func newLocks(client versioned.Interface) *locks {
+	return &locks{client: client, known: map[types.UID]*content{}}
+}
+
+// of returns the content of a build. An error is an error of the API.
+func (l *locks) of(ctx context.Context, build *v1alpha1.ImageBuild, now time.Time) (*content, error) {
+	l.mu.Lock()
+	known := l.known[build.UID]
+	l.mu.Unlock()
+	if known != nil && (known.unknown == "" || now.Sub(known.readAt) < readAgain) {
+		return known, nil
+	}
+	read, err := l.read(ctx, build)
+	if err != nil {
+		return nil, err
+	}
+	read.readAt = now
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known[build.UID] = read
+	return read, nil
+}
+
+// keep forgets the contents of all other builds.
+func (l *locks) keep(builds map[types.UID]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for uid := range l.known {
+		if !builds[uid] {
+			delete(l.known, uid)
+		}
+	}
+}
+
+func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content, error) {
+	if !hasLock(build) {
+		return &content{unknown: fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)}, nil
+	}
+	packages, err := l.client.ImagesV1alpha1().ImageBuilds(build.Namespace).GetPackages(ctx, build.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err): // the records lack it, or do not answer
+		return &content{unknown: v1alpha1.CutMessage(fmt.Sprintf("the packages of build %s cannot be read: %v", build.Name, err))}, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the packages of build %s: %w", build.Name, err)
+	case packages.BuildUID != build.UID:
+		return &content{unknown: fmt.Sprintf("build %s was replaced by another build of its name", build.Name)}, nil
+	}
+	read := &content{packages: map[pkg]bool{}}
+	for i := range packages.Locks {
+		read.add(&packages.Locks[i].Lock, build.Spec.Inputs.Builder.Name)
+	}
+	return read, nil
+}
+
+func hasLock(build *v1alpha1.ImageBuild) bool {
+	for i := range build.Status.Artifacts {
+		if lock := build.Status.Artifacts[i].Document(v1alpha1.DocumentLock); lock != nil && lock.Verified == v1alpha1.ArtifactVerifiedContent {
+			return true
+		}
+	}
+	return false
+}
+
+// add adds the packages of a lock, and the archives that they came from. Packages that belong to no distribution come from other sources.
+func (c *content) add(lock *v1alpha1.Lock, builder string) {
+	for i := range lock.Sources {
+		source := &lock.Sources[i]
+		of := origin{archive: name{builder, canonical(source.URI), source.Suite}}
+		if source.Component != "" {
+			of.components = []string{source.Component}
+		}
+		if source.Release != nil && source.Release.Date != nil {
+			of.date = source.Release.Date.Time
+		}
+		c.origins = append(c.origins, of)
+	}
+	for i := range lock.Packages {
+		if one := &lock.Packages[i]; one.PURL == "" {
+			c.packages[pkg{one.Name, one.Version, one.Architecture}] = true
+		}
+	}
+}
+
+// canonical returns one spelling of the address of an archive.
+func canonical(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" {
+		return strings.TrimRight(address, "/")
+	}
+	parsed.Scheme, parsed.Host = strings.ToLower(parsed.Scheme), strings.ToLower(parsed.Host)
+	if port := parsed.Port(); parsed.Scheme == "http" && port == "80" || parsed.Scheme == "https" && port == "443" {
+		parsed.Host = strings.TrimSuffix(parsed.Host, ":"+port)
+	}
+	parsed.Path = strings.TrimRight(parsed.Path, "/")
+	parsed.RawPath = ""
+	return parsed.String()
+}
+
+// baseName returns the name of the build that a build is based on, or "".
+func baseName(build *v1alpha1.ImageBuild) string {
+	if resolved := build.Status.Resolved; resolved != nil && resolved.Base != nil {
+		return resolved.Base.Name
+	}
+	return ""
+}
+
+// latest returns the newest build of an Image that succeeded and counts, of its builds in the order of their numbers.
+func latest(builds []v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+	for i := len(builds) - 1; i >= 0; i-- {
+		if build := &builds[i]; build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && !build.IsOneOff() {
+			return build
+		}
+	}
+	return nil
+}
+
+// watched reports whether new packages start builds of an Image. The operator of a builder decides whether it checks archives.
+func watched(image *v1alpha1.Image, builders inputs.Builders) (ok bool, unsupported string) {
+	if image.Spec.Triggers == nil || image.Spec.Triggers.OnPackageChange == nil {
+		return false, ""
+	}
+	builder, missing := builders.Lookup(image.Spec.Builder)
+	switch {
+	case missing != nil:
+		return false, missing.Message
+	case image.Spec.Builder.Name == "" || !builder.Capabilities.Probe:
+		return false, "the builder checks no archives: use a builder that does, or remove triggers.onPackageChange (docs/builders.md)"
+	}
+	return true, ""
+}
