@@ -65,6 +65,7 @@ func Shipped() []Builder {
 		{
 			Name: mockName, Description: "Test builder that writes small files and fails on request",
 			Command: "mock-builder", Image: "mock-builder", Programs: programs[mockName],
+			Capabilities: capability.Capabilities{Probe: true},
 			First: &First{
 				Base:  debian.Base, // any
 				About: "takes as long as parameters.duration, and makes nothing but a digest",

@@ -147,6 +147,7 @@ func Capabilities() capability.Capabilities {
 	users.ContentMediaType, users.ContentSchema = "application/yaml", usersSchema()
 	return capability.Capabilities{
 		Reasons: Reasons(),
+		Probe:   true,
 		Base:    &capability.Property{Enum: []any{Base}},
 		FileNames: &capability.Property{Pattern: "^" + formFile + "$",
 			PatternErrorMessage: "must begin with " + rootPrefix + ", for a file of the image, with " + scriptsPrefix + ", for a script, or with " + testsPrefix + ", for a test"},

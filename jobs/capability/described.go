@@ -17,7 +17,7 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 	for _, target := range c.Targets {
 		builder.Targets = append(builder.Targets, v1alpha1.BuilderTarget(target))
 	}
-	builder.Reasons = c.Reasons
+	builder.Reasons, builder.Probe = c.Reasons, c.Probe
 	write := func(schema any, name string, into **runtime.RawExtension) error {
 		text, err := json.Marshal(schema)
 		if err != nil {
@@ -34,7 +34,7 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 
 // FromBuilder reads the capabilities from a Builder of the API. It ignores keywords of schemas that a newer server has added.
 func FromBuilder(builder *v1alpha1.Builder) (Capabilities, error) {
-	described := Capabilities{Reasons: builder.Reasons}
+	described := Capabilities{Reasons: builder.Reasons, Probe: builder.Probe}
 	for _, target := range builder.Targets {
 		described.Targets = append(described.Targets, Target(target))
 	}

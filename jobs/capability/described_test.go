@@ -17,6 +17,7 @@ import (
 func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 	t.Parallel()
 	some := Capabilities{
+		Probe:   true,
 		Reasons: []v1alpha1.BuilderReason{{Reason: "MirrorDown", Class: v1alpha1.FailureInfrastructure, Meaning: "the mirror is unreachable", Remedy: "nothing"}},
 		Targets: []Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
 		Parameters: &Schema{Description: "How", Required: []string{"size"}, AdditionalProperties: true, Properties: map[string]Property{

@@ -58,6 +58,8 @@ type Input struct {
 	Files map[string]string `json:"files"`
 	// Parameters are the values of parameters by name. Never nil.
 	Parameters map[string]string `json:"parameters"`
+	// Probe is the question about an archive. Nil for an attempt at a build. With Probe, Attempt is 1, and everything else but Version is empty.
+	Probe *InputProbe `json:"probe,omitempty"`
 	// Targets are the artifacts to make, sorted by name. Empty if there are Tests.
 	Targets []InputTarget `json:"targets"`
 	// Tests are the tests to run, each with its target, of the artifacts of Base. Empty for an attempt that makes artifacts.
@@ -222,21 +224,25 @@ func encodeInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) (string,
 		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)
 	}
 	input := newInput(build, attempt, agent)
-	encoded, err := inputs.CanonicalJSON(input)
-	if err == nil && len(input.Tests) > 0 {
+	return input.encode("use smaller parameters or files")
+}
+
+// encode returns the input as canonical JSON. remedy is what to do about an input that is too large.
+func (i *Input) encode(remedy string) (string, error) {
+	encoded, err := inputs.CanonicalJSON(i)
+	if err == nil && (len(i.Tests) > 0 || i.Probe != nil) {
 		encoded, err = sorted(encoded)
 	}
 	if err != nil {
 		return "", err
 	}
 	if len(encoded) > MaxInputBytes {
-		return "", fmt.Errorf("the builder's input is %d bytes of JSON, more than the limit of %d: use smaller parameters or files",
-			len(encoded), MaxInputBytes)
+		return "", fmt.Errorf("the builder's input is %d bytes of JSON, more than the limit of %d: %s", len(encoded), MaxInputBytes, remedy)
 	}
 	return string(encoded), nil
 }
 
-// sorted returns JSON with its keys in order, because the fields of tests, which are those of the API, are in another order.
+// sorted returns JSON with its keys in order, because the fields of tests and of releases, which are those of the API, are in another order.
 func sorted(text []byte) ([]byte, error) {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(text))

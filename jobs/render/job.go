@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -66,34 +67,36 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	build = build.DeepCopy()
 	v1alpha1.SetObjectDefaults_ImageBuild(build)
 
-	job := &batchv1.Job{
-		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            name,
-			Namespace:       build.Namespace,
-			Labels:          jobLabels(build, attempt),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, buildKind)},
-		},
-		// One pod only: the build counts the attempts. The pod has the deadline, because the deadline of a Job deletes its
+	job := newJob(metav1.ObjectMeta{
+		Name:            name,
+		Namespace:       build.Namespace,
+		Labels:          jobLabels(build, attempt),
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, buildKind)},
+	}, annotations, podSpec(build, attempt, builder))
+	if template := build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
+		job.Labels[v1alpha1.LabelKueueQueue] = template.QueueName
+		job.Spec.Suspend = new(true) // Kueue resumes what it admits
+	}
+	return job, nil
+}
+
+// newJob returns a Job that runs a pod, whose labels are those of the Job.
+func newJob(meta metav1.ObjectMeta, annotations map[string]string, pod corev1.PodSpec) *batchv1.Job {
+	return &batchv1.Job{
+		TypeMeta:   metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
+		ObjectMeta: meta,
+		// One pod only: the controller counts the attempts. The pod has the deadline, because the deadline of a Job deletes its
 		// pods with their logs. There is no ttlSecondsAfterFinished, which could delete the Job before its outcome is read.
 		Spec: batchv1.JobSpec{
 			Completions:  new(int32(1)),
 			Parallelism:  new(int32(1)),
 			BackoffLimit: new(int32(0)),
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{
-					Labels:      jobLabels(build, attempt),
-					Annotations: annotations,
-				},
-				Spec: podSpec(build, attempt, builder),
+				ObjectMeta: metav1.ObjectMeta{Labels: maps.Clone(meta.Labels), Annotations: annotations},
+				Spec:       pod,
 			},
 		},
 	}
-	if template := build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
-		job.Labels[v1alpha1.LabelKueueQueue] = template.QueueName
-		job.Spec.Suspend = new(true) // Kueue resumes what it admits
-	}
-	return job, nil
 }
 
 func jobLabels(build *v1alpha1.ImageBuild, attempt int32) map[string]string {
@@ -111,16 +114,25 @@ func jobLabels(build *v1alpha1.ImageBuild, attempt int32) map[string]string {
 // Attempt returns the build and the attempt that a Job belongs to. ok is false for a Job that no ImageBuild controls, or without a
 // valid attempt label.
 func Attempt(job *batchv1.Job) (buildUID types.UID, attempt int32, ok bool) {
-	owner := metav1.GetControllerOf(job)
-	if owner == nil || owner.Kind != buildKind.Kind {
-		return "", 0, false
-	}
-	if version, err := schema.ParseGroupVersion(owner.APIVersion); err != nil || version.Group != buildKind.Group {
+	buildUID, ok = controlledBy(job, buildKind)
+	if !ok {
 		return "", 0, false
 	}
 	number, err := strconv.ParseInt(job.Labels[v1alpha1.LabelAttempt], 10, 32)
 	if err != nil || number < 1 {
 		return "", 0, false
 	}
-	return owner.UID, int32(number), true
+	return buildUID, int32(number), true
+}
+
+// controlledBy returns the UID of the object that controls a Job, if it is of a kind.
+func controlledBy(job *batchv1.Job, kind schema.GroupVersionKind) (types.UID, bool) {
+	owner := metav1.GetControllerOf(job)
+	if owner == nil || owner.Kind != kind.Kind {
+		return "", false
+	}
+	if version, err := schema.ParseGroupVersion(owner.APIVersion); err != nil || version.Group != kind.Group {
+		return "", false
+	}
+	return owner.UID, true
 }

@@ -36,16 +36,34 @@ const (
 // GracePeriod is how long a builder has from SIGTERM to SIGKILL.
 const GracePeriod = 30 * time.Second
 
-// podSpec is a pod that meets the restricted Pod Security Standard, whatever the template sets. The namespace and the cluster
-// set the defaults of the other fields.
+// podSpec is the pod of an attempt at a build.
 func podSpec(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) corev1.PodSpec {
 	template := build.Spec.Inputs.Template
 	if template == nil {
 		template = &v1alpha1.BuildTemplate{}
 	}
-	pod := corev1.PodSpec{
+	pod := builderPod(builder, template, RunLimit(build, attempt))
+	pod.Containers[0].Resources = testResources(pod.Containers[0].Resources, testsOf(build, attempt))
+	place(&pod, builder.Placement)
+	if builder.Reports {
+		addReports(&pod, build)
+	}
+	if !builder.Publisher.Agent {
+		addFetcher(&pod, build, attempt, builder.Publisher)
+	}
+	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
+	if output := build.Spec.Inputs.Output; output != nil && !builder.Publisher.Agent {
+		addPublisher(&pod, output, builder.Publisher)
+	}
+	return pod
+}
+
+// builderPod is a pod with a builder that may run for a time. It meets the restricted Pod Security Standard, whatever the template sets. The
+// namespace and the cluster set the defaults of the other fields.
+func builderPod(builder inputs.Builder, template *v1alpha1.BuildTemplate, limit time.Duration) corev1.PodSpec {
+	return corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
-		ActiveDeadlineSeconds:         new(wholeSeconds(RunLimit(build, attempt))),
+		ActiveDeadlineSeconds:         new(wholeSeconds(limit)),
 		TerminationGracePeriodSeconds: new(wholeSeconds(GracePeriod)),
 		ServiceAccountName:            template.ServiceAccountName,
 		AutomountServiceAccountToken:  new(false),
@@ -73,19 +91,6 @@ func podSpec(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) 
 			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 		},
 	}
-	pod.Containers[0].Resources = testResources(pod.Containers[0].Resources, testsOf(build, attempt))
-	place(&pod, builder.Placement)
-	if builder.Reports {
-		addReports(&pod, build)
-	}
-	if !builder.Publisher.Agent {
-		addFetcher(&pod, build, attempt, builder.Publisher)
-	}
-	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
-	if output := build.Spec.Inputs.Output; output != nil && !builder.Publisher.Agent {
-		addPublisher(&pod, output, builder.Publisher)
-	}
-	return pod
 }
 
 func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.Container {

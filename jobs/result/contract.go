@@ -41,6 +41,8 @@ type Result struct {
 	Tests []Test `json:"tests,omitempty"`
 	// Report is the file with a report about the tests, as JUnit XML. Optional.
 	Report *Content `json:"report,omitempty"`
+	// Probe is the answer about an archive, if the outcome is Succeeded and the input has a probe. Then there is nothing else.
+	Probe *Probe `json:"probe,omitempty"`
 	// Tagged are the tags that Goldsmith moved after the tests had passed, by target. It is not part of the contract: what a runner sets here is ignored.
 	Tagged map[string]string `json:"tagged,omitempty"`
 	// Check is what Goldsmith found when it read the files of the artifacts. It is not part of the contract: what a builder sets

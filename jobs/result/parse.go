@@ -202,6 +202,9 @@ const (
 
 // artifacts returns the artifacts of the result, in the order of the targets.
 func (r *Result) artifacts(targets []v1alpha1.Target, policy Policy, required completeness) ([]v1alpha1.Artifact, error) {
+	if r.Probe != nil {
+		return nil, errProbe
+	}
 	formats := make(map[string]v1alpha1.ArtifactFormat, len(targets))
 	for _, target := range targets {
 		formats[TargetName(target)] = target.Format

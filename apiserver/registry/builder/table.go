@@ -31,6 +31,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Parameters", Type: "string", Description: "Parameters that the builder takes. * stands for any other parameter."},
 	{Name: "Description", Type: "string", Description: "What the operator wrote about the builder."},
 	{Name: "Reports", Type: "boolean", Priority: 1, Description: "Whether the builder can report the progress of builds."},
+	{Name: "Probe", Type: "boolean", Priority: 1, Description: "Whether the builder checks archives for newer packages."},
 	{Name: "Program", Type: "string", Priority: 1, Description: "Container image, or executable of the server's machine."},
 }
 
@@ -45,7 +46,7 @@ func newTable() resources.Table[*v1alpha1.Builder] {
 			description = none
 		}
 		targets, parameters := cells(builder)
-		return []any{builder.Name, targets, parameters, description, builder.Reports, program}
+		return []any{builder.Name, targets, parameters, description, builder.Reports, builder.Probe, program}
 	})
 }
 

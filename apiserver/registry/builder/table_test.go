@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 			Parameters: schema(`{"type":"object","properties":{"size":{"type":"string"},"label":{"type":"string"}},"additionalProperties":false}`),
 		},
 		{
-			ObjectMeta: metav1.ObjectMeta{Name: "many"}, Image: "many",
+			ObjectMeta: metav1.ObjectMeta{Name: "many"}, Image: "many", Probe: true,
 			Targets:    []v1alpha1.BuilderTarget{{Format: "raw"}, {Format: "qcow2"}, {Format: "vmdk"}, {Format: "iso"}, {Format: "oci"}},
 			Parameters: schema(`{"properties":{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{}},"additionalProperties":true}`),
 		},

@@ -47,7 +47,7 @@ func TestADocumentOfAMountedConfigMapDeclaresBuilders(t *testing.T) {
 	const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
 	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + `
 builders:
-- {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}],
+- {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}], probe: true,
    reasons: [{reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}]}
 - {name: plain, image: plain, reports: true, nodeSelector: {kvm: here}, tolerations: [{key: kvm, operator: Exists}], resources: {limits: {devices.kubevirt.io/kvm: 1}}}
 - {name: short, description: Has its image elsewhere, reports: true}
@@ -60,7 +60,7 @@ builders:
 			Resources: &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"devices.kubevirt.io/kvm": {Text: "1", Number: true}}},
 		}}, "quiet": {Image: "quiet"},
 		"short": {Image: "short:v1", Description: "Has its image elsewhere", Reports: true}, "disk": {
-			Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
+			Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{Probe: true,
 				Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
 				Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume is full", Remedy: "free space"}},
 			},

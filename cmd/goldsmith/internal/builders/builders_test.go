@@ -113,6 +113,7 @@ func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
 				b.Targets = []v1alpha1.BuilderTarget{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}}
 			}),
 		builder("shell", "example.com/shell:1", reporting, func(b *v1alpha1.Builder) {
+			b.Probe = true
 			b.Reasons = []v1alpha1.BuilderReason{
 				{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume \x1b is full", Remedy: "free space"}, {Reason: "MirrorDown", Class: v1alpha1.FailureInfrastructure, Meaning: "the mirror is unreachable"},
 			}
@@ -127,6 +128,7 @@ tester
   executable   /bin/goldsmith tester
   runs         yes
   reports      no
+  probe        no
   targets      none: it runs the tests of images
   parameters   none
 `, "disk": `
@@ -137,6 +139,7 @@ disk
   problem       /tools/disk is not an executable file
   workers       2
   reports       no
+  probe         no
   targets       linux/amd64/raw, */oci
   parameters    3, and others
                 How
@@ -150,6 +153,7 @@ shell
   image        example.com/shell:1
   runs         <unknown>
   reports      yes
+  probe        yes
   targets      all
   parameters   all: the builder checks them itself
 
@@ -161,6 +165,7 @@ none
   executable   /tools/none
   runs         yes
   reports      no
+  probe        no
   targets      all
   base         one of debian:trixie, debian:sid
                Releases

@@ -32,6 +32,7 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 		output.Labelled(lines, "workers", fmt.Sprint(*builder.Executable.Workers))
 	}
 	output.Labelled(lines, "reports", yesOrNo(builder.Reports))
+	output.Labelled(lines, "probe", yesOrNo(capabilities.Probe))
 	targets := cmp.Or(capabilities.TargetNames(), "all")
 	if builder.Name == inputs.Tester {
 		targets = "none: it runs the tests of images"

@@ -75,6 +75,7 @@ builders:
   reasons:
   - {reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}
   - {reason: Down, class: Infrastructure, meaning: nothing answers}
+  probe: true
 `,
 		"b.yaml": header + "builders: [{name: small, path: " + tool + "}]\n",
 		"c.yaml": header,
@@ -86,7 +87,8 @@ builders:
 			Path: tool, Args: []string{"--fast", ""}, Workers: 2, Unconfined: true,
 			Env: []local.EnvVar{{Name: "PLAIN", Value: "a b"}, {Name: "EMPTY"}, {Name: "TOKEN", File: filepath.Join(directory, "secret.txt")}},
 		}, Capabilities: capability.Capabilities{
-			Base: &capability.Property{Enum: []any{"debian:trixie"}}, FileNames: &capability.Property{Pattern: "^root/"},
+			Probe: true,
+			Base:  &capability.Property{Enum: []any{"debian:trixie"}}, FileNames: &capability.Property{Pattern: "^root/"},
 			Parameters: &capability.Schema{
 				Type: "object", Description: "How the disk is made", Required: []string{"level"}, AdditionalProperties: true,
 				Properties: map[string]capability.Property{

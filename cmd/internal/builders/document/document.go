@@ -68,6 +68,8 @@ type Builder struct {
 	Targets []capability.Target `json:"targets"`
 	// Reasons are those with which the builder explains its failures. Optional.
 	Reasons []v1alpha1.BuilderReason `json:"reasons"`
+	// Probe is whether the builder checks archives for newer packages.
+	Probe bool `json:"probe"`
 }
 
 // EnvironmentVariable declares a variable.
@@ -112,7 +114,7 @@ type parameters struct {
 
 // Capabilities returns what the builder takes and makes. The error joins all problems, each with the path of its field.
 func (b Builder) Capabilities() (capability.Capabilities, error) {
-	declared := capability.Capabilities{Base: b.Base, FileNames: b.FileNames, Targets: b.Targets, Reasons: b.Reasons}
+	declared := capability.Capabilities{Base: b.Base, FileNames: b.FileNames, Targets: b.Targets, Reasons: b.Reasons, Probe: b.Probe}
 	var problems []error
 	if b.Parameters != nil {
 		read := parameters{}
