@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"goldsmith.dev/goldsmith/archive/clouds"
+	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/duration"
@@ -36,6 +37,7 @@ type options struct {
 	results    results.Flags
 	retention  retention.Flags
 	registries registries.Flags
+	archives   archives.Flags
 
 	publisherImage string
 
@@ -89,6 +91,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.results.AddTo(flags)
 	o.retention.AddTo(flags)
 	o.registries.AddTo(flags)
+	o.archives.AddTo(flags)
 	flags.StringVar(&o.publisherImage, "publisher-image", "",
 		"container image of the containers that push the artifacts of builds with spec.output, and fetch the artifacts of bases; default: the image of this process's pod")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,

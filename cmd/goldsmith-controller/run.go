@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/certificates"
@@ -64,6 +66,10 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	archiveInterval, err := o.archives.Read()
+	if err != nil {
+		return err
+	}
 	elect, err := o.election(namespace)
 	if err != nil {
 		return err
@@ -86,6 +92,9 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		Registerer:    metrics.Registry,
 		LogArchive:    logs,
 		Records:       history,
+
+		ArchiveInterval:  archiveInterval,
+		ArchiveNamespace: cmp.Or(namespace, v1alpha1.SystemNamespace),
 	})
 	if err != nil {
 		return err

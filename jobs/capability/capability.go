@@ -46,7 +46,7 @@ type Capabilities struct {
 	Targets []Target `json:"targets,omitempty"`
 	// Reasons are those with which the builder explains its failures. Optional.
 	Reasons []v1alpha1.BuilderReason `json:"reasons,omitempty"`
-	// Probe is whether the builder checks archives for newer packages.
+	// Probe is whether the builder checks archives.
 	Probe bool `json:"probe,omitempty"`
 }
 

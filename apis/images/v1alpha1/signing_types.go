@@ -86,8 +86,9 @@ const (
 	MaxIndexBytes = 64 << 10
 )
 
-// SigningNamespace is the namespace of the signer, and of the Secrets of SigningKeys, unless an installation has another namespace for them.
-const SigningNamespace = "goldsmith-system"
+// SystemNamespace is the namespace of Goldsmith's own programs, of the Secrets of SigningKeys, and of the Jobs that check archives, unless an
+// installation has another namespace for them.
+const SystemNamespace = "goldsmith-system"
 
 // LabelSigningKey is the label of a Secret that `goldsmith keys create` makes. Its value is the name of the SigningKey.
 const LabelSigningKey = GroupName + "/signing-key"

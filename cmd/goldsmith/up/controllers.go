@@ -28,6 +28,10 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if err != nil {
 		return err
 	}
+	archiveInterval, err := s.options.Archives.Read()
+	if err != nil {
+		return err
+	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.builders.Allowed(),
@@ -42,6 +46,9 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 
 		LogArchive: s.logs,
 		Records:    s.records,
+
+		ArchiveInterval:  archiveInterval,
+		ArchiveNamespace: v1alpha1.SystemNamespace,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
@@ -55,7 +62,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 
 // startSigner does not wait for the caches of the signer, which only builds with statements need.
 func (s *system) startSigner(ctx context.Context, config *rest.Config) error {
-	running, err := controllers.NewSigner(controllers.SignerOptions{Config: config, Namespace: v1alpha1.SigningNamespace, Logger: klog.Background()})
+	running, err := controllers.NewSigner(controllers.SignerOptions{Config: config, Namespace: v1alpha1.SystemNamespace, Logger: klog.Background()})
 	if err != nil {
 		return fmt.Errorf("set up the signer: %w", err)
 	}

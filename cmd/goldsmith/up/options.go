@@ -31,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
+	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	Results results.Flags
 	// Retention is how long builds that were created directly are kept. Defaults to no limit.
 	Retention retention.Flags
+	// Archives is how often archives are checked for new packages. Defaults to half an hour.
+	Archives archives.Flags
 	// Memory keeps nothing: DataDirectory holds the kubeconfig and the files of builds until the server stops, which deletes
 	// them. Objects and builds from a run without Memory stay untouched.
 	Memory bool
@@ -155,6 +158,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Limits.AddTo(flags, "the number of workers, which higher values do not exceed")
 	o.Results.AddTo(flags)
 	o.Retention.AddTo(flags)
+	o.Archives.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
 	flags.StringVar(&o.Apply, "apply", "",
@@ -211,6 +215,8 @@ func (o *Options) complete() (err error) {
 	}
 	_, retained := o.Retention.Read()
 	report(retained)
+	_, checked := o.Archives.Read()
+	report(checked)
 	if o.Apply != "" {
 		if o.Apply, err = filepath.Abs(o.Apply); err != nil {
 			return fmt.Errorf("find the directory of manifests: %w", err)

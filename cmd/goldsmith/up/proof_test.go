@@ -28,8 +28,8 @@ func TestAStoredArtifactHasASignedProvenance(t *testing.T) {
 	withSystem(t, Options{DataDirectory: data, Memory: true}, func(ctx context.Context, client versioned.Interface) {
 		images := client.ImagesV1alpha1()
 		kube := kubernetes.NewForConfigOrDie(require.Value(clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig")))(t)).CoreV1()
-		require.Value(kube.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SigningNamespace}}, metav1.CreateOptions{}))(t)
-		require.Value(kube.Secrets(v1alpha1.SigningNamespace).Create(ctx, &corev1.Secret{
+		require.Value(kube.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.SystemNamespace}}, metav1.CreateOptions{}))(t)
+		require.Value(kube.Secrets(v1alpha1.SystemNamespace).Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: "blue"}, Data: map[string][]byte{v1alpha1.SigningKeyFile: require.Value(key.PEM())(t)},
 		}, metav1.CreateOptions{}))(t)
 		require.Value(images.SigningKeys().Create(ctx, &v1alpha1.SigningKey{

@@ -92,7 +92,7 @@ func newCreateCommand(now clock.PassiveClock) *cobra.Command {
 	flags.StringVar(&notAfter, "not-after", "", "`time` from which the key signs nothing, such as 2027-12-31 or 2027-12-31T12:00:00Z (default: no end)")
 	days.Var(flags, &validity, "valid-for", 0, "time until the key signs nothing, such as 365d; 0 is no end")
 	flags.StringVar(&file, "from-file", "", "`file` with an existing private key: ECDSA on the curve P-256, in PEM, without a passphrase (default: a new key)")
-	flags.StringVar(&wanted.namespace, "signer-namespace", v1alpha1.SigningNamespace, "namespace of goldsmith-signer, where the Secret is stored")
+	flags.StringVar(&wanted.namespace, "signer-namespace", v1alpha1.SystemNamespace, "namespace of goldsmith-signer, where the Secret is stored")
 	flags.DurationVar(&timeout, "timeout", patience, "time limit, which includes the wait for the signer")
 	command.MarkFlagsMutuallyExclusive("namespaces", "namespace")
 	command.MarkFlagsMutuallyExclusive("not-after", "valid-for")

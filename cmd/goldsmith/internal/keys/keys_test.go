@@ -74,13 +74,13 @@ func (s *server) publish(key *v1alpha1.SigningKey) {
 // private is the key in a Secret.
 func (s *server) private(secret string) *signing.PrivateKey {
 	s.t.Helper()
-	stored := require.Value(s.kube.CoreV1().Secrets(v1alpha1.SigningNamespace).Get(context.Background(), secret, metav1.GetOptions{}))(s.t)
+	stored := require.Value(s.kube.CoreV1().Secrets(v1alpha1.SystemNamespace).Get(context.Background(), secret, metav1.GetOptions{}))(s.t)
 	return require.Value(signing.ReadPrivate(stored.Data[v1alpha1.SigningKeyFile]))(s.t)
 }
 
 // makes creates the key release, and returns what is printed.
 func (s *server) makes(ctx context.Context, change ...func(*request)) (string, error) {
-	wanted := request{name: "release", namespace: v1alpha1.SigningNamespace}
+	wanted := request{name: "release", namespace: v1alpha1.SystemNamespace}
 	for _, each := range change {
 		each(&wanted)
 	}
@@ -103,7 +103,7 @@ func TestAKeyIsMade(t *testing.T) {
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Error(diff)
 	}
-	secret := require.Value(s.kube.CoreV1().Secrets(v1alpha1.SigningNamespace).Get(t.Context(), "release-signing-key", metav1.GetOptions{}))(t)
+	secret := require.Value(s.kube.CoreV1().Secrets(v1alpha1.SystemNamespace).Get(t.Context(), "release-signing-key", metav1.GetOptions{}))(t)
 	if secret.Immutable == nil || !*secret.Immutable || secret.Labels["images.goldsmith.dev/signing-key"] != "release" || len(secret.Data) != 1 {
 		t.Errorf("the Secret is %+v", secret.ObjectMeta)
 	}
@@ -172,7 +172,7 @@ func newPEM(t *testing.T) []byte {
 func (s *server) addSecret(private []byte) {
 	s.t.Helper()
 	require.NoError(s.t, s.kube.Tracker().Add(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SigningNamespace, Name: "release-signing-key"}, Data: map[string][]byte{v1alpha1.SigningKeyFile: private},
+		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: "release-signing-key"}, Data: map[string][]byte{v1alpha1.SigningKeyFile: private},
 	}))
 }
 
@@ -185,7 +185,7 @@ func (s *server) forbid(resource string) {
 // withoutNamespace makes the server a cluster without the namespace of the signer.
 func (s *server) withoutNamespace() {
 	s.kube.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
-		return true, nil, apierrors.NewNotFound(corev1.Resource("namespaces"), v1alpha1.SigningNamespace)
+		return true, nil, apierrors.NewNotFound(corev1.Resource("namespaces"), v1alpha1.SystemNamespace)
 	})
 	s.kube.Discovery().(*fakediscovery.FakeDiscovery).Resources = []*metav1.APIResourceList{{GroupVersion: "apps/v1"}}
 }

@@ -95,7 +95,7 @@ func (rights) RulesFor(_ context.Context, info user.Info, namespace string) (of 
 // rulesIn returns the rules of a group in a namespace. Where the Secrets of SigningKeys are, no group but that of all rights reads Secrets, or
 // starts builders, which could read them.
 func rulesIn(namespace, group string) []rbacv1.PolicyRule {
-	if _, known := rulesOf()[group]; known && namespace == v1alpha1.SigningNamespace {
+	if _, known := rulesOf()[group]; known && namespace == v1alpha1.SystemNamespace {
 		group = view
 	}
 	return rulesOf()[group]
@@ -104,7 +104,7 @@ func rulesIn(namespace, group string) []rbacv1.PolicyRule {
 // namespaceOf returns the namespace whose rules decide on a request. A list of the Secrets of all namespaces has those of SigningKeys, too.
 func namespaceOf(attributes authorizer.Attributes) string {
 	if attributes.GetNamespace() == "" && attributes.GetAPIGroup() == "" && attributes.GetResource() == "secrets" {
-		return v1alpha1.SigningNamespace
+		return v1alpha1.SystemNamespace
 	}
 	return attributes.GetNamespace()
 }
