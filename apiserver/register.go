@@ -35,6 +35,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	archives "goldsmith.dev/goldsmith/apiserver/registry/archive"
 	builders "goldsmith.dev/goldsmith/apiserver/registry/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
@@ -126,7 +127,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds", "signingkeys"},
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds", "signingkeys", "archives"},
 			func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				return provide(scope, options, database, edits, kinds)
 			}).
@@ -215,9 +216,13 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if !ok {
 		return nil, errors.New("provide imagebuilds: signingkeys cannot be listed")
 	}
+	ofArchives, err := archives.NewStorage(scope, options.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("provide archives: %w", err)
+	}
 	return map[string]resources.Storages{
 		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
-		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys,
+		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys, "archives": ofArchives,
 	}, nil
 }
 

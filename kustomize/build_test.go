@@ -196,6 +196,7 @@ func TestInstallations(t *testing.T) {
 		"SecretsAreAppliedWithoutContent":               secretsAreAppliedWithoutContent,
 		"SelectorsAndPortsMatchPods":                    selectorsAndPortsMatchPods,
 		"EveryPodIsReachedOnlyAsANetworkPolicySays":     everyPodIsReachedOnlyAsANetworkPolicySays,
+		"ChecksReachTheirArchives":                      checksReachTheirArchives,
 		"PriorityLevelsOfFlowsAreThere":                 priorityLevelsOfFlowsAreThere,
 		"RolesNameWhatTheyAllow":                        rolesNameWhatTheyAllow,
 		"RolesReachOnlyOurSecrets":                      rolesReachOnlyOurSecrets,

@@ -4,13 +4,16 @@ package kustomize_test
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -159,6 +162,19 @@ func everyPodIsReachedOnlyAsANetworkPolicySays(t *testing.T, built installation)
 		if !own {
 			t.Errorf("no policy lets %s do its work", each)
 		}
+	}
+}
+
+// checksReachTheirArchives ensures that the policies of our namespace let the pods out that check archives, and nobody in.
+func checksReachTheirArchives(t *testing.T, built installation) {
+	checks := map[string]string{"app.kubernetes.io/managed-by": "goldsmith", "images.goldsmith.dev/archive": "debian"}
+	reached := slices.ContainsFunc(of[*networkingv1.NetworkPolicy](built.objects), func(p *networkingv1.NetworkPolicy) bool {
+		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+		require.NoError(t, err)
+		return selector.Matches(labels.Set(checks)) && reflect.DeepEqual(p.Spec.Egress, []networkingv1.NetworkPolicyEgressRule{{}}) && len(p.Spec.Ingress) == 0
+	})
+	if !reached {
+		t.Error("no policy lets checks reach archives")
 	}
 }
 

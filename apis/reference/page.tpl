@@ -9,7 +9,7 @@ Every resource, and every field of every type. In a cluster, `kubectl explain im
 
 ## Resources
 
-All resources except `builders`, `imagekinds` and `signingkeys` are namespaced. In a Role, write a subresource in the same form as here: `images/plan`.
+All resources except `archives`, `builders`, `imagekinds` and `signingkeys` are namespaced. In a Role, write a subresource in the same form as here: `images/plan`.
 
 {{ markdownTemplateValue "resources" }}
 {{- $types := (index . 0).SortedTypes }}

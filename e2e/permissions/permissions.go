@@ -30,6 +30,14 @@ var exceptions = map[string]string{
 	// Administrators of a namespace revoke builds, because that stops what is based on them.
 	"create imagebuilds/revoke":  "admin",
 	"create imagebuilds/restore": "admin",
+	// The controller alone makes Archives, and writes their status.
+	"create archives":           "",
+	"update archives":           "",
+	"patch archives":            "",
+	"delete archives":           "",
+	"deletecollection archives": "",
+	"update archives/status":    "",
+	"patch archives/status":     "",
 	// Administrators of the cluster make the keys that sign builds of all namespaces. Users read the public keys.
 	"create signingkeys":           "",
 	"update signingkeys":           "",

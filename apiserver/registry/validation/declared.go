@@ -72,6 +72,7 @@ var remedies = map[string]string{
 	"retests.uid":                 "set the metadata.uid of the build whose artifacts are tested again",
 	"runner.name":                 "set the name of a registered builder that tests the artifact",
 	"tests.name":                  "set a name, such as boots",
+	"spec.uri":                    "set the address of the archive, such as http://deb.debian.org/debian",
 	"text":                        "set the text of the note",
 	"with":                        "set the build to compare with: ?with=NAME",
 }

@@ -29,6 +29,7 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("ImageKind"), meta.RESTScopeRoot)
+	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("Archive"), meta.RESTScopeRoot)
 	mapper.AddSpecific(v1alpha1.SchemeGroupVersion.WithKind("SigningKey"), v1alpha1.SchemeGroupVersion.WithResource("signingkeys"), // and not signingkeies
 		v1alpha1.SchemeGroupVersion.WithResource("signingkey"), meta.RESTScopeRoot)
 	return mapper, nil

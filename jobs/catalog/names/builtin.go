@@ -13,6 +13,7 @@ import (
 // without a group take the first group that has it, by priority and then by name. A kind that is named like one of Kubernetes would
 // never be found. One that is named like one of Goldsmith would hide it: catalog comes before images.
 var builtIn = parseBuiltIn(`
+Archive archives
 Builder builders
 Image images img
 ImageBuild imagebuilds imgb
