@@ -69,6 +69,9 @@ func (w *scenario) build(request *v1alpha1.BuildRequest, phase v1alpha1.BuildPha
 	build := newBuild(w.number, phase, w.Resolved.InputsDigest)
 	build.Spec.ImageGeneration = new(w.Image.Generation)
 	build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: request.Reason, RequestID: request.RequestID}
+	if request.Reason == v1alpha1.TriggerPackageChange { // as the server sets it
+		build.Spec.Trigger.Packages = w.Image.Status.Packages.DeepCopy()
+	}
 	w.Builds = append(w.Builds, build)
 }
 

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	main     = "debian-trixie"
+	security = "debian-trixie-security"
+)
+
+// newer is a newer version of a package in an archive since a time. That of the archive security is for security.
+func newer(t *testing.T, name, archive, since string) v1alpha1.PackageUpdate {
+	one := v1alpha1.PackageUpdate{Name: name, Architecture: "amd64", From: "1", To: "2", Archive: archive, Since: metav1.NewTime(at(t, since)), Security: archive == security}
+	if one.Security {
+		one.Advisories = []string{"CVE-2026-4", "CVE-2026-3", "CVE-2026-2", "CVE-2026-1"}
+	}
+	return one
+}
+
+// candidates are those of build 1 in archives of a date.
+func candidates(t *testing.T, date string, updates ...v1alpha1.PackageUpdate) *Candidates {
+	state := func(name string) v1alpha1.ArchiveState {
+		return v1alpha1.ArchiveState{Name: name, Date: metav1.NewTime(at(t, date))}
+	}
+	return &Candidates{Build: "debian-1", Archives: []v1alpha1.ArchiveState{state(security), state(main)}, Updates: updates}
+}
+
+// packaged is a scenario whose inputs were built, with a trigger for new packages.
+func packaged(t *testing.T, change ...func(*v1alpha1.Image)) *scenario {
+	w := &scenario{t: t, number: 1}
+	w.Observed = observed(newImage(func(i *v1alpha1.Image) {
+		i.Spec.Triggers.OnPackageChange = &v1alpha1.PackageTrigger{}
+		for _, c := range change {
+			c(i)
+		}
+		v1alpha1.SetObjectDefaults_Image(i)
+	}), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"))
+	return w.at("2026-03-02T12:00:00Z")
+}
+
+// want looks twice, because the first look stores what the second decides by, and compares the reason and the message.
+func (w *scenario) want(reason, message string) Decision {
+	w.t.Helper()
+	w.look()
+	d := w.look()
+	if d.Reason != reason || !strings.Contains(d.Message, message) {
+		w.t.Errorf("decides %s: %s\nwant %s: … %s …", d.Reason, d.Message, reason, message)
+	}
+	if due := reason == string(v1alpha1.TriggerPackageChange); due != (d.Request != nil) {
+		w.t.Errorf("the request is %+v", d.Request)
+	}
+	return d
+}
+
+func TestNewPackagesStartABuild(t *testing.T) {
+	const due = string(v1alpha1.TriggerPackageChange)
+	old, young := "2026-03-01T00:00:00Z", "2026-03-02T11:30:00Z"
+	mode := func(mode v1alpha1.PackageMode) func(*v1alpha1.Image) {
+		return func(i *v1alpha1.Image) { i.Spec.Triggers.OnPackageChange.Mode = mode }
+	}
+	age := func(age time.Duration) func(*v1alpha1.Image) {
+		return func(i *v1alpha1.Image) { i.Spec.Triggers.OnPackageChange.MinimumAge = &v1alpha1.Duration{Duration: age} }
+	}
+	window := func(cron string, duration time.Duration) func(*v1alpha1.Image) {
+		return func(i *v1alpha1.Image) {
+			i.Spec.Triggers.OnPackageChange.Window = &v1alpha1.TriggerWindow{Cron: cron, Duration: v1alpha1.Duration{Duration: duration}}
+		}
+	}
+	running := newBuild(2, v1alpha1.BuildRunning, "A")
+	for name, c := range map[string]struct {
+		change    []func(*v1alpha1.Image)
+		updates   []v1alpha1.PackageUpdate
+		known     *Candidates // instead of updates
+		also      func(*Observed)
+		reason    string
+		message   string
+		condition string // status and reason of PackagesUpToDate
+		upToDate  string
+		after     time.Duration // 0 is not compared
+	}{
+		"none": {reason: "InputsUnchanged", condition: "True PackagesUnchanged", upToDate: "True"},
+		"of security": {
+			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, reason: due,
+			message: "new packages: openssl 1 → 2 (CVE-2026-4, CVE-2026-3, CVE-2026-2 and 1 more)", condition: "False PackagesChanged", upToDate: "False",
+		},
+		"many": {
+			updates: []v1alpha1.PackageUpdate{
+				newer(t, "d", security, old), newer(t, "c", security, old), newer(t, "b", security, young), newer(t, "a", security, young), newer(t, "e", security, young),
+			},
+			reason: due, message: "CVE-2026-2 and 1 more) and 2 more", condition: "False PackagesChanged",
+		},
+		"others, in the mode Security": {
+			updates: []v1alpha1.PackageUpdate{newer(t, "tzdata", main, old)}, reason: "InputsUnchanged", condition: "False PackagesKept", upToDate: "True",
+		},
+		"others, in the mode Any": {change: []func(*v1alpha1.Image){mode(v1alpha1.PackagesAny)}, updates: []v1alpha1.PackageUpdate{newer(t, "tzdata", main, old)}, reason: due, message: "tzdata"},
+		"too young": {
+			change: []func(*v1alpha1.Image){age(2 * time.Hour)}, updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, young)},
+			reason: "PackagesChanged", message: "the build starts at 2026-03-02T13:30:00Z", condition: "False PackagesChanged", after: 90 * time.Minute,
+		},
+		"the first of them is old enough": {
+			change:  []func(*v1alpha1.Image){age(2 * time.Hour)},
+			updates: []v1alpha1.PackageUpdate{newer(t, "a", security, young), newer(t, "openssl", security, old)}, reason: due, message: "openssl",
+		},
+		"in the window": {change: []func(*v1alpha1.Image){window("0 11 * * *", 2*time.Hour)}, updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, reason: due},
+		"the window closes": {
+			change: []func(*v1alpha1.Image){window("0 11 * * *", time.Hour)}, updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)},
+			reason: "PackagesChanged", message: "the build starts at 2026-03-03T11:00:00Z", after: 23 * time.Hour,
+		},
+		"too young until the window closes": {
+			change:  []func(*v1alpha1.Image){window("0 11 * * *", 2*time.Hour), age(10 * 24 * time.Hour)},
+			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, young)}, reason: "PackagesChanged", message: "the build starts at 2026-03-12T11:30:00Z",
+		},
+		"a window that is no longer valid": {
+			change: []func(*v1alpha1.Image){window("0 11 31 2 *", time.Hour)}, updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)},
+			reason: "PackagesChanged", message: "window never opens",
+		},
+		"suspended": {
+			change:  []func(*v1alpha1.Image){func(i *v1alpha1.Image) { i.Spec.Suspend = new(true) }},
+			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, reason: "Suspended", message: "but spec.suspend is true", condition: "False PackagesChanged",
+		},
+		"a build runs": {
+			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, also: func(o *Observed) { o.Builds = append(o.Builds, running) },
+			reason: "BuildQueued", message: "build debian-2 may have them",
+		},
+		"the base comes first": {
+			change:  []func(*v1alpha1.Image){func(i *v1alpha1.Image) { i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}} }},
+			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, also: func(o *Observed) { o.BasePackages = true },
+			reason: "WaitingForBase", message: "the base (image base) is built first",
+		},
+		"no lock": {known: &Candidates{Unknown: "build debian-1 has no lock"}, reason: "InputsUnchanged", condition: "Unknown PackagesUnknown"},
+		"a builder that cannot": {
+			known: &Candidates{Unknown: "the builder checks no archives", NotSupported: true}, reason: "InputsUnchanged", condition: "Unknown ProbeNotSupported",
+		},
+		"of another build": {
+			known:  &Candidates{Build: "debian-0", Updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}},
+			reason: "InputsUnchanged",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := packaged(t, c.change...)
+			w.t = t
+			w.Candidates = candidates(t, "2026-03-02T11:45:00Z", c.updates...)
+			if c.known != nil {
+				w.Candidates = c.known
+			}
+			if c.also != nil {
+				c.also(&w.Observed)
+			}
+			d := w.want(c.reason, c.message)
+			if condition := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ImagePackagesUpToDate); c.condition != "" &&
+				(condition == nil || fmt.Sprint(condition.Status, " ", condition.Reason) != c.condition) {
+				t.Errorf("the condition is %+v, want %s", condition, c.condition)
+			}
+			if got := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ImageUpToDate); c.upToDate != "" && string(got.Status) != c.upToDate {
+				t.Errorf("UpToDate is %+v", got)
+			}
+			if c.after != 0 && d.After != c.after {
+				t.Errorf("decides again after %s, want %s", d.After, c.after)
+			}
+			if !Requests(w.Observed, "packages:sha256:"+strings.Repeat("0", 64)+":1") || d.Request == nil {
+				return
+			}
+			t.Error("another request is due")
+		})
+	}
+}
+
+// A build that does not install an update is not repeated for it. A later update, or a failure of the infrastructure, starts another build.
+func TestOneCauseStartsOneBuild(t *testing.T) {
+	const due, unchanged = string(v1alpha1.TriggerPackageChange), "InputsUnchanged"
+	openssl, curl := newer(t, "openssl", security, "2026-03-01T00:00:00Z"), newer(t, "curl", security, "2026-03-02T13:00:00Z")
+	fail := func(w *scenario, reason v1alpha1.FailureReason) {
+		build := &w.Builds[len(w.Builds)-1]
+		build.Status.Failure = reason.Failure("it failed")
+		build.Status.CompletionTime = &metav1.Time{Time: w.Now}
+	}
+	w := packaged(t)
+	w.Candidates = candidates(t, "2026-03-02T11:45:00Z", openssl)
+	first := w.want(due, "openssl")
+	if !Requests(w.Observed, first.Request.RequestID) {
+		t.Error("the server does not find the request due")
+	}
+	w.build(first.Request, v1alpha1.BuildFailed)
+	fail(w, v1alpha1.ReasonTestsFailed)
+	w.want(unchanged, "")
+	if Requests(w.Observed, first.Request.RequestID) {
+		t.Error("the server finds the same request due again")
+	}
+	w.Candidates = candidates(t, "2026-03-02T11:50:00Z", openssl) // a later state of the archive, of other packages
+	w.want(unchanged, "")
+	w.Builds = w.Builds[:1] // it was pruned
+	w.want(unchanged, "")
+
+	w.at("2026-03-02T13:30:00Z")
+	w.Candidates = candidates(t, "2026-03-02T13:00:00Z", openssl, curl)
+	w.build(w.want(due, "new packages: curl").Request, v1alpha1.BuildFailed)
+	fail(w, v1alpha1.ReasonNodeLost)
+	if d := w.want(unchanged, ""); d.After != time.Hour {
+		t.Errorf("tries again after %s, want 1h", d.After)
+	}
+	w.at("2026-03-02T14:30:00Z")
+	w.build(w.want(due, "new packages: curl").Request, v1alpha1.BuildSucceeded)
+	w.Candidates = &Candidates{Build: "debian-4", Archives: w.Candidates.Archives, Updates: []v1alpha1.PackageUpdate{openssl}} // it was held back
+	if d := w.want(unchanged, ""); d.Status.Packages.OtherCount != 1 || d.Status.Packages.UpdateCount != 0 {
+		t.Errorf("the packages are %+v", d.Status.Packages)
+	}
+}
+
+// The status lists few of many updates, and the server, which knows only these, asks for the same build.
+func TestTheServerDecidesByTheStoredUpdates(t *testing.T) {
+	w := packaged(t)
+	var many []v1alpha1.PackageUpdate
+	for i := range 3 * v1alpha1.MaxImageUpdates {
+		many = append(many, newer(t, fmt.Sprintf("package-%03d", i), security, "2026-03-01T00:00:00Z"))
+	}
+	w.Candidates = candidates(t, "2026-03-02T11:45:00Z", many...)
+	d := w.want(string(v1alpha1.TriggerPackageChange), "and 189 more")
+	server := w.Observed
+	server.Candidates = nil
+	if got := Next(server); got.Request == nil || got.Request.RequestID != d.Request.RequestID || got.Message != d.Message {
+		t.Errorf("the server decides %s: %s", got.Reason, got.Message)
+	}
+	if got := d.DeletedStatus(nil).Packages; len(got.Attempted) != 2 {
+		t.Errorf("after the deletion of the build, %+v is attempted", got.Attempted)
+	}
+	w.Image.Spec.Triggers.OnPackageChange = nil
+	if d := w.look(); d.Status.Packages != nil || meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ImagePackagesUpToDate) != nil {
+		t.Error("without the trigger, the status tells of packages")
+	}
+}
+
+func TestABaseIsDue(t *testing.T) {
+	w := packaged(t)
+	w.want("InputsUnchanged", "")
+	for _, c := range []struct {
+		updates []v1alpha1.PackageUpdate
+		suspend bool
+		due     bool
+	}{
+		{updates: nil},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, due: true},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, suspend: true},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "tzdata", main, "2026-03-01T00:00:00Z")}},
+	} {
+		w.Image.Spec.Suspend = new(c.suspend)
+		if due := PackagesDue(Observed{Image: w.Image, Candidates: candidates(t, "2026-03-02T11:45:00Z", c.updates...), Now: w.Now}); due != c.due {
+			t.Errorf("%+v: due is %t", c, due)
+		}
+	}
+}
