@@ -73,7 +73,7 @@ func (r *run) baseFailure(err error, e *ending, began time.Time) notProvided {
 // storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
 // and returns the message with their digests, sizes and locations, or with what is wrong. After tests, these are the report and the tags. A deletion of the pod, and its deadline, end the
 // publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
-// it prevents something. stopped is whether the agent stops.
+// it prevents something. stopped is whether the agent stops. The answer about an archive is not such a message: it stays as it is.
 func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	kjson "sigs.k8s.io/json"
 
@@ -27,12 +26,12 @@ const (
 	MaxUpdateLine = 4096
 	// MaxProbeLog is the maximum length of the log with these lines, in bytes.
 	MaxProbeLog = 8 << 20
-	// MaxAdvisory is the maximum length of an advisory, in characters.
+	// MaxAdvisory is the maximum length of an advisory, in bytes.
 	MaxAdvisory = 64
 
 	maxUpdateVersion = 256 // bytes
-	maxETag          = 256 // characters
-	maxLastModified  = 64  // characters
+	maxETag          = 256 // bytes
+	maxLastModified  = 64  // bytes
 )
 
 // updatePrefix is how each line of the log with an update begins.
@@ -125,18 +124,18 @@ func (r *Result) checkProbe() error {
 	case !releasePattern.MatchString(release.SHA256):
 		return fmt.Errorf("probe.release.sha256 is %q, must be 64 lower-case hex digits", release.SHA256)
 	case !line(release.ETag, maxETag):
-		return fmt.Errorf("probe.release.etag must have at most %d characters, all printable: leave it out", maxETag)
+		return fmt.Errorf("probe.release.etag must be one line of at most %d bytes, all printable: leave it out", maxETag)
 	case !line(release.LastModified, maxLastModified):
-		return fmt.Errorf("probe.release.lastModified must have at most %d characters, all printable: leave it out", maxLastModified)
+		return fmt.Errorf("probe.release.lastModified must be one line of at most %d bytes, all printable: leave it out", maxLastModified)
 	case r.Probe.Unchanged && r.Probe.Updates != 0:
 		return fmt.Errorf("probe.unchanged is true, but probe.updates is %d, must be 0", r.Probe.Updates)
 	}
 	return nil
 }
 
-// line reports whether a text is one line of printable characters of at most a length.
+// line reports whether a text is one line of printable characters, of at most a number of bytes.
 func line(text string, most int) bool {
-	return v1alpha1.Printable(text) && len([]rune(text)) <= most
+	return v1alpha1.Printable(text) && len(text) <= most
 }
 
 // readUpdates returns the updates in a log.
@@ -188,8 +187,8 @@ func readUpdate(text []byte, question map[string]map[string][]string) (*v1alpha1
 	case !slices.Contains(question[update.Architecture][update.Name], update.From):
 		return nil, fmt.Errorf("update of %.100q %.100q %.100q, which the input does not ask for: answer only for name, from and architecture of probe.packages",
 			update.Name, update.From, update.Architecture)
-	case update.To == "" || len(update.To) > maxUpdateVersion || !v1alpha1.Printable(update.To) || strings.ContainsFunc(update.To, unicode.IsSpace):
-		return nil, fmt.Errorf("to of the update of %s is %.100q, must be a version of at most %d printable bytes without spaces", update.Name, update.To, maxUpdateVersion)
+	case update.To == "" || !line(update.To, maxUpdateVersion):
+		return nil, fmt.Errorf("to of the update of %s is %.100q, must be one line of 1 to %d bytes, all printable", update.Name, update.To, maxUpdateVersion)
 	case update.To == update.From:
 		return nil, fmt.Errorf("to of the update of %s is %q, the same as from: report only newer versions", update.Name, update.To)
 	case len(update.Advisories) > v1alpha1.MaxAdvisories:
@@ -197,7 +196,7 @@ func readUpdate(text []byte, question map[string]map[string][]string) (*v1alpha1
 	}
 	for _, advisory := range update.Advisories {
 		if advisory == "" || !line(advisory, MaxAdvisory) {
-			return nil, fmt.Errorf("advisory %.100q of the update of %s must have 1 to %d printable characters", advisory, update.Name, MaxAdvisory)
+			return nil, fmt.Errorf("advisory %.100q of the update of %s must be one line of 1 to %d bytes, all printable", advisory, update.Name, MaxAdvisory)
 		}
 	}
 	return &v1alpha1.PackageUpdate{
