@@ -5,7 +5,11 @@
 //
 // The artifact of each target is a file with the input of the builder, without build, attempt and the other targets. The same
 // inputs therefore give the same digests, and each target has a digest of its own. All targets have the same lock. It knows nothing of Kubernetes, and
-// talks to a network only where it is told to report its progress: that is its step, and how many of its steps are done.
+// talks to a network only where it is told to report its progress, which is its step and how many of its steps are done, or has an archive.
+//
+// An archive is a text at a URL. Its first line is its date, such as `date: 2026-11-28T10:00:00Z`. Each other line is a version of a package,
+// NAME VERSION [security] [ADVISORY]..., such as `openssl 3.5.7-1 security CVE-2026-1`. Later lines of a name are newer versions. The builder
+// answers which packages have newer versions there.
 //
 // Its parameters, all optional; others are ignored:
 //
@@ -24,6 +28,8 @@
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
 //	packages      the packages in its lock, as the builder debian takes them: openssl=3.5.6-1 curl. Without a version
 //	              it is 1.0 (three that do not exist)
+//	archive       the URL of an archive: packages without a version have their newest version there, and the lock and the
+//	              artifacts have the archive and the packages. Images that are based on such an image have them, too (none)
 //	reproducible  whether builds of the same inputs make the same content: otherwise it has the build and the attempt (true)
 //	lock          good, none or malformed: the lock that it writes, one for all targets (good)
 //	onTerm        what it does when it is told to end: exit with code 143, ignore it, or hurry, which is to do the

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -37,7 +38,7 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 
 	b := newBuilder(ctx, getenv, stdout, stderr)
 	b.report = reporting.Report
-	return b.run(getenv(render.EnvInput))
+	return b.run(ctx, getenv(render.EnvInput))
 }
 
 func complain(stderr io.Writer, err error) {
@@ -73,17 +74,28 @@ func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr 
 	}
 }
 
-func (b *builder) run(inputPath string) int {
+func (b *builder) run(ctx context.Context, inputPath string) int {
 	input, made, err := readInput(inputPath)
 	if err != nil {
 		return b.refuse("InvalidInput", err)
+	}
+	if input.Probe != nil {
+		return b.probe(ctx, input.Probe)
 	}
 	b.behaviour, err = newBehaviour(input.Parameters, input.Attempt)
 	if err != nil {
 		return b.refuse("InvalidParameter", err)
 	}
-	if err := b.readBase(input.Base.Artifacts); err != nil {
+	base, err := b.readBase(input.Base.Artifacts)
+	if err != nil {
 		return b.refuse("BaseNotReadable", err)
+	}
+	ingredients, err := b.resolve(ctx, base)
+	if err != nil {
+		return b.refuse(reasonOf(err), err)
+	}
+	if ingredients != nil {
+		made["ingredients"] = ingredients
 	}
 	if stopped := b.work(input); stopped {
 		return exitTerminated
@@ -100,7 +112,11 @@ func (b *builder) run(inputPath string) int {
 // refuse ends a build that cannot continue, whatever its parameters.
 func (b *builder) refuse(reason string, err error) int {
 	complain(b.stderr, err)
-	b.leave(result.Result{Outcome: result.OutcomeFailed, Failure: &result.Failure{Reason: reason, Message: err.Error()}})
+	failure := &result.Failure{Reason: reason, Message: err.Error()}
+	if reason == reasonArchiveUnavailable || reason == reasonArchiveOlder {
+		failure.Class = v1alpha1.FailureInfrastructure
+	}
+	b.leave(result.Result{Outcome: result.OutcomeFailed, Failure: failure})
 	return 1
 }
 

@@ -87,7 +87,7 @@ func runBubbled(t *testing.T, c *contract) (exitCode int, took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		started := time.Now()
-		exitCode = newBuilder(t.Context(), c.getenv, &c.stdout, &c.stderr).run(c.getenv(render.EnvInput))
+		exitCode = newBuilder(t.Context(), c.getenv, &c.stdout, &c.stderr).run(t.Context(), c.getenv(render.EnvInput))
 		took = time.Since(started)
 	})
 	return exitCode, took
@@ -284,7 +284,7 @@ func TestLinesComeWithTheirStep(t *testing.T) {
 	c := newContract(t, sampleInput(1, map[string]string{"duration": "10s", "steps": "2"}))
 	synctest.Test(t, func(t *testing.T) {
 		log := &timedLog{started: time.Now()}
-		newBuilder(t.Context(), c.getenv, log, &c.stderr).run(c.getenv(render.EnvInput))
+		newBuilder(t.Context(), c.getenv, log, &c.stderr).run(t.Context(), c.getenv(render.EnvInput))
 		want := []time.Duration{0, 0, 5 * time.Second} // the header and the first step, the second step
 		if diff := cmp.Diff(want, log.written); diff != "" {
 			t.Errorf("unexpected times of the lines (-want +got):\n%s", diff)
@@ -322,7 +322,7 @@ func TestToldToEnd(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				started := time.Now()
-				exitCode := newBuilder(ctx, c.getenv, &c.stdout, &c.stderr).run(c.getenv(render.EnvInput))
+				exitCode := newBuilder(ctx, c.getenv, &c.stdout, &c.stderr).run(ctx, c.getenv(render.EnvInput))
 				if took := time.Since(started); exitCode != tt.wantExit || took != tt.wantTook {
 					t.Errorf("exit code %d after %v, want %d after %v", exitCode, took, tt.wantExit, tt.wantTook)
 				}
@@ -376,9 +376,6 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 }
 
 func TestAllTargetsShareALock(t *testing.T) {
-	all := func(name, version string) v1alpha1.Package {
-		return v1alpha1.Package{Name: name, Version: version, Architecture: "all"}
-	}
 	for name, test := range map[string]struct {
 		parameters map[string]string
 		want       []v1alpha1.Package

@@ -3,9 +3,9 @@
 package mock
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +74,9 @@ type behaviour struct {
 	exitCode     int
 	result       string
 	lock         string
-	packages     []v1alpha1.Package
+	archive      string             // empty: none
+	packages     []v1alpha1.Package // without a version until they are resolved
+	sources      []v1alpha1.PackageSource
 	reproducible bool
 	onTerm       string
 	crash        string
@@ -93,6 +95,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		retryable:    p.boolean("retryable", false),
 		reproducible: p.boolean("reproducible", true),
 		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
+		archive:      p.url("archive"),
 		packages:     packages(p.text("packages", defaultPackages)),
 		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
 		result:       resultGood,
@@ -145,6 +148,17 @@ func (p *parser) text(name, byDefault string) string {
 	return p.parameters[name]
 }
 
+// url returns the address of an archive, or "".
+func (p *parser) url(name string) string {
+	address := p.text(name, "")
+	parsed, err := url.Parse(address)
+	if p.has(name) && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil || strings.ContainsAny(address, "?#")) {
+		p.problems = append(p.problems, "parameter "+name+" must be a URL that begins with http:// or https://, without user, query and fragment") // which can be secret
+		return ""
+	}
+	return address
+}
+
 func (p *parser) number(name string, byDefault, least, most int) int {
 	if !p.has(name) {
 		return byDefault
@@ -190,7 +204,7 @@ func packages(list string) (packages []v1alpha1.Package) {
 	separator := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,[]"`, r) }
 	for item := range strings.FieldsFuncSeq(list, separator) {
 		name, version, _ := strings.Cut(item, "=")
-		packages = append(packages, v1alpha1.Package{Name: name, Version: cmp.Or(version, defaultVersion), Architecture: "all"})
+		packages = append(packages, v1alpha1.Package{Name: name, Version: version, Architecture: "all"})
 	}
 	return packages
 }

@@ -53,7 +53,7 @@ func reportsOf(t *testing.T, parameters map[string]string) (reports []string) {
 		b.report = func(stage string, percent int, message string) {
 			reports = append(reports, fmt.Sprintf("%s %d%% %s", stage, percent, message))
 		}
-		b.run(c.getenv(render.EnvInput))
+		b.run(t.Context(), c.getenv(render.EnvInput))
 	})
 	return reports
 }
