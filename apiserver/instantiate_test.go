@@ -198,6 +198,8 @@ var _ = Describe("Instantiating an Image", func() {
 		}
 		const start = "schedule:2026-03-01T03:30:00Z"
 		notDue(digest('a')+":0", own+":1", own+":0", "schedule:2026-03-01T03:31:00Z", "schedule:9999-03-01T03:30:00Z", "schedule:now")
+		packages := v1alpha1.BuildRequest{RequestID: "packages:" + digest('a') + ":0", Reason: v1alpha1.TriggerPackageChange}
+		Expect(errorOf(images.Instantiate(ctx, "debian", &packages, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsConflict))
 		Expect(take(start)).To(Succeed())
 		notDue(own + ":0") // the build of the schedule may have the same inputs
 		writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('b')}))

@@ -187,8 +187,8 @@ func readUpdate(text []byte, question map[string]map[string][]string) (*v1alpha1
 	case !slices.Contains(question[update.Architecture][update.Name], update.From):
 		return nil, fmt.Errorf("update of %.100q %.100q %.100q, which the input does not ask for: answer only for name, from and architecture of probe.packages",
 			update.Name, update.From, update.Architecture)
-	case update.To == "" || !line(update.To, maxUpdateVersion):
-		return nil, fmt.Errorf("to of the update of %s is %.100q, must be one line of 1 to %d bytes, all printable", update.Name, update.To, maxUpdateVersion)
+	case update.To == "" || !line(update.To, maxUpdateVersion) || strings.Contains(update.To, " "):
+		return nil, fmt.Errorf("to of the update of %s is %.100q, must have 1 to %d bytes, all printable, and no spaces", update.Name, update.To, maxUpdateVersion)
 	case update.To == update.From:
 		return nil, fmt.Errorf("to of the update of %s is %q, the same as from: report only newer versions", update.Name, update.To)
 	case len(update.Advisories) > v1alpha1.MaxAdvisories:

@@ -78,6 +78,7 @@ func ValidateStatus(image *v1alpha1.Image) field.ErrorList {
 	if latest := current.LatestSuccessful; latest != nil {
 		errs = append(errs, validateSuccessfulBuild(latest, status.Child("latestSuccessful"))...)
 	}
+	errs = append(errs, validation.ImagePackages(current.Packages, status.Child("packages"))...)
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
 

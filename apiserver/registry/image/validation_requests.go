@@ -31,6 +31,10 @@ func ValidateBuildRequest(request *v1alpha1.BuildRequest, image string) field.Er
 		errs = append(errs, field.Invalid(field.NewPath("reason"), request.Reason, "only triggers use this reason: to test a build again, use the tests subresource of the build"))
 	}
 
+	if (request.Reason == v1alpha1.TriggerPackageChange) != trigger.IsPackageRequest(request.RequestID) {
+		errs = append(errs, field.Invalid(field.NewPath("reason"), request.Reason, "must be PackageChange if requestID is packages:<digest>:<number>, and only then: only triggers use it"))
+	}
+
 	for i, change := range request.Changes {
 		errs = append(errs, validation.Line(change.Path, field.NewPath("changes").Index(i).Child("path"))...)
 	}
@@ -125,5 +129,5 @@ func validateUnreserved(id string) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
-		"only triggers use the forms sha256:<digest>:<number>, schedule:<time> and tests:<digest>:<number>: choose another requestID")}
+		"only triggers use the forms sha256:<digest>:<number>, schedule:<time>, tests:<digest>:<number> and packages:<digest>:<number>: choose another requestID")}
 }

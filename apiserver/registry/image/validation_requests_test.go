@@ -30,6 +30,10 @@ func TestBuildRequest(t *testing.T) {
 		"a new base":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerBaseChange}, nil},
 		"a schedule":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerSchedule}, nil},
 		"a rerun":              {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerRerun}, []string{"reason"}},
+		"new packages":         {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerPackageChange, RequestID: "packages:" + validationtest.Digest("a") + ":7"}, nil},
+		"packages of a user":   {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerPackageChange, RequestID: "a"}, []string{"reason"}},
+		"packages of a digest": {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerPackageChange, RequestID: validationtest.Digest("a") + ":7"}, []string{"reason"}},
+		"packages by hand":     {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, RequestID: "packages:" + validationtest.Digest("a") + ":7"}, []string{"reason"}},
 		"the Image's own":      {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7", Reason: v1alpha1.TriggerManual}, nil},
 		"its parameters' ID":   {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
 		"its schedule's ID":    {v1alpha1.BuildRequest{RequestID: "schedule:2030-01-02T03:04:00Z", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
@@ -66,7 +70,7 @@ func TestRerunRequest(t *testing.T) {
 	validationtest.ExpectPaths(t, ValidateRerunRequest(&v1alpha1.RerunRequest{
 		ObjectMeta: metav1.ObjectMeta{Name: "x", UID: "../y"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
 	}, "debian-1"), []string{"metadata.name", "metadata.uid", "requestID", "message"})
-	for _, reserved := range []string{validationtest.Digest("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
+	for _, reserved := range []string{validationtest.Digest("a") + ":0", "schedule:2030-01-02T03:04:00Z", "packages:" + validationtest.Digest("a") + ":0"} {
 		errs := ValidateRerunRequest(&v1alpha1.RerunRequest{RequestID: reserved}, "debian-1")
 		validationtest.ExpectPaths(t, errs, []string{"requestID"})
 		if !strings.Contains(errs[0].Detail, "choose another requestID") {

@@ -24,7 +24,7 @@ type example[T any] struct {
 }
 
 func imageExamples() map[string]example[v1alpha1.Image] {
-	const name, spec = "metadata.name", "spec."
+	const name, spec, packages = "metadata.name", "spec.", "spec.triggers.onPackageChange."
 	long := strings.Repeat("a", 5000)
 	manyParameters := make([]v1alpha1.Parameter, 65)
 	for i := range manyParameters {
@@ -242,6 +242,23 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"a late deadline":    {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = validationtest.Seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
 		"a wrong schedule": {schedule(func(s *v1alpha1.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
 			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
+		"new packages": {packageTrigger(func(*v1alpha1.PackageTrigger) {}), nil},
+		"new packages at any time": {packageTrigger(func(p *v1alpha1.PackageTrigger) {
+			p.Mode, p.MinimumAge, p.Window = v1alpha1.PackagesAny, validationtest.Seconds(30*24*3600), nil
+		}), nil},
+		"the longest window":  {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration = *validationtest.Seconds(168 * 3600) }), nil},
+		"packages of no mode": {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Mode = "Some" }), []string{packages + "mode"}},
+		"a negative age":      {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.MinimumAge = validationtest.Seconds(-1) }), []string{packages + "minimumAge"}},
+		"an old age":          {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.MinimumAge = validationtest.Seconds(30*24*3600 + 1) }), []string{packages + "minimumAge"}},
+		"a part of a second":  {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.MinimumAge.Duration = 1500 * time.Millisecond }), []string{packages + "minimumAge"}},
+		"a short window":      {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration = *validationtest.Seconds(59) }), []string{packages + "window.duration"}},
+		"a long window":       {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration = *validationtest.Seconds(168*3600 + 1) }), []string{packages + "window.duration"}},
+		"an uneven window":    {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration.Duration += 1 }), []string{packages + "window.duration"}},
+		"an empty window": {packageTrigger(func(p *v1alpha1.PackageTrigger) { *p.Window = v1alpha1.TriggerWindow{TimeZone: "UTC"} }),
+			[]string{packages + "window.cron", packages + "window.duration"}},
+		"a window that never opens": {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Cron = "0 0 30 2 *" }), []string{packages + "window.cron"}},
+		"a wrong window": {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Cron, p.Window.TimeZone = "tomorrow", "Mars/Olympus" }),
+			[]string{packages + "window.cron", packages + "window.timeZone"}},
 		"several errors": {func(i *v1alpha1.Image) {
 			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", "Whenever"
 		}, []string{name, spec + "base", spec + "runPolicy"}},
@@ -294,6 +311,18 @@ func schedule(change func(*v1alpha1.Schedule)) func(*v1alpha1.Image) {
 	}
 }
 
+// packageTrigger gives an Image a trigger for new packages, as it is after defaults, and changes it.
+func packageTrigger(change func(*v1alpha1.PackageTrigger)) func(*v1alpha1.Image) {
+	return func(image *v1alpha1.Image) {
+		packages := &v1alpha1.PackageTrigger{
+			Mode: v1alpha1.PackagesSecurity, MinimumAge: validationtest.Seconds(7200),
+			Window: &v1alpha1.TriggerWindow{Cron: "0 22 * * *", TimeZone: "Europe/Berlin", Duration: *validationtest.Seconds(6 * 3600)},
+		}
+		change(packages)
+		image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: packages}
+	}
+}
+
 func configMap(name string) *v1alpha1.Source {
 	return &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: name}}
 }
@@ -335,11 +364,13 @@ func validStatus() v1alpha1.ImageStatus {
 		LatestBuild:      &v1alpha1.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
 		LastFinished:     &v1alpha1.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: validationtest.Digest("b")},
 		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: validationtest.Digest("b"), CompletionTime: metav1.Now(), Artifacts: validationtest.Artifacts()},
+		Packages:         validationtest.Packages(),
 		Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
 	}
 }
 
 func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
+	const packages = "status.packages."
 	return map[string]example[v1alpha1.ImageStatus]{
 		"a complete status":       {func(*v1alpha1.ImageStatus) {}, nil},
 		"an empty status":         {func(s *v1alpha1.ImageStatus) { *s = v1alpha1.ImageStatus{} }, nil},
@@ -370,7 +401,23 @@ func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
 				"status.latestSuccessful.artifacts[0].sizeBytes", "status.latestSuccessful.artifacts[0].target",
 			},
 		},
-		"no completion time":         {func(s *v1alpha1.ImageStatus) { s.LatestSuccessful.CompletionTime = metav1.Time{} }, []string{"status.latestSuccessful.completionTime"}},
+		"no completion time": {func(s *v1alpha1.ImageStatus) { s.LatestSuccessful.CompletionTime = metav1.Time{} }, []string{"status.latestSuccessful.completionTime"}},
+		"no packages":        {func(s *v1alpha1.ImageStatus) { s.Packages = nil }, nil},
+		"packages of nothing": {func(s *v1alpha1.ImageStatus) {
+			*s.Packages = v1alpha1.ImagePackages{Archives: make([]v1alpha1.ArchiveState, 1), Updates: make([]v1alpha1.PackageUpdate, 1), OtherCount: -1}
+		}, []string{
+			packages + "build", packages + "archives[0].name", packages + "archives[0].date", packages + "updates[0].name", packages + "updates[0].architecture",
+			packages + "updates[0].from", packages + "updates[0].to", packages + "updates[0].since", packages + "updates[0].archive", packages + "updateCount", packages + "otherCount",
+		}},
+		"an archive twice":       {func(s *v1alpha1.ImageStatus) { s.Packages.Archives[1].Name = "debian" }, []string{packages + "archives[1].name"}},
+		"a bad archive":          {func(s *v1alpha1.ImageStatus) { s.Packages.Attempted[0].Name = "a b" }, []string{packages + "attempted[0].name"}},
+		"an update from nowhere": {func(s *v1alpha1.ImageStatus) { s.Packages.Updates[0].Archive = "a b" }, []string{packages + "updates[0].archive"}},
+		"the most updates": {func(s *v1alpha1.ImageStatus) {
+			s.Packages.Updates, s.Packages.UpdateCount = slices.Repeat(s.Packages.Updates, v1alpha1.MaxImageUpdates), v1alpha1.MaxImageUpdates
+		}, nil},
+		"too many updates": {func(s *v1alpha1.ImageStatus) {
+			s.Packages.Updates, s.Packages.UpdateCount = slices.Repeat(s.Packages.Updates, v1alpha1.MaxImageUpdates+1), v1alpha1.MaxImageUpdates+1
+		}, []string{packages + "updates"}},
 		"a condition without reason": {func(s *v1alpha1.ImageStatus) { s.Conditions[0].Reason = "" }, []string{"status.conditions[0].reason"}},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/archive"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
@@ -49,7 +50,7 @@ var notOneLine = map[string]string{
 	"v1.ObjectFieldSelector": asWhole, "v1.ResourceFieldSelector": asWhole, "v1.FileKeySelector": asWhole,
 
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
-	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
+	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.ArchiveStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored, "v1alpha1.Revocation": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
@@ -74,6 +75,9 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			image.Spec.Output.TagTemplate, image.Spec.Output.Attest = "{build}", v1alpha1.AttestRequired
 			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
 			image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
+			packages := &v1alpha1.PackageTrigger{Mode: v1alpha1.PackagesAny}
+			packages.Window = &v1alpha1.TriggerWindow{Cron: "0 22 * * *", TimeZone: "Europe/Berlin", Duration: v1alpha1.Duration{Duration: time.Hour}}
+			image.Spec.Triggers.OnPackageChange = packages
 			image.Spec.Source.Inline.Files["site.yaml"] = "service: {nginx: {running: true}}"
 			image.Spec.Tests = []v1alpha1.ImageTest{
 				{
@@ -169,6 +173,10 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 				_, errs := catalog.Compile(ctx, kind)
 				return errs
 			}
+		},
+		"an archive": func() (any, func() field.ErrorList) {
+			of := &v1alpha1.Archive{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ArchiveSpec{Builder: "debian", URI: "http://deb.debian.org/debian", Suite: "trixie"}}
+			return of, func() field.ErrorList { return archive.Validate(of) }
 		},
 		"a query of the history": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageHistoryOptions{Outcome: string(v1alpha1.BuildFailed), Trigger: string(v1alpha1.TriggerManual), Since: "7d", Until: "1d", UID: "a"}

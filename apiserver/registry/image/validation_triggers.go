@@ -17,22 +17,46 @@ import (
 const (
 	maxJitter           = 24 * time.Hour
 	maxStartingDeadline = 168 * time.Hour
+	maxMinimumAge       = 30 * 24 * time.Hour
+	minWindow           = time.Minute
+	maxWindow           = 168 * time.Hour
 )
 
 func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.ErrorList {
-	if triggers == nil || triggers.Schedule == nil {
+	if triggers == nil {
 		return nil
 	}
-	return validateSchedule(triggers.Schedule, path.Child("schedule"))
+	var errs field.ErrorList
+	if schedule := triggers.Schedule; schedule != nil {
+		errs = validateSchedule(schedule, path.Child("schedule"))
+	}
+	if packages := triggers.OnPackageChange; packages != nil {
+		errs = append(errs, validatePackageTrigger(packages, path.Child("onPackageChange"))...)
+	}
+	return errs
 }
 
 func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.ErrorList {
-	// Each field by itself, so that both errors are reported.
-	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
-	errs = append(errs, validation.Line(schedule.Cron, path.Child(trigger.FieldCron))...)
-	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
+	errs := validateClock(schedule.Cron, schedule.TimeZone, path)
 	errs = append(errs, validation.Duration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
 	return append(errs, validation.Duration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
+}
+
+func validatePackageTrigger(packages *v1alpha1.PackageTrigger, path *field.Path) field.ErrorList {
+	errs := validation.WholeSeconds(packages.MinimumAge, 0, maxMinimumAge, path.Child("minimumAge"))
+	if window := packages.Window; window != nil {
+		path := path.Child("window")
+		errs = append(errs, validateClock(window.Cron, window.TimeZone, path)...)
+		errs = append(errs, validation.WholeSeconds(&window.Duration, minWindow, maxWindow, path.Child("duration"))...)
+	}
+	return errs
+}
+
+// validateClock checks the times of a schedule or of a window. It checks each field by itself, so that both errors are reported.
+func validateClock(cron, timeZone string, path *field.Path) field.ErrorList {
+	errs := validateTimes(cron, v1alpha1.DefaultTimeZone, cron, path.Child(trigger.FieldCron))
+	errs = append(errs, validation.Line(cron, path.Child(trigger.FieldCron))...)
+	return append(errs, validateTimes("@daily", timeZone, timeZone, path.Child(trigger.FieldTimeZone))...)
 }
 
 // validateTimes checks one field of a schedule, with a valid value of the other field.

@@ -76,6 +76,9 @@ func ValidateRequested(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBuild
 		if len(asked.Changes) > 0 {
 			errs = append(errs, field.Forbidden(trigger.Child("changes"), serverOwned))
 		}
+		if asked.Packages != nil {
+			errs = append(errs, field.Forbidden(trigger.Child("packages"), serverOwned))
+		}
 		if asked.RerunOf != "" {
 			if asked.Reason != "" && asked.Reason != v1alpha1.TriggerRerun {
 				errs = append(errs, field.Invalid(trigger.Child("reason"), asked.Reason, "remove reason: it is Rerun"))
@@ -112,6 +115,9 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 		errs = append(errs, field.Required(spec.Child("number"), "set the number of the build"))
 	} else {
 		errs = append(errs, validation.Number(*build.Spec.Number, spec.Child("number"))...)
+	}
+	if started := build.Spec.Trigger; started != nil {
+		errs = append(errs, validation.ImagePackages(started.Packages, spec.Child("trigger", "packages"))...)
 	}
 	return append(errs, validateImageBuildSpec(build)...)
 }

@@ -30,6 +30,7 @@ func TestDirectImageBuild(t *testing.T) {
 		"a run policy":           {func(b *v1alpha1.ImageBuild) { b.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, []string{"spec.runPolicy"}},
 		"a rerun":                {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.RerunOf = "debian-1" }, []string{"spec.trigger"}},
 		"its own parameters":     {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "a"}} }, []string{"spec.trigger"}},
+		"new packages":           {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.Packages = validationtest.Packages() }, []string{"spec.trigger"}},
 		"somebody else's origin": {func(b *v1alpha1.ImageBuild) { b.Spec.Trigger.RequestedBy = "grace" }, []string{"spec.trigger"}},
 		"what it reproduces":     {func(b *v1alpha1.ImageBuild) { b.Spec.Reproduces = reproduction() }, nil},
 		"tests": {func(b *v1alpha1.ImageBuild) {
@@ -138,7 +139,11 @@ func TestInstantiatedImageBuild(t *testing.T) {
 	})
 	build.Spec.Retests = &v1alpha1.TestedBuild{}
 	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.retests.name", "spec.retests.uid", "spec.retests.artifacts"})
-	build.Spec.Retests, build.Spec.RunPolicy = nil, "Random"
+	build.Spec.Retests, build.Spec.Trigger = nil, &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerPackageChange, Packages: validationtest.Packages()}
+	validationtest.ExpectPaths(t, ValidateInstantiated(build), nil)
+	build.Spec.Trigger.Packages.Build = ""
+	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.trigger.packages.build"})
+	build.Spec.Trigger, build.Spec.RunPolicy = nil, "Random"
 	validationtest.ExpectPaths(t, ValidateInstantiated(build), []string{"spec.runPolicy"})
 }
 
@@ -232,6 +237,9 @@ func TestRequestedImageBuild(t *testing.T) {
 		"with changes": {func(b *v1alpha1.ImageBuild) {
 			b.Spec.Trigger = &v1alpha1.BuildTrigger{Changes: []v1alpha1.InputChange{{}}}
 		}, []string{"spec.trigger.changes"}},
+		"for packages": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Trigger = &v1alpha1.BuildTrigger{Packages: validationtest.Packages()}
+		}, []string{"spec.trigger.packages"}},
 		"with another name": {func(b *v1alpha1.ImageBuild) { b.GenerateName = "web-" }, []string{"metadata.generateName"}},
 		"of no image":       {func(b *v1alpha1.ImageBuild) { b.GenerateName, b.Spec.ImageRef.Name = "-", "" }, []string{"spec.imageRef.name"}},
 		"with inputs":       {func(b *v1alpha1.ImageBuild) { b.Spec.Inputs.Builder.Name = "mock" }, []string{"spec"}},

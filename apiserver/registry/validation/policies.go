@@ -30,17 +30,9 @@ func Timeouts(timeouts *v1alpha1.BuildTimeouts, path *field.Path) field.ErrorLis
 	if timeouts == nil {
 		return nil
 	}
-	errs := validateTimeout(timeouts.Queue, maxQueueTimeout, path.Child("queue"))
-	errs = append(errs, validateTimeout(timeouts.Start, maxStartTimeout, path.Child("start"))...)
-	return append(errs, validateTimeout(timeouts.Run, maxRunTimeout, path.Child("run"))...)
-}
-
-func validateTimeout(timeout *v1alpha1.Duration, longest time.Duration, path *field.Path) field.ErrorList {
-	errs := Duration(timeout, time.Second, longest, path)
-	if timeout != nil && timeout.Duration%time.Second != 0 {
-		errs = append(errs, field.Invalid(path, timeout.String(), "must be in whole seconds"))
-	}
-	return errs
+	errs := WholeSeconds(timeouts.Queue, time.Second, maxQueueTimeout, path.Child("queue"))
+	errs = append(errs, WholeSeconds(timeouts.Start, time.Second, maxStartTimeout, path.Child("start"))...)
+	return append(errs, WholeSeconds(timeouts.Run, time.Second, maxRunTimeout, path.Child("run"))...)
 }
 
 // Retry validates the retry policy of a build.

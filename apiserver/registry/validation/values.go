@@ -40,6 +40,15 @@ func Duration(duration *v1alpha1.Duration, shortest, longest time.Duration, path
 		fmt.Sprintf("must be between %s and %s", v1alpha1.Duration{Duration: shortest}, v1alpha1.Duration{Duration: longest}))}
 }
 
+// WholeSeconds validates an optional duration that must be in whole seconds.
+func WholeSeconds(duration *v1alpha1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
+	errs := Duration(duration, shortest, longest, path)
+	if duration != nil && duration.Duration%time.Second != 0 {
+		errs = append(errs, field.Invalid(path, duration.String(), "must be in whole seconds"))
+	}
+	return errs
+}
+
 // QuantityText refuses what only protobuf lets a client send, and texts that are longer than any number.
 func QuantityText(quantity v1alpha1.Quantity, path *field.Path) field.ErrorList {
 	if len(quantity.Text) > maxTextLength {
@@ -84,5 +93,5 @@ var Phases = []v1alpha1.BuildPhase{
 // TriggerReasons are the reasons that a BuildRequest may have. A rerun has a request of its own.
 var TriggerReasons = []v1alpha1.TriggerReason{
 	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
-	v1alpha1.TriggerTestsChange,
+	v1alpha1.TriggerTestsChange, v1alpha1.TriggerPackageChange,
 }

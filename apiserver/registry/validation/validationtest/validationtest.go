@@ -40,6 +40,18 @@ func Image() *v1alpha1.Image {
 	}
 }
 
+// Packages returns what an Image knows of newer versions of its packages.
+func Packages() *v1alpha1.ImagePackages {
+	released := metav1.NewTime(time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC))
+	states := []v1alpha1.ArchiveState{{Name: "debian", Date: released}, {Name: "debian-security", Date: released}}
+	return &v1alpha1.ImagePackages{
+		Build: "debian-1", Archives: states, Attempted: slices.Clone(states[:1]), UpdateCount: 2, OtherCount: 1,
+		Updates: []v1alpha1.PackageUpdate{{
+			Name: "openssl", Architecture: "amd64", From: "3.5.4-1", To: "3.5.6-1", Security: true, Advisories: []string{"CVE-2026-1"}, Since: released, Archive: "debian-security",
+		}},
+	}
+}
+
 // Seconds returns a duration.
 func Seconds(n int) *v1alpha1.Duration {
 	return &v1alpha1.Duration{Duration: time.Duration(n) * time.Second}

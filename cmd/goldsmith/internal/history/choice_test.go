@@ -55,7 +55,7 @@ func TestChoicesAreCompletedInAnyCase(t *testing.T) {
 	offered := triggers()
 	for begun, want := range map[string][]string{
 		"s": {"SpecChange", "Schedule"}, "SP": {"SpecChange"}, "Manual": {"Manual"}, "Manually": nil,
-		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun", "TestsChange"},
+		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun", "TestsChange", "PackageChange"},
 	} {
 		if got, directive := offered.complete(nil, nil, begun); !slices.Equal(got, want) || directive != cobra.ShellCompDirectiveNoFileComp {
 			t.Errorf("%q: got %q, %d", begun, got, directive)
