@@ -148,6 +148,38 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 	} {
 		expectInvalid(t, test.name, test.err, test.want)
 	}
+
+	triggered := func(name string, builder v1alpha1.BuilderReference) error {
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{
+			BuildInputs: given("", v1alpha1.ArtifactFormatRaw), Triggers: &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}},
+		}}
+		image.Spec.Builder = builder
+		_, err := client.Images(namespace).Create(ctx, image, metav1.CreateOptions{})
+		return err
+	}
+	probing := inputs.Builder{Capabilities: capability.Capabilities{Probe: true}}
+	current.Store(&map[string]inputs.Builder{"disk": probing, "shell": {}})
+	require.NoError(t, triggered("probed", v1alpha1.BuilderReference{Name: "disk"}))
+	require.NoError(t, triggered("changed", v1alpha1.BuilderReference{Name: "disk"}))
+	current.Store(&map[string]inputs.Builder{"disk": {}, "shell": {}, "archive": probing})
+	const noProbe = "spec.triggers.onPackageChange: Forbidden: builder shell checks no archives: set a builder that does, or remove onPackageChange"
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"new packages of a builder without a probe", triggered("bad", v1alpha1.BuilderReference{Name: "shell"}), noProbe},
+		{"of a builder's image", triggered("bad", v1alpha1.BuilderReference{Image: "shell:1"}), "spec.triggers.onPackageChange: Forbidden: only a registered builder checks archives"},
+		{"of a builder that nobody registered", triggered("unknown", v1alpha1.BuilderReference{Name: "later"}), ""},
+		{"a trigger of a stored image", patchOf("sourced", `{"spec":{"builder":{"name":"shell"},"triggers":{"onPackageChange":{"mode":"Any"}}}}`), noProbe},
+		{"another field of a stored image, whose builder lost its probe", patchOf("probed", `{"spec":{"suspend":true}}`), ""},
+		{"its mode", patchOf("probed", `{"spec":{"triggers":{"onPackageChange":{"mode":"Any"}}}}`), "spec.triggers.onPackageChange: Forbidden: builder disk checks no archives"},
+		{"another builder without a probe", patchOf("changed", `{"spec":{"builder":{"name":"shell"}}}`), noProbe},
+		{"a builder with a probe", patchOf("changed", `{"spec":{"builder":{"name":"archive"}}}`), ""},
+		{"no trigger", patchOf("probed", `{"spec":{"builder":{"name":"shell"},"triggers":{"onPackageChange":null}}}`), ""},
+	} {
+		expectInvalid(t, test.name, test.err, test.want)
+	}
 }
 
 // expectInvalid compares an error with a part of its text. Without a text there must be none.

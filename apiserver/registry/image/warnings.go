@@ -25,12 +25,28 @@ type Setup struct {
 	Records bool
 }
 
-// Validate checks the parameters and targets of an Image against what its builder takes.
+// Validate checks the parameters, targets and triggers of an Image against what its builder can do.
 func (s Setup) Validate(image *v1alpha1.Image) field.ErrorList {
 	if s.Builders == nil {
 		return nil
 	}
-	return s.Builders.Validate(&image.Spec.BuildInputs, spec)
+	return append(s.Builders.Validate(&image.Spec.BuildInputs, spec), s.validateProbe(image)...)
+}
+
+// validateProbe refuses triggers.onPackageChange with a builder that checks no archives. A builder that is not registered is not judged.
+func (s Setup) validateProbe(image *v1alpha1.Image) field.ErrorList {
+	if image.Spec.Triggers == nil || image.Spec.Triggers.OnPackageChange == nil {
+		return nil
+	}
+	builder, path := image.Spec.Builder, spec.Child("triggers", "onPackageChange")
+	if builder.Image != "" {
+		return field.ErrorList{field.Forbidden(path, "only a registered builder checks archives: set builder.name, or remove onPackageChange")}
+	}
+	registered, known := s.Builders.All()[builder.Name]
+	if !known || registered.Capabilities.Probe {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path, fmt.Sprintf("builder %s checks no archives: set a builder that does, or remove onPackageChange", builder.Name))}
 }
 
 // ImageWarnings warns about fields of a valid Image that are probably mistakes at this time, or have no effect on this server.
