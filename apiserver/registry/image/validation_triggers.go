@@ -4,6 +4,7 @@ package image
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -50,6 +51,28 @@ func validatePackageTrigger(packages *v1alpha1.PackageTrigger, path *field.Path)
 		errs = append(errs, validation.WholeSeconds(&window.Duration, minWindow, maxWindow, path.Child("duration"))...)
 	}
 	return errs
+}
+
+// windowWarnings warns about a window that opens late, or for which updates are too young again and again.
+func windowWarnings(packages *v1alpha1.PackageTrigger, now time.Time, path *field.Path) []string {
+	window := packages.Window
+	if window == nil {
+		return nil
+	}
+	times, err := trigger.ParseSchedule(window.Cron, window.TimeZone)
+	if err != nil { // of a stored Image, whose window an earlier version accepted
+		return nil
+	}
+	first := times.Next(now)
+	if first.IsZero() || first.After(now.AddDate(1, 0, 0)) {
+		return []string{fmt.Sprintf("%s: does not open within a year: no update starts a build until then", path.Child("window"))}
+	}
+	period := times.Next(first).Sub(first)
+	if packages.MinimumAge == nil || packages.MinimumAge.Duration <= period || period <= 0 { // no other time follows
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %s is longer than the %s from one window to the next, so an update misses at least one window",
+		path.Child("minimumAge"), packages.MinimumAge, v1alpha1.Duration{Duration: period})}
 }
 
 // validateClock checks the times of a schedule or of a window. It checks each field by itself, so that both errors are reported.

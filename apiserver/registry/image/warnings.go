@@ -65,6 +65,9 @@ func (s Setup) ImageWarnings(image *v1alpha1.Image, now time.Time) []string {
 	if image.Spec.History != nil {
 		warnings = append(warnings, s.historyWarnings(image.Spec.History, path.Child("history"))...)
 	}
+	if triggers := image.Spec.Triggers; triggers != nil && triggers.OnPackageChange != nil {
+		warnings = append(warnings, windowWarnings(triggers.OnPackageChange, now, path.Child("triggers", "onPackageChange"))...)
+	}
 	return append(warnings, validation.TestWarnings(image.Spec.Tests, s.Builders, now, path.Child("tests"))...)
 }
 

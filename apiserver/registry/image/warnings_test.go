@@ -67,3 +67,30 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 		})
 	}
 }
+
+func TestAWindowThatUpdatesMissIsWarnedOf(t *testing.T) {
+	const path = "spec.triggers.onPackageChange."
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC) // a Saturday
+	for name, test := range map[string]struct {
+		minimumAge time.Duration
+		window     *v1alpha1.TriggerWindow
+		want       []string
+	}{
+		"no window":             {720 * time.Hour, nil, nil},
+		"every night":           {24 * time.Hour, &v1alpha1.TriggerWindow{Cron: "0 22 * * *", TimeZone: "UTC"}, nil},
+		"older than a night":    {24*time.Hour + time.Second, &v1alpha1.TriggerWindow{Cron: "0 22 * * *", TimeZone: "UTC"}, []string{path + "minimumAge: 24h0m1s is longer than the 24h from one window to the next, so an update misses at least one window"}},
+		"in a year":             {0, &v1alpha1.TriggerWindow{Cron: "0 12 28 11 *", TimeZone: "UTC"}, nil},
+		"only in leap years":    {0, &v1alpha1.TriggerWindow{Cron: "0 0 29 2 *", TimeZone: "UTC"}, []string{path + "window: does not open within a year: no update starts a build until then"}},
+		"of an earlier version": {0, &v1alpha1.TriggerWindow{Cron: "whenever"}, nil},
+		"once a year":           {720 * time.Hour, &v1alpha1.TriggerWindow{Cron: "0 0 1 1 *", TimeZone: "UTC"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{Triggers: &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{
+				MinimumAge: &v1alpha1.Duration{Duration: test.minimumAge}, Window: test.window,
+			}}}}
+			if got := (Setup{}).ImageWarnings(image, now); !slices.Equal(got, test.want) {
+				t.Errorf("got warnings %q, want %q", got, test.want)
+			}
+		})
+	}
+}
