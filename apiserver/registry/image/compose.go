@@ -28,7 +28,7 @@ func newBuild(image *v1alpha1.Image, number int64, request *v1alpha1.BuildReques
 		Parameters: slices.Clone(request.Parameters),
 	}
 	if trigger.IsPackageRequest(request.RequestID) {
-		build.Spec.Trigger.Packages = startedFor(snapshot.Status.Packages)
+		build.Spec.Trigger.Packages = snapshot.Status.Packages
 	}
 	build.Spec.Inputs = snapshot.Spec.BuildInputs
 	build.Spec.Inputs.Parameters = merged(snapshot.Spec.Parameters, request.Parameters)
@@ -36,16 +36,6 @@ func newBuild(image *v1alpha1.Image, number int64, request *v1alpha1.BuildReques
 	build.Spec.Retry = snapshot.Spec.Retry
 	build.Spec.Tests = snapshot.Spec.Tests
 	return build
-}
-
-// startedFor returns the newer versions of packages that a build is started for. The build has no use for what earlier builds attempted.
-func startedFor(packages *v1alpha1.ImagePackages) *v1alpha1.ImagePackages {
-	if packages == nil {
-		return nil
-	}
-	started := *packages
-	started.Attempted = nil
-	return &started
 }
 
 // rerunBuild is a build with the inputs of an earlier build, and with what they resolved to. Its tests are those that the Image has now. A build

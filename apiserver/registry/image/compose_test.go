@@ -13,15 +13,13 @@ import (
 
 func TestABuildForNewPackagesRecordsThem(t *testing.T) {
 	t.Parallel()
-	started := validationtest.Packages()
-	started.Attempted = nil
 	requestID := "packages:" + validationtest.Digest("a") + ":1"
 	for name, test := range map[string]struct {
 		requestID string
 		packages  *v1alpha1.ImagePackages
 		want      *v1alpha1.ImagePackages
 	}{
-		"for packages":       {requestID, validationtest.Packages(), started},
+		"for packages":       {requestID, validationtest.Packages(), validationtest.Packages()},
 		"of a request":       {"a", validationtest.Packages(), nil},
 		"of changed inputs":  {validationtest.Digest("a") + ":1", validationtest.Packages(), nil},
 		"without any update": {requestID, nil, nil},
