@@ -83,6 +83,8 @@ type Options struct {
 	ArchiveInterval time.Duration
 	// ArchiveNamespace is where the Jobs of these checks run. Required with ArchiveInterval.
 	ArchiveNamespace string
+	// ArchiveNamespaceCreate is whether that namespace is created before the first check. Defaults to an installation that has created it.
+	ArchiveNamespaceCreate bool
 	// Registerer takes the metrics of builds. Defaults to a registry that is not served.
 	Registerer prometheus.Registerer
 }
@@ -207,7 +209,7 @@ func addArchives(mgr manager.Manager, options Options, given reconciliation.Opti
 		return nil, err
 	}
 	packages := archives.New(archives.Options{
-		Options: given, Namespace: options.ArchiveNamespace, Interval: options.ArchiveInterval, Metrics: measured,
+		Options: given, Namespace: options.ArchiveNamespace, CreateNamespace: options.ArchiveNamespaceCreate, Interval: options.ArchiveInterval, Metrics: measured,
 	}, mgr.GetCache())
 	controller, begin := packages.Controller()
 	return packages, controller.AddTo(mgr, begin)

@@ -49,6 +49,8 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 
 		ArchiveInterval:  archiveInterval,
 		ArchiveNamespace: v1alpha1.SystemNamespace,
+
+		ArchiveNamespaceCreate: true,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)

@@ -350,7 +350,7 @@ func TestAFailedCheckIsToldAndRepeated(t *testing.T) {
 	start := w.clock.Now()
 	for i, c := range []struct {
 		end func()
-		why    string
+		why string
 	}{
 		{func() { w.end(nothing, 1) }, "MirrorUnavailable: 503"},
 		{func() { w.end("", 0) }, "no result"},

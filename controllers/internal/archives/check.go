@@ -127,6 +127,9 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *dem
 	if missing != nil {
 		return a.fail(ctx, archive, of, fmt.Sprintf("%s: %s", missing.Reason, missing.Message))
 	}
+	if err := a.createNamespace(ctx); err != nil {
+		return err
+	}
 	conditional := a.conditional(archive, of)
 	status := archive.Status.DeepCopy()
 	status.Checks++
@@ -150,6 +153,18 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *dem
 		case err != nil:
 			return fmt.Errorf("create the Job of a check of archive %s: %w", archive.Name, err)
 		}
+	}
+	return nil
+}
+
+// createNamespace creates the namespace of the Jobs if the controller is to do that.
+func (a *Archives) createNamespace(ctx context.Context) error {
+	if !a.CreateNamespace {
+		return nil
+	}
+	_, err := a.Kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.Namespace}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create namespace %s: %w", a.Namespace, err)
 	}
 	return nil
 }

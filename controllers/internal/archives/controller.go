@@ -49,6 +49,8 @@ type Options struct {
 	reconciliation.Options
 	// Namespace is where the Jobs of checks run.
 	Namespace string
+	// CreateNamespace is whether the controller creates Namespace before the first check, for a server without a cluster.
+	CreateNamespace bool
 	// Interval is the time between two checks of an archive.
 	Interval time.Duration
 	// Metrics counts checks.
