@@ -9,6 +9,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/host"
 )
 
 // Environment is a server to run the specs against.
@@ -104,6 +107,7 @@ func LocalSpecs(environment func() Environment) {
 		describeProcesses(w)
 		describeForeignJobs(w)
 		describeBusyWorkers(w)
+		describePackages(w, onThisMachine, func(context.Context) func(*v1alpha1.Image) { return func(*v1alpha1.Image) {} })
 	})
 }
 
@@ -119,6 +123,7 @@ func ClusterSpecs(environment func() Environment) {
 		describeAdmission(w)
 		describeTemplates(w)
 		describePublishing(w)
+		describePackages(w, func(ctx context.Context) string { return host.Address(ctx, w.Kube) }, w.withRegistry)
 		describeKueue(w)
 	})
 }

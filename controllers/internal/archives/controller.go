@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 )
@@ -135,6 +136,9 @@ func (a *Archives) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Re
 		return ctrl.Result{}, nil // the first search asks again
 	}
 	archive, err := a.Client.ImagesV1alpha1().Archives().Get(ctx, request.Name, metav1.GetOptions{}) // an outdated one would have its Jobs deleted
+	if notfound.Object(err) && a.demands[request.Name] != nil { // a user deleted it, and it is created anew
+		return reconciliation.Result("Archives", request, ctrl.Result{}, a.search(ctx))
+	}
 	if err != nil || archive.DeletionTimestamp != nil {
 		return reconciliation.Result("Archive", request, ctrl.Result{}, client.IgnoreNotFound(err))
 	}
