@@ -3,6 +3,10 @@
 package render
 
 import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,10 +15,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/lock"
@@ -109,6 +115,42 @@ func TestThePageShowsHowToWriteALock(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The page shows how a shell builder answers about an archive.
+func TestThePageShowsHowToCheckAnArchive(t *testing.T) {
+	_, script, _ := strings.Cut(section(t, "## Checking archives"), "```sh\n")
+	script, _, _ = strings.Cut(script, "```\n")
+	if n := strings.Count(script, "\n"); n == 0 || n > 25 {
+		t.Errorf("the script has %d lines", n)
+	}
+	const list = "date: 2026-11-29T10:00:00Z\nopenssl 3.5.7-1\ntzdata 2026a-0+deb13u1\n"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, list) }))
+	defer server.Close()
+	dir := t.TempDir()
+	run := func(release *v1alpha1.ArchiveRelease) (log string, err error) {
+		input := Input{Version: InputVersion, Probe: &InputProbe{Archive: InputArchive{URI: server.URL}, Packages: someProbe().Packages, Release: release}}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "input"), require.Value(json.Marshal(input))(t), 0o600))
+		command := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script)
+		command.Env = []string{"PATH=" + commonPath, EnvInput + "=" + filepath.Join(dir, "input"), EnvOutput + "=" + dir, EnvResult + "=" + filepath.Join(dir, "result")}
+		said, err := command.CombinedOutput()
+		return string(said), err
+	}
+	log, err := run(someProbe().Release)
+	require.NoError(t, err)
+	got, failure := result.ParseProbe(string(require.Value(os.ReadFile(filepath.Join(dir, "result")))(t)), 0, strings.NewReader(log), someProbe().Packages)
+	if failure != nil {
+		t.Fatalf("%s, log %s", failure.Message, log)
+	}
+	want := []v1alpha1.PackageUpdate{
+		{Name: "openssl", Architecture: "amd64", From: "3.5.4-1", To: "3.5.7-1"}, {Name: "openssl", Architecture: "amd64", From: "3.5.6-1", To: "3.5.7-1"},
+	}
+	if diff := cmp.Diff(want, got.Updates); diff != "" || got.Release.SHA256 != strings.TrimPrefix(contents.Digest([]byte(list)), "sha256:") {
+		t.Errorf("release %+v, updates: %s", got.Release, diff)
+	}
+	if log, err := run(&v1alpha1.ArchiveRelease{Date: metav1.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)}); err == nil {
+		t.Errorf("an older archive is accepted: %s", log)
 	}
 }
 

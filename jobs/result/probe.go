@@ -152,10 +152,11 @@ func readUpdates(log io.Reader, question map[string]map[string][]string) (update
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line without an update
 			_, err = lines.ReadSlice('\n')
 		}
+		ended := errors.Is(err, io.EOF)
 		switch {
 		case err != nil && limited.N == 0:
 			return nil, fmt.Errorf("the log has more than %d MiB: log less", MaxProbeLog>>20)
-		case err != nil && !errors.Is(err, io.EOF):
+		case err != nil && !ended:
 			return nil, fmt.Errorf("read the log: %w", err)
 		case isUpdate && len(updates) == MaxUpdates:
 			return nil, fmt.Errorf("the log has more than %d updates", MaxUpdates)
@@ -170,7 +171,7 @@ func readUpdates(log io.Reader, question map[string]map[string][]string) (update
 			}
 			known[its], updates = true, append(updates, *update)
 		}
-		if err != nil {
+		if ended {
 			return updates, nil
 		}
 	}

@@ -26,12 +26,12 @@ func answered(updates int, more string) string {
 	return fmt.Sprintf(`{"version":1,"outcome":"Succeeded","probe":{"release":{"date":"2026-11-28T10:00:00Z","sha256":"%s"},"updates":%d%s}}`, strings.Repeat("a", 64), updates, more)
 }
 
-// updateOf returns the line of an update, with more in it.
-func updateOf(name, architecture, from, to, more string) string {
-	return fmt.Sprintf(`{"update":{"name":%q,"architecture":%q,"from":%q,"to":%q%s}}`+"\n", name, architecture, from, to, more)
+// updateOf returns the line of an update.
+func updateOf(name, architecture, from, to string) string {
+	return fmt.Sprintf(`{"update":{"name":%q,"architecture":%q,"from":%q,"to":%q}}`+"\n", name, architecture, from, to)
 }
 
-var openssl, tzdata = updateOf("openssl", "amd64", "3.5.4-1", "3.5.7-1", ""), updateOf("tzdata", "all", "2026a-0+deb13u1", "2026b-0+deb13u1", "")
+var openssl, tzdata = updateOf("openssl", "amd64", "3.5.4-1", "3.5.7-1"), updateOf("tzdata", "all", "2026a-0+deb13u1", "2026b-0+deb13u1")
 
 func TestAnAnswerAboutAnArchive(t *testing.T) {
 	full := Result{Version: 1, Outcome: OutcomeSucceeded, Probe: &Probe{Updates: 2, Release: v1alpha1.ArchiveRelease{
@@ -62,7 +62,7 @@ func TestTheLargestAnswerAboutAnArchive(t *testing.T) {
 	lines := make([]string, len(versions))
 	for i := range versions {
 		versions[i] = fmt.Sprint(i)
-		lines[i] = updateOf("curl", "amd64", versions[i], "newer", "")
+		lines[i] = updateOf("curl", "amd64", versions[i], "newer")
 	}
 	question := map[string]map[string][]string{"amd64": {"curl": versions}}
 	if got, failure := ParseProbe(answered(MaxUpdates, ""), 0, strings.NewReader(strings.Join(lines[:MaxUpdates], "")), question); failure != nil || len(got.Updates) != MaxUpdates {
@@ -115,14 +115,14 @@ func TestAnAnswerAboutAnArchiveIsRefused(t *testing.T) {
 		"a cut line":                   {answered(2, ""), 0, openssl + tzdata[:40], "line 2 of the log: is not JSON that matches the builder contract"},
 		"a wrong type":                 {answered(1, ""), 0, strings.Replace(openssl, `"openssl"`, "1", 1), "line 1 of the log: is not JSON that matches the builder contract"},
 		"nothing":                      {answered(1, ""), 0, updatePrefix + "null}\n", `line 1 of the log: update of "" "" "", which the input does not ask for`},
-		"another name":                 {answered(1, ""), 0, updateOf("curl", "amd64", "3.5.4-1", "9", ""), `update of "curl" "3.5.4-1" "amd64", which the input does not ask for`},
-		"another version of a package": {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.5-1", "9", ""), "which the input does not ask for"},
-		"another architecture":         {answered(1, ""), 0, updateOf("openssl", "all", "3.5.4-1", "9", ""), "which the input does not ask for"},
-		"no version":                   {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "", ""), `to of the update of openssl is "", must have 1 to 256 bytes`},
-		"a version with a space":       {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5 7", ""), `is "3.5 7", must have 1 to 256 bytes, all printable, and no spaces`},
-		"an unprintable version":       {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5.7\u202e", ""), "must have 1 to 256 bytes"},
-		"a long version":               {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", strings.Repeat("3", 257), ""), "must have 1 to 256 bytes"},
-		"the same version":             {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5.4-1", ""), "the same as from"},
+		"another name":                 {answered(1, ""), 0, updateOf("curl", "amd64", "3.5.4-1", "9"), `update of "curl" "3.5.4-1" "amd64", which the input does not ask for`},
+		"another version of a package": {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.5-1", "9"), "which the input does not ask for"},
+		"another architecture":         {answered(1, ""), 0, updateOf("openssl", "all", "3.5.4-1", "9"), "which the input does not ask for"},
+		"no version":                   {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", ""), `to of the update of openssl is "", must have 1 to 256 bytes`},
+		"a version with a space":       {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5 7"), `is "3.5 7", must have 1 to 256 bytes, all printable, and no spaces`},
+		"an unprintable version":       {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5.7\u202e"), "must have 1 to 256 bytes"},
+		"a long version":               {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", strings.Repeat("3", 257)), "must have 1 to 256 bytes"},
+		"the same version":             {answered(1, ""), 0, updateOf("openssl", "amd64", "3.5.4-1", "3.5.4-1"), "the same as from"},
 		"an update twice":              {answered(2, ""), 0, openssl + strings.Replace(openssl, "3.5.7-1", "3.5.8-1", 1), "line 2 of the log: the update of openssl 3.5.4-1 amd64 is there twice"},
 		"33 advisories":                {answered(1, ""), 0, strings.Replace(openssl, "}}", advisories(33, "CVE-1")+"}}", 1), "has 33 advisories, must be at most 32"},
 		"a long advisory":              {answered(1, ""), 0, strings.Replace(openssl, "}}", advisories(1, strings.Repeat("é", 33))+"}}", 1), "must be one line of 1 to 64 bytes, all printable"},
