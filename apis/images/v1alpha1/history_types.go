@@ -43,7 +43,7 @@ type BuildRecord struct {
 	// phase is the last recorded phase of the build.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,4,opt,name=phase,casttype=BuildPhase"`
-	// trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.
+	// trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
 	// +optional
 	Trigger TriggerReason `json:"trigger,omitempty" protobuf:"bytes,5,opt,name=trigger,casttype=TriggerReason"`
 	// message explains the trigger for a human reader.
@@ -357,7 +357,7 @@ type ImageHistoryOptions struct {
 	// outcome selects builds by phase, such as Succeeded, Failed or Cancelled. Defaults to all phases.
 	// +optional
 	Outcome string `json:"outcome,omitempty" protobuf:"bytes,3,opt,name=outcome"`
-	// trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange. Defaults to
+	// trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange. Defaults to
 	// all reasons.
 	// +optional
 	Trigger string `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`

@@ -67,6 +67,7 @@ func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
 		"image conditions":              table("| condition | reason | meaning | what to do |", imageConditions),
 		"kind conditions":               table("| condition | reason | meaning | what to do |", kindConditions),
 		"key conditions":                table("| condition | reason | meaning | what to do |", keyConditions),
+		"archive conditions":            table("| condition | reason | meaning | what to do |", archiveConditions),
 		"events":                        table("| event | reason | meaning | what to do |", events),
 	} {
 		begin, end := "<!-- begin "+name+": make generate writes it -->\n\n", "\n<!-- end "+name+" -->\n"

@@ -151,6 +151,21 @@ var imageConditions = []report{
 		"`goldsmith resume IMAGE`, or `goldsmith build IMAGE`"},
 	{"`ScheduleActive`: True, `Reconciling`: True", v1alpha1.ReasonScheduled, "the schedule starts builds. For `Reconciling`: the inputs wait for the schedule", ""},
 	{"`ScheduleActive`: False", v1alpha1.ReasonNoSchedule, "the image has no schedule", ""},
+	{"`PackagesUpToDate`: True", v1alpha1.ReasonPackagesUnchanged, "no archive has a newer version of a package in the latest successful build", ""},
+	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesChanged, "an archive has a newer version of such a package. A build starts, or waits for `minimumAge` or the window",
+		"see the packages and the time: `goldsmith plan IMAGE`; to install them now: `goldsmith build IMAGE`"},
+	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesKept, "newer versions start no build: `mode` excludes them, or a build for them did not install them",
+		"to build with them: `goldsmith build IMAGE`, or set `mode: Any`"},
+	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonPackagesUnknown, "the server has no lock of the latest successful build, or an archive in it was not checked",
+		"see the archives: `goldsmith kubectl get archives`; and the lock: `goldsmith packages IMAGE`"},
+	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonProbeNotSupported, "the builder checks no archives", "set a builder that does, or remove `triggers.onPackageChange`"},
+}
+
+// archiveConditions are the reasons of the condition of an Archive.
+var archiveConditions = []report{
+	{"`Ready`: True", v1alpha1.ReasonArchiveChecked, "the last check succeeded", ""},
+	{"`Ready`: False", v1alpha1.ReasonArchiveCheckFailed, "the last check failed; the message has its reason. The controller repeats it, and the earlier result stays",
+		"correct the mirror, or the network from `goldsmith-system` to it"},
 }
 
 // events are the reasons of events, besides those of failures.

@@ -249,9 +249,8 @@ func defaultsOf(kind string) (object, error) {
 	tests := []v1alpha1.ImageTest{{Boot: &v1alpha1.TestBoot{}, Checks: &v1alpha1.TestChecks{
 		Ports: []v1alpha1.PortCheck{{HTTP: &v1alpha1.HTTPCheck{}}}, Commands: []v1alpha1.CommandCheck{{}},
 	}}}
-	image := v1alpha1.ImageSpec{
-		BuildInputs: inputs, Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}}, Tests: tests, Channels: []v1alpha1.ChannelRule{{}},
-	}
+	triggers := &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}, OnPackageChange: &v1alpha1.PackageTrigger{Window: &v1alpha1.TriggerWindow{}}}
+	image := v1alpha1.ImageSpec{BuildInputs: inputs, Triggers: triggers, Tests: tests, Channels: []v1alpha1.ChannelRule{{}}}
 	switch of := empty.(type) {
 	case *v1alpha1.Image:
 		of.Spec = image

@@ -21,7 +21,7 @@ import (
 
 func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
 	for format, want := range map[string]string{
-		"jsonschema": "wrote s/images.goldsmith.dev/image_v1alpha1.json\nwrote s/images.goldsmith.dev/imagebuild_v1alpha1.json\n" +
+		"jsonschema": "wrote s/images.goldsmith.dev/archive_v1alpha1.json\nwrote s/images.goldsmith.dev/image_v1alpha1.json\nwrote s/images.goldsmith.dev/imagebuild_v1alpha1.json\n" +
 			"wrote s/images.goldsmith.dev/imagekind_v1alpha1.json\nwrote s/images.goldsmith.dev/imageplan_v1alpha1.json\n" +
 			"wrote s/images.goldsmith.dev/signingkey_v1alpha1.json\n",
 		"openapi": "wrote s/apis/images.goldsmith.dev/v1alpha1.json\n",
@@ -63,7 +63,7 @@ func TestErrorsNameTheChoiceAndTheFile(t *testing.T) {
 	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	for args, want := range map[string]string{
 		"--format xml -o s": `unknown format "xml": set --format to jsonschema or openapi`,
-		"-o file":           "create the directory of file/images.goldsmith.dev/image_v1alpha1.json: mkdir file: not a directory",
+		"-o file":           "create the directory of file/images.goldsmith.dev/archive_v1alpha1.json: mkdir file: not a directory",
 		"web":               `unknown command "web" for "schema"`,
 	} {
 		if got, err := run(t, strings.Fields(args)...); err == nil || err.Error() != want || got != "" {
@@ -110,7 +110,7 @@ func TestDefaultsAreThoseOfTheDescriptions(t *testing.T) {
 		require.NoError(t, json.Unmarshal(content, &of))
 		properties := of["properties"].(object)
 		count := compareDefaults(t, path+": spec", properties["spec"].(object))
-		none := []string{"images.goldsmith.dev/imagekind_v1alpha1.json", "images.goldsmith.dev/signingkey_v1alpha1.json"}
+		none := []string{"images.goldsmith.dev/archive_v1alpha1.json", "images.goldsmith.dev/imagekind_v1alpha1.json", "images.goldsmith.dev/signingkey_v1alpha1.json"}
 		if count < 5 && !slices.Contains(none, path) {
 			t.Errorf("%s has %d defaults", path, count)
 		}
@@ -126,7 +126,7 @@ func compareDefaults(t *testing.T, path string, of object) (count int) {
 	described, _, _ = strings.Cut(strings.TrimSuffix(described, "."), ",")
 	described, _, _ = strings.Cut(described, ".\n")
 	switch described {
-	case "none", "no limit", "no files", "empty", "the empty string", "the entry point of image":
+	case "none", "any time", "no limit", "no files", "empty", "the empty string", "the entry point of image":
 		described = ""
 	}
 	got := ""
