@@ -1750,7 +1750,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
@@ -4971,7 +4971,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun or TestsChange. Defaults to all reasons.",
+							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange. Defaults to all reasons.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
