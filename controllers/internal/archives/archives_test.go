@@ -355,6 +355,7 @@ func TestAFailedCheckIsToldAndRepeated(t *testing.T) {
 		{func() { w.end(nothing, 1) }, "MirrorUnavailable: 503"},
 		{func() { w.end("", 0) }, "no result"},
 		{func() { w.answer(start.Add(-time.Hour)) }, "older than in an earlier check (2026-11-20T08:00:00Z)"},
+		{func() { w.answer(start.Add(48 * time.Hour)) }, "in the future"},
 		{func() { w.answer(start, newer("bash", "1", "2")) }, "bash"},
 		{func() { w.clock.SetTime(w.clock.Now().Add(jobLimit)); w.reconcile() }, "has not ended within 20m0s"},
 		{func() {

@@ -36,6 +36,10 @@ const (
 	jobLimit = 20 * time.Minute
 	// look is when an unfinished Job is looked at again without an event.
 	look = time.Minute
+	// maxAhead is how far ahead the date of an archive may be. Later checks refuse earlier dates.
+	maxAhead = 24 * time.Hour
+	// maxUpdateBytes is about how long the texts of all updates of an Archive may be, so that it can be stored.
+	maxUpdateBytes = 512 << 10
 	// logTimeout is how long reading the answer may take.
 	logTimeout = 30 * time.Second
 )
@@ -317,6 +321,9 @@ func (a *Archives) succeed(ctx context.Context, archive *v1alpha1.Archive, of *d
 			found = append(found, update)
 		}
 	}
+	if release.Date.Sub(now.Time) > maxAhead {
+		return a.fail(ctx, archive, of, fmt.Sprintf("the archive is of %s, in the future: correct the clock of its mirror, or that of this machine", release.Date.UTC().Format(time.RFC3339)))
+	}
 	if status.Release != nil && release.Date.Before(&status.Release.Date) {
 		return a.fail(ctx, archive, of, fmt.Sprintf("the archive is of %s, older than in an earlier check (%s): its mirror may be outdated",
 			release.Date.UTC().Format(time.RFC3339), status.Release.Date.UTC().Format(time.RFC3339)))
@@ -385,7 +392,18 @@ func (d *demand) report(status *v1alpha1.ArchiveStatus) {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.From, b.From))
 	})
 	status.UpdateCount = int32(len(status.Updates)) //nolint:gosec // as above
-	status.Updates = status.Updates[:min(len(status.Updates), v1alpha1.MaxArchiveUpdates)]
+	bytes := 0
+	fits := slices.IndexFunc(status.Updates, func(update v1alpha1.PackageUpdate) bool {
+		bytes += len(update.Name) + len(update.Architecture) + len(update.From) + len(update.To)
+		for _, advisory := range update.Advisories {
+			bytes += len(advisory)
+		}
+		return bytes > maxUpdateBytes
+	})
+	if fits < 0 {
+		fits = len(status.Updates)
+	}
+	status.Updates = status.Updates[:min(fits, v1alpha1.MaxArchiveUpdates)]
 }
 
 func (a *Archives) ready(archive *v1alpha1.Archive, status *v1alpha1.ArchiveStatus, is metav1.ConditionStatus, reason, message string) {
