@@ -253,7 +253,7 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"a part of a second":  {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.MinimumAge.Duration = 1500 * time.Millisecond }), []string{packages + "minimumAge"}},
 		"a short window":      {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration = *validationtest.Seconds(59) }), []string{packages + "window.duration"}},
 		"a long window":       {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration = *validationtest.Seconds(168*3600 + 1) }), []string{packages + "window.duration"}},
-		"an uneven window":    {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration.Duration += 1 }), []string{packages + "window.duration"}},
+		"an uneven window":    {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Duration.Duration++ }), []string{packages + "window.duration"}},
 		"an empty window": {packageTrigger(func(p *v1alpha1.PackageTrigger) { *p.Window = v1alpha1.TriggerWindow{TimeZone: "UTC"} }),
 			[]string{packages + "window.cron", packages + "window.duration"}},
 		"a window that never opens": {packageTrigger(func(p *v1alpha1.PackageTrigger) { p.Window.Cron = "0 0 30 2 *" }), []string{packages + "window.cron"}},
