@@ -152,7 +152,7 @@ var imageConditions = []report{
 	{"`ScheduleActive`: True, `Reconciling`: True", v1alpha1.ReasonScheduled, "the schedule starts builds. For `Reconciling`: the inputs wait for the schedule", ""},
 	{"`ScheduleActive`: False", v1alpha1.ReasonNoSchedule, "the image has no schedule", ""},
 	{"`PackagesUpToDate`: True", v1alpha1.ReasonPackagesUnchanged, "no archive has a newer version of a package in the latest successful build", ""},
-	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesChanged, "an archive has a newer version of such a package. A build starts, or waits for `minimumAge` or the window",
+	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesChanged, "an archive has a newer version of a package in the latest successful build. Another build starts, or waits for `minimumAge` or the window",
 		"see the packages and the time: `goldsmith plan IMAGE`; to install them now: `goldsmith build IMAGE`"},
 	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesKept, "newer versions start no build: `mode` excludes them, or a build for them did not install them",
 		"to build with them: `goldsmith build IMAGE`, or set `mode: Any`"},
