@@ -34,7 +34,7 @@ func AddDigests(packages []v1alpha1.Package, root *os.Root, directories ...strin
 		digests[identity{packages[i].Name, packages[i].Version, packages[i].Architecture}] = ""
 	}
 	err := readLists(root, directories, func(list io.Reader) error {
-		for fields, err := range paragraphs(list, "Package", "Version", "Architecture", "SHA256") {
+		for fields, err := range Paragraphs(list, "Package", "Version", "Architecture", "SHA256") {
 			if err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ var installed = []string{"installed", "triggers-awaited", "triggers-pending"}
 
 // appendInstalled adds the packages of a list that are installed. In a directory of lists all are.
 func appendInstalled(packages []v1alpha1.Package, list io.Reader, all bool) ([]v1alpha1.Package, error) {
-	for fields, err := range paragraphs(list, "Package", "Status", "Version", "Architecture", "Source") {
+	for fields, err := range Paragraphs(list, "Package", "Status", "Version", "Architecture", "Source") {
 		if err != nil {
 			return nil, err
 		}

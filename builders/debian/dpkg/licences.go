@@ -86,7 +86,7 @@ var machineReadable = regexp.MustCompile(`/(copyright-format|dep5)\b`)
 func licenceIn(content io.Reader) string {
 	var licences []string
 	length, first := 0, true
-	for fields, err := range paragraphs(content, "Format", "License") {
+	for fields, err := range Paragraphs(content, "Format", "License") {
 		if err != nil || first && !machineReadable.MatchString(fields["Format"]) {
 			return ""
 		}

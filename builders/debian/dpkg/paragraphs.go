@@ -14,9 +14,9 @@ import (
 // maxLine is the maximum length of a line in bytes. The rest of a longer line is ignored: it is more than a lock can have.
 const maxLine = 8 << 10
 
-// paragraphs returns the paragraphs of a control file (deb822(5)), each with the values of some fields. Of a value with several lines it has
+// Paragraphs returns the paragraphs of a control file (deb822(5)), each with the values of some fields. Of a value with several lines it has
 // the first. The map is valid until the next paragraph.
-func paragraphs(content io.Reader, names ...string) iter.Seq2[map[string]string, error] {
+func Paragraphs(content io.Reader, names ...string) iter.Seq2[map[string]string, error] {
 	return func(yield func(map[string]string, error) bool) {
 		lines := bufio.NewReaderSize(content, maxLine)
 		fields, empty := map[string]string{}, true
