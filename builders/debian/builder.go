@@ -58,14 +58,13 @@ func runIn(ctx context.Context, tools string, getenv func(string) string, stdout
 	defer reporting.Close()
 	b := &build{
 		getenv: getenv, log: stdout, report: reporting.Report,
-		tools: tools, output: getenv(render.EnvOutput),
+		tools: tools, output: getenv(render.EnvOutput), now: time.Now,
 	}
-	artifacts, err := b.run(ctx)
+	said, err := b.answer(ctx)
 	if ctx.Err() != nil {
 		b.logf("told to end")
 		return exitTerminated
 	}
-	said := result.Result{Version: result.Version, Outcome: result.OutcomeSucceeded, Artifacts: artifacts}
 	code := 0
 	if err != nil {
 		b.logf("%v", err)
@@ -79,15 +78,33 @@ func runIn(ctx context.Context, tools string, getenv func(string) string, stdout
 	return code
 }
 
+// answer does what the input asks for, and returns the result of a success.
+func (b *build) answer(ctx context.Context) (said result.Result, err error) {
+	said.Version, said.Outcome = result.Version, result.OutcomeSucceeded
+	if b.input, err = readInput(b.getenv(render.EnvInput)); err != nil {
+		return said, err
+	}
+	if b.input.Probe != nil {
+		said.Probe, err = b.probe(ctx)
+	} else {
+		said.Artifacts, err = b.run(ctx)
+	}
+	return said, err
+}
+
 // failureOf returns what the result says about an error.
 func failureOf(err error) *result.Failure {
 	if known, ok := errors.AsType[*failure](err); ok {
 		return &known.Failure
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isDiskFull(err) {
 		return NewFailure(ReasonDiskFull, err.Error())
 	}
 	return NewFailure(reasonInternal, err.Error())
+}
+
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // build is one run of the builder.
@@ -100,6 +117,7 @@ type build struct {
 	toolsDigest string
 	output      string // for artifacts
 	work        string // for everything else
+	now         func() time.Time
 
 	input  *render.Input
 	config *configuration
@@ -137,9 +155,6 @@ const (
 
 // run makes an artifact for each target.
 func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error) {
-	if b.input, err = readInput(b.getenv(render.EnvInput)); err != nil {
-		return nil, err
-	}
 	if b.config, err = newConfiguration(b.input); err != nil {
 		return nil, err
 	}
@@ -151,8 +166,8 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 		return nil, fmt.Errorf("read the digest of the tools: %w", err)
 	}
 	b.toolsDigest = strings.TrimSpace(string(digest))
-	if b.work, err = os.MkdirTemp(cmp.Or(b.getenv("TMPDIR"), os.TempDir()), "debian-"); err != nil {
-		return nil, fmt.Errorf("make a directory for the build: %w", err)
+	if err = b.makeWork(); err != nil {
+		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
 	defer func() {
@@ -182,6 +197,14 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 		err = os.RemoveAll(b.disk())
 	}
 	return artifacts, err
+}
+
+// makeWork makes the directory for the work.
+func (b *build) makeWork() (err error) {
+	if b.work, err = os.MkdirTemp(cmp.Or(b.getenv("TMPDIR"), os.TempDir()), "debian-"); err != nil {
+		return fmt.Errorf("make a directory for the build: %w", err)
+	}
+	return nil
 }
 
 func (b *build) hasTarget(is func(v1alpha1.ArtifactFormat) bool) bool {

@@ -12,5 +12,8 @@
 //	tar ──── package disk ───▶ a disk with partition table, root file system and boot loaders for BIOS and UEFI
 //	tar ──── package oci ────▶ an image for containers
 //
+// If the input asks about an archive, the builder makes nothing, and probe.go writes which packages have newer versions there. Package archive
+// finds them.
+//
 // The same inputs, the same tools and the same state of the mirror make the same bytes: no clock and no random number decides anything.
 package debian

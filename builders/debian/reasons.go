@@ -74,6 +74,8 @@ func Reasons() []v1alpha1.BuilderReason {
 			Remedy: "free space on the disk in the message, delete images or builds, set `--artifacts-max` of `goldsmith up`, or raise the limit of the volumes of the pod"},
 		{Reason: ReasonMirror, Class: infrastructure, Meaning: "a mirror cannot be reached, or what it sends is not whole",
 			Remedy: "nothing: Goldsmith tries again. Or set another `mirror`"},
+		{Reason: "ArchiveOlder", Class: infrastructure, Meaning: "the release file of a mirror is older than the one that it had before",
+			Remedy: "nothing: Goldsmith tries again. If it stays so, ask who keeps the mirror"},
 	}
 }
 

@@ -26,7 +26,11 @@ var parameterPath = field.NewPath("parameters")
 // Check returns why the builder refuses its input, or nil. It needs neither the tools nor the network.
 func Check(getenv func(string) string) *result.Failure {
 	input, err := readInput(getenv(render.EnvInput))
-	if err == nil {
+	switch {
+	case err != nil:
+	case input.Probe != nil:
+		err = checkProbe(input.Probe)
+	default:
 		_, err = newConfiguration(input)
 	}
 	if err == nil {
