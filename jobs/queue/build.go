@@ -38,6 +38,8 @@ type Build struct {
 	Since time.Time
 	// Priority among the builds of its namespace that wait.
 	Priority int32
+	// Automatic is whether nobody asked for the build: a schedule, a changed base or new packages started it.
+	Automatic bool
 	// State of the build.
 	State State
 	// Serial is true if it waits for the other builds of its Image.
@@ -64,12 +66,25 @@ func FromBuild(build *v1alpha1.ImageBuild) (Build, bool) {
 	}
 	view.Priority = ptr.Deref(build.Spec.Priority, 0)
 	view.External = external(build)
+	view.Automatic = automatic(build)
 	if ref := build.Spec.ImageRef; ref != nil && build.Spec.Reproduces == nil { // or no other build of the Image waits for it
 		view.Image = ref.UID
 		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel
 		view.Number = ptr.Deref(build.Spec.Number, 0)
 	}
 	return view, true
+}
+
+// automatic reports whether nobody asked for a build, neither directly nor by a changed Image.
+func automatic(build *v1alpha1.ImageBuild) bool {
+	if build.Spec.Trigger == nil {
+		return false
+	}
+	switch build.Spec.Trigger.Reason {
+	case v1alpha1.TriggerSchedule, v1alpha1.TriggerBaseChange, v1alpha1.TriggerPackageChange:
+		return true
+	}
+	return false
 }
 
 // external reports whether Kueue decides when the build starts. A build whose Job was resumed, by Kueue or a user, counts like any

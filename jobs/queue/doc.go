@@ -8,7 +8,8 @@
 //     number has finished; under Parallel, and for a build that was created
 //     directly or only reproduces artifacts, always;
 //   - its namespace has fewer active builds than its limit;
-//   - all namespaces together have fewer active builds than the limit.
+//   - all namespaces together have fewer active builds than the limit;
+//   - if the build is automatic, there are fewer active automatic builds than the limits for these, in its namespace and in all.
 //
 // order.go has the order of the builds that can be admitted. Waiting is counted from the creation of a build, which never changes.
 //

@@ -20,35 +20,75 @@ type namespace struct {
 	share  Share
 	builds int // of any state
 	active int // of those that count
+	// automatic is how many of these are automatic.
+	automatic int
+	lanes     [lanes]lane
+}
+
+// A lane has the builds of a namespace that people asked for, or the automatic ones.
+const (
+	ofPeople = iota
+	automatically
+	lanes
+)
+
+type lane struct {
 	// The builds that could be admitted without limits, in the order of rank and of age.
 	ranked, aged indexedHeap[*entry]
-	place        int // among the contenders
+	place        int // of the namespace among the contenders
+}
+
+func laneOf(build *Build) int {
+	if build.Automatic {
+		return automatically
+	}
+	return ofPeople
 }
 
 // SetNamespace sets the share of a namespace. The default is the zero value of Share.
 func (q *Queue) SetNamespace(name string, share Share) {
 	known := q.namespace(name)
 	known.share = share
-	q.contenders.settle(known, q.canAdmit(known))
+	q.settle(known)
 	q.forget(known)
 }
 
-// next is the next build of the namespace. There must be one.
-func (n *namespace) next(now time.Time) *entry {
-	oldest, _ := n.aged.top()
-	highest, _ := n.ranked.top() // of the same builds
-	if compare(oldest, highest, now) < 0 {
-		return oldest
+// settle updates the places of a namespace among the contenders.
+func (q *Queue) settle(n *namespace) {
+	for of := range q.contenders {
+		q.contenders[of].settle(n, q.canAdmit(n, of))
 	}
-	return highest
+}
+
+// next is the next build of the namespace in the lanes in which it contends. There must be one. all is whether automatic builds can be admitted.
+func (n *namespace) next(now time.Time, all bool) (next *entry) {
+	for of := range n.lanes {
+		if n.lanes[of].place == 0 || of == automatically && !all {
+			continue
+		}
+		for _, heap := range []*indexedHeap[*entry]{&n.lanes[of].aged, &n.lanes[of].ranked} {
+			if first, ok := heap.top(); ok && (next == nil || compare(first, next, now) < 0) {
+				next = first
+			}
+		}
+	}
+	return next
 }
 
 func (n *namespace) weight() int { return max(1, n.share.Weight) }
 
-// canAdmit reports whether a namespace has a build to admit, and may run one more.
-func (q *Queue) canAdmit(n *namespace) bool {
+// canAdmit reports whether a namespace has a build of a lane to admit, and may run one more.
+func (q *Queue) canAdmit(n *namespace, of int) bool {
 	limit, limited := q.limitOf(n)
-	return n.aged.Len() > 0 && (!limited || n.active < limit)
+	if of == automatically && q.automaticFullIn(n) {
+		return false
+	}
+	return n.lanes[of].aged.Len() > 0 && (!limited || n.active < limit)
+}
+
+// automaticFullIn reports whether a namespace has as many active automatic builds as it may have.
+func (q *Queue) automaticFullIn(n *namespace) bool {
+	return q.limits.AutomaticPerNamespace > 0 && n.automatic >= q.limits.AutomaticPerNamespace
 }
 
 // limitOf is how many builds of a namespace may be active, if there is a limit.
@@ -62,7 +102,10 @@ func (q *Queue) limitOf(n *namespace) (int, bool) {
 func (q *Queue) namespace(name string) *namespace {
 	known, ok := q.namespaces[name]
 	if !ok {
-		known = &namespace{name: name, ranked: rankedHeap(), aged: agedHeap()}
+		known = &namespace{name: name}
+		for of := range known.lanes {
+			known.lanes[of] = lane{ranked: rankedHeap(), aged: agedHeap()}
+		}
 		q.namespaces[name] = known
 	}
 	return known

@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -10,22 +11,21 @@ import (
 // Patience is how long a build waits before it precedes younger builds of its namespace, whatever their priority.
 const Patience = time.Hour
 
-// compare is the order of the queue. The heaps do not call it: they call compareRank, compareAge and compareShares, and compare
-// chooses between the first builds of two heaps. So a new rule belongs in one of these three, too. It is negative if build a is
-// admitted before build b, given that both can be admitted now:
+// The order of the builds that can be admitted now:
 //   - builds of Kueue come first, the oldest of them before the others;
-//   - between namespaces, the one with the fewest active builds for its weight is next, then the one whose oldest build has waited
-//     longest;
-//   - within a namespace, builds that have waited for longer than Patience come first, the oldest of them before the others. Then the
-//     build with the highest priority is next, then the oldest.
+//   - between namespaces, the one with the fewest active builds for its weight is next, then one with a build that people asked for, then
+//     the one whose oldest such build, or else oldest build, has waited longest;
+//   - within a namespace, builds that have waited for longer than Patience come first, the oldest of them before the others. Then builds that people
+//     asked for come before automatic ones. Then the build with the highest priority is next, then the oldest.
+//
+// compare chooses between the first builds of two heaps of a namespace, or between one of these and a build of Kueue. The heaps call compareRank,
+// compareAge and compareIn. So a new rule belongs in one of these three, too.
 func compare(a, b *entry, now time.Time) int {
 	switch {
 	case a.External != b.External:
 		return first(a.External)
 	case a.External:
 		return compareAge(a, b)
-	case a.namespace != b.namespace:
-		return compareShares(a.namespace, b.namespace)
 	}
 	switch impatient := now.Sub(a.Since) > Patience; {
 	case impatient != (now.Sub(b.Since) > Patience):
@@ -38,19 +38,27 @@ func compare(a, b *entry, now time.Time) int {
 
 // compareRank compares builds of a namespace of which none has waited for longer than Patience.
 func compareRank(a, b *entry) int {
+	if a.Automatic != b.Automatic {
+		return first(b.Automatic)
+	}
 	if a.Priority != b.Priority {
 		return first(a.Priority > b.Priority)
 	}
 	return compareAge(a, b)
 }
 
-// compareShares compares namespaces by active/weight, without dividing, and then by the age of their oldest build. Both have one.
+// compareShares compares namespaces by active/weight, without dividing.
 func compareShares(a, b *namespace) int {
-	if mine, other := a.active*b.weight(), b.active*a.weight(); mine != other {
-		return first(mine < other)
+	return cmp.Compare(a.active*b.weight(), b.active*a.weight())
+}
+
+// compareIn compares namespaces that contend in a lane: by their shares, and then by the age of their oldest build there. Both have one.
+func compareIn(a, b *namespace, lane int) int {
+	if order := compareShares(a, b); order != 0 {
+		return order
 	}
-	oldest, _ := a.aged.top()
-	others, _ := b.aged.top()
+	oldest, _ := a.lanes[lane].aged.top()
+	others, _ := b.lanes[lane].aged.top()
 	return compareAge(oldest, others)
 }
 

@@ -26,7 +26,7 @@ type scenario struct {
 
 func newScenario(seed uint64) *scenario {
 	random := rand.New(rand.NewPCG(seed, 0))
-	limits := queue.Limits{Builds: random.IntN(8), PerNamespace: random.IntN(4)}
+	limits := queue.Limits{Builds: random.IntN(8), PerNamespace: random.IntN(4), Automatic: random.IntN(5), AutomaticPerNamespace: random.IntN(3)}
 	return &scenario{
 		random: random, now: epoch, queue: queue.New(limits),
 		reference: reference{limits: limits, shares: map[string]queue.Share{}},

@@ -14,18 +14,23 @@ type Limits struct {
 	Builds int
 	// PerNamespace is how many of one namespace, unless Share says otherwise. 0 is no limit.
 	PerNamespace int
+	// Automatic is how many automatic builds of all namespaces together. 0 is no limit beyond that of Builds.
+	Automatic int
+	// AutomaticPerNamespace is how many automatic builds of one namespace. 0 is no limit beyond that of the namespace.
+	AutomaticPerNamespace int
 }
 
 // Queue holds the builds that have not finished. It is not safe for use by several goroutines at the same time.
 type Queue struct {
 	limits     Limits
 	active     int // of those that count
+	automatic  int // of these
 	waiting    int
 	builds     map[Key]*entry
 	images     map[types.UID]*image
 	namespaces map[string]*namespace
-	// contenders are the namespaces that have a build to admit and may run one more.
-	contenders indexedHeap[*namespace]
+	// contenders are the namespaces that have a build to admit and may run one more, for each lane.
+	contenders [lanes]indexedHeap[*namespace]
 	// external are the builds to admit to which no limit applies.
 	external indexedHeap[*entry]
 }
@@ -47,14 +52,19 @@ type image struct {
 
 // New makes an empty queue.
 func New(limits Limits) *Queue {
-	return &Queue{
+	q := &Queue{
 		limits:     limits,
 		builds:     map[Key]*entry{},
 		images:     map[types.UID]*image{},
 		namespaces: map[string]*namespace{},
-		contenders: indexedHeap[*namespace]{compare: compareShares, place: func(n *namespace) *int { return &n.place }},
 		external:   agedHeap(),
 	}
+	for of := range q.contenders {
+		q.contenders[of] = indexedHeap[*namespace]{
+			compare: func(a, b *namespace) int { return compareIn(a, b, of) }, place: func(n *namespace) *int { return &n.lanes[of].place },
+		}
+	}
+	return q
 }
 
 // Set adds or replaces a build.
@@ -124,8 +134,8 @@ func (q *Queue) Waiting() int { return q.waiting }
 // Next returns the build to admit next, if one can be admitted. It returns the same build until that build is set to Active.
 func (q *Queue) Next(now time.Time) (Key, bool) {
 	next, ok := q.external.top()
-	if from, contends := q.contenders.top(); contends && !q.full() {
-		if other := from.next(now); !ok || compare(other, next, now) < 0 {
+	if from := q.nextNamespace(); from != nil {
+		if other := from.next(now, !q.automaticFull()); !ok || compare(other, next, now) < 0 {
 			next, ok = other, true
 		}
 	}
@@ -133,6 +143,22 @@ func (q *Queue) Next(now time.Time) (Key, bool) {
 		return Key{}, false
 	}
 	return next.Key, true
+}
+
+// nextNamespace is the namespace of the next build, or nil.
+func (q *Queue) nextNamespace() *namespace {
+	if q.full() {
+		return nil
+	}
+	next, ok := q.contenders[ofPeople].top()
+	if other, contends := q.contenders[automatically].top(); contends && !q.automaticFull() && (!ok || compareShares(other, next) < 0) {
+		return other
+	}
+	return next
+}
+
+func (q *Queue) automaticFull() bool {
+	return q.limits.Automatic > 0 && q.automatic >= q.limits.Automatic
 }
 
 func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active >= q.limits.Builds }
@@ -145,6 +171,10 @@ func (q *Queue) count(build *entry, by int) {
 	if !build.External {
 		q.active += by
 		build.namespace.active += by
+		if build.Automatic {
+			q.automatic += by
+			build.namespace.automatic += by
+		}
 	}
 }
 
@@ -168,11 +198,12 @@ func (q *Queue) change(build *entry, change func()) {
 		if each.External {
 			q.external.settle(each, wanted)
 		} else {
-			each.namespace.ranked.settle(each, wanted)
-			each.namespace.aged.settle(each, wanted)
+			in := &each.namespace.lanes[laneOf(&each.Build)]
+			in.ranked.settle(each, wanted)
+			in.aged.settle(each, wanted)
 		}
 	}
-	q.contenders.settle(build.namespace, q.canAdmit(build.namespace))
+	q.settle(build.namespace)
 }
 
 // ready reports whether the build could be admitted without limits.

@@ -95,6 +95,12 @@ func (r *reference) limitsLet(build queue.Build) bool {
 	if r.limits.Builds > 0 && r.active("") >= r.limits.Builds {
 		return false
 	}
+	if limit := r.limits.Automatic; build.Automatic && limit > 0 && r.automatic("") >= limit {
+		return false
+	}
+	if limit := r.limits.AutomaticPerNamespace; build.Automatic && limit > 0 && r.automatic(build.Namespace) >= limit {
+		return false
+	}
 	if own := r.shares[build.Namespace].MaxBuilds; own != nil {
 		return r.active(build.Namespace) < *own
 	}
@@ -105,6 +111,16 @@ func (r *reference) limitsLet(build queue.Build) bool {
 func (r *reference) active(namespace string) (count int) {
 	for _, build := range r.builds {
 		if build.State == queue.Active && !build.External && (namespace == "" || build.Namespace == namespace) {
+			count++
+		}
+	}
+	return count
+}
+
+// automatic counts those of them that are automatic.
+func (r *reference) automatic(namespace string) (count int) {
+	for _, build := range r.builds {
+		if build.State == queue.Active && build.Automatic && !build.External && (namespace == "" || build.Namespace == namespace) {
 			count++
 		}
 	}
@@ -124,6 +140,8 @@ func (r *reference) goesFirst(a, b queue.Build, admissible []queue.Build, now ti
 	switch {
 	case impatientA != impatientB:
 		return impatientA
+	case !impatientA && a.Automatic != b.Automatic:
+		return b.Automatic
 	case !impatientA && a.Priority != b.Priority:
 		return a.Priority > b.Priority
 	}
@@ -136,7 +154,14 @@ func (r *reference) namespaceGoesFirst(a, b string, admissible []queue.Build) bo
 	if shareA != shareB {
 		return shareA < shareB
 	}
-	oldestA, oldestB := oldestOf(a, admissible), oldestOf(b, admissible)
+	ofPeople := slices.DeleteFunc(slices.Clone(admissible), func(build queue.Build) bool { return build.Automatic })
+	oldestA, oldestB := oldestOf(a, ofPeople), oldestOf(b, ofPeople)
+	switch {
+	case oldestA.IsZero() != oldestB.IsZero():
+		return oldestB.IsZero()
+	case oldestA.IsZero():
+		oldestA, oldestB = oldestOf(a, admissible), oldestOf(b, admissible)
+	}
 	if !oldestA.Equal(oldestB) {
 		return oldestA.Before(oldestB)
 	}
@@ -169,7 +194,7 @@ func randomBuild(random *rand.Rand, number int64, now time.Time) queue.Build {
 		Key:      queue.Key{Namespace: namespace, Name: fmt.Sprintf("build-%d", number)},
 		Since:    now.Add(-time.Duration(random.IntN(5)) * 20 * time.Minute),
 		Priority: int32(random.IntN(3)),
-		External: random.IntN(10) == 0,
+		External: random.IntN(10) == 0, Automatic: random.IntN(2) == 0,
 	}
 	if random.IntN(3) > 0 {
 		build.Image = types.UID(fmt.Sprintf("%s-image-%d", namespace, random.IntN(3)))

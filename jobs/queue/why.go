@@ -27,8 +27,14 @@ func (q *Queue) why(build *entry) string {
 	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active >= limit {
 		return fmt.Sprintf("the namespace has reached its limit of active builds (%d)", limit)
 	}
+	if build.Automatic && q.automaticFullIn(build.namespace) {
+		return fmt.Sprintf("the namespace has reached its limit of active automatic builds (%d)", q.limits.AutomaticPerNamespace)
+	}
 	if q.full() {
 		return fmt.Sprintf("Goldsmith has reached its limit of active builds (%d)", q.limits.Builds)
+	}
+	if build.Automatic && q.automaticFull() {
+		return fmt.Sprintf("Goldsmith has reached its limit of active automatic builds (%d)", q.limits.Automatic)
 	}
 	return "the build is about to start"
 }
