@@ -70,7 +70,9 @@ func TestNewPackagesStartABuild(t *testing.T) {
 		return func(i *v1alpha1.Image) { i.Spec.Triggers.OnPackageChange.Mode = mode }
 	}
 	age := func(age time.Duration) func(*v1alpha1.Image) {
-		return func(i *v1alpha1.Image) { i.Spec.Triggers.OnPackageChange.MinimumAge = &v1alpha1.Duration{Duration: age} }
+		return func(i *v1alpha1.Image) {
+			i.Spec.Triggers.OnPackageChange.MinimumAge = &v1alpha1.Duration{Duration: age}
+		}
 	}
 	window := func(cron string, duration time.Duration) func(*v1alpha1.Image) {
 		return func(i *v1alpha1.Image) {
@@ -134,7 +136,9 @@ func TestNewPackagesStartABuild(t *testing.T) {
 			reason: "BuildQueued", message: "build debian-2 may have them",
 		},
 		"the base comes first": {
-			change:  []func(*v1alpha1.Image){func(i *v1alpha1.Image) { i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}} }},
+			change: []func(*v1alpha1.Image){func(i *v1alpha1.Image) {
+				i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
+			}},
 			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, also: func(o *Observed) { o.BasePackages = true },
 			reason: "WaitingForBase", message: "the base (image base) is built first",
 		},

@@ -32,6 +32,8 @@ const (
 	partBytes = 150 << 10
 	// maxParts is how many Jobs a check has at most. The next check asks for the other packages.
 	maxParts = 32
+	// fullEvery is how often a check asks without a condition: nobody signs the answer of a mirror that it is unchanged.
+	fullEvery = 24
 	// jobLimit is how long the Job of a check may take, from its creation. Its pod has a limit of its own.
 	jobLimit = 20 * time.Minute
 	// look is when an unfinished Job is looked at again without an event.
@@ -71,14 +73,14 @@ func (a *Archives) due(archive *v1alpha1.Archive, of *demand) time.Duration {
 		return 0
 	}
 	next := last.Add(a.next(archive))
-	if archive.Status.ConsecutiveFailures == 0 && !a.conditional(archive, of) {
+	if archive.Status.ConsecutiveFailures == 0 && !a.covers(archive, of) {
 		return 0
 	}
 	return max(0, next.Sub(a.Clock.Now()))
 }
 
-// conditional reports whether an unchanged archive has no news for anybody.
-func (a *Archives) conditional(archive *v1alpha1.Archive, of *demand) bool {
+// covers reports whether the last answer covers all packages, so that an unchanged archive has no news.
+func (a *Archives) covers(archive *v1alpha1.Archive, of *demand) bool {
 	release := archive.Status.Release
 	if release == nil {
 		return false
@@ -134,7 +136,7 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *dem
 	if err := a.createNamespace(ctx); err != nil {
 		return err
 	}
-	conditional := a.conditional(archive, of)
+	conditional := a.covers(archive, of) && archive.Status.Checks%fullEvery != 0
 	status := archive.Status.DeepCopy()
 	status.Checks++
 	of.report(status)

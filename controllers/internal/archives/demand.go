@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -143,6 +144,10 @@ func (a *Archives) store(ctx context.Context, demands map[string]*demand, kept m
 		}
 		archive := &v1alpha1.Archive{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: of.spec()}
 		_, err := a.Client.ImagesV1alpha1().Archives().Create(ctx, archive, metav1.CreateOptions{})
+		if apierrors.IsInvalid(err) { // the server may have other rules than the lock
+			ctrl.LoggerFrom(ctx).Info("an archive cannot be checked", "uri", of.archive.uri, "suite", of.archive.suite, "err", err.Error())
+			continue
+		}
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("create archive %s of %s: %w", name, of.archive.uri, err)
 		}

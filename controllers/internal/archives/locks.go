@@ -19,6 +19,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
+// The limits of an Archive.
+const maxURI, maxSuite = 2048, 256
+
 // readAgain is when a lock that could not be read is read again.
 const readAgain = time.Minute
 
@@ -112,6 +115,9 @@ func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content,
 	for i := range packages.Locks {
 		read.add(&packages.Locks[i].Lock, build.Spec.Inputs.Builder.Name)
 	}
+	if len(read.origins) == 0 {
+		return &content{unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name)}, nil
+	}
 	return read, nil
 }
 
@@ -128,6 +134,9 @@ func hasLock(build *v1alpha1.ImageBuild) bool {
 func (c *content) add(lock *v1alpha1.Lock, builder string) {
 	for i := range lock.Sources {
 		source := &lock.Sources[i]
+		if !checkable(source) {
+			continue
+		}
 		of := origin{archive: name{builder, canonical(source.URI), source.Suite}}
 		if source.Component != "" {
 			of.components = []string{source.Component}
@@ -142,6 +151,12 @@ func (c *content) add(lock *v1alpha1.Lock, builder string) {
 			c.packages[pkg{one.Name, one.Version, one.Architecture}] = true
 		}
 	}
+}
+
+// checkable reports whether the source of a lock can be an Archive.
+func checkable(source *v1alpha1.PackageSource) bool {
+	parsed, err := url.Parse(source.URI)
+	return err == nil && parsed.Host != "" && len(source.URI) <= maxURI && len(source.Suite) <= maxSuite
 }
 
 // canonical returns one spelling of the address of an archive.
