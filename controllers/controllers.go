@@ -81,6 +81,8 @@ type Options struct {
 	Records *records.Connection
 	// ArchiveInterval is the time between two checks of an archive of packages. Defaults to 0: new packages start no builds.
 	ArchiveInterval time.Duration
+	// RolloutWave is how many builds because of the same new packages run at the same time until as many have succeeded. Defaults to no limit.
+	RolloutWave int
 	// ArchiveNamespace is where the Jobs of these checks run. Required with ArchiveInterval.
 	ArchiveNamespace string
 	// ArchiveNamespaceCreate is whether that namespace is created before the first check. Defaults to an installation that has created it.
@@ -209,7 +211,7 @@ func addArchives(mgr manager.Manager, options Options, given reconciliation.Opti
 		return nil, err
 	}
 	packages := archives.New(archives.Options{
-		Options: given, Namespace: options.ArchiveNamespace, CreateNamespace: options.ArchiveNamespaceCreate, Interval: options.ArchiveInterval, Metrics: measured,
+		Options: given, Namespace: options.ArchiveNamespace, CreateNamespace: options.ArchiveNamespaceCreate, Interval: options.ArchiveInterval, Wave: options.RolloutWave, Metrics: measured,
 	}, mgr.GetCache())
 	controller, begin := packages.Controller()
 	return packages, controller.AddTo(mgr, begin)

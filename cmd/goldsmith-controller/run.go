@@ -66,7 +66,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	archiveInterval, err := o.archives.Read()
+	archives, err := o.archives.Read()
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,8 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		LogArchive:    logs,
 		Records:       history,
 
-		ArchiveInterval:  archiveInterval,
+		ArchiveInterval:  archives.Interval,
+		RolloutWave:      archives.Wave,
 		ArchiveNamespace: cmp.Or(namespace, v1alpha1.SystemNamespace),
 	})
 	if err != nil {

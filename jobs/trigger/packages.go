@@ -229,12 +229,18 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 	case at.After(o.Now):
 		next = at
 		return wait(v1alpha1.ReasonPackagesChanged, "the build starts at "+at.UTC().Format(time.RFC3339)+": ask for a build to have it now")
+	case o.Hold != nil:
+		next = o.Now.Add(holdRetry)
+		if o.Hold.Paused {
+			return wait(v1alpha1.ReasonRolloutPaused, o.Hold.Message)
+		}
+		return wait(v1alpha1.ReasonPackagesChanged, o.Hold.Message)
 	case !next.IsZero():
 		d.Reason, d.Message = v1alpha1.ReasonPackagesChanged, message
 		return true, next
 	}
 	d.Reason, d.Message = string(v1alpha1.TriggerPackageChange), message
-	d.packages = status.Packages
+	d.Packages = status.Packages
 	d.Request = &v1alpha1.BuildRequest{
 		RequestID: packagesRequestID(status.Packages, status.LastAttempted), Reason: v1alpha1.TriggerPackageChange, Message: v1alpha1.CutMessage(message),
 	}
@@ -298,7 +304,11 @@ func (c conditions) setPackagesUpToDate() {
 		return
 	}
 	if of := updates(c.status); len(of) > 0 {
-		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, v1alpha1.CutMessage(packagesMessage(of, c.status.Packages.UpdateCount)))
+		reason, message := v1alpha1.ReasonPackagesChanged, packagesMessage(of, c.status.Packages.UpdateCount)
+		if c.Hold != nil && c.Hold.Paused {
+			reason, message = v1alpha1.ReasonRolloutPaused, message+", but "+c.Hold.Message
+		}
+		c.set(kind, metav1.ConditionFalse, reason, v1alpha1.CutMessage(message))
 		return
 	}
 	latest, packages := c.status.LatestSuccessful, c.status.Packages

@@ -35,6 +35,8 @@ type Observed struct {
 	Candidates *Candidates
 	// BasePackages is whether PackagesDue of the base, or of an Image that it is based on, or whether one of them is about to change.
 	BasePackages bool
+	// Hold is why a build because of new packages waits for those of other Images. Nil if it does not.
+	Hold *Hold
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
@@ -60,6 +62,8 @@ type Decision struct {
 	Status v1alpha1.ImageStatus
 	// Retests is the build whose artifacts the build that is due tests. It is nil if that build makes artifacts.
 	Retests *v1alpha1.ImageBuild
+	// Packages are the new packages for which Request asks. They are nil if it asks for another reason.
+	Packages *v1alpha1.ImagePackages
 	// Disabled is true if this status is the first to report too many consecutive failures, or an invalid schedule.
 	Disabled bool
 	// After is when to reconcile again without an event. 0 means never.
@@ -73,11 +77,10 @@ type Decision struct {
 	// Prune are the finished builds that are too many or too old. They may be deleted once Status, which counts them, is stored.
 	Prune []*v1alpha1.ImageBuild
 
-	baseDigest  string                  // of the base that Request builds on
-	testsDigest string                  // of the tests of the build that Request asks for
-	start       time.Time               // of the schedule that Request answers
-	packages    *v1alpha1.ImagePackages // for which Request asks
-	again       time.Time               // when packages are decided on again without an event
+	baseDigest  string    // of the base that Request builds on
+	testsDigest string    // of the tests of the build that Request asks for
+	start       time.Time // of the schedule that Request answers
+	again       time.Time // when packages are decided on again without an event
 }
 
 // Next decides whether a build is due, and what the Image's status reports.
@@ -115,8 +118,8 @@ func (d Decision) DeletedStatus(records []v1alpha1.BuildRequestRecord) v1alpha1.
 		status.LastScheduleTime = apiTime(d.start)
 		return status
 	}
-	if d.packages != nil {
-		status.Packages.Attempted = latestStates(status.Packages.Attempted, d.packages.Archives)
+	if d.Packages != nil {
+		status.Packages.Attempted = latestStates(status.Packages.Attempted, d.Packages.Archives)
 		return status
 	}
 	for _, record := range records {

@@ -116,6 +116,8 @@ const (
 	// ReasonPackagesKept means that archives have newer versions of packages that start no build: mode excludes them, or a build was started
 	// for them and did not install them.
 	ReasonPackagesKept = "PackagesKept"
+	// ReasonRolloutPaused means that a build because of new packages is due, and that builds of other Images for the same packages failed alike.
+	ReasonRolloutPaused = "RolloutPaused"
 	// ReasonPackagesUnknown means that the server has no lock of the latest successful build, or that an archive in it was not checked.
 	ReasonPackagesUnknown = "PackagesUnknown"
 	// ReasonProbeNotSupported means that the builder checks no archives.

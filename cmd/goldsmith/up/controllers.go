@@ -28,7 +28,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if err != nil {
 		return err
 	}
-	archiveInterval, err := s.options.Archives.Read()
+	archives, err := s.options.Archives.Read()
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,8 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 		LogArchive: s.logs,
 		Records:    s.records,
 
-		ArchiveInterval:  archiveInterval,
+		ArchiveInterval:  archives.Interval,
+		RolloutWave:      archives.Wave,
 		ArchiveNamespace: v1alpha1.SystemNamespace,
 
 		ArchiveNamespaceCreate: true,

@@ -30,6 +30,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -98,7 +99,7 @@ func (w *world) restart() {
 	}}
 	w.Archives = New(Options{
 		Options:   reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock, Builders: builders},
-		Namespace: v1alpha1.SystemNamespace, Interval: interval, Metrics: require.Value(metrics.NewArchives(prometheus.NewRegistry()))(w.T),
+		Namespace: v1alpha1.SystemNamespace, Interval: interval, Wave: 2, Metrics: require.Value(metrics.NewArchives(prometheus.NewRegistry()))(w.T),
 	}, w)
 }
 
@@ -120,7 +121,7 @@ func (w *world) Get(ctx context.Context, key client.ObjectKey, object client.Obj
 	return err
 }
 
-// List reads from the cache. Of builds, it returns those of the Image with a UID.
+// List reads from the cache. Of builds, it returns those of the Image with a UID, or those that were started for new packages.
 func (w *world) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	switch list := list.(type) {
 	case *v1alpha1.ArchiveList:
@@ -130,7 +131,8 @@ func (w *world) List(ctx context.Context, list client.ObjectList, options ...cli
 	case *v1alpha1.ImageBuildList:
 		given := (&client.ListOptions{}).ApplyOptions(options)
 		for _, build := range require.Value(w.client.ImagesV1alpha1().ImageBuilds("").List(ctx, metav1.ListOptions{}))(w.T).Items {
-			if strings.HasSuffix(given.FieldSelector.String(), "="+string(build.Spec.ImageRef.UID)) {
+			update := build.Spec.Trigger != nil && strings.HasPrefix(given.FieldSelector.String(), caches.BuildsByUpdate)
+			if update || strings.HasSuffix(given.FieldSelector.String(), "="+string(build.Spec.ImageRef.UID)) {
 				list.Items = append(list.Items, build)
 			}
 		}
@@ -434,6 +436,53 @@ func TestPackagesOfABaseAreLeftToTheBase(t *testing.T) {
 	require.Value(w.client.ImagesV1alpha1().Images("team").UpdateStatus(t.Context(), base, metav1.UpdateOptions{}))(t)
 	if coming := require.Value(w.BaseComing(t.Context(), top))(t); !coming {
 		t.Error("the base of the base does not come first")
+	}
+}
+
+func TestBuildsOfOtherImagesForTheSamePackagesComeFirst(t *testing.T) {
+	w := newWorld(t)
+	old := w.clock.Now().Add(-time.Hour)
+	updates := []v1alpha1.PackageUpdate{newer("openssl", "1", "2")}
+	hold := func(name string) *trigger.Hold {
+		image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), name, metav1.GetOptions{}))(t)
+		return require.Value(w.Hold(t.Context(), image, updates))(t)
+	}
+	end := func(name string, phase v1alpha1.BuildPhase) {
+		t.Helper()
+		builds := w.client.ImagesV1alpha1().ImageBuilds("team")
+		build := require.Value(builds.Get(t.Context(), name+"-1", metav1.GetOptions{}))(t)
+		build.Spec.Trigger = &v1alpha1.BuildTrigger{Packages: &v1alpha1.ImagePackages{Updates: updates}}
+		build.Status.Phase, build.Status.Finished = phase, phase.Finished()
+		if phase == v1alpha1.BuildFailed {
+			build.Status.Failure = v1alpha1.ReasonTestsFailed.Failure("test web: 500")
+		}
+		require.Value(builds.Update(t.Context(), build, metav1.UpdateOptions{}))(t)
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		w.image(name, "", mirror, old, "openssl=1")
+	}
+	if hold("a") != nil || hold("b") != nil {
+		t.Error("the first wave waits")
+	}
+	if got := hold("c"); got == nil || got.Paused {
+		t.Errorf("the second wave has %+v before the builds of the first are in the cache", got)
+	}
+	end("a", v1alpha1.BuildRunning)
+	end("b", v1alpha1.BuildRunning)
+	w.clock.SetTime(w.clock.Now().Add(2 * reservation))
+	if got := hold("c"); got == nil || got.Paused {
+		t.Errorf("the second wave has %+v", got)
+	}
+	end("a", v1alpha1.BuildFailed)
+	end("b", v1alpha1.BuildFailed)
+	if got := hold("c"); got == nil || !got.Paused || !strings.Contains(got.Message, "TestsFailed (test web): team/a-1, team/b-1") {
+		t.Errorf("after failures the others have %+v", got)
+	}
+	image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "b", metav1.GetOptions{}))(t)
+	image.Spec.Suspend = new(true)
+	require.Value(w.client.ImagesV1alpha1().Images("team").Update(t.Context(), image, metav1.UpdateOptions{}))(t)
+	if got := hold("c"); got != nil {
+		t.Errorf("after one of the images was suspended, the others have %+v", got)
 	}
 }
 

@@ -54,6 +54,8 @@ type Options struct {
 	CreateNamespace bool
 	// Interval is the time between two checks of an archive.
 	Interval time.Duration
+	// Wave is how many builds because of the same new packages run at the same time until as many have succeeded. 0 is no limit.
+	Wave int
 	// Metrics counts checks.
 	Metrics *metrics.Archives
 }
@@ -69,12 +71,15 @@ type Archives struct {
 	covered map[types.UID]map[pkg]bool
 	enqueue func(reconcile.Request)
 	mu      sync.Mutex // guards enqueue
+
+	rollout  sync.Mutex
+	reserved map[types.UID]time.Time // Images whose builds are about to be created; guarded by rollout
 }
 
 // New makes the controller. The cache was made with package caches.
 func New(options Options, cache client.Reader) *Archives {
 	return &Archives{
-		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, enqueue: func(reconcile.Request) {},
+		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, reserved: map[types.UID]time.Time{}, enqueue: func(reconcile.Request) {},
 	}
 }
 
@@ -136,7 +141,7 @@ func (a *Archives) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Re
 		return ctrl.Result{}, nil // the first search asks again
 	}
 	archive, err := a.Client.ImagesV1alpha1().Archives().Get(ctx, request.Name, metav1.GetOptions{}) // an outdated one would have its Jobs deleted
-	if notfound.Object(err) && a.demands[request.Name] != nil { // a user deleted it, and it is created anew
+	if notfound.Object(err) && a.demands[request.Name] != nil {                                      // a user deleted it, and it is created anew
 		return reconciliation.Result("Archives", request, ctrl.Result{}, a.search(ctx))
 	}
 	if err != nil || archive.DeletionTimestamp != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +35,8 @@ const (
 	ImagesByBase = "spec.base.imageRef.name"
 	// ImagesByKind finds the Images of a kind of the catalog by the name of its ImageKind.
 	ImagesByKind = "metadata.labels.kind"
+	// BuildsByUpdate finds the builds that were started for a new version of a package, by UpdateKey.
+	BuildsByUpdate = "spec.trigger.packages.updates"
 	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"
 )
@@ -90,6 +93,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		values client.IndexerFunc
 	}{
 		{&v1alpha1.ImageBuild{}, BuildsByImage, imageUID},
+		{&v1alpha1.ImageBuild{}, BuildsByUpdate, updateKeys},
 		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
 		{&v1alpha1.Image{}, ImagesByBase, baseName},
 		{&v1alpha1.Image{}, ImagesByKind, kindName},
@@ -107,6 +111,23 @@ func imageUID(object client.Object) []string {
 		return []string{string(build.Spec.ImageRef.UID)}
 	}
 	return nil
+}
+
+// UpdateKey identifies a new version of a package in an archive.
+func UpdateKey(update *v1alpha1.PackageUpdate) string {
+	return update.Archive + " " + update.Name + " " + update.To
+}
+
+func updateKeys(object client.Object) (keys []string) {
+	build, ok := object.(*v1alpha1.ImageBuild)
+	if !ok || build.Spec.Trigger == nil || build.Spec.Trigger.Packages == nil {
+		return nil
+	}
+	for i := range build.Spec.Trigger.Packages.Updates {
+		keys = append(keys, UpdateKey(&build.Spec.Trigger.Packages.Updates[i]))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys) // a package has one for each architecture
 }
 
 func configMapName(object client.Object) []string {

@@ -57,6 +57,8 @@ type Packages interface {
 	Candidates(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (found *trigger.Candidates, again time.Duration, err error)
 	// BaseComing reports whether a base is about to change.
 	BaseComing(ctx context.Context, image *v1alpha1.Image) (bool, error)
+	// Hold returns why a build that is due because of new packages waits for builds of other Images. If it is nil, the build is created.
+	Hold(ctx context.Context, image *v1alpha1.Image, updates []v1alpha1.PackageUpdate) (*trigger.Hold, error)
 }
 
 // New makes the controller. The cache was made with package caches.

@@ -76,6 +76,14 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return 0, err
 	}
 	decision := trigger.Next(observed)
+	if due := decision.Packages; due != nil && r.Packages != nil {
+		if observed.Hold, err = r.Packages.Hold(ctx, image, due.Updates); err != nil {
+			return 0, fmt.Errorf("find the builds of other images for new packages: %w", err)
+		}
+		if observed.Hold != nil {
+			decision = trigger.Next(observed)
+		}
+	}
 	if again > 0 && (decision.After == 0 || again < decision.After) {
 		decision.After = again
 	}

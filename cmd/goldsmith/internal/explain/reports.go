@@ -156,6 +156,8 @@ var imageConditions = []report{
 		"see the packages and the time: `goldsmith plan IMAGE`; to install them now: `goldsmith build IMAGE`"},
 	{"`PackagesUpToDate`: False", v1alpha1.ReasonPackagesKept, "newer versions start no build: `mode` excludes them, or a build for them did not install them",
 		"to build with them: `goldsmith build IMAGE`, or set `mode: Any`"},
+	{"`PackagesUpToDate`: False", v1alpha1.ReasonRolloutPaused, "builds of other images for the same new packages failed alike, so this image is not built; the message names them",
+		"correct one of those images and build it, or suspend it; or build this image: `goldsmith build IMAGE`"},
 	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonPackagesUnknown, "the server has no lock of the latest successful build, or an archive in it was not checked",
 		"see the archives: `goldsmith kubectl get archives`; and the lock: `goldsmith packages IMAGE`"},
 	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonProbeNotSupported, "the builder checks no archives", "set a builder that does, or remove `triggers.onPackageChange`"},
