@@ -64,15 +64,18 @@ type Packages interface {
 // New makes the controller. The cache was made with package caches.
 func New(options Options, cache client.Reader) *reconciliation.Controller {
 	r := &reconciler{Options: options, cache: cache}
-	return &reconciliation.Controller{Reconciler: r, Name: "image", Workers: workers, Watches: []reconciliation.Watch{
+	watches := []reconciliation.Watch{
 		// Changes of the status are not watched: its writers are this controller and instantiate, and builds are watched.
 		{Object: &v1alpha1.Image{}, Passes: reconciliation.SpecChanged()},
 		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: r.revocationEvents()},
-		{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
-	}}
+	}
+	if options.Packages != nil {
+		watches = append(watches, reconciliation.Watch{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()})
+	}
+	return &reconciliation.Controller{Reconciler: r, Name: "image", Workers: workers, Watches: watches}
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

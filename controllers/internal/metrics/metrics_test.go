@@ -118,9 +118,10 @@ func TestTheControllerHasEveryDeclaredMetric(t *testing.T) {
 	registered := &registered{Registerer: prometheus.NewRegistry()}
 	_, errBuilds := metrics.NewBuilds(registered)
 	_, errQueue := metrics.NewQueue(registered)
+	_, errArchives := metrics.NewArchives(registered)
 	_, errLogs := metrics.NewLogs(registered, nil, nil, nil)
 	_, errRecords := metrics.NewRecords(registered, nil, nil, nil)
-	require.NoError(t, errors.Join(errBuilds, errQueue, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
+	require.NoError(t, errors.Join(errBuilds, errQueue, errArchives, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
 	var want []string
 	for _, metric := range published.All() {
 		if metric.Program == published.Controller {
