@@ -77,6 +77,9 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 			continue
 		}
 		expires = o.afterVerdicts(afterAwaited(expires, build, o.LogsArchived, o.BuildsRecorded, false), build)
+		if again := o.packagesAgain(build); again.After(expires) && build == newest(o.Builds, forPackages) {
+			expires = again // until then, only the build tells that its updates are to start another one
+		}
 		switch {
 		case !expires.After(o.Now):
 			old = append(old, build)

@@ -26,6 +26,8 @@ const (
 	packagesPrefix = "packages:"
 	// packageRetry is how long after a failure that is not the fault of the Image the same updates start another build.
 	packageRetry = time.Hour
+	// baseRecheck is when an Image that waits for its bases is decided on again. No event tells that a base further away is not to be built after all.
+	baseRecheck = time.Minute
 	// shownUpdates is how many updates a message has.
 	shownUpdates = 3
 	// shownAdvisories is how many advisories of an update a message has.
@@ -72,10 +74,10 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		attempted = stored.Attempted
 	}
 	if build := newest(o.Builds, forPackages); build != nil {
-		if again := o.packagesAgain(build); again.IsZero() || again.After(o.Now) {
-			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
-		} else {
+		if o.attemptedNothing(status, build) {
 			attempted = build.Spec.Trigger.Packages.Attempted // as it was before the build
+		} else {
+			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
 		}
 	}
 	known := o.Candidates
@@ -133,6 +135,24 @@ func (o Observed) packagesAgain(build *v1alpha1.ImageBuild) time.Time {
 		return build.Status.CompletionTime.Add(packageRetry)
 	}
 	return time.Time{}
+}
+
+// attemptedNothing reports whether the newest build that was started for new packages leaves them to another one: a newer build superseded it, or it may be
+// repeated. That holds until a newer build has succeeded, or was started for packages and deleted, because the history may keep an older build for longer.
+func (o Observed) attemptedNothing(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) bool {
+	if latest := status.LatestSuccessful; latest != nil && latest.Number > number(build) {
+		return false
+	}
+	if slices.ContainsFunc(status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
+		return IsPackageRequest(record.RequestID) && record.Number > number(build) && record.UID != ""
+	}) {
+		return false
+	}
+	if failure := build.Status.Failure; failure != nil && failure.Reason == v1alpha1.ReasonSuperseded {
+		return true
+	}
+	again := o.packagesAgain(build)
+	return !again.IsZero() && !again.After(o.Now)
 }
 
 // latestStates returns the later state of each archive of two lists.
@@ -194,6 +214,9 @@ func PackagesDue(o Observed) bool {
 		return false
 	}
 	status := *o.Image.Status.DeepCopy()
+	if status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {
+		return false // its inputs do not resolve, or what has changed starts no build: if it starts one, the status tells of that
+	}
 	o.recordPackages(&status)
 	of := updates(&status)
 	return len(of) > 0 && !o.packagesTime(of).After(o.Now) && !o.packagesTime(of).IsZero()
@@ -223,6 +246,9 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 	}
 	switch {
 	case o.BaseComing || o.BasePackages:
+		if next.IsZero() {
+			next = o.Now.Add(baseRecheck)
+		}
 		return wait(v1alpha1.ReasonWaitingForBase, fmt.Sprintf("the base (image %s) is built first", o.Image.Spec.Base.ImageRef.Name))
 	case at.IsZero():
 		return wait(v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build")

@@ -140,7 +140,7 @@ func TestNewPackagesStartABuild(t *testing.T) {
 				i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
 			}},
 			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, also: func(o *Observed) { o.BasePackages = true },
-			reason: "WaitingForBase", message: "the base (image base) is built first",
+			reason: "WaitingForBase", message: "the base (image base) is built first", after: time.Minute,
 		},
 		"no lock": {known: &Candidates{Unknown: "build debian-1 has no lock"}, reason: "InputsUnchanged", condition: "Unknown PackagesUnknown"},
 		"a builder that cannot": {
@@ -221,6 +221,52 @@ func TestOneCauseStartsOneBuild(t *testing.T) {
 	}
 }
 
+// A build that a newer build superseded has attempted nothing. What a newer build has attempted stays attempted, although the history keeps the older one.
+func TestASupersededBuildAttemptsNothing(t *testing.T) {
+	const due, unchanged = string(v1alpha1.TriggerPackageChange), "InputsUnchanged"
+	openssl := newer(t, "openssl", security, "2026-03-01T00:00:00Z")
+	superseded := func() *scenario {
+		w := packaged(t)
+		w.Candidates = candidates(t, "2026-03-02T11:45:00Z", openssl)
+		w.build(w.want(due, "openssl").Request, v1alpha1.BuildCancelled)
+		w.Builds[1].Status.Failure = v1alpha1.ReasonSuperseded.Failure("superseded by debian-3")
+		return w
+	}
+	w := superseded()
+	w.Builds = append(w.Builds, newBuild(3, v1alpha1.BuildRunning, "A"))
+	w.want("BuildQueued", "build debian-3 may have them")
+	w.Builds[2].Status.Phase, w.Builds[2].Status.Finished = v1alpha1.BuildFailed, true
+	w.want(due, "openssl")
+
+	w = superseded()
+	w.Builds = append(w.Builds, newBuild(3, v1alpha1.BuildSucceeded, "A"))
+	w.Candidates.Build = "debian-3" // which holds it back
+	w.want(unchanged, "")
+
+	w = superseded()
+	w.build(w.want(due, "openssl").Request, v1alpha1.BuildFailed)
+	w.want(unchanged, "")
+	w.Image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: w.Builds[2].Spec.Trigger.RequestID, Number: 3, UID: "3"}}
+	w.Builds = w.Builds[:2] // the newer one was deleted
+	w.want(unchanged, "")
+}
+
+// The history keeps a build until its updates have started another one.
+func TestABuildThatIsRepeatedIsKept(t *testing.T) {
+	w := packaged(t, func(i *v1alpha1.Image) { i.Spec.History = &v1alpha1.HistoryLimits{Failed: new(int32(0))} })
+	w.Candidates = candidates(t, "2026-03-02T11:45:00Z", newer(t, "openssl", security, "2026-03-01T00:00:00Z"))
+	w.build(w.want(string(v1alpha1.TriggerPackageChange), "openssl").Request, v1alpha1.BuildFailed)
+	w.Builds[1].Status.Failure = v1alpha1.ReasonNodeLost.Failure("it failed")
+	w.Builds[1].Status.CompletionTime = &metav1.Time{Time: w.Now}
+	if d := w.want("InputsUnchanged", ""); len(d.Prune) > 0 || d.After != time.Hour {
+		t.Errorf("prunes %d builds, and decides again after %s", len(d.Prune), d.After)
+	}
+	w.at("2026-03-02T13:00:00Z")
+	if d := w.want(string(v1alpha1.TriggerPackageChange), "openssl"); len(d.Prune) != 1 {
+		t.Errorf("prunes %d builds", len(d.Prune))
+	}
+}
+
 // The status lists few of many updates, and the server, which knows only these, asks for the same build.
 func TestTheServerDecidesByTheStoredUpdates(t *testing.T) {
 	w := packaged(t)
@@ -250,15 +296,27 @@ func TestABaseIsDue(t *testing.T) {
 	for _, c := range []struct {
 		updates []v1alpha1.PackageUpdate
 		suspend bool
+		digest  string // of the inputs, instead of that of the last attempt
+		tests   string // of the last attempt
 		due     bool
 	}{
 		{updates: nil},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, due: true},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, suspend: true},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, digest: "none"},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, digest: "B"},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, tests: "others"},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "tzdata", main, "2026-03-01T00:00:00Z")}},
 	} {
-		w.Image.Spec.Suspend = new(c.suspend)
-		if due := PackagesDue(Observed{Image: w.Image, Candidates: candidates(t, "2026-03-02T11:45:00Z", c.updates...), Now: w.Now}); due != c.due {
+		image := w.Image.DeepCopy()
+		image.Spec.Suspend, image.Status.LastAttempted.TestsDigest = new(c.suspend), c.tests
+		if c.tests != "" {
+			image.Status.LastFinished = nil
+		}
+		if c.digest != "" {
+			image.Status.InputsDigest = strings.TrimPrefix(c.digest, "none")
+		}
+		if due := PackagesDue(Observed{Image: image, Candidates: candidates(t, "2026-03-02T11:45:00Z", c.updates...), Now: w.Now}); due != c.due {
 			t.Errorf("%+v: due is %t", c, due)
 		}
 	}
