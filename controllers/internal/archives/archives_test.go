@@ -407,6 +407,18 @@ func TestWhatIsUnknownIsTold(t *testing.T) {
 	if got := w.archives(); len(got) != 0 {
 		t.Errorf("there are archives: %+v", got)
 	}
+	lost := w.image("lost", "", mirror, old, "openssl=1")
+	lost.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "lost-2", Number: 2}
+	require.Value(w.client.ImagesV1alpha1().Images("team").UpdateStatus(t.Context(), lost, metav1.UpdateOptions{}))(t)
+	if got := w.candidates("lost"); !strings.Contains(got.Unknown, "the packages of build lost-2 are unknown, because it was deleted") {
+		t.Errorf("after the deletion of the latest build, %+v", got)
+	}
+	bare := require.Value(w.client.ImagesV1alpha1().ImageBuilds("team").Get(t.Context(), "unread-1", metav1.GetOptions{}))(t)
+	bare.Status.Artifacts = nil
+	image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "unread", metav1.GetOptions{}))(t)
+	if got, again, err := w.Candidates(t.Context(), image, []v1alpha1.ImageBuild{*bare}); err != nil || again != 0 || !strings.Contains(got.Unknown, "has no lock") {
+		t.Errorf("of a build without a lock, it asks again after %s: %+v, %v", again, got, err)
+	}
 }
 
 // Packages of a base are those of its own Image, which is built first.
@@ -432,10 +444,26 @@ func TestPackagesOfABaseAreLeftToTheBase(t *testing.T) {
 		t.Error("the base comes although it has no status")
 	}
 	base := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "base", metav1.GetOptions{}))(t)
-	base.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "base-1", Number: 1}
+	base.Status.LatestSuccessful, base.Status.InputsDigest = &v1alpha1.SuccessfulBuild{Name: "base-1", Number: 1}, "A"
+	base.Status.LastAttempted = &v1alpha1.AttemptedBuild{Number: 1, InputsDigest: "A"}
 	require.Value(w.client.ImagesV1alpha1().Images("team").UpdateStatus(t.Context(), base, metav1.UpdateOptions{}))(t)
 	if coming := require.Value(w.BaseComing(t.Context(), top))(t); !coming {
 		t.Error("the base of the base does not come first")
+	}
+	base.Spec.Suspend = new(true)
+	require.Value(w.client.ImagesV1alpha1().Images("team").Update(t.Context(), base, metav1.UpdateOptions{}))(t)
+	builds := w.client.ImagesV1alpha1().ImageBuilds("team")
+	w.build(base, 2, mirror, old, "openssl=1")
+	unfinished := require.Value(builds.Get(t.Context(), "base-2", metav1.GetOptions{}))(t)
+	unfinished.Status.Phase, unfinished.Status.Finished = v1alpha1.BuildQueued, false
+	require.Value(builds.UpdateStatus(t.Context(), unfinished, metav1.UpdateOptions{}))(t)
+	if coming := require.Value(w.BaseComing(t.Context(), top))(t); !coming {
+		t.Error("a build of a base that its status does not tell yet does not come first")
+	}
+
+	require.NoError(t, builds.Delete(t.Context(), "middle-1", metav1.DeleteOptions{}))
+	if got := w.candidates("top"); !strings.Contains(got.Unknown, "the builds of the base (image middle) were deleted") {
+		t.Errorf("without a build of the base, the candidates are %+v", got)
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 )
 
 // Candidates returns the newer versions of the packages in the latest successful build of an Image, whose builds are in the order of their
-// numbers. It returns nil if nobody asks for them, or no build has succeeded. Packages that the base has are left out, because only a build of
+// numbers. It returns nil if nobody asks for them, or no build has succeeded. They are unknown if that build was deleted. Packages that the base has are left out, because only a build of
 // the base can replace them. again is when to ask again without an event, if the packages are unknown. An error is an error of the API.
 func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (found *trigger.Candidates, again time.Duration, err error) {
 	if image.Spec.Triggers.OnPackageChange == nil {
@@ -37,9 +37,15 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 	if ok, unsupported := watched(image, a.Builders); !ok {
 		return &trigger.Candidates{Unknown: unsupported, NotSupported: true}, 0, nil
 	}
-	build := latest(builds)
-	if build == nil {
+	build, last := latest(builds), image.Status.LatestSuccessful
+	switch {
+	case last != nil && (build == nil || *build.Spec.Number < last.Number):
+		return &trigger.Candidates{Unknown: fmt.Sprintf("the packages of build %s are unknown, because it was deleted: ask for a build", last.Name)}, 0, nil
+	case build == nil:
 		return nil, 0, nil
+	}
+	if !hasLock(build) {
+		return &trigger.Candidates{Unknown: withoutLock(build)}, 0, nil // it never gets one
 	}
 	content, err := a.locks.of(ctx, build, a.Clock.Now())
 	if err != nil {
@@ -53,6 +59,9 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 		return nil, 0, err
 	}
 	if base != nil && base.unknown != "" {
+		if base.readAt.IsZero() { // there is nothing to read until the base is built
+			return &trigger.Candidates{Unknown: base.unknown}, 0, nil
+		}
 		return &trigger.Candidates{Unknown: base.unknown}, readAgain, nil
 	}
 	found = &trigger.Candidates{Build: build.Name}
@@ -93,7 +102,7 @@ func unchecked(archive *v1alpha1.Archive, now time.Time) string {
 }
 
 // baseContent returns the content of the build of the base that a build was made from, or of a later one if that build was deleted. It is nil for a
-// build without a base, or whose base has no lock.
+// build without a base, or whose base has no lock. Nobody knows it if all builds of the base were deleted.
 func (a *Archives) baseContent(ctx context.Context, image *v1alpha1.Image, build *v1alpha1.ImageBuild) (found *content, of types.UID, err error) {
 	ref := image.Spec.Base.ImageRef
 	if ref == nil {
@@ -110,7 +119,7 @@ func (a *Archives) baseContent(ctx context.Context, image *v1alpha1.Image, build
 			return nil, "", err
 		}
 		if base = latest(builds); base == nil {
-			return nil, "", nil
+			return &content{unknown: fmt.Sprintf("the builds of the base (image %s) were deleted, and nobody knows their packages: ask for a build of it", ref.Name)}, "", nil
 		}
 	}
 	if !hasLock(base) {
@@ -155,6 +164,9 @@ func (a *Archives) BaseComing(ctx context.Context, image *v1alpha1.Image) (bool,
 		builds, err := a.buildsOf(ctx, image.Namespace, ref.Name)
 		if err != nil {
 			return false, err
+		}
+		if slices.ContainsFunc(builds, func(build v1alpha1.ImageBuild) bool { return !build.Status.Finished && build.Counts() }) {
+			return true, nil // which the status may not tell yet
 		}
 		found, _, err := a.Candidates(ctx, base, builds)
 		if err != nil {

@@ -100,7 +100,7 @@ func (l *locks) keep(builds map[types.UID]bool) {
 
 func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content, error) {
 	if !hasLock(build) {
-		return &content{unknown: fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)}, nil
+		return &content{unknown: withoutLock(build)}, nil
 	}
 	packages, err := l.client.ImagesV1alpha1().ImageBuilds(build.Namespace).GetPackages(ctx, build.Name, metav1.GetOptions{})
 	switch {
@@ -119,6 +119,10 @@ func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content,
 		return &content{unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name)}, nil
 	}
 	return read, nil
+}
+
+func withoutLock(build *v1alpha1.ImageBuild) string {
+	return fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)
 }
 
 func hasLock(build *v1alpha1.ImageBuild) bool {
