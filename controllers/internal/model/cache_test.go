@@ -76,6 +76,8 @@ func (c cacheReader) Get(_ context.Context, key client.ObjectKey, object client.
 		found = copyCached(&c.p.imageCache, key.Name, func(known *v1alpha1.Image) { known.DeepCopyInto(object) })
 	case *v1alpha1.ImageBuild:
 		found = copyCached(&c.p.buildCache, key.Name, func(known *v1alpha1.ImageBuild) { known.DeepCopyInto(object) })
+	case *v1alpha1.Archive:
+		found = copyCached(&c.p.archiveCache, key.Name, func(known *v1alpha1.Archive) { known.DeepCopyInto(object) })
 	case *batchv1.Job:
 		found = copyCached(&c.p.jobCache, key.Name, func(known *batchv1.Job) {
 			stripped := *known // it has kept its fingerprint
@@ -116,7 +118,7 @@ func (c cacheReader) List(_ context.Context, list client.ObjectList, given ...cl
 	case *v1alpha1.ImageList:
 		for _, image := range c.p.imageCache.all {
 			ref, all := image.Spec.Base.ImageRef, options.FieldSelector == nil
-			if image.Namespace == options.Namespace && (all || ref != nil && ref.Name == value(caches.ImagesByBase)) {
+			if (options.Namespace == "" || image.Namespace == options.Namespace) && (all || ref != nil && ref.Name == value(caches.ImagesByBase)) {
 				list.Items = append(list.Items, *image)
 			}
 		}
@@ -183,8 +185,8 @@ type watched interface {
 	relist(p *process)
 }
 
-func (p *process) caches() [4]watched {
-	return [4]watched{&p.imageCache, &p.buildCache, &p.jobCache, &p.podCache}
+func (p *process) caches() [5]watched {
+	return [5]watched{&p.imageCache, &p.buildCache, &p.jobCache, &p.podCache, &p.archiveCache}
 }
 
 // deliver brings up to n changes of a kind into its cache.

@@ -295,7 +295,7 @@ func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 		if build, ok := w.builds.get(pod.Labels[v1alpha1.LabelBuild]); ok && build.Spec.Reproduces != nil && w.truth.results%3 > 0 {
 			content = build.Spec.Reproduces.Artifacts[0].Digest
 		}
-		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":%q,"sizeBytes":1}]}`, content)
+		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":%q,"sizeBytes":1%s}`, content, w.lock(pod, content))
 	}
 	began := time.Unix(0, 0)
 	if how.started {

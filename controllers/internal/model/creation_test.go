@@ -37,6 +37,9 @@ func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.
 	switch trigger.Reason {
 	case v1alpha1.TriggerSchedule:
 		w.checkScheduled(build, image)
+	case v1alpha1.TriggerPackageChange:
+		w.checkOnce(build)
+		w.checkBasesFirst(build, image)
 	case v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange:
 		w.checkChanged(build, image)
 	}

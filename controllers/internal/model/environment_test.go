@@ -41,6 +41,12 @@ type environment struct {
 	builds table[*v1alpha1.ImageBuild]
 	jobs   table[*batchv1.Job]
 	pods   table[*corev1.Pod]
+	// archives are the Archives, as checks have found the mirrors.
+	archives table[*v1alpha1.Archive]
+	// mirrors have the packages of Images, if builds have locks.
+	mirrors []*mirror
+	// troubled is true while builders fail, although all else is in peace.
+	troubled bool
 	// refusals are the messages of events about Jobs without a pod. Some are forged.
 	refusals map[types.UID]string
 	// forbids are the Jobs whose pods admission refuses.

@@ -23,7 +23,7 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 		name, ok = c.work.pick(a)
 	}
 	if !ok {
-		p.deliver(a%4, 8)
+		p.deliver(a%5, 8)
 		p.deliver(1, 8)
 		return
 	}
@@ -108,6 +108,10 @@ func (w *environment) happen(kind kind, a, b int) {
 		if image, ok := pick(&w.images, a); ok {
 			w.happenToImage(kind, image, b)
 		}
+	case newPackage:
+		w.updatePackage(a)
+	case archiveCheck:
+		w.checkMirror(a, b%5 == 0)
 	case workOnAll:
 		w.workOnEverything(a, b)
 	case holdSomething:

@@ -115,6 +115,7 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 	w.changePod(pod, func(next *corev1.Pod) {
 		if !publishing(pod) {
 			w.truth.pods[pod.UID].startedAt = w.now
+			w.beginContent(pod)
 		}
 		if publishing(pod) || !publishes(pod) {
 			next.Status.Phase = corev1.PodRunning
@@ -147,6 +148,8 @@ func (w *environment) finishBetween(pod *corev1.Pod) {
 func (w *environment) run(pod *corev1.Pod, how int) bool {
 	waits := publishing(pod) && !told(pod)
 	switch {
+	case w.troubled && w.version%3 == 0 && w.truth.pods[pod.UID].content != nil && !w.runsTests(pod):
+		w.terminate(pod, ends[w.version/3%len(ends)], false)
 	case stopping(pod) && (how%4 > 0 || waits), !stopping(pod) && !w.peace && how%16 == 1:
 		if publishing(pod) {
 			w.cover.publisher("ended by its deadline")

@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -44,7 +45,7 @@ func newMemo() *memo {
 		panic(err)
 	}
 	return &memo{
-		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}, inputs.Tester: {Image: "tester:1"}, otherRunner: {Image: "theirs:1"}}, Publisher: inputs.Publisher{Agent: true}},
+		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1", Capabilities: capability.Capabilities{Probe: true}}, inputs.Tester: {Image: "tester:1"}, otherRunner: {Image: "theirs:1"}}, Publisher: inputs.Publisher{Agent: true}},
 		resolutions: map[resolveKey]resolution{},
 		ctx:         logr.NewContext(context.Background(), logr.Discard()),
 		counts:      counts, waits: waits, logs: newLogs(),

@@ -47,6 +47,15 @@ func (w *environment) makePeace() {
 		}
 	}
 	w.process.relist()
+	w.settle()
+	if len(w.mirrors) > 0 {
+		w.settlePackages()
+	}
+	w.checkPeace()
+}
+
+// settle lets the controllers and the cluster work until nothing is due.
+func (w *environment) settle() {
 	for range maxRounds {
 		before := w.version
 		w.lookAtAll()
@@ -56,7 +65,6 @@ func (w *environment) makePeace() {
 			continue
 		}
 		if !w.waitForNext() {
-			w.checkPeace()
 			return
 		}
 	}
@@ -66,8 +74,8 @@ func (w *environment) makePeace() {
 func (w *environment) deliverAll() bool {
 	p := w.process
 	behind := p.imageCache.at < len(w.images.log) || p.buildCache.at < len(w.builds.log) ||
-		p.jobCache.at < len(w.jobs.log) || p.podCache.at < len(w.pods.log)
-	for kind := range 4 {
+		p.jobCache.at < len(w.jobs.log) || p.podCache.at < len(w.pods.log) || p.archiveCache.at < len(w.archives.log)
+	for kind := range p.caches() {
 		p.deliver(kind, 1<<30)
 	}
 	return behind
@@ -220,7 +228,7 @@ func (w *environment) checkNumber(given given) {
 			return
 		}
 	}
-	if given.overtaken || w.truth.moved[given.name] != given.moved || strings.HasPrefix(given.record.RequestID, "schedule:") {
+	if given.overtaken || w.truth.moved[given.name] != given.moved || strings.HasPrefix(given.record.RequestID, "schedule:") || trigger.IsPackageRequest(given.record.RequestID) {
 		return
 	}
 	w.broken("number %d of %s, given to request %s, has no build", given.record.Number, given.name, given.record.RequestID)
@@ -262,11 +270,13 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 // checkSettled checks that there is nothing left to do for an Image: its controller has missed nothing.
 func (w *environment) checkSettled(image *v1alpha1.Image) {
 	now := w.resolveImage(image)
-	decision := trigger.Next(trigger.Observed{
+	observed := trigger.Observed{
 		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
 		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonBaseRevoked || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
 		BaseComing: w.baseComing(image),
-	})
+	}
+	w.knownPackages(&observed)
+	decision := trigger.Next(observed)
 	switch {
 	case decision.Request != nil:
 		w.broken("a build of %s is due in the end: %s", image.Name, decision.Message)
@@ -277,6 +287,15 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 	case len(decision.Prune) > 0:
 		w.broken("%s stays, and is too old or one too many", decision.Prune[0].Name)
 	case !equality.Semantic.DeepEqual(decision.Status, image.Status):
+		if w.tracing {
+			w.note("%+v", decision.Status.Packages)
+			for _, c := range decision.Status.Conditions {
+				w.note("%+v", c)
+			}
+			for _, c := range image.Status.Conditions {
+				w.note("%+v", c)
+			}
+		}
 		w.broken("the status of %s is outdated in the end", image.Name)
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/controllers/internal/archives"
 	"goldsmith.dev/goldsmith/controllers/internal/image"
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
@@ -31,10 +32,13 @@ import (
 // process is one run of the controllers: a crash loses all its state.
 type process struct {
 	*environment
-	imageCache cache[*v1alpha1.Image]
-	buildCache cache[*v1alpha1.ImageBuild]
-	jobCache   cache[*batchv1.Job]
-	podCache   cache[*corev1.Pod]
+	imageCache   cache[*v1alpha1.Image]
+	buildCache   cache[*v1alpha1.ImageBuild]
+	jobCache     cache[*batchv1.Job]
+	podCache     cache[*corev1.Pod]
+	archiveCache cache[*v1alpha1.Archive]
+	// packages finds newer versions of packages. It is nil without mirrors.
+	packages image.Packages
 
 	// ofImages, ofBuilds, ofOrphans and ofExpiry are the controllers that ship.
 	ofImages, ofBuilds, ofOrphans, ofExpiry *controller
@@ -67,6 +71,7 @@ func (w *environment) start(ago int) {
 	p.buildCache.list(&w.builds, ago%7)
 	p.jobCache.list(&w.jobs, ago%5)
 	p.podCache.list(&w.pods, ago%4)
+	p.archiveCache.list(&w.archives, ago%3)
 
 	cached := cacheReader{p: p}
 	given := reconciliation.Options{
@@ -77,7 +82,10 @@ func (w *environment) start(ago int) {
 		Limits: w.limits, Cache: cached, API: apiReader{w: w}, Events: recorder{}, Metrics: w.memo.waits, Clock: modelClock{w},
 	})
 	p.buildEvents = p.queue.BuildEvents()
-	p.ofImages = p.runs(image.New(image.Options{Options: given, Metrics: w.memo.counts}, cached))
+	if len(w.mirrors) > 0 {
+		p.packages = archives.New(archives.Options{Options: given}, cached)
+	}
+	p.ofImages = p.runs(image.New(image.Options{Options: given, Metrics: w.memo.counts, Packages: p.packages}, cached))
 	p.ofBuilds = p.runs(imagebuild.New(imagebuild.Options{Options: given, Metrics: w.memo.counts, Queue: p.queue}, cached))
 	p.ofOrphans = p.runs(imagebuild.NewOrphans(given, cached))
 	p.ofExpiry = p.runs(imagebuild.NewExpiry(imagebuild.ExpiryOptions{Options: given, TTL: directTTL, Metrics: w.memo.counts}, cached))
@@ -93,6 +101,9 @@ func (w *environment) start(ago int) {
 	}
 	for _, pod := range p.podCache.all {
 		tell(p, change[*corev1.Pod]{is: pod})
+	}
+	for _, archive := range p.archiveCache.all {
+		tell(p, change[*v1alpha1.Archive]{is: archive})
 	}
 	p.tellQueue()
 	behind, err := p.queue.Unfinished(w.ctx)

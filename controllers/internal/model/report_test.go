@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -15,7 +16,10 @@ import (
 func (t *truth) end(build *v1alpha1.ImageBuild) {
 	how := ended{phase: build.Status.Phase, counts: !build.IsOneOff() && build.Status.Phase != v1alpha1.BuildCancelled}
 	if build.Status.Failure != nil {
-		how.reason = build.Status.Failure.Reason
+		how.reason, how.class = build.Status.Failure.Reason, build.Status.Failure.Class
+	}
+	if build.Status.CompletionTime != nil {
+		how.at = build.Status.CompletionTime.Time
 	}
 	if build.Spec.ImageGeneration != nil {
 		how.generation = *build.Spec.ImageGeneration
@@ -72,10 +76,13 @@ func (w *environment) checkReport(image *v1alpha1.Image, status *v1alpha1.ImageS
 	w.checkProgress(image, status)
 }
 
-// checkProgress holds what tools wait for: an Image that is neither reconciled nor stalled has an artifact of its present inputs.
+// checkProgress holds what tools wait for: an Image that is neither reconciled nor stalled has an artifact of its present
+// inputs. Newer packages, which may wait for days, change no inputs.
 func (w *environment) checkProgress(image *v1alpha1.Image, status *v1alpha1.ImageStatus) {
 	is := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
-	reconciling, stalled, built := is(v1alpha1.ImageReconciling), is(v1alpha1.ImageStalled), is(v1alpha1.ImageReady) && is(v1alpha1.ImageUpToDate)
+	upToDate := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageUpToDate)
+	current := upToDate.Status == metav1.ConditionTrue || upToDate.Reason == v1alpha1.ReasonPackagesChanged
+	reconciling, stalled, built := is(v1alpha1.ImageReconciling), is(v1alpha1.ImageStalled), is(v1alpha1.ImageReady) && current
 	if reconciling && stalled || !reconciling && !stalled && !built {
 		w.broken("%s is reconciling %t, stalled %t, built %t: %+v", image.Name, reconciling, stalled, built, status.Conditions)
 	}

@@ -16,6 +16,7 @@ import (
 type backup struct {
 	images      []*v1alpha1.Image
 	builds      []*v1alpha1.ImageBuild
+	archives    []*v1alpha1.Archive
 	given       []given
 	created     []*v1alpha1.ImageBuild
 	digests     map[types.UID]string
@@ -25,7 +26,7 @@ type backup struct {
 
 func (w *environment) backUp() {
 	w.backup = &backup{
-		images: slices.Clone(w.images.all), builds: slices.Clone(w.builds.all), given: slices.Clone(w.truth.given),
+		images: slices.Clone(w.images.all), builds: slices.Clone(w.builds.all), archives: slices.Clone(w.archives.all), given: slices.Clone(w.truth.given),
 		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), ended: maps.Clone(w.truth.ended), scheduledAt: maps.Clone(w.truth.scheduledAt),
 	}
 }
@@ -49,6 +50,7 @@ func (w *environment) restore() {
 	}
 	restored(&w.images, w.backup.images)
 	restored(&w.builds, w.backup.builds)
+	restored(&w.archives, w.backup.archives)
 	w.truth.given, w.truth.created = slices.Clone(w.backup.given), slices.Clone(w.backup.created)
 	for i, asked := range w.truth.asked {
 		if !slices.ContainsFunc(w.truth.created, func(build *v1alpha1.ImageBuild) bool { return build.UID == asked.answer }) {

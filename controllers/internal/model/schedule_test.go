@@ -41,6 +41,8 @@ const (
 	strangersPod
 	holdSomething
 	kueue
+	newPackage
+	archiveCheck
 	workOnAll
 	changeOperator
 	signerWorks
@@ -59,7 +61,7 @@ const (
 var kindNames = [...]string{
 	"news arrive", "image controller looks", "build controller looks", "controller of orphans looks", "controller of expired builds looks", "Job controller works", "kubelet works", "time passes", "image is edited",
 	"build is asked for", "request is repeated", "build is cancelled", "build is revoked or restored", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
-	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
+	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "a package is published", "an archive is checked", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
 	"news are repeated", "relist", "process crashes", "another process leads", "late write arrives", "backup", "restore",
 }
 
@@ -68,7 +70,7 @@ var weights = [kinds]int{
 	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 80, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, signerWorks: 30, keysChange: 8, passTime: 50, editImage: 30, askForBuild: 46,
 	askAgain: 5, cancelBuild: 26, revokeBuild: 8, rerunBuild: 12, promoteBuild: 24, deleteBuild: 8, createDirectly: 24, recreateImage: 2, disruptPod: 22, deleteJob: 20,
 	strangersJob: 6, strangersPod: 12, kueue: 60, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
-	backUp: 14, restore: 12,
+	backUp: 14, restore: 12, newPackage: 24, archiveCheck: 36,
 }
 
 // event is one step of a schedule. The meaning of its numbers depends on the objects that exist when it happens.
@@ -124,20 +126,23 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	}
 	w.truth = truth{
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, owners: map[types.UID]types.UID{}, pods: map[types.UID]*podTruth{}, passed: map[passedTest]bool{},
-		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
+		moved: map[string]int{}, strangers: map[string]bool{}, contents: map[string]*content{}, held: map[types.UID]string{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
 	}
-	images := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
-	for _, name := range images[random.IntN(len(images))] {
-		if name != "" {
-			w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y"}[name], random.Uint32())
-		}
+	images := [...][]string{{"a", "c"}, {"a", "b"}, {"a"}, {"a", "b"}}
+	names := images[random.IntN(len(images))]
+	if s.seed%packageSchedules == 1 {
+		w.openMirrors()
+		names = [...][]string{{"a", "b"}, {"a", "b", "d"}, {"a"}}[random.IntN(3)]
+	}
+	for _, name := range names {
+		w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y", "d": "x"}[name], random.Uint32())
 	}
 	for range random.IntN(3) {
 		w.changeKeys(random.IntN(4))
 	}
 	w.nodeClock = [...]time.Duration{0, 0, -time.Hour, time.Hour}[random.IntN(4)]
 	w.start(0)
-	if random.IntN(earlySuccess) == 0 {
+	if random.IntN(earlySuccess) == 0 || len(w.mirrors) > 0 {
 		w.beginWithBuilds()
 	}
 	return w
@@ -145,6 +150,9 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 
 // earlySuccess is of how many schedules one begins with builds that have ended. In the others a build seldom succeeds before all faults end.
 const earlySuccess = 5
+
+// packageSchedules is of how many schedules one has archives of packages. It is even, because they need an agent, and not a cluster.
+const packageSchedules = 12
 
 // beginWithBuilds lets the controllers and the cluster work without faults for a while. Then the Images get other tests, and rules of
 // channels, which the builds may meet.
@@ -160,6 +168,7 @@ func (w *environment) beginWithBuilds() {
 		w.now = w.now.Add(time.Second)
 	}
 	w.peace = false
+	w.checkMirrors()
 	for i, image := range slices.Clone(w.images.all) {
 		image = w.setTests(image, 4+i+len(w.events)) // so that artifacts are tested again
 		w.setRule(image, true)
@@ -181,11 +190,11 @@ func (w *environment) step() {
 	}
 	switch e.kind {
 	case deliverNews:
-		w.either(b).deliver(a%4, 1+b%8)
+		w.either(b).deliver(a%5, 1+b%8)
 	case loseNews:
-		w.process.caches()[a%4].lose()
+		w.process.caches()[a%5].lose()
 	case repeatNews:
-		w.process.caches()[a%4].repeat(w.process)
+		w.process.caches()[a%5].repeat(w.process)
 	case relistAll:
 		w.process.relist()
 	case lookAtImage, lookAtBuild, lookAtOrphan, lookAtExpired:

@@ -173,6 +173,9 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		RunPolicy: image.Spec.RunPolicy, Trigger: &v1alpha1.BuildTrigger{Reason: r.reason, RequestID: r.id, Parameters: r.parameters},
 		Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, Tests: image.Spec.Tests,
 	}
+	if trigger.IsPackageRequest(r.id) {
+		build.Spec.Trigger.Packages = image.Status.Packages
+	}
 	if r.reason == v1alpha1.TriggerTestsChange {
 		earlier := trigger.Retested(trigger.Observed{Image: image, Builds: w.buildsOf(image), Now: w.now})
 		if earlier == nil {

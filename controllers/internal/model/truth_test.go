@@ -13,16 +13,18 @@ import (
 
 // truth records all events, which no controller can know. The invariants are checked against the truth.
 type truth struct {
-	given   []given
-	created []*v1alpha1.ImageBuild // every build that ever was, as it was created
-	byHand  map[types.UID]bool     // builds that somebody deleted
-	digests map[types.UID]string   // the resolved inputs of builds that did not lack their builder
-	ended   map[numbered]ended     // how builds of Images ended
-	asked   []asked
-	jobs    map[types.UID]string    // names of Jobs of ours
-	owners  map[types.UID]types.UID // builds of Jobs of ours
-	pods    map[types.UID]*podTruth
-	results int // the number of pods that have made an artifact
+	given    []given
+	created  []*v1alpha1.ImageBuild // every build that ever was, as it was created
+	byHand   map[types.UID]bool     // builds that somebody deleted
+	digests  map[types.UID]string   // the resolved inputs of builds that did not lack their builder
+	ended    map[numbered]ended     // how builds of Images ended
+	asked    []asked
+	jobs     map[types.UID]string    // names of Jobs of ours
+	owners   map[types.UID]types.UID // builds of Jobs of ours
+	pods     map[types.UID]*podTruth
+	contents map[string]*content  // what artifacts are made of, by their digests
+	held     map[types.UID]string // the package that an Image holds back
+	results  int                  // the number of pods that have made an artifact
 
 	passed map[passedTest]bool
 
@@ -64,6 +66,8 @@ type ended struct {
 	counts bool
 	// generation of the Image that the build has its spec from.
 	generation int64
+	class      v1alpha1.FailureClass
+	at         time.Time
 }
 
 // asked is a request by a person, who asks again until there is an answer.
@@ -103,4 +107,5 @@ type podTruth struct {
 	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool
+	content   *content // what the builder installs
 }

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// createImage creates an Image of the settings that a number stands for. Image b is based on Image a.
+// createImage creates an Image of the settings that a number stands for. Image b is based on Image a, and Image d on Image b.
 func (w *environment) createImage(name, namespace string, settings uint32) {
 	bit := func(n int) bool { return settings>>n&1 == 1 }
 	two := func(n int) int32 { return int32(settings >> n & 3) }
@@ -28,8 +28,8 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	spec.Base.Reference = "debian"
 	spec.Parameters = []v1alpha1.Parameter{{Name: "v", Value: "0"}}
 	spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
-	if name == "b" {
-		spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "a"}}
+	if base := map[string]string{"b": "a", "d": "b"}[name]; base != "" {
+		spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: base}}
 	}
 	if two(0) == 0 || bit(22) && bit(23) {
 		spec.Template = &v1alpha1.BuildTemplate{QueueName: "q"}
@@ -50,6 +50,12 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 		w.truth.scheduledAt[name] = w.now
 	} else {
 		delete(w.truth.scheduledAt, name)
+	}
+	if len(w.mirrors) > 0 {
+		spec.Triggers.OnPackageChange = packageTrigger(settings >> 9)
+		if two(13) == 0 {
+			w.truth.held[image.UID] = installed[name][settings>>15&1]
+		}
 	}
 	spec.Triggers.OnSpecChange = new(!bit(10) || !bit(11) || !bit(6))
 	spec.Timeouts = &v1alpha1.BuildTimeouts{Start: &v1alpha1.Duration{Duration: time.Minute}, Queue: &v1alpha1.Duration{Duration: 10 * time.Minute}}
@@ -121,6 +127,8 @@ func (w *environment) editSomething(image *v1alpha1.Image, how int) {
 		})
 	case how%16 == 6 || how%16 == 7:
 		w.setTests(image, 4+how/16%5)
+	case how%16 == 5 && len(w.mirrors) > 0:
+		w.setPackageTrigger(image, how/16)
 	case how%16 == 13:
 		w.setRule(image, len(image.Spec.Channels) == 0)
 	case how%16 > 13:
@@ -176,7 +184,7 @@ func (w *environment) askAgain(which int) {
 
 // othersMove records that the possible base of other Images has changed.
 func (w *environment) othersMove(image string) {
-	for _, other := range [...]string{"a", "b", "c"} {
+	for _, other := range [...]string{"a", "b", "c", "d"} {
 		if other != image {
 			w.truth.moved[other]++
 		}
