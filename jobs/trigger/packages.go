@@ -233,35 +233,14 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 		next = o.Now // the server decides by what is stored
 	}
 	message := packagesMessage(of, status.Packages.UpdateCount)
-	at := o.packagesTime(of)
-	wait := func(reason, why string) (bool, time.Time) {
-		d.Reason, d.Message = reason, message+", but "+why
+	if why, at := o.packagesPrevention(of, status); why.reason != "" {
+		d.Reason, d.Message = why.reason, message+", but "+why.message
+		if !at.IsZero() {
+			next = at
+		}
 		return true, next
 	}
-	if unfinished := newest(o.Builds, unfinishedAndCounts); unfinished != nil {
-		return wait(v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may have them: wait until it has finished", unfinished.Name))
-	}
-	if why := o.preventionOf(v1alpha1.TriggerPackageChange, status); why.reason != "" {
-		return wait(why.reason, why.message)
-	}
-	switch {
-	case o.BaseComing || o.BasePackages:
-		if next.IsZero() {
-			next = o.Now.Add(baseRecheck)
-		}
-		return wait(v1alpha1.ReasonWaitingForBase, fmt.Sprintf("the base (image %s) is built first", o.Image.Spec.Base.ImageRef.Name))
-	case at.IsZero():
-		return wait(v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build")
-	case at.After(o.Now):
-		next = at
-		return wait(v1alpha1.ReasonPackagesChanged, "the build starts at "+at.UTC().Format(time.RFC3339)+": ask for a build to have it now")
-	case o.Hold != nil:
-		next = o.Now.Add(holdRetry)
-		if o.Hold.Paused {
-			return wait(v1alpha1.ReasonRolloutPaused, o.Hold.Message)
-		}
-		return wait(v1alpha1.ReasonPackagesChanged, o.Hold.Message)
-	case !next.IsZero():
+	if !next.IsZero() {
 		d.Reason, d.Message = v1alpha1.ReasonPackagesChanged, message
 		return true, next
 	}
@@ -271,6 +250,26 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 		RequestID: packagesRequestID(status.Packages, status.LastAttempted), Reason: v1alpha1.TriggerPackageChange, Message: v1alpha1.CutMessage(message),
 	}
 	return true, time.Time{}
+}
+
+// packagesPrevention returns why some updates start no build now, and when they start one, if they wait for that time.
+func (o Observed) packagesPrevention(of []v1alpha1.PackageUpdate, status *v1alpha1.ImageStatus) (why prevention, at time.Time) {
+	if unfinished := newest(o.Builds, unfinishedAndCounts); unfinished != nil {
+		return prevention{v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may have them: wait until it has finished", unfinished.Name)}, time.Time{}
+	}
+	if why := o.preventionOf(v1alpha1.TriggerPackageChange, status); why.reason != "" {
+		return why, time.Time{}
+	}
+	at = o.packagesTime(of)
+	switch {
+	case o.BaseComing || o.BasePackages:
+		return prevention{v1alpha1.ReasonWaitingForBase, fmt.Sprintf("the base (image %s) is built first", o.Image.Spec.Base.ImageRef.Name)}, time.Time{}
+	case at.IsZero():
+		return prevention{v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build"}, at
+	case at.After(o.Now):
+		return prevention{v1alpha1.ReasonPackagesChanged, "the build starts at " + at.UTC().Format(time.RFC3339) + ": ask for a build to have it now"}, at
+	}
+	return prevention{}, time.Time{}
 }
 
 // nextPackages returns when updates that a failed build was started for may start another build.

@@ -136,6 +136,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
 		v1alpha1.PackageTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref),
 		v1alpha1.PackageUpdate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref),
+		v1alpha1.PackagesPlan{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PackagesPlan(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
 		v1alpha1.PortCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_PortCheck(ref),
@@ -6106,11 +6107,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
+					"packages": {
+						SchemaProps: spec.SchemaProps{
+							Description: "packages reports whether newer versions of packages start a build. packages is empty if the Image has no triggers.onPackageChange.",
+							Ref:         ref(v1alpha1.PackagesPlan{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.InputChange{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackagesPlan{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 
@@ -7449,6 +7456,75 @@ func schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackagesPlan(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackagesPlan reports whether newer versions of packages in the latest successful build start a build. It is made from the stored status of the Image, which the controller compares with the archives.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason is the reason of the build that would start now and install the newer versions. Otherwise, reason is the reason that prevents or delays a build, or the reason of the condition PackagesUpToDate if no version starts a build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message explains the reason for a human reader.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"startTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "startTime is the time at which a build would start: once minimumAge has passed, and the window is open. startTime is empty if a build waits for no time.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"checkTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "checkTime is the time at which all archives of the packages had been checked. checkTime is empty if an archive was never checked, or if the user does not have permission to get the archives.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"updates": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "updates lists the newer versions that start a build, the oldest first. At most 64.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageUpdate{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"updateCount": {
+						SchemaProps: spec.SchemaProps{
+							Description: "updateCount is the number of these versions, including those that updates does not list.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"reason", "message"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.PackageUpdate{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 

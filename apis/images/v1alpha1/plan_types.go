@@ -68,4 +68,35 @@ type ImagePlanStatus struct {
 	// schedule would start no build.
 	// +optional
 	NextScheduleTime *metav1.Time `json:"nextScheduleTime,omitempty" protobuf:"bytes,9,opt,name=nextScheduleTime"`
+	// packages reports whether newer versions of packages start a build. packages is empty if the Image has no
+	// triggers.onPackageChange.
+	// +optional
+	Packages *PackagesPlan `json:"packages,omitempty" protobuf:"bytes,10,opt,name=packages"`
+}
+
+// PackagesPlan reports whether newer versions of packages in the latest successful build start a build. It is made from the stored status of
+// the Image, which the controller compares with the archives.
+type PackagesPlan struct {
+	// reason is the reason of the build that would start now and install the newer versions. Otherwise, reason is the reason that prevents or
+	// delays a build, or the reason of the condition PackagesUpToDate if no version starts a build.
+	// +required
+	Reason string `json:"reason" protobuf:"bytes,1,opt,name=reason"`
+	// message explains the reason for a human reader.
+	// +required
+	Message string `json:"message" protobuf:"bytes,2,opt,name=message"`
+	// startTime is the time at which a build would start: once minimumAge has passed, and the window is open. startTime is empty if a build
+	// waits for no time.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,3,opt,name=startTime"`
+	// checkTime is the time at which all archives of the packages had been checked. checkTime is empty if an archive was never checked, or if
+	// the user does not have permission to get the archives.
+	// +optional
+	CheckTime *metav1.Time `json:"checkTime,omitempty" protobuf:"bytes,4,opt,name=checkTime"`
+	// updates lists the newer versions that start a build, the oldest first. At most 64.
+	// +optional
+	// +listType=atomic
+	Updates []PackageUpdate `json:"updates,omitempty" protobuf:"bytes,5,rep,name=updates"`
+	// updateCount is the number of these versions, including those that updates does not list.
+	// +optional
+	UpdateCount int32 `json:"updateCount,omitempty" protobuf:"varint,6,opt,name=updateCount"`
 }

@@ -578,6 +578,11 @@ func (in PackageUpdate) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackagesPlan) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackagesPlan"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Parameter) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Parameter"
 }
