@@ -192,7 +192,15 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide imagekinds: %w", err)
 	}
-	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy}
+	ofArchives, err := archives.NewStorage(scope, options.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("provide archives: %w", err)
+	}
+	archivesByName, ok := ofArchives[""].(rest.Getter)
+	if !ok {
+		return nil, errors.New("provide imageplans: archives cannot be read")
+	}
+	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy, Archives: archivesByName}
 	if options.Artifacts != nil {
 		ofPlans.Kept = options.Artifacts.Has
 	}
@@ -215,10 +223,6 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	keys, ok := ofKeys[""].(rest.Lister)
 	if !ok {
 		return nil, errors.New("provide imagebuilds: signingkeys cannot be listed")
-	}
-	ofArchives, err := archives.NewStorage(scope, options.Clock)
-	if err != nil {
-		return nil, fmt.Errorf("provide archives: %w", err)
 	}
 	return map[string]resources.Storages{
 		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,

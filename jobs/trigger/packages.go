@@ -26,8 +26,8 @@ const (
 	packagesPrefix = "packages:"
 	// packageRetry is how long after a failure that is not the fault of the Image the same updates start another build.
 	packageRetry = time.Hour
-	// baseRecheck is when an Image that waits for its bases is decided on again. No event tells that a base further away is not to be built after all.
-	baseRecheck = time.Minute
+	// promotionLimit is how long after a build of a base the channel of an Image that follows it is expected to move.
+	promotionLimit = 10 * time.Minute
 	// shownUpdates is how many updates a message has.
 	shownUpdates = 3
 	// shownAdvisories is how many advisories of an update a message has.
@@ -220,6 +220,24 @@ func PackagesDue(o Observed) bool {
 	o.recordPackages(&status)
 	of := updates(&status)
 	return len(of) > 0 && !o.packagesTime(of).After(o.Now) && !o.packagesTime(of).IsZero()
+}
+
+// Follows reports whether a build of a base changes by itself what a channel names, and whether that is about to happen. The empty channel is the
+// latest successful build.
+func Follows(base *v1alpha1.Image, channel string, now time.Time) (ok, coming bool) {
+	pending := BaseBuildPending(&v1alpha1.BaseImageReference{Name: base.Name}, base)
+	if channel == "" {
+		return true, pending
+	}
+	automatic := slices.ContainsFunc(base.Spec.Channels, func(rule v1alpha1.ChannelRule) bool {
+		return rule.Name == channel && rule.Promote == v1alpha1.PromoteAutomatic
+	})
+	if !automatic {
+		return false, false
+	}
+	last := base.Status.LatestSuccessful
+	moved := last == nil || slices.ContainsFunc(base.Status.Channels, func(of v1alpha1.ImageChannel) bool { return of.Name == channel && of.Build == last.Name })
+	return true, pending || !moved && now.Sub(last.CompletionTime.Time) < promotionLimit
 }
 
 // decidePackages decides whether a build is due because of new packages, if the inputs have not changed. It returns false if no package starts

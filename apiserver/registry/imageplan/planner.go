@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -42,6 +43,7 @@ type planner struct {
 	clock    clock.PassiveClock
 	policy   validation.Policy
 	kept     func(digest string) bool // nil if the server keeps no artifacts
+	archives rest.Getter              // nil if plans do not report when archives were checked
 }
 
 func sameSpec(image, stored *v1alpha1.Image) bool {
@@ -91,13 +93,20 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 			return nil, err
 		}
 	}
-	decision := trigger.Next(trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Kept: p.kept, Now: p.clock.Now()})
+	observed := trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Kept: p.kept, Now: p.clock.Now()}
+	if observed.BasePackages, err = p.basePackages(ctx, image); err != nil {
+		return nil, err
+	}
+	decision := trigger.Next(observed)
 	status := &v1alpha1.ImagePlanStatus{
 		Build:            decision.Request != nil,
 		Reason:           decision.Reason,
 		Message:          decision.Message,
 		Changes:          decision.Changes,
 		NextScheduleTime: decision.Status.NextScheduleTime,
+	}
+	if status.Packages, err = p.packages(ctx, observed, decision); err != nil {
+		return nil, err
 	}
 	number, err := p.images.NextNumber(ctx, image)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/utils/clock"
 
@@ -35,6 +36,8 @@ type Options struct {
 	Policy validation.Policy
 	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
 	Kept func(digest string) bool
+	// Archives reads Archives. If it is nil, plans do not report when archives were checked.
+	Archives rest.Getter
 }
 
 // NewStorage creates the resource imageplans.
@@ -42,7 +45,8 @@ func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.Sto
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources(), clock: options.Clock, policy: options.Policy, kept: options.Kept}
+	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources(), clock: options.Clock, policy: options.Policy, kept: options.Kept,
+		archives: options.Archives}
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {

@@ -30,15 +30,16 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 var (
-	// admin may do everything, and viewer nothing but what is Goldsmith's, and not get the Image secret.
+	// admin may do everything, and viewer nothing but what is Goldsmith's, and not get the Image and the Archive secret.
 	admin  = &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}
 	viewer = &user.DefaultInfo{Name: "viewer"}
 
-	registered = map[string]inputs.Builder{"mock": {Image: "mock-builder:v1", Reports: true}}
+	registered = map[string]inputs.Builder{"mock": {Image: "mock-builder:v1", Reports: true, Capabilities: capability.Capabilities{Probe: true}}}
 	madeDigest = "sha256:" + strings.Repeat("c", 64)
 )
 
@@ -86,7 +87,8 @@ func asViewer(_ context.Context, token string) (*authenticator.Response, bool, e
 }
 
 func mayDoOurs(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
-	getsSecret := attributes.GetVerb() == "get" && attributes.GetResource() == "images" && attributes.GetSubresource() == "" && attributes.GetName() == secretName
+	secret := attributes.GetResource() == "images" || attributes.GetResource() == "archives"
+	getsSecret := secret && attributes.GetVerb() == "get" && attributes.GetSubresource() == "" && attributes.GetName() == secretName
 	if attributes.GetUser().GetName() == viewer.Name && attributes.GetAPIGroup() == v1alpha1.GroupName && !getsSecret {
 		return authorizer.DecisionAllow, "", nil
 	}
@@ -231,7 +233,12 @@ func (s *space) succeedWith(t *testing.T, name string, artifact v1alpha1.Artifac
 	require.NoError(t, err)
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: name + "-1", Number: 1, InputsDigest: madeDigest, CompletionTime: metav1.Now(),
 		Artifacts: []v1alpha1.Artifact{artifact}}
-	resolved, failure := inputs.Resolve(image.Spec.BuildInputs, inputs.Found{})
+	found := inputs.Found{}
+	if ref := image.Spec.Base.ImageRef; ref != nil {
+		found.Base, err = s.images().Get(t.Context(), ref.Name, metav1.GetOptions{})
+		require.NoError(t, err)
+	}
+	resolved, failure := inputs.Resolve(image.Spec.BuildInputs, found)
 	if failure != nil {
 		t.Fatal(failure.Message)
 	}

@@ -20,12 +20,8 @@ import (
 // outdated is how old the last successful check of an archive may be.
 const outdated = 24 * time.Hour
 
-const (
-	// maxBases is how many bases of an Image are looked at. The server refuses more.
-	maxBases = 32
-	// promotionLimit is how long after a build of a base the channel of an Image that follows it is expected to move.
-	promotionLimit = 10 * time.Minute
-)
+// maxBases is how many bases of an Image are looked at. The server refuses more.
+const maxBases = 32
 
 // Candidates returns the newer versions of the packages in the latest successful build of an Image, whose builds are in the order of their
 // numbers. It returns nil if nobody asks for them, or no build has succeeded. They are unknown if that build was deleted. Packages that the base has are left out, because only a build of
@@ -157,7 +153,7 @@ func (a *Archives) BaseComing(ctx context.Context, image *v1alpha1.Image) (bool,
 			return false, client.IgnoreNotFound(err)
 		}
 		v1alpha1.SetObjectDefaults_Image(base)
-		follows, coming := follows(base, ref.Channel, a.Clock.Now())
+		follows, coming := trigger.Follows(base, ref.Channel, a.Clock.Now())
 		if !follows || coming {
 			return coming, nil
 		}
@@ -178,22 +174,4 @@ func (a *Archives) BaseComing(ctx context.Context, image *v1alpha1.Image) (bool,
 		image = base
 	}
 	return false, nil
-}
-
-// follows reports whether a build of a base changes by itself what a channel names, and whether that is about to happen. The empty channel is the
-// latest successful build.
-func follows(base *v1alpha1.Image, channel string, now time.Time) (ok, coming bool) {
-	pending := trigger.BaseBuildPending(&v1alpha1.BaseImageReference{Name: base.Name}, base)
-	if channel == "" {
-		return true, pending
-	}
-	automatic := slices.ContainsFunc(base.Spec.Channels, func(rule v1alpha1.ChannelRule) bool {
-		return rule.Name == channel && rule.Promote == v1alpha1.PromoteAutomatic
-	})
-	if !automatic {
-		return false, false
-	}
-	last := base.Status.LatestSuccessful
-	moved := last == nil || slices.ContainsFunc(base.Status.Channels, func(of v1alpha1.ImageChannel) bool { return of.Name == channel && of.Build == last.Name })
-	return true, pending || !moved && now.Sub(last.CompletionTime.Time) < promotionLimit
 }

@@ -42,7 +42,7 @@ func NewCommand() *cobra.Command {
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
 			"images of the same name. A build that was deleted before it had finished has the phase Deleted. " +
-			"With -o wide, the command also shows users and UIDs. `logs`, `diff`, `packages` and `rerun` find a deleted build " +
+			"With -o wide, the command also shows users, UIDs, and the message with which each build was started. `logs`, `diff`, `packages` and `rerun` find a deleted build " +
 			"by its name and its UID. With --deleted, list deleted images, newest deletion first. To list the " +
 			"builds of a deleted image, set --uid to the UID of the image.",
 		Example: "  goldsmith history debian\n" +
@@ -139,7 +139,7 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 // narrow has the columns that fit in 80 characters. wide has the columns that -o wide adds.
 var (
 	narrow = []string{"Name", "Phase", "Why", "Trigger", "Took", "Age"}
-	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID"}
+	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID", "Message"}
 )
 
 // Table prints builds as kubectl prints its tables. If all is true and some builds belong to earlier images of the name, the last
@@ -152,7 +152,7 @@ func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 		row := []any{build.Name, phase(build), orNone(why(build, all, now)), orNone(string(build.Trigger)), formatDuration(build.Duration), age(build.CreationTime, now)}
 		if all {
 			row = append(row, build.Attempts, formatDuration(build.QueueTime), strconv.FormatBool(build.OneOff), orNone(output.OneLine(build.RequestedBy)),
-				deletionAge(build.DeletionTime, now), string(build.UID))
+				deletionAge(build.DeletionTime, now), string(build.UID), orNone(output.OneLine(build.Message)))
 		}
 		switch {
 		case earlier && build.ImageUID != image:

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/kubectl/pkg/cmd/apply"
 	"k8s.io/kubectl/pkg/util"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
@@ -239,7 +240,7 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{t, c.config}
 			asked := test.asked
-			asked.files, asked.exitCode = []string{stdinName}, true
+			asked.files, asked.exitCode, asked.clock = []string{stdinName}, true, clock.RealClock{}
 			if asked.manager == "" {
 				asked.manager = serverSideManager
 			}

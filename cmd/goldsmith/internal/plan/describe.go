@@ -13,13 +13,14 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // describe writes a plan for people: a headline, and below it aligned details.
-func describe(plan *v1alpha1.ImagePlan, out io.Writer) error {
+func describe(plan *v1alpha1.ImagePlan, now time.Time, out io.Writer) error {
 	status := &plan.Status
 	headline := fmt.Sprintf("image %s would not be built now", plan.Name)
 	if status.Build {
@@ -39,6 +40,7 @@ func describe(plan *v1alpha1.ImagePlan, out io.Writer) error {
 	if err := listJob(lines, plan); err != nil {
 		return err
 	}
+	output.Labelled(lines, "packages", listPackages(status.Packages, now)...)
 	if next := status.NextScheduleTime; next != nil {
 		output.Labelled(lines, "next start", next.UTC().Format(time.RFC3339)+" by the schedule")
 	}
@@ -50,6 +52,18 @@ func reason(status *v1alpha1.ImagePlanStatus) string {
 		return status.Reason + status.Message
 	}
 	return status.Reason + ": " + status.Message
+}
+
+// listPackages returns whether newer versions of packages start a build, when the archives were checked, and these versions.
+func listPackages(plan *v1alpha1.PackagesPlan, now time.Time) []string {
+	if plan == nil {
+		return nil
+	}
+	text := plan.Reason + ": " + plan.Message
+	if checked := plan.CheckTime; checked != nil {
+		text += fmt.Sprintf(" (archives checked %s ago)", duration.HumanDuration(now.Sub(checked.Time)))
+	}
+	return append([]string{text}, output.Updates(plan.Updates, plan.UpdateCount)...)
 }
 
 // listJob writes the name of the Job, and the images and resources of its containers.

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -28,11 +29,12 @@ type options struct {
 	force    bool
 	exitCode bool
 	format   output.Format
+	clock    clock.PassiveClock
 }
 
 // NewCommand returns the verb. It is no client.NewVerb: it reports files that it cannot read also if it cannot connect.
 func NewCommand() *cobra.Command {
-	asked := &options{}
+	asked := &options{clock: clock.RealClock{}}
 	command := &cobra.Command{
 		Use:   "plan {IMAGE | -f FILE... | -k DIRECTORY}",
 		Short: "Show whether an image would be built now, why, and with which Job",
@@ -100,7 +102,7 @@ func ofImage(ctx context.Context, connection *client.Connection, name string, as
 	if err != nil {
 		return fmt.Errorf("plan image %s: %w", name, err)
 	}
-	if err := show([]*v1alpha1.ImagePlan{plan}, false, asked.format, out); err != nil {
+	if err := asked.show([]*v1alpha1.ImagePlan{plan}, false, out); err != nil {
 		return err
 	}
 	return asked.due(plan)
@@ -119,7 +121,7 @@ func ofDocuments(ctx context.Context, applier *applier, namespace string, docume
 		plans = append(plans, plan)
 	}
 	if len(plans) > 0 {
-		failures = append(failures, show(plans, len(documents) > 1, asked.format, out))
+		failures = append(failures, asked.show(plans, len(documents) > 1, out))
 	}
 	if err := errors.Join(failures...); err != nil {
 		return err
@@ -145,26 +147,26 @@ func (o *options) due(plans ...*v1alpha1.ImagePlan) (err error) {
 }
 
 // show prints plans. For programs, the plans of several documents are a list, as in kubectl.
-func show(plans []*v1alpha1.ImagePlan, several bool, format output.Format, out io.Writer) error {
+func (o *options) show(plans []*v1alpha1.ImagePlan, several bool, out io.Writer) error {
 	switch {
-	case !format.ForPrograms():
+	case !o.format.ForPrograms():
 		for i, plan := range plans {
 			if i > 0 {
 				if _, err := fmt.Fprintln(out); err != nil {
 					return err
 				}
 			}
-			if err := describe(plan, out); err != nil {
+			if err := describe(plan, o.clock.Now(), out); err != nil {
 				return err
 			}
 		}
 		return nil
 	case !several:
-		return format.Print(plans[0], out)
+		return o.format.Print(plans[0], out)
 	}
 	list := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}}
 	for _, plan := range plans {
 		list.Items = append(list.Items, runtime.RawExtension{Object: plan})
 	}
-	return format.Print(list, out)
+	return o.format.Print(list, out)
 }

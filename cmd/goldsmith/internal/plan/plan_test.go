@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -45,6 +46,15 @@ func TestDescribesAPlanForPeople(t *testing.T) {
 	idle.Status.Build, idle.Status.Reason, idle.Status.Message = false, "UpToDate", "the inputs are those of debian-7"
 	idle.Status.Changes, idle.Status.BaseDigest, idle.Status.NextScheduleTime = nil, "", nil
 	idle.Status.Job.Raw = []byte(`{"metadata": {"name": "debian-8-1"}, "spec": {"template": {"spec": {"containers": [{"image": "builder:v1"}]}}}}`)
+	now := time.Date(2026, time.April, 30, 12, 0, 0, 0, time.UTC)
+	packages := due()
+	packages.Status.Changes, packages.Status.BaseDigest, packages.Status.InputsDigest, packages.Status.Job = nil, "", "", nil
+	packages.Status.Build, packages.Status.NextScheduleTime = false, nil
+	packages.Status.Reason, packages.Status.Message = "PackagesChanged", "new packages"
+	packages.Status.Packages = &v1alpha1.PackagesPlan{
+		Reason: "PackagesChanged", Message: "the build starts at 2026-05-01T02:00:00Z", CheckTime: &metav1.Time{Time: now.Add(-5 * time.Minute)}, UpdateCount: 2,
+		Updates: []v1alpha1.PackageUpdate{{Name: "openssl", From: "1:3.5.4-1", To: "1:3.5.7-1", Advisories: []string{"CVE-2026-2", "CVE-2026-1"}}, {Name: "tz\x1bdata", From: "1", To: "2"}},
+	}
 	for _, test := range []struct {
 		name string
 		plan *v1alpha1.ImagePlan
@@ -72,19 +82,26 @@ func TestDescribesAPlanForPeople(t *testing.T) {
   job          debian-8-1 (the end of the name depends on the UID of the build)
   builder      builder:v1
 `},
+		{"waits for a window", packages, `image debian would not be built now
+  why        PackagesChanged: new packages
+  packages   PackagesChanged: the build starts at 2026-05-01T02:00:00Z (archives checked 5m ago)
+             NAME       FROM        TO          FIXES
+             openssl    1:3.5.4-1   1:3.5.7-1   CVE-2026-2, CVE-2026-1
+             tz^[data   1           2
+`},
 		{"cannot be built", &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Status: v1alpha1.ImagePlanStatus{
 			Reason: "SourceNotFound", Message: "no ConfigMap\x1b[2J named\n\tfiles"}}, `image debian would not be built now
   why   SourceNotFound: no ConfigMap^[[2J named  files
 `},
 	} {
 		var out bytes.Buffer
-		if err := describe(test.plan, &out); err != nil || out.String() != test.want {
+		if err := describe(test.plan, now, &out); err != nil || out.String() != test.want {
 			t.Errorf("%s: got error %v and\n%s\nwant\n%s", test.name, err, &out, test.want)
 		}
 	}
 	broken := due()
 	broken.Status.Job.Raw = []byte("{")
-	if err := describe(broken, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "read the Job in the plan of image debian") {
+	if err := describe(broken, now, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "read the Job in the plan of image debian") {
 		t.Errorf("a Job that cannot be read: got error %v", err)
 	}
 }
@@ -105,7 +122,7 @@ func TestPlansAnImageAsItIs(t *testing.T) {
 		clients := fake.NewClientset()
 		clients.PrependReactor("get", "images/plan", func(clienttesting.Action) (bool, runtime.Object, error) { return true, due(), test.answer })
 		var out bytes.Buffer
-		err := ofImage(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", &options{format: test.format}, &out)
+		err := ofImage(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", &options{format: test.format, clock: clock.RealClock{}}, &out)
 		if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 			if err == nil || err.Error() != message {
 				t.Errorf("got error %v, want %q", err, message)

@@ -164,6 +164,7 @@ func (p *page) write(out io.Writer) error {
 		output.Labelled(lines, "image", p.build.Spec.ImageRef.Name)
 	}
 	output.Labelled(lines, "why", p.cause())
+	output.Labelled(lines, "updates", p.updates()...)
 	if of := p.build.Spec.Reproduces; of != nil {
 		output.Labelled(lines, "reproduces", "build "+of.Name)
 	}
@@ -250,6 +251,15 @@ func (p *page) cause() string {
 		text += ": " + trigger.Message
 	}
 	return text
+}
+
+// updates returns the newer versions of packages that the build was started for.
+func (p *page) updates() []string {
+	trigger := p.build.Spec.Trigger
+	if trigger == nil || trigger.Packages == nil {
+		return nil
+	}
+	return output.Updates(trigger.Packages.Updates, trigger.Packages.UpdateCount)
 }
 
 // request returns the user who requested the build, and when.

@@ -119,6 +119,11 @@ func showDeleted(ctx context.Context, connection *client.Connection, asked *opti
 	if err := history.Table([]v1alpha1.BuildRecord{*record}, record.ImageUID, false, asked.clock.Now(), out); err != nil {
 		return err
 	}
+	if record.Message != "" {
+		if _, err := fmt.Fprintf(out, "it was started because of %s: %s\n", record.Trigger, output.OneLine(record.Message)); err != nil {
+			return err
+		}
+	}
 	if record.Failure != nil && record.Failure.Message != "" {
 		if _, err := fmt.Fprintln(out, output.OneLine(follow.Failure(record.Failure))); err != nil {
 			return err

@@ -185,6 +185,23 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"started for new packages", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
+				build.Status.Failure = failure(v1alpha1.FailureTimeout, v1alpha1.ReasonQueueTimeout, "")
+				build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerPackageChange, Message: "new packages: openssl 1 → 2 and 70 more", Packages: &v1alpha1.ImagePackages{
+					UpdateCount: 71, Updates: []v1alpha1.PackageUpdate{{Name: "openssl", From: "1", To: "2", Advisories: []string{"CVE-2026-2", "CVE-2026-1"}}},
+				}}
+			}), nil, `
+✗ build web-1 failed after 2m: Timeout/QueueTimeout: no^[disk
+  image       web
+  why         PackageChange: new packages: openssl 1 → 2 and 70 more
+  updates     NAME      FROM   TO   FIXES
+              openssl   1      2    CVE-2026-2, CVE-2026-1
+              and 70 more
+  requested   5m ago
+  next        goldsmith explain QueueTimeout; then goldsmith build web
+`,
+		},
+		{
 			"failed in its tests", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
 				build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed, Message: "test web failed: port 80"}
 				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}}
@@ -495,7 +512,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 			*build(3, v1alpha1.BuildRunning, nothing), *build(10, v1alpha1.BuildRunning, nothing), *build(9, v1alpha1.BuildRunning, nothing)}},
 		"imagebuilds?fieldSelector=spec.imageRef.uid%3Dnew-uid&limit=500": &v1alpha1.ImageBuildList{},
 		"images/web/history?limit=500": &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{{
-			Name: "web-2", UID: "old-uid", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, Failure: nodeLost, CreationTime: ago(time.Hour)}}},
+			Name: "web-2", UID: "old-uid", Message: "new\x1bkey", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, Failure: nodeLost, CreationTime: ago(time.Hour)}}},
 		"imagereports?fieldSelector=deleted%3Dtrue%2Cmetadata.name%3Dgone&limit=500": &v1alpha1.ImageReportList{},
 	})
 	for _, test := range []struct {
@@ -517,6 +534,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 		{client.Either, "web-2", "", `build web-2 was deleted; its record:
 NAME    PHASE    WHY        TRIGGER   TOOK     AGE
 web-2   Failed   NodeLost   Manual    <none>   60m
+it was started because of Manual: new^[key
 Infrastructure/NodeLost: no^[disk
 its log, if it is archived: goldsmith logs web-2 -n team --uid old-uid
 `},

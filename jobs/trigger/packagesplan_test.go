@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
+	openssl := []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}
+	tzdata := []v1alpha1.PackageUpdate{newer(t, "tzdata", main, "2026-03-01T00:00:00Z")}
+	failed := newBuild(2, v1alpha1.BuildFailed, "A")
+	failed.Spec.Trigger = &v1alpha1.BuildTrigger{Packages: candidatesOf(candidates(t, "2026-03-02T11:45:00Z", openssl...))}
+	failed.Status.Failure = v1alpha1.ReasonNodeLost.Failure("it is lost")
+	failed.Status.CompletionTime = &metav1.Time{Time: at(t, "2026-03-02T11:50:00Z")}
+	for name, c := range map[string]struct {
+		updates []v1alpha1.PackageUpdate
+		unknown string
+		change  func(*v1alpha1.Image)
+		also    func(*Observed)
+		want    string // reason: message
+		start   string
+		count   int32
+	}{
+		"nothing newer":   {want: "PackagesUnchanged: no package of build debian-1 has a newer version in its archives"},
+		"excluded":        {updates: tzdata, want: "PackagesKept: 1 packages of build debian-1 have newer versions that start no build"},
+		"unknown":         {unknown: "archive debian is not checked yet", want: "PackagesUnknown: archive debian is not checked yet"},
+		"due":             {updates: openssl, want: "PackageChange: a build with them would start now", count: 1},
+		"with new inputs": {updates: openssl, also: func(o *Observed) { o.Resolved.InputsDigest = "B" }, want: "SpecChange: a build with them would start now", count: 1},
+		"without inputs": {updates: openssl, also: func(o *Observed) {
+			o.Resolved, o.Unresolved = nil, v1alpha1.ReasonSourceNotFound.Failure("no ConfigMap")
+		},
+			want: "SourceNotFound: no build starts until the inputs resolve", count: 1},
+		"with new inputs that are not built": {updates: openssl, change: func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = new(false) },
+			also: func(o *Observed) { o.Resolved.InputsDigest = "B" }, want: "Suspended: no build starts until the changed inputs are built", count: 1},
+		"suspended": {updates: openssl, also: func(o *Observed) { o.Image.Spec.Suspend = new(true) }, want: "Suspended: spec.suspend is true", count: 1},
+		"a base": {updates: openssl, change: func(i *v1alpha1.Image) {
+			i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
+		},
+			also: func(o *Observed) { o.BasePackages = true }, want: "WaitingForBase: the base (image base) is built first", count: 1},
+		"too young": {updates: openssl, change: func(i *v1alpha1.Image) {
+			i.Spec.Triggers.OnPackageChange.MinimumAge = &v1alpha1.Duration{Duration: 48 * time.Hour}
+		},
+			want: "PackagesChanged: the build starts at 2026-03-03T00:00:00Z", start: "2026-03-03T00:00:00Z", count: 1},
+		"after a failure": {updates: openssl, also: func(o *Observed) { o.Builds = append(o.Builds, failed) },
+			want: "PackagesKept: build debian-2 failed, and is no fault of the image: its packages can start another build at 2026-03-02T12:50:00Z", start: "2026-03-02T12:50:00Z"},
+		"never compared": {also: func(o *Observed) { o.Image.Status.Conditions, o.Image.Status.Packages = nil, nil }, want: "PackagesUnknown: the controller has not compared the packages of build debian-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := packaged(t, func(i *v1alpha1.Image) {
+				if c.change != nil {
+					c.change(i)
+				}
+			})
+			w.t, w.Candidates = t, candidates(t, "2026-03-02T11:45:00Z", c.updates...)
+			if c.unknown != "" {
+				w.Candidates = &Candidates{Unknown: c.unknown}
+			}
+			w.look()
+			w.look()
+			server := w.Observed
+			server.Candidates = nil
+			if c.also != nil {
+				c.also(&server)
+			}
+			plan := PlanPackages(server, Next(server))
+			if got := plan.Reason + ": " + plan.Message; !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+			start := ""
+			if plan.StartTime != nil {
+				start = plan.StartTime.UTC().Format(time.RFC3339)
+			}
+			if start != c.start || plan.UpdateCount != c.count || len(plan.Updates) != int(c.count) {
+				t.Errorf("got %+v", plan)
+			}
+		})
+	}
+	w := packaged(t)
+	w.Image.Spec.Triggers.OnPackageChange = nil
+	if plan := PlanPackages(w.Observed, Next(w.Observed)); plan != nil {
+		t.Errorf("without the trigger, the plan is %+v", plan)
+	}
+}
+
+// candidatesOf is what the status has of candidates when a build is started for them.
+func candidatesOf(known *Candidates) *v1alpha1.ImagePackages {
+	return &v1alpha1.ImagePackages{Build: known.Build, Archives: known.Archives, Updates: known.Updates}
+}
