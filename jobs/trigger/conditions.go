@@ -149,8 +149,8 @@ func (c conditions) setUpToDate() {
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonTestsChanged, "the inputs are those of build "+latest.Name+", and the tests differ")
 	case latest.InputsDigest == c.status.InputsDigest && latest.RevokedBase != nil:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, string(v1alpha1.ReasonBaseRevoked), OnRevokedBase(latest))
-	case latest.InputsDigest == c.status.InputsDigest && len(updates(c.status)) > 0:
-		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, v1alpha1.CutMessage(packagesMessage(updates(c.status), c.status.Packages.UpdateCount)))
+	case latest.InputsDigest == c.status.InputsDigest && c.changedPackages() != "":
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, c.changedPackages())
 	case latest.InputsDigest == c.status.InputsDigest:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionTrue, v1alpha1.ReasonInputsUnchanged, "the inputs are those of build "+latest.Name)
 	default:

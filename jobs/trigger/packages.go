@@ -339,6 +339,31 @@ func updateMessage(update *v1alpha1.PackageUpdate) string {
 	return text + ")"
 }
 
+// outdatedPackages counts packages, such as 2 packages with newer versions.
+func outdatedPackages(count int32) string {
+	if count == 1 {
+		return "1 package with a newer version"
+	}
+	return fmt.Sprintf("%d packages with newer versions", count)
+}
+
+// unfinishedForPackages reports whether a build was started for new packages, and has not finished.
+func unfinishedForPackages(build *v1alpha1.ImageBuild) bool {
+	return forPackages(build) && !build.Status.Finished
+}
+
+// changedPackages describes the updates that start a build, or those that an unfinished build was started for. It is empty if there are none.
+func (c conditions) changedPackages() string {
+	if of := updates(c.status); len(of) > 0 {
+		return v1alpha1.CutMessage(packagesMessage(of, c.status.Packages.UpdateCount))
+	}
+	if build := newest(c.Builds, unfinishedForPackages); build != nil && c.Image.Spec.Triggers.OnPackageChange != nil {
+		its := build.Spec.Trigger.Packages
+		return v1alpha1.CutMessage(fmt.Sprintf("build %s has not finished, which has %s", build.Name, packagesMessage(its.Updates, its.UpdateCount)))
+	}
+	return ""
+}
+
 // setPackagesUpToDate sets whether the archives have newer versions of packages in the latest successful build.
 func (c conditions) setPackagesUpToDate() {
 	const kind = v1alpha1.ImagePackagesUpToDate
@@ -346,12 +371,8 @@ func (c conditions) setPackagesUpToDate() {
 		c.status.Conditions = slices.DeleteFunc(c.status.Conditions, func(condition metav1.Condition) bool { return condition.Type == kind })
 		return
 	}
-	if of := updates(c.status); len(of) > 0 {
-		reason, message := v1alpha1.ReasonPackagesChanged, packagesMessage(of, c.status.Packages.UpdateCount)
-		if c.Hold != nil && c.Hold.Paused {
-			reason, message = v1alpha1.ReasonRolloutPaused, message+", but "+c.Hold.Message
-		}
-		c.set(kind, metav1.ConditionFalse, reason, v1alpha1.CutMessage(message))
+	if changed := c.changedPackages(); changed != "" {
+		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, changed)
 		return
 	}
 	latest, packages := c.status.LatestSuccessful, c.status.Packages
@@ -365,8 +386,8 @@ func (c conditions) setPackagesUpToDate() {
 	case c.Candidates == nil: // the stored condition is that of the controller
 	case packages != nil && packages.OtherCount > 0:
 		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(
-			"%d packages of build %s have newer versions that start no build: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
-			packages.OtherCount, packages.Build))
+			"build %s has %s, and starts no build for them: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
+			packages.Build, outdatedPackages(packages.OtherCount)))
 	default:
 		c.set(kind, metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, "no package of build "+latest.Name+" has a newer version in its archives")
 	}

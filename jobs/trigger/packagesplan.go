@@ -43,6 +43,13 @@ func PlanPackages(o Observed, d Decision) *v1alpha1.PackagesPlan {
 
 // planWithoutUpdates describes why no version starts a build: by the stored condition, because only the controller knows the archives.
 func (o Observed) planWithoutUpdates(d Decision) *v1alpha1.PackagesPlan {
+	if build := newest(o.Builds, unfinishedForPackages); build != nil {
+		its := build.Spec.Trigger.Packages
+		return &v1alpha1.PackagesPlan{
+			Reason: unfinishedReason(build.Status.Phase), Message: fmt.Sprintf("build %s was started for them, and has not finished", build.Name),
+			Updates: its.Updates, UpdateCount: its.UpdateCount,
+		}
+	}
 	if again := o.nextPackages(); !again.IsZero() {
 		return &v1alpha1.PackagesPlan{
 			Reason: v1alpha1.ReasonPackagesKept, StartTime: apiTime(again),

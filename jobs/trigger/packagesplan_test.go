@@ -19,6 +19,9 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 	failed.Spec.Trigger = &v1alpha1.BuildTrigger{Packages: candidatesOf(candidates(t, "2026-03-02T11:45:00Z", openssl...))}
 	failed.Status.Failure = v1alpha1.ReasonNodeLost.Failure("it is lost")
 	failed.Status.CompletionTime = &metav1.Time{Time: at(t, "2026-03-02T11:50:00Z")}
+	running := newBuild(2, v1alpha1.BuildRunning, "A")
+	running.Spec.Trigger = failed.Spec.Trigger.DeepCopy()
+	running.Spec.Trigger.Packages.UpdateCount = 1
 	for name, c := range map[string]struct {
 		updates []v1alpha1.PackageUpdate
 		unknown string
@@ -29,7 +32,7 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 		count   int32
 	}{
 		"nothing newer":   {want: "PackagesUnchanged: no package of build debian-1 has a newer version in its archives"},
-		"excluded":        {updates: tzdata, want: "PackagesKept: 1 packages of build debian-1 have newer versions that start no build"},
+		"excluded":        {updates: tzdata, want: "PackagesKept: build debian-1 has 1 package with a newer version, and starts no build"},
 		"unknown":         {unknown: "archive debian is not checked yet", want: "PackagesUnknown: archive debian is not checked yet"},
 		"due":             {updates: openssl, want: "PackageChange: a build with them would start now", count: 1},
 		"with new inputs": {updates: openssl, also: func(o *Observed) { o.Resolved.InputsDigest = "B" }, want: "SpecChange: a build with them would start now", count: 1},
@@ -48,6 +51,7 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 			i.Spec.Triggers.OnPackageChange.MinimumAge = &v1alpha1.Duration{Duration: 48 * time.Hour}
 		},
 			want: "PackagesChanged: the build starts at 2026-03-03T00:00:00Z", start: "2026-03-03T00:00:00Z", count: 1},
+		"built now": {updates: openssl, also: func(o *Observed) { o.Builds = append(o.Builds, running) }, want: "BuildActive: build debian-2 was started for them, and has not finished", count: 1},
 		"after a failure": {updates: openssl, also: func(o *Observed) { o.Builds = append(o.Builds, failed) },
 			want: "PackagesKept: build debian-2 failed, and is no fault of the image: its packages can start another build at 2026-03-02T12:50:00Z", start: "2026-03-02T12:50:00Z"},
 		"never compared": {also: func(o *Observed) { o.Image.Status.Conditions, o.Image.Status.Packages = nil, nil }, want: "PackagesUnknown: the controller has not compared the packages of build debian-1"},

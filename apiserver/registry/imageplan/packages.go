@@ -4,8 +4,10 @@ package imageplan
 
 import (
 	"context"
+	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -20,18 +22,31 @@ const maxBases = 32
 var storedArchives = v1alpha1.SchemeGroupVersion.WithResource("archives")
 
 // packages describes what newer versions of packages do. It returns nil for an Image without triggers.onPackageChange.
-func (p *planner) packages(ctx context.Context, observed trigger.Observed, decision trigger.Decision) (plan *v1alpha1.PackagesPlan, err error) {
-	plan = trigger.PlanPackages(observed, decision)
-	if plan != nil && decision.Status.Packages != nil {
-		plan.CheckTime, err = p.checkTime(ctx, decision.Status.Packages.Archives)
+func (p *planner) packages(ctx context.Context, observed trigger.Observed, decision trigger.Decision) (*v1alpha1.PackagesPlan, error) {
+	plan := trigger.PlanPackages(observed, decision)
+	if plan == nil || decision.Status.Packages == nil {
+		return plan, nil
 	}
-	return plan, err
+	archives, err := p.archivesOf(ctx, decision.Status.Packages)
+	if err != nil {
+		return nil, err
+	}
+	for i, archive := range archives {
+		last := archive.Status.LastCheckTime
+		if i == 0 || plan.CheckTime != nil && last.Before(plan.CheckTime) {
+			plan.CheckTime = last
+		}
+		if ready := meta.FindStatusCondition(archive.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
+			plan.Message += fmt.Sprintf("; archive %s cannot be checked: %s", archive.Name, ready.Message)
+		}
+	}
+	return plan, nil
 }
 
-// checkTime returns when the archive that was checked last was checked last. It is nil if an archive was not checked, or the user may not get it.
-func (p *planner) checkTime(ctx context.Context, states []v1alpha1.ArchiveState) (oldest *metav1.Time, err error) {
-	for i := range states {
-		name := states[i].Name
+// archivesOf returns the archives of packages, or none if one of them does not exist, or the user may not get it.
+func (p *planner) archivesOf(ctx context.Context, of *v1alpha1.ImagePackages) (archives []*v1alpha1.Archive, err error) {
+	for i := range of.Archives {
+		name := of.Archives[i].Name
 		if forbidden, err := p.mayNotGet(ctx, storedArchives, "", name, "the time of its last check"); forbidden != nil || err != nil {
 			return nil, err
 		}
@@ -42,15 +57,9 @@ func (p *planner) checkTime(ctx context.Context, states []v1alpha1.ArchiveState)
 		if err != nil {
 			return nil, err
 		}
-		last := archive.Status.LastCheckTime
-		if last == nil {
-			return nil, nil
-		}
-		if oldest == nil || last.Before(oldest) {
-			oldest = last
-		}
+		archives = append(archives, archive)
 	}
-	return oldest, nil
+	return archives, nil
 }
 
 // basePackages reports whether a base of an Image is built before the Image because of new packages, as the stored status of the bases tells.

@@ -62,6 +62,13 @@ func TestAPlanTellsOfNewPackages(t *testing.T) {
 	g.Expect(plan.Packages.Updates).To(HaveLen(1))
 	g.Expect(plan.Packages.CheckTime.UTC()).To(Equal(checked))
 
+	archive, err := s.client.ImagesV1alpha1().Archives().Get(t.Context(), "trixie", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	archive.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ArchiveReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveCheckFailed, Message: "404", LastTransitionTime: metav1.NewTime(checked)}}
+	_, err = s.client.ImagesV1alpha1().Archives().UpdateStatus(t.Context(), archive, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(s.plan(t).Status.Packages.Message).To(HaveSuffix("; archive trixie cannot be checked: 404"))
+
 	s.outdated(t, imageName, secretName)
 	g.Expect(s.plan(t).Status.Packages.CheckTime.UTC()).To(Equal(checked))
 	g.Expect(s.as(t, viewer).plan(t).Status.Packages.CheckTime).To(BeNil(), "the user may not get the Archive")
