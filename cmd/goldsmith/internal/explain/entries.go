@@ -41,6 +41,7 @@ func entries() []entry {
 	add("a build that waits", "it waits for ", waits)
 	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions, kindConditions, keyConditions, archiveConditions))
 	add("event ", "", events)
+	add("the trigger of a build", "", triggers)
 	for _, shipped := range builders.Shipped() {
 		all = append(all, ofBuilder(shipped.Name, shipped.Capabilities.Reasons)...)
 	}

@@ -30,7 +30,7 @@ import (
 
 func TestEveryReasonOfTheAPIIsExplained(t *testing.T) {
 	reasons, err := constants.In(filepath.Join("..", "..", "..", "..", "apis", "images", "v1alpha1"), func(_, name string) bool {
-		return strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
+		return strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event") || strings.HasPrefix(name, "Trigger")
 	})
 	require.NoError(t, err)
 	all := slices.DeleteFunc(entries(), func(of entry) bool { return strings.HasPrefix(of.reporter, "the builder ") })

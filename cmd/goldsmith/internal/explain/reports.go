@@ -170,6 +170,18 @@ var archiveConditions = []report{
 		"correct the mirror, or the network from `goldsmith-system` to it"},
 }
 
+// triggers are the reasons for which builds start. The table of docs/triggers.md has them, too.
+var triggers = []report{
+	{"", string(v1alpha1.TriggerCreated), "the image was never built", ""},
+	{"", string(v1alpha1.TriggerSpecChange), "the inputs differ from those of the last attempted build", "see the changes: `goldsmith show BUILD`"},
+	{"", string(v1alpha1.TriggerBaseChange), "the base image has another digest", "see what differs: `goldsmith diff BUILD`"},
+	{"", string(v1alpha1.TriggerSchedule), "the schedule was due", ""},
+	{"", string(v1alpha1.TriggerPackageChange), "an archive has newer versions of packages in the latest successful build", "see the versions and what they fix: `goldsmith show BUILD`"},
+	{"", string(v1alpha1.TriggerTestsChange), "the tests differ, so the build runs them on the artifacts of the last build", ""},
+	{"", string(v1alpha1.TriggerManual), "a user asked for the build", ""},
+	{"", string(v1alpha1.TriggerRerun), "a user asked for an earlier build again", ""},
+}
+
 // events are the reasons of events, besides those of failures.
 var events = []report{
 	{"of an image", v1alpha1.EventBuildCreated, "a build of the image was created", ""},
