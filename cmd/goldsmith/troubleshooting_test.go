@@ -16,8 +16,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
@@ -129,6 +133,16 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 			s.waits("web-3", v1alpha1.BuildCancelled)
 			return queue.out
 		},
+		"archive-unavailable": func(t *testing.T) string {
+			archive := httptest.NewServer(onlyOnce("date: 2026-11-28T10:00:00Z\nopenssl 3.5.6-1\n"))
+			defer archive.Close()
+			s.create(strings.NewReplacer("name: web", "name: archived", "[{name: duration", "[{name: archive, value: '"+archive.URL+"'}, {name: packages, value: openssl}, {name: duration").Replace(web) +
+				"  triggers: {onPackageChange: {}}\n")
+			s.waitsForArchive("archived")
+			plan := s.types("plan", "archived")
+			plan.says()
+			return plan.out
+		},
 		// No test fills a disk. TestWhyTheProcessEndsIsTheLastLine of apiserver/storage/etcd holds that this is printed.
 		"disk-full": func(t *testing.T) string {
 			return read(t, filepath.Join(repository, "apiserver", "storage", "etcd", "ending.go")) + syscall.ENOSPC.Error()
@@ -144,6 +158,36 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 	}
+}
+
+// onlyOnce answers the first request with a text, which is that of a build, and no other.
+func onlyOnce(text string) http.Handler {
+	var once sync.Once
+	return http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		answered := false
+		once.Do(func() { _, _ = io.WriteString(out, text); answered = true })
+		if !answered {
+			http.NotFound(out, in)
+		}
+	})
+}
+
+// waitsForArchive returns once an Image reports that an archive cannot be checked.
+func (s *session) waitsForArchive(image string) {
+	s.t.Helper()
+	connection := s.connect()
+	changes, err := connection.ImagesV1alpha1().Images(connection.Namespace).Watch(s.ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + image})
+	require.NoError(s.t, err)
+	defer changes.Stop()
+	for change := range changes.ResultChan() {
+		if changed, ok := change.Object.(*v1alpha1.Image); ok {
+			packages := meta.FindStatusCondition(changed.Status.Conditions, v1alpha1.ImagePackagesUpToDate)
+			if packages != nil && strings.Contains(packages.Message, "cannot be checked") {
+				return
+			}
+		}
+	}
+	s.t.Fatal("the watch ended")
 }
 
 // complaintOf runs the program in a directory of its own, where it must fail, and returns what it writes on stderr.

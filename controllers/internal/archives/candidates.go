@@ -50,9 +50,6 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 	if content.unknown != "" {
 		return &trigger.Candidates{Unknown: content.unknown}, readAgain, nil
 	}
-	if len(content.origins) == 0 {
-		return &trigger.Candidates{Unknown: fmt.Sprintf("the lock of build %s has no sources, so nobody knows the archives of its packages", build.Name)}, 0, nil
-	}
 	base, _, err := a.baseContent(ctx, image, build)
 	if err != nil {
 		return nil, 0, err

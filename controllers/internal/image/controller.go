@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -187,10 +188,18 @@ func (r *reconciler) archiveEvents() handler.EventHandler {
 	}
 }
 
+// failure returns why an archive cannot be checked, or "".
+func failure(archive *v1alpha1.Archive) string {
+	if ready := meta.FindStatusCondition(archive.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
+		return ready.Reason + ready.Message
+	}
+	return ""
+}
+
 // sameArchive reports whether two versions of an Archive tell Images the same.
 func sameArchive(a, b *v1alpha1.Archive) bool {
 	return equality.Semantic.DeepEqual(a.Status.Release, b.Status.Release) && equality.Semantic.DeepEqual(a.Status.Updates, b.Status.Updates) &&
-		meta.IsStatusConditionTrue(a.Status.Conditions, v1alpha1.ArchiveReady) == meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ArchiveReady)
+		failure(a) == failure(b)
 }
 
 // baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or
