@@ -142,6 +142,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.LatestBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Output"):
 		return &imagesv1alpha1.OutputApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PackageResolve"):
+		return &imagesv1alpha1.PackageResolveApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PackageTrigger"):
 		return &imagesv1alpha1.PackageTriggerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PackageUpdate"):

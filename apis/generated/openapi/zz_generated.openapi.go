@@ -133,6 +133,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Package{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Package(ref),
 		v1alpha1.PackageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageChange(ref),
 		v1alpha1.PackageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref),
+		v1alpha1.PackageResolve{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageResolve(ref),
 		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
 		v1alpha1.PackageTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref),
 		v1alpha1.PackageUpdate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref),
@@ -5968,12 +5969,18 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref common.ReferenceCal
 							Format:      "int32",
 						},
 					},
+					"resolved": {
+						SchemaProps: spec.SchemaProps{
+							Description: "resolved reports the last resolve of the inputs of the build: which packages a build of them would add and remove. updates lists them. It is empty before the first resolve, which follows a week after the build if an archive has changed.",
+							Ref:         ref(v1alpha1.PackageResolve{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"build"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ArchiveState{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName()},
+			v1alpha1.ArchiveState{}.OpenAPIModelName(), v1alpha1.PackageResolve{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName()},
 	}
 }
 
@@ -7293,6 +7300,35 @@ func schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref common.ReferenceCa
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_PackageResolve(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageResolve reports a resolve: a builder computes, without a build, which packages a build would install.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is the end of the resolve.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message is why the resolve failed. It is empty after a success. At most 1024 bytes.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"time"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_PackageSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -7376,7 +7412,7 @@ func schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "PackageUpdate is a newer version of a package.",
+				Description: "PackageUpdate is a newer version of a package, or, in the status of an Image, a package that a build would add or remove.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -7397,16 +7433,14 @@ func schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref common.ReferenceCal
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the version in an image.",
-							Default:     "",
+							Description: "from is the version in an image. It is empty for a package that a build would add.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the version in the archive.",
-							Default:     "",
+							Description: "to is the version in the archive. It is empty for a package that a build would remove.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -7451,7 +7485,7 @@ func schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref common.ReferenceCal
 						},
 					},
 				},
-				Required: []string{"name", "architecture", "from", "to", "since"},
+				Required: []string{"name", "architecture", "since"},
 			},
 		},
 		Dependencies: []string{

@@ -127,7 +127,7 @@ type ArchiveRelease struct {
 	LastModified string `json:"lastModified,omitempty" protobuf:"bytes,4,opt,name=lastModified"`
 }
 
-// PackageUpdate is a newer version of a package.
+// PackageUpdate is a newer version of a package, or, in the status of an Image, a package that a build would add or remove.
 type PackageUpdate struct {
 	// name is the name of the package.
 	// +required
@@ -135,12 +135,12 @@ type PackageUpdate struct {
 	// architecture is the architecture of the package.
 	// +required
 	Architecture string `json:"architecture" protobuf:"bytes,2,opt,name=architecture"`
-	// from is the version in an image.
-	// +required
-	From string `json:"from" protobuf:"bytes,3,opt,name=from"`
-	// to is the version in the archive.
-	// +required
-	To string `json:"to" protobuf:"bytes,4,opt,name=to"`
+	// from is the version in an image. It is empty for a package that a build would add.
+	// +optional
+	From string `json:"from,omitempty" protobuf:"bytes,3,opt,name=from"`
+	// to is the version in the archive. It is empty for a package that a build would remove.
+	// +optional
+	To string `json:"to,omitempty" protobuf:"bytes,4,opt,name=to"`
 	// security is whether the archive publishes the version for security.
 	// +optional
 	Security bool `json:"security,omitempty" protobuf:"varint,5,opt,name=security"`
@@ -196,4 +196,18 @@ type ImagePackages struct {
 	// otherCount is the number of other updates: those that mode excludes, and those that a build was started for and did not install.
 	// +optional
 	OtherCount int32 `json:"otherCount,omitempty" protobuf:"varint,6,opt,name=otherCount"`
+	// resolved reports the last resolve of the inputs of the build: which packages a build of them would add and remove. updates lists them. It is
+	// empty before the first resolve, which follows a week after the build if an archive has changed.
+	// +optional
+	Resolved *PackageResolve `json:"resolved,omitempty" protobuf:"bytes,7,opt,name=resolved"`
+}
+
+// PackageResolve reports a resolve: a builder computes, without a build, which packages a build would install.
+type PackageResolve struct {
+	// time is the end of the resolve.
+	// +required
+	Time metav1.Time `json:"time" protobuf:"bytes,1,opt,name=time"`
+	// message is why the resolve failed. It is empty after a success. At most 1024 bytes.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`
 }

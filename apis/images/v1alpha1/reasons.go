@@ -623,6 +623,8 @@ const (
 	LabelBuild = GroupName + "/build"
 	// LabelArchive is the label of the Job of a check with the name of its Archive.
 	LabelArchive = GroupName + "/archive"
+	// LabelResolve is the label of the Job of a resolve with the name of its Image.
+	LabelResolve = GroupName + "/resolve"
 	// LabelAttempt is the number of the attempt, on Jobs and pods.
 	LabelAttempt = GroupName + "/attempt"
 	// LabelManagedBy is app.kubernetes.io/managed-by, on Jobs and pods.

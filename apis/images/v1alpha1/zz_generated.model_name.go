@@ -563,6 +563,11 @@ func (in PackageChanges) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageResolve) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageResolve"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in PackageSource) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.PackageSource"
 }

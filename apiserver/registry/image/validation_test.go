@@ -407,8 +407,16 @@ func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
 			*s.Packages = v1alpha1.ImagePackages{Archives: make([]v1alpha1.ArchiveState, 1), Updates: make([]v1alpha1.PackageUpdate, 1), OtherCount: -1}
 		}, []string{
 			packages + "build", packages + "archives[0].name", packages + "archives[0].date", packages + "updates[0].name", packages + "updates[0].architecture",
-			packages + "updates[0].from", packages + "updates[0].to", packages + "updates[0].since", packages + "updates[0].archive", packages + "updateCount", packages + "otherCount",
+			packages + "updates[0].from", packages + "updates[0].since", packages + "updates[0].archive", packages + "updateCount", packages + "otherCount",
 		}},
+		"a package that a build would add": {func(s *v1alpha1.ImageStatus) {
+			s.Packages.Updates[0].From, s.Packages.Resolved = "", &v1alpha1.PackageResolve{Time: metav1.Unix(1, 0)}
+		}, nil},
+		"a package that a build would remove": {func(s *v1alpha1.ImageStatus) { s.Packages.Updates[0].To = "" }, nil},
+		"a resolve without an end":            {func(s *v1alpha1.ImageStatus) { s.Packages.Resolved = &v1alpha1.PackageResolve{} }, []string{packages + "resolved.time"}},
+		"a long message of a resolve": {func(s *v1alpha1.ImageStatus) {
+			s.Packages.Resolved = &v1alpha1.PackageResolve{Time: metav1.Unix(1, 0), Message: strings.Repeat("m", v1alpha1.MaxMessageBytes+1)}
+		}, []string{packages + "resolved.message"}},
 		"an archive twice":       {func(s *v1alpha1.ImageStatus) { s.Packages.Archives[1].Name = "debian" }, []string{packages + "archives[1].name"}},
 		"a bad archive":          {func(s *v1alpha1.ImageStatus) { s.Packages.Attempted[0].Name = "a b" }, []string{packages + "attempted[0].name"}},
 		"an update from nowhere": {func(s *v1alpha1.ImageStatus) { s.Packages.Updates[0].Archive = "a b" }, []string{packages + "updates[0].archive"}},

@@ -25,9 +25,15 @@ func ImagePackages(packages *v1alpha1.ImagePackages, path *field.Path) field.Err
 	errs := BuildName(packages.Build, path.Child("build"))
 	errs = append(errs, archiveStates(packages.Archives, path.Child("archives"))...)
 	errs = append(errs, archiveStates(packages.Attempted, path.Child("attempted"))...)
-	errs = append(errs, PackageUpdates(packages.Updates, v1alpha1.MaxImageUpdates, path.Child("updates"))...)
+	errs = append(errs, packageUpdates(packages.Updates, v1alpha1.MaxImageUpdates, true, path.Child("updates"))...)
 	for i := range packages.Updates {
 		errs = append(errs, archiveName(packages.Updates[i].Archive, path.Child("updates").Index(i).Child("archive"))...)
+	}
+	if resolved := packages.Resolved; resolved != nil {
+		errs = append(errs, RequiredTime(resolved.Time, path.Child("resolved", "time"), "set the end of the resolve")...)
+		if resolved.Message != "" {
+			errs = append(errs, text(resolved.Message, v1alpha1.MaxMessageBytes, path.Child("resolved", "message"), "")...)
+		}
 	}
 	errs = append(errs, UpdateCount(packages.UpdateCount, packages.Updates, path.Child("updateCount"))...)
 	return append(errs, apivalidation.ValidateNonnegativeField(int64(packages.OtherCount), path.Child("otherCount"))...)
@@ -57,6 +63,11 @@ func archiveName(name string, path *field.Path) field.ErrorList {
 
 // PackageUpdates validates newer versions of packages, apart from the names of their archives.
 func PackageUpdates(updates []v1alpha1.PackageUpdate, limit int, path *field.Path) field.ErrorList {
+	return packageUpdates(updates, limit, false, path)
+}
+
+// packageUpdates validates updates. Those of a resolve may have one version only: of a package that a build would add or remove.
+func packageUpdates(updates []v1alpha1.PackageUpdate, limit int, resolved bool, path *field.Path) field.ErrorList {
 	if len(updates) > limit {
 		return field.ErrorList{field.TooMany(path, len(updates), limit)}
 	}
@@ -65,8 +76,12 @@ func PackageUpdates(updates []v1alpha1.PackageUpdate, limit int, path *field.Pat
 		update, path := &updates[i], path.Index(i)
 		errs = append(errs, packageText(update.Name, path.Child("name"), "set the name of the package")...)
 		errs = append(errs, packageText(update.Architecture, path.Child("architecture"), "set the architecture of the package")...)
-		errs = append(errs, packageText(update.From, path.Child("from"), "set the version in an image")...)
-		errs = append(errs, packageText(update.To, path.Child("to"), "set the version in the archive")...)
+		if !resolved || update.From != "" || update.To == "" {
+			errs = append(errs, packageText(update.From, path.Child("from"), "set the version in an image")...)
+		}
+		if !resolved || update.To != "" {
+			errs = append(errs, packageText(update.To, path.Child("to"), "set the version in the archive")...)
+		}
 		errs = append(errs, RequiredTime(update.Since, path.Child("since"), "set the date of the first known release file with the version")...)
 		if n := len(update.Advisories); n > v1alpha1.MaxAdvisories {
 			errs = append(errs, field.TooMany(path.Child("advisories"), n, v1alpha1.MaxAdvisories))

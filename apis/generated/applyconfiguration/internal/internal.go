@@ -1224,6 +1224,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: otherCount
       type:
         scalar: numeric
+    - name: resolved
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.PackageResolve
     - name: updateCount
       type:
         scalar: numeric
@@ -1474,6 +1477,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tagTemplate
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.PackageResolve
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.PackageTrigger
   map:
     fields:
@@ -1505,7 +1517,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: from
       type:
         scalar: string
-      default: ""
     - name: name
       type:
         scalar: string
@@ -1519,7 +1530,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: to
       type:
         scalar: string
-      default: ""
 - name: dev.goldsmith.images.v1alpha1.Parameter
   map:
     fields:

@@ -22,6 +22,9 @@ type ImagePackagesApplyConfiguration struct {
 	UpdateCount *int32 `json:"updateCount,omitempty"`
 	// otherCount is the number of other updates: those that mode excludes, and those that a build was started for and did not install.
 	OtherCount *int32 `json:"otherCount,omitempty"`
+	// resolved reports the last resolve of the inputs of the build: which packages a build of them would add and remove. updates lists them. It is
+	// empty before the first resolve, which follows a week after the build if an archive has changed.
+	Resolved *PackageResolveApplyConfiguration `json:"resolved,omitempty"`
 }
 
 // ImagePackagesApplyConfiguration constructs a declarative configuration of the ImagePackages type for use with
@@ -90,5 +93,13 @@ func (b *ImagePackagesApplyConfiguration) WithUpdateCount(value int32) *ImagePac
 // If called multiple times, the OtherCount field is set to the value of the last call.
 func (b *ImagePackagesApplyConfiguration) WithOtherCount(value int32) *ImagePackagesApplyConfiguration {
 	b.OtherCount = &value
+	return b
+}
+
+// WithResolved sets the Resolved field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Resolved field is set to the value of the last call.
+func (b *ImagePackagesApplyConfiguration) WithResolved(value *PackageResolveApplyConfiguration) *ImagePackagesApplyConfiguration {
+	b.Resolved = value
 	return b
 }

@@ -11,15 +11,15 @@ import (
 // PackageUpdateApplyConfiguration represents a declarative configuration of the PackageUpdate type for use
 // with apply.
 //
-// PackageUpdate is a newer version of a package.
+// PackageUpdate is a newer version of a package, or, in the status of an Image, a package that a build would add or remove.
 type PackageUpdateApplyConfiguration struct {
 	// name is the name of the package.
 	Name *string `json:"name,omitempty"`
 	// architecture is the architecture of the package.
 	Architecture *string `json:"architecture,omitempty"`
-	// from is the version in an image.
+	// from is the version in an image. It is empty for a package that a build would add.
 	From *string `json:"from,omitempty"`
-	// to is the version in the archive.
+	// to is the version in the archive. It is empty for a package that a build would remove.
 	To *string `json:"to,omitempty"`
 	// security is whether the archive publishes the version for security.
 	Security *bool `json:"security,omitempty"`
