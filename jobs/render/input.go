@@ -60,6 +60,8 @@ type Input struct {
 	Parameters map[string]string `json:"parameters"`
 	// Probe is the question about an archive. Nil for an attempt at a build. With Probe, Attempt is 1, and everything else but Version is empty.
 	Probe *InputProbe `json:"probe,omitempty"`
+	// Resolve is whether the builder only answers which packages a build of the input would install. Then Attempt is 1, and Build is empty.
+	Resolve bool `json:"resolve,omitempty"`
 	// Targets are the artifacts to make, sorted by name. Empty if there are Tests.
 	Targets []InputTarget `json:"targets"`
 	// Tests are the tests to run, each with its target, of the artifacts of Base. Empty for an attempt that makes artifacts.

@@ -17,14 +17,14 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// ProbeLimit is how long the check of an archive may take.
+// ProbeLimit is how long the check of an archive, or a resolve, may take.
 const ProbeLimit = 10 * time.Minute
 
 const (
 	// maxJobNameLen is the length of a Job's name, which is a label value of its pods.
 	maxJobNameLen = 63
-	// maxArchiveNameLen is how much of the name of an Archive its Jobs have in theirs.
-	maxArchiveNameLen = 40
+	// maxOwnerNameLen is how much of the name of an Archive or an Image its Jobs have in theirs.
+	maxOwnerNameLen = 40
 )
 
 var archiveKind = v1alpha1.Kind("Archive")
@@ -55,8 +55,12 @@ type InputArchive struct {
 func ProbeJobName(archive *v1alpha1.Archive, part int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%d", archive.UID, archive.Status.Checks, part))
 	suffix := fmt.Sprintf("-%d-%d-%s", archive.Status.Checks, part, hex.EncodeToString(sum[:])[:hashLen])
-	name := archive.Name
-	if most := min(maxArchiveNameLen, maxJobNameLen-len(suffix)); len(name) > most {
+	return cutName(archive.Name, suffix)
+}
+
+// cutName returns a name with a suffix, of at most maxJobNameLen characters.
+func cutName(name, suffix string) string {
+	if most := min(maxOwnerNameLen, maxJobNameLen-len(suffix)); len(name) > most {
 		name = strings.TrimRight(name[:most], "-.")
 	}
 	return name + suffix
@@ -65,10 +69,6 @@ func ProbeJobName(archive *v1alpha1.Archive, part int) string {
 // ProbeJob renders one part of the current check of an Archive, to be run by builder in a namespace. The Archive sets the URI and the suite of
 // the probe. It fails where the question is larger than MaxInputBytes, and where builder has no image.
 func ProbeJob(archive *v1alpha1.Archive, namespace string, part int, probe InputProbe, builder inputs.Builder) (*batchv1.Job, error) {
-	name := ProbeJobName(archive, part)
-	if builder.Image == "" {
-		return nil, fmt.Errorf("render Job %s/%s: the builder has no image", namespace, name)
-	}
 	probe.Archive.URI, probe.Archive.Suite = archive.Spec.URI, archive.Spec.Suite
 	if probe.Archive.Components == nil {
 		probe.Archive.Components = []string{}
@@ -76,21 +76,30 @@ func ProbeJob(archive *v1alpha1.Archive, namespace string, part int, probe Input
 	if probe.Packages == nil {
 		probe.Packages = map[string]map[string][]string{}
 	}
-	input := Input{
+	input := &Input{
 		Version: InputVersion, Attempt: 1, Files: map[string]string{}, Parameters: map[string]string{}, Targets: []InputTarget{}, Probe: &probe,
 	}
-	encoded, err := input.encode("ask for fewer packages")
-	if err != nil {
-		return nil, fmt.Errorf("render Job %s/%s: %w", namespace, name, err)
-	}
-	pod := builderPod(builder, &v1alpha1.BuildTemplate{}, ProbeLimit)
-	place(&pod, builder.Placement)
-	return newJob(metav1.ObjectMeta{
-		Name:            name,
+	return questionJob(metav1.ObjectMeta{
+		Name:            ProbeJobName(archive, part),
 		Namespace:       namespace,
 		Labels:          map[string]string{v1alpha1.LabelArchive: archive.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(archive, archiveKind)},
-	}, map[string]string{v1alpha1.AnnotationInput: encoded}, pod), nil
+	}, input, "ask for fewer packages", &v1alpha1.BuildTemplate{}, builder)
+}
+
+// questionJob renders a Job in which a builder answers a question, instead of making artifacts. remedy is what to do about a question that is too large.
+func questionJob(meta metav1.ObjectMeta, input *Input, remedy string, template *v1alpha1.BuildTemplate, builder inputs.Builder) (*batchv1.Job, error) {
+	if builder.Image == "" {
+		return nil, fmt.Errorf("render Job %s/%s: the builder has no image", meta.Namespace, meta.Name)
+	}
+	encoded, err := input.encode(remedy)
+	if err != nil {
+		return nil, fmt.Errorf("render Job %s/%s: %w", meta.Namespace, meta.Name, err)
+	}
+	pod := builderPod(builder, template, ProbeLimit)
+	place(&pod, builder.Placement)
+	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
+	return newJob(meta, map[string]string{v1alpha1.AnnotationInput: encoded}, pod), nil
 }
 
 // ProbeOf returns the Archive that a Job checks. ok is false for a Job that no Archive controls.

@@ -43,6 +43,8 @@ type Result struct {
 	Report *Content `json:"report,omitempty"`
 	// Probe is the answer about an archive, if the outcome is Succeeded and the input has a probe. Then there is nothing else.
 	Probe *Probe `json:"probe,omitempty"`
+	// Resolved is the answer which packages a build would install, if the outcome is Succeeded and the input has resolve. Then there is nothing else.
+	Resolved *Resolved `json:"resolved,omitempty"`
 	// Tagged are the tags that Goldsmith moved after the tests had passed, by target. It is not part of the contract: what a runner sets here is ignored.
 	Tagged map[string]string `json:"tagged,omitempty"`
 	// Check is what Goldsmith found when it read the files of the artifacts. It is not part of the contract: what a builder sets

@@ -202,8 +202,8 @@ const (
 
 // artifacts returns the artifacts of the result, in the order of the targets.
 func (r *Result) artifacts(targets []v1alpha1.Target, policy Policy, required completeness) ([]v1alpha1.Artifact, error) {
-	if r.Probe != nil {
-		return nil, errProbe
+	if err := r.checkBuild(); err != nil {
+		return nil, err
 	}
 	formats := make(map[string]v1alpha1.ArtifactFormat, len(targets))
 	for _, target := range targets {

@@ -79,6 +79,22 @@ type Answer struct {
 // ParseProbe judges a builder that has ended and was asked about an archive, by its message, its exit code and its log, as Parse judges a
 // build. The question has versions by architecture and name. Exactly one of the answer and the failure is nil.
 func ParseProbe(message string, exitCode int32, log io.Reader, question map[string]map[string][]string) (*Answer, *v1alpha1.BuildFailure) {
+	var updates []v1alpha1.PackageUpdate
+	result, failure := judgeAnswer(message, exitCode, (*Result).checkProbe, func(result *Result) (err error) {
+		updates, err = readUpdates(log, question)
+		if err == nil && len(updates) != result.Probe.Updates {
+			err = fmt.Errorf("probe.updates is %d, but the log has %d updates: write each as one line to standard output, before the result", result.Probe.Updates, len(updates))
+		}
+		return err
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	return &Answer{Release: result.Probe.Release, Updates: updates, Unchanged: result.Probe.Unchanged}, nil
+}
+
+// judgeAnswer judges a builder that has ended and was asked a question. check finds faults of a success, and read those of its log.
+func judgeAnswer(message string, exitCode int32, check, read func(*Result) error) (*Result, *v1alpha1.BuildFailure) {
 	if strings.TrimSpace(message) == "" {
 		return nil, judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result")
 	}
@@ -87,26 +103,30 @@ func ParseProbe(message string, exitCode int32, log io.Reader, question map[stri
 		return nil, judgeFailure(exitCode, result.Failure, result.unknown)
 	}
 	if err == nil {
-		err = result.checkProbe()
+		err = check(result)
 	}
 	if err == nil && exitCode != 0 {
 		return nil, judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0")
 	}
-	var updates []v1alpha1.PackageUpdate
 	if err == nil {
-		updates, err = readUpdates(log, question)
-	}
-	if err == nil && len(updates) != result.Probe.Updates {
-		err = fmt.Errorf("probe.updates is %d, but the log has %d updates: write each as one line to standard output, before the result", result.Probe.Updates, len(updates))
+		err = read(result)
 	}
 	if err != nil {
 		return nil, judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error())
 	}
-	return &Answer{Release: result.Probe.Release, Updates: updates, Unchanged: result.Probe.Unchanged}, nil
+	return result, nil
 }
 
-// errProbe is why the answer about an archive is no result of a build.
-var errProbe = errors.New("probe is set, but the input has no probe: it asks for a build")
+// checkBuild refuses the answer to another question as the result of a build.
+func (r *Result) checkBuild() error {
+	switch {
+	case r.Probe != nil:
+		return errors.New("probe is set, but the input has no probe: it asks for a build")
+	case r.Resolved != nil:
+		return errors.New("resolved is set, but the input has no resolve: it asks for a build")
+	}
+	return nil
+}
 
 var releasePattern = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
 
@@ -117,8 +137,8 @@ func (r *Result) checkProbe() error {
 	}
 	release := &r.Probe.Release
 	switch {
-	case len(r.Artifacts) > 0 || len(r.Tests) > 0 || r.Report != nil:
-		return errors.New("it has artifacts, tests or a report, but the input asks about an archive: set only probe")
+	case r.isBuild() || r.Resolved != nil:
+		return errors.New("it has artifacts, tests, a report or resolved, but the input asks about an archive: set only probe")
 	case release.Date.IsZero():
 		return errors.New(ignoring("probe.release.date is missing: set it to the date of the release file", r.unknown))
 	case !releasePattern.MatchString(release.SHA256):
@@ -133,6 +153,9 @@ func (r *Result) checkProbe() error {
 	return nil
 }
 
+// isBuild reports whether a result has something of a build.
+func (r *Result) isBuild() bool { return len(r.Artifacts) > 0 || len(r.Tests) > 0 || r.Report != nil }
+
 // line reports whether a text is one line of printable characters, of at most a number of bytes.
 func line(text string, most int) bool {
 	return v1alpha1.Printable(text) && len(text) <= most
@@ -140,39 +163,51 @@ func line(text string, most int) bool {
 
 // readUpdates returns the updates in a log.
 func readUpdates(log io.Reader, question map[string]map[string][]string) (updates []v1alpha1.PackageUpdate, err error) {
+	err = readAnswer(log, updatePrefix, "updates", func(text []byte) (string, error) {
+		update, err := readUpdate(text, question)
+		if err != nil {
+			return "", err
+		}
+		updates = append(updates, *update)
+		return fmt.Sprintf("update of %s %s %s", update.Name, update.From, update.Architecture), nil
+	})
+	return updates, err
+}
+
+// readAnswer calls read for each line of a log that begins with a prefix. read returns what the line is about, which no other line may be about.
+func readAnswer(log io.Reader, prefix, what string, read func(text []byte) (about string, err error)) error {
 	limited := &io.LimitedReader{R: log, N: MaxProbeLog + 1}
 	lines := bufio.NewReaderSize(limited, MaxUpdateLine+len("\n"))
-	known := map[[3]string]bool{}
+	known := map[string]bool{}
 	for number := 1; ; number++ {
 		text, err := lines.ReadSlice('\n')
-		isUpdate := bytes.HasPrefix(text, []byte(updatePrefix))
-		if isUpdate && errors.Is(err, bufio.ErrBufferFull) {
-			return nil, fmt.Errorf("line %d of the log: has more than %d bytes: leave out advisories", number, MaxUpdateLine)
+		isAnswer := bytes.HasPrefix(text, []byte(prefix))
+		if isAnswer && errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("line %d of the log: has more than %d bytes: leave out what is optional", number, MaxUpdateLine)
 		}
-		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line without an update
+		for errors.Is(err, bufio.ErrBufferFull) { // the rest of another line
 			_, err = lines.ReadSlice('\n')
 		}
 		ended := errors.Is(err, io.EOF)
 		switch {
 		case err != nil && limited.N == 0:
-			return nil, fmt.Errorf("the log has more than %d MiB: log less", MaxProbeLog>>20)
+			return fmt.Errorf("the log has more than %d MiB: log less", MaxProbeLog>>20)
 		case err != nil && !ended:
-			return nil, fmt.Errorf("read the log: %w", err)
-		case isUpdate && len(updates) == MaxUpdates:
-			return nil, fmt.Errorf("the log has more than %d updates", MaxUpdates)
-		case isUpdate:
-			update, err := readUpdate(bytes.TrimSuffix(text, []byte("\n")), question)
+			return fmt.Errorf("read the log: %w", err)
+		case isAnswer && len(known) == MaxUpdates:
+			return fmt.Errorf("the log has more than %d %s", MaxUpdates, what)
+		case isAnswer:
+			about, err := read(bytes.TrimSuffix(text, []byte("\n")))
 			if err != nil {
-				return nil, fmt.Errorf("line %d of the log: %w", number, err)
+				return fmt.Errorf("line %d of the log: %w", number, err)
 			}
-			its := [3]string{update.Name, update.Architecture, update.From}
-			if known[its] {
-				return nil, fmt.Errorf("line %d of the log: the update of %s %s %s is there twice: write it once", number, update.Name, update.From, update.Architecture)
+			if known[about] {
+				return fmt.Errorf("line %d of the log: the %s is there twice: write it once", number, about)
 			}
-			known[its], updates = true, append(updates, *update)
+			known[about] = true
 		}
 		if ended {
-			return updates, nil
+			return nil
 		}
 	}
 }

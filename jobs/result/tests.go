@@ -144,8 +144,8 @@ func isOwn(tests []v1alpha1.ImageTest) bool { return len(tests) > 0 && tests[0].
 
 // results returns the results of the tests of a success, in the order of the tests.
 func (r *Result) results(tests []v1alpha1.ImageTest) ([]Test, error) {
-	if r.Probe != nil {
-		return nil, errProbe
+	if err := r.checkBuild(); err != nil {
+		return nil, err
 	}
 	if len(r.Tests) == 0 && !isOwn(tests) {
 		return all(tests, v1alpha1.TestPassed, "").Tests, nil
