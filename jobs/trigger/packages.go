@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/contents"
@@ -40,8 +41,10 @@ type Candidates struct {
 	Build string
 	// Archives are the states of these archives.
 	Archives []v1alpha1.ArchiveState
-	// Updates are the newer versions, each with its archive.
+	// Updates are the newer versions, each with its archive. With Resolved, those of the resolve are among them.
 	Updates []v1alpha1.PackageUpdate
+	// Resolved is a resolve of the inputs of the build that has ended. If it is nil, what is stored of the last one stays.
+	Resolved *v1alpha1.PackageResolve
 	// Unknown is why nothing is known, for users. The other fields are then empty.
 	Unknown string
 	// NotSupported is whether that is because the builder checks no archives.
@@ -73,8 +76,11 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 	if stored != nil {
 		attempted = stored.Attempted
 	}
-	if build := newest(o.Builds, forPackages); build != nil {
-		if o.attemptedNothing(status, build) {
+	build := newest(o.Builds, forPackages)
+	if build != nil {
+		if again := o.packagesAgain(build); again.IsZero() || again.After(o.Now) {
+			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
+		} else {
 			attempted = build.Spec.Trigger.Packages.Attempted // as it was before the build
 		} else {
 			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
@@ -83,26 +89,27 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 	known := o.Candidates
 	if known == nil || known.Unknown != "" {
 		if stored != nil {
-			known = &Candidates{Build: stored.Build, Archives: stored.Archives, Updates: stored.Updates}
+			known = &Candidates{Build: stored.Build, Archives: stored.Archives, Updates: stored.Updates, Resolved: stored.Resolved}
 		}
 	}
 	if known == nil || known.Unknown != "" {
 		return
 	}
-	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives)}
+	all, resolved := withResolve(known, stored, build)
+	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives), Resolved: resolved}
 	slices.SortFunc(next.Archives, func(a, b v1alpha1.ArchiveState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, state := range attempted {
 		if slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {
 			next.Attempted = append(next.Attempted, state)
 		}
 	}
-	for _, update := range known.Updates {
-		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security || isAttempted(&update, next.Attempted) {
+	for _, update := range all {
+		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !isResolved(&update) || isAttempted(&update, next.Attempted) {
 			continue
 		}
 		next.Updates = append(next.Updates, update)
 	}
-	next.UpdateCount, next.OtherCount = int32(len(next.Updates)), int32(len(known.Updates)-len(next.Updates)) //nolint:gosec // a lock has at most 20,000 packages
+	next.UpdateCount, next.OtherCount = int32(len(next.Updates)), int32(len(all)-len(next.Updates)) //nolint:gosec // a lock has at most 20,000 packages
 	slices.SortFunc(next.Updates, func(a, b v1alpha1.PackageUpdate) int {
 		return cmp.Or(a.Since.Compare(b.Since.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture),
 			cmp.Compare(a.From, b.From), cmp.Compare(a.Archive, b.Archive))
@@ -116,6 +123,49 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		next.OtherCount = stored.OtherCount + stored.UpdateCount - next.UpdateCount
 	}
 	status.Packages = next
+}
+
+// isResolved reports whether an update is that of a resolve: a package that a build would add or remove.
+func isResolved(update *v1alpha1.PackageUpdate) bool { return update.From == "" || update.To == "" }
+
+// sameUpdate finds the update of the same versions.
+func sameUpdate(updates []v1alpha1.PackageUpdate, of *v1alpha1.PackageUpdate) int {
+	return slices.IndexFunc(updates, func(one v1alpha1.PackageUpdate) bool {
+		return one.Name == of.Name && one.Architecture == of.Architecture && one.From == of.From && one.To == of.To
+	})
+}
+
+// withResolve returns the updates of candidates, and the resolve of their build with its updates: that of the candidates, or else the stored one.
+// Updates that an earlier resolve had keep their date, so that a build that did not make these changes is not repeated. Because those that a build was
+// started for are not stored in the status, that build has them.
+func withResolve(known *Candidates, stored *v1alpha1.ImagePackages, started *v1alpha1.ImageBuild) ([]v1alpha1.PackageUpdate, *v1alpha1.PackageResolve) {
+	updates, resolved := slices.Clone(known.Updates), known.Resolved
+	last := []*v1alpha1.ImagePackages{stored}
+	if started != nil {
+		last = append(last, started.Spec.Trigger.Packages)
+	}
+	ours := stored != nil && stored.Build == known.Build
+	carries := ours && stored.Resolved != nil && (resolved == nil || resolved.Message != "")
+	for _, packages := range last {
+		if packages == nil || packages.Resolved == nil {
+			continue
+		}
+		stays := carries && packages.Build == known.Build && packages.Resolved.Time.Equal(&stored.Resolved.Time)
+		for i := range packages.Updates {
+			update := &packages.Updates[i]
+			switch at := sameUpdate(updates, update); {
+			case !isResolved(update):
+			case at >= 0:
+				updates[at].Since, updates[at].Archive = update.Since, update.Archive
+			case stays:
+				updates = append(updates, *update)
+			}
+		}
+	}
+	if resolved == nil && ours {
+		resolved = stored.Resolved
+	}
+	return updates, resolved
 }
 
 // forPackages reports whether a build was started for new packages.
@@ -302,7 +352,8 @@ func (o Observed) nextPackages() time.Time {
 }
 
 func samePackages(a, b *v1alpha1.ImagePackages) bool {
-	return a != nil && b != nil && a.Build == b.Build && slices.EqualFunc(a.Archives, b.Archives, sameState) && slices.EqualFunc(a.Attempted, b.Attempted, sameState)
+	return a != nil && b != nil && a.Build == b.Build && slices.EqualFunc(a.Archives, b.Archives, sameState) && slices.EqualFunc(a.Attempted, b.Attempted, sameState) &&
+		equality.Semantic.DeepEqual(a.Resolved, b.Resolved)
 }
 
 func sameState(a, b v1alpha1.ArchiveState) bool { return a.Name == b.Name && a.Date.Equal(&b.Date) }
@@ -318,15 +369,25 @@ func packagesMessage(of []v1alpha1.PackageUpdate, count int32) string {
 		}
 	}
 	shown := texts[:min(len(texts), shownUpdates)]
-	message := "new packages: " + strings.Join(shown, ", ")
+	message := "new packages: "
+	if !slices.ContainsFunc(of, func(update v1alpha1.PackageUpdate) bool { return !isResolved(&update) }) {
+		message = "changed packages: "
+	}
+	message += strings.Join(shown, ", ")
 	if more := len(texts) - len(shown) + int(count) - len(of); more > 0 {
 		message += fmt.Sprintf(" and %d more", more)
 	}
 	return message
 }
 
-// updateMessage describes an update, such as openssl 3.5.6-1 → 3.5.7-1 (CVE-2026-1234).
+// updateMessage describes an update, such as openssl 3.5.6-1 → 3.5.7-1 (CVE-2026-1234), or libfoo 1.2 would be added.
 func updateMessage(update *v1alpha1.PackageUpdate) string {
+	switch {
+	case update.From == "":
+		return fmt.Sprintf("%s %s would be added", update.Name, update.To)
+	case update.To == "":
+		return fmt.Sprintf("%s %s would be removed", update.Name, update.From)
+	}
 	text := fmt.Sprintf("%s %s → %s", update.Name, update.From, update.To)
 	if len(update.Advisories) == 0 {
 		return text
@@ -371,24 +432,29 @@ func (c conditions) setPackagesUpToDate() {
 		c.status.Conditions = slices.DeleteFunc(c.status.Conditions, func(condition metav1.Condition) bool { return condition.Type == kind })
 		return
 	}
-	if changed := c.changedPackages(); changed != "" {
-		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, changed)
-		return
-	}
 	latest, packages := c.status.LatestSuccessful, c.status.Packages
+	set := func(status metav1.ConditionStatus, reason, message string) {
+		if packages != nil && packages.Resolved != nil && packages.Resolved.Message != "" {
+			message += fmt.Sprintf("; the resolve of %s failed: %s", packages.Resolved.Time.UTC().Format(time.RFC3339), packages.Resolved.Message)
+		}
+		c.set(kind, status, reason, v1alpha1.CutMessage(message))
+	}
+	of := updates(c.status)
 	switch {
+	case len(of) > 0:
+		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, packagesMessage(of, packages.UpdateCount))
 	case latest == nil:
-		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
+		set(metav1.ConditionUnknown, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
 	case c.Candidates != nil && c.Candidates.NotSupported:
-		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonProbeNotSupported, c.Candidates.Unknown)
+		set(metav1.ConditionUnknown, v1alpha1.ReasonProbeNotSupported, c.Candidates.Unknown)
 	case c.Candidates != nil && c.Candidates.Unknown != "":
-		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonPackagesUnknown, c.Candidates.Unknown)
+		set(metav1.ConditionUnknown, v1alpha1.ReasonPackagesUnknown, c.Candidates.Unknown)
 	case c.Candidates == nil: // the stored condition is that of the controller
 	case packages != nil && packages.OtherCount > 0:
-		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(
-			"build %s has %s, and starts no build for them: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
-			packages.Build, outdatedPackages(packages.OtherCount)))
+		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(
+			"%d packages of build %s have newer versions that start no build: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
+			packages.OtherCount, packages.Build))
 	default:
-		c.set(kind, metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, "no package of build "+latest.Name+" has a newer version in its archives")
+		set(metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, "no package of build "+latest.Name+" has a newer version in its archives")
 	}
 }

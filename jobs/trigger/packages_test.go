@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -319,5 +320,75 @@ func TestABaseIsDue(t *testing.T) {
 		if due := PackagesDue(Observed{Image: image, Candidates: candidates(t, "2026-03-02T11:45:00Z", c.updates...), Now: w.Now}); due != c.due {
 			t.Errorf("%+v: due is %t", c, due)
 		}
+	}
+}
+
+// changed is a package that a build would add, or remove.
+func changed(t *testing.T, name, from, to, since string) v1alpha1.PackageUpdate {
+	return v1alpha1.PackageUpdate{Name: name, Architecture: "amd64", From: from, To: to, Archive: main, Since: metav1.NewTime(at(t, since))}
+}
+
+// What a resolve has found starts a build in each mode, and survives a restart of the controller, which then knows only what is stored.
+func TestAResolveStartsABuild(t *testing.T) {
+	const due, unchanged = string(v1alpha1.TriggerPackageChange), "InputsUnchanged"
+	resolve := func(at, message string) *v1alpha1.PackageResolve {
+		return &v1alpha1.PackageResolve{Time: *apiTime(require.Value(time.Parse(time.RFC3339, at))(t)), Message: message}
+	}
+	added, removed := changed(t, "libfoo", "", "1.2", "2026-03-02T10:00:00Z"), changed(t, "libbar", "1.0", "", "2026-03-02T10:00:00Z")
+	w := packaged(t)
+	without := candidates(t, "2026-03-02T10:00:00Z")
+	with := func(resolved *v1alpha1.PackageResolve, updates ...v1alpha1.PackageUpdate) *Candidates {
+		found := candidates(t, "2026-03-02T10:00:00Z", updates...)
+		found.Resolved = resolved
+		return found
+	}
+	w.Candidates = with(resolve("2026-03-02T11:00:00Z", ""))
+	if d := w.want(unchanged, ""); d.Status.Packages.Resolved == nil {
+		t.Error("the resolve is not stored")
+	}
+	w.Candidates = with(resolve("2026-03-02T11:30:00Z", "the mirror is down"))
+	for range 2 { // once, although the second decision keeps the condition
+		d := w.want(unchanged, "")
+		condition := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ImagePackagesUpToDate)
+		if want := "no package of build debian-1 has a newer version in its archives; the resolve of 2026-03-02T11:30:00Z failed: the mirror is down"; condition.Message != want || condition.Status != metav1.ConditionTrue {
+			t.Errorf("the condition is %+v", condition)
+		}
+		w.Candidates = nil
+	}
+
+	w.Candidates = with(resolve("2026-03-02T12:00:00Z", ""), added, removed)
+	first := w.look()
+	if first.Request != nil || first.After != time.Millisecond {
+		t.Errorf("before it is stored, asks for %+v, and decides again after %s", first.Request, first.After)
+	}
+	w.Candidates = without
+	d := w.want(due, "changed packages: libbar 1.0 would be removed, libfoo 1.2 would be added")
+	if !Requests(w.Observed, d.Request.RequestID) {
+		t.Error("the server does not find the request due")
+	}
+	w.build(d.Request, v1alpha1.BuildFailed)
+	build := &w.Builds[len(w.Builds)-1]
+	build.Status.Failure, build.Status.CompletionTime = v1alpha1.ReasonNodeLost.Failure("it failed"), &metav1.Time{Time: w.Now}
+	if d := w.want(unchanged, ""); d.Status.Packages.OtherCount != 2 || d.Status.Packages.UpdateCount != 0 {
+		t.Errorf("after the build, the packages are %+v", d.Status.Packages)
+	}
+	w.at("2026-03-02T13:30:00Z")
+	w.build(w.want(due, "libfoo 1.2 would be added").Request, v1alpha1.BuildSucceeded)
+
+	// The build has not added the package, as the next resolve tells. Another version of it is something else.
+	next := func(version string) *Candidates {
+		found := with(resolve("2026-03-09T12:00:00Z", ""), changed(t, "libfoo", "", version, "2026-03-09T10:00:00Z"))
+		found.Build, found.Archives = "debian-3", candidates(t, "2026-03-09T10:00:00Z").Archives
+		return found
+	}
+	w.at("2026-03-09T13:00:00Z")
+	w.Candidates = next("1.2")
+	w.want(unchanged, "")
+	w.Candidates = next("1.3")
+	w.want(due, "libfoo 1.3 would be added")
+	w.Candidates.Resolved, w.Candidates.Updates = nil, nil
+	w.Candidates.Build = "debian-4"
+	if d := w.want(unchanged, ""); d.Status.Packages.Resolved != nil {
+		t.Error("the resolve of another build stays")
 	}
 }
