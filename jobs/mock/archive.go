@@ -37,13 +37,15 @@ const (
 )
 
 // errArchiveForm reports an archive that is not a list of packages.
-var errArchiveForm = errors.New("it must begin with the line date: 2026-11-28T10:00:00Z, and have NAME VERSION [security] [ADVISORY]... in each other line")
+var errArchiveForm = errors.New("it must begin with the line date: 2026-11-28T10:00:00Z, and have NAME VERSION [security] [ADVISORY]..., or +NAME, in each other line")
 
 // archive is the content of an archive.
 type archive struct {
 	release v1alpha1.ArchiveRelease
 	// versions are those of each package by its name, the oldest first.
 	versions map[string][]archiveVersion
+	// added are the names of packages that each image gets.
+	added []string
 }
 
 type archiveVersion struct {
@@ -106,10 +108,14 @@ func readArchive(text []byte) (*archive, error) {
 	}
 	for line := range strings.Lines(string(rest)) {
 		fields := strings.Fields(line)
-		switch len(fields) {
-		case 0:
+		added, isAdded := strings.CutPrefix(strings.TrimSpace(line), "+")
+		switch {
+		case len(fields) == 0:
 			continue
-		case 1:
+		case isAdded && len(fields) == 1:
+			read.added = append(read.added, added)
+			continue
+		case len(fields) == 1:
 			return nil, fmt.Errorf("line %q: %w", strings.TrimSpace(line), errArchiveForm)
 		}
 		one := archiveVersion{version: fields[1], advisories: fields[2:]}
@@ -195,4 +201,16 @@ func (b *builder) probe(ctx context.Context, question *render.InputProbe) int {
 func (b *builder) answer(answer result.Probe) int {
 	b.logf("mock builder: the archive is of %s, %d updates, unchanged: %t\n", answer.Release.Date.UTC().Format(time.RFC3339), answer.Updates, answer.Unchanged)
 	return b.leave(result.Result{Outcome: result.OutcomeSucceeded, Probe: &answer})
+}
+
+// answerPackages leaves the answer which packages a build would install.
+func (b *builder) answerPackages() int {
+	for _, one := range b.behaviour.packages {
+		line, err := json.Marshal(result.PackageLine{Package: result.ResolvedPackage{Name: one.Name, Architecture: one.Architecture, Version: one.Version}})
+		if err != nil {
+			return b.refuse("Internal", err)
+		}
+		b.logf("%s\n", line)
+	}
+	return b.leave(result.Result{Outcome: result.OutcomeSucceeded, Resolved: &result.Resolved{Packages: len(b.behaviour.packages), Complete: true}})
 }

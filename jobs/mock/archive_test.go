@@ -198,3 +198,29 @@ func TestAnArchiveOfABuildIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A resolve answers the packages that a build would have, with those that the archive adds.
+func TestPackagesAreResolved(t *testing.T) {
+	state, conditional := secondState+"+libnew\nlibnew 2\n+curl\n", 0
+	parameters := map[string]string{"archive": serve(t, &state, &conditional), "packages": "openssl curl=8 vim"}
+	built, _ := buildAt(t, parameters, nil)
+	if diff := cmp.Diff([]v1alpha1.Package{all("openssl", "3.5.7-1"), all("curl", "8"), all("vim", "1.0"), all("libnew", "2")}, built.Packages); diff != "" {
+		t.Error(diff)
+	}
+	input := sampleInput(1, parameters)
+	input.Resolve = true
+	c := newContract(t, input)
+	code := c.run(t.Context())
+	message := require.Value(os.ReadFile(c.getenv(render.EnvResult)))(t)
+	answer, failure := result.ParseResolve(string(message), int32(code), &c.stdout)
+	if failure != nil || !answer.Complete {
+		t.Fatalf("answers %+v, %+v", answer, failure)
+	}
+	var resolved []v1alpha1.Package
+	for _, one := range answer.Packages {
+		resolved = append(resolved, v1alpha1.Package{Name: one.Name, Version: one.Version, Architecture: one.Architecture})
+	}
+	if diff := cmp.Diff(built.Packages, resolved); diff != "" {
+		t.Errorf("a build has other packages: %s", diff)
+	}
+}

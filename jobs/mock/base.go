@@ -83,6 +83,11 @@ func (b *builder) resolve(ctx context.Context, base ingredients) (*ingredients, 
 		}
 		release := &v1alpha1.ReleaseFile{Date: &found.release.Date, SHA256: found.release.SHA256}
 		own.sources = []v1alpha1.PackageSource{{URI: own.archive, Release: release}}
+		for _, name := range found.added {
+			if !slices.ContainsFunc(own.packages, func(one v1alpha1.Package) bool { return one.Name == name }) {
+				own.packages = append(own.packages, v1alpha1.Package{Name: name, Architecture: "all"})
+			}
+		}
 	}
 	for i := range own.packages {
 		own.packages[i].Version = cmp.Or(own.packages[i].Version, found.candidate(own.packages[i].Name), defaultVersion)

@@ -94,6 +94,9 @@ func (b *builder) run(ctx context.Context, inputPath string) int {
 	if err != nil {
 		return b.refuse(reasonOf(err), err)
 	}
+	if input.Resolve {
+		return b.answerPackages()
+	}
 	if ingredients != nil {
 		made["ingredients"] = ingredients
 	}
