@@ -81,7 +81,10 @@ func newWorld(t *testing.T) *world {
 		archive.UID = types.UID(archive.Name)
 		return false, nil, nil
 	})
-	w.kube.PrependReactor("create", "jobs", func(k8stesting.Action) (bool, runtime.Object, error) { return w.refuse != nil, nil, w.refuse })
+	w.kube.PrependReactor("create", "jobs", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		action.(k8stesting.CreateAction).GetObject().(*batchv1.Job).CreationTimestamp = metav1.NewTime(w.clock.Now())
+		return w.refuse != nil, nil, w.refuse
+	})
 	w.kube.PrependReactor("get", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
 		if action.GetSubresource() != "log" {
 			return false, nil, nil
@@ -114,6 +117,8 @@ func (w *world) Get(ctx context.Context, key client.ObjectKey, object client.Obj
 		found, err = w.client.ImagesV1alpha1().Images(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	case *v1alpha1.ImageBuild:
 		found, err = w.client.ImagesV1alpha1().ImageBuilds(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	case *batchv1.Job:
+		found, err = w.kube.BatchV1().Jobs(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	}
 	if err == nil {
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem())
@@ -136,6 +141,8 @@ func (w *world) List(ctx context.Context, list client.ObjectList, options ...cli
 				list.Items = append(list.Items, build)
 			}
 		}
+	case *batchv1.JobList: // the only ones that are listed are those of resolves
+		list.Items = require.Value(w.kube.BatchV1().Jobs("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelResolve}))(w.T).Items
 	default:
 		return errors.ErrUnsupported
 	}
@@ -238,7 +245,17 @@ func (w *world) answer(date time.Time, updates ...v1alpha1.PackageUpdate) {
 // end ends all Jobs with a message.
 func (w *world) end(message string, exitCode int32) {
 	w.Helper()
-	jobs := w.kube.BatchV1().Jobs(v1alpha1.SystemNamespace)
+	w.endIn(v1alpha1.SystemNamespace, message, exitCode)
+	pods := w.kube.CoreV1().Pods(v1alpha1.SystemNamespace) // as the garbage collector does
+	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
+		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
+	}
+}
+
+// endIn ends all Jobs of a namespace with a message.
+func (w *world) endIn(namespace, message string, exitCode int32) {
+	w.Helper()
+	jobs := w.kube.BatchV1().Jobs(namespace)
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
@@ -246,14 +263,10 @@ func (w *world) end(message string, exitCode int32) {
 		ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode, Message: message}}
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: ended}}
 		require.Value(w.kube.CoreV1().Pods(job.Namespace).Create(w.Context(), pod, metav1.CreateOptions{}))(w.T)
-		job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
+		job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.clock.Now())}}
 		require.Value(jobs.UpdateStatus(w.Context(), &job, metav1.UpdateOptions{}))(w.T)
 	}
 	w.reconcile()
-	pods := w.kube.CoreV1().Pods(v1alpha1.SystemNamespace) // as the garbage collector does
-	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
-		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
-	}
 }
 
 func (w *world) candidates(image string) *trigger.Candidates {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -223,29 +224,20 @@ func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, fa
 	if err != nil || input.Probe == nil {
 		return found, fmt.Sprintf("the input of Job %s was changed", job.Name), nil
 	}
-	pods, err := a.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
-	if err != nil {
-		return found, "", fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+	failure, err = a.readLog(ctx, job, func(end *corev1.ContainerStateTerminated, log io.Reader) string {
+		judged, failed := result.ParseProbe(end.Message, end.ExitCode, log, input.Probe.Packages)
+		switch {
+		case failed != nil:
+			return failed.Message
+		case judged.Unchanged && !input.Probe.Conditional:
+			return "the builder left out the packages, although it was asked for them without a condition: correct the builder"
+		}
+		found = answer{judged, map[pkg]bool{}}
+		return ""
+	})
+	if failure != "" || err != nil {
+		return found, failure, err
 	}
-	pod, end := endOf(pods.Items)
-	if end == nil {
-		return found, "the pod of the check was lost" + whyFailed(job), nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, logTimeout)
-	defer cancel()
-	log, err := podlog.OpenBuilder(ctx, a.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{})
-	if err != nil {
-		return found, fmt.Sprintf("the log of the check cannot be read: %v", err), nil
-	}
-	defer func() { _ = log.Close() }() // only read from
-	judged, failed := result.ParseProbe(end.Message, end.ExitCode, log, input.Probe.Packages)
-	switch {
-	case failed != nil:
-		return found, failed.Message, nil
-	case judged.Unchanged && !input.Probe.Conditional:
-		return found, "the builder left out the packages, although it was asked for them without a condition: correct the builder", nil
-	}
-	found = answer{judged, map[pkg]bool{}}
 	for architecture, names := range input.Probe.Packages {
 		for name, versions := range names {
 			for _, version := range versions {
@@ -256,11 +248,40 @@ func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, fa
 	return found, "", nil
 }
 
+// readLog calls read with the end of the builder of an ended Job, and with its log. read returns why there is no answer, or "".
+func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*corev1.ContainerStateTerminated, io.Reader) string) (failure string, err error) {
+	pods, err := a.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+	if err != nil {
+		return "", fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+	}
+	pod, end := endOf(pods.Items)
+	if end == nil {
+		return "its pod was lost" + whyFailed(job), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	log, err := podlog.OpenBuilder(ctx, a.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{})
+	if err != nil {
+		return fmt.Sprintf("its log cannot be read: %v", err), nil
+	}
+	defer func() { _ = log.Close() }() // only read from
+	return read(end, log), nil
+}
+
 // ended reports whether a Job has ended.
 func ended(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Status.Conditions, func(condition batchv1.JobCondition) bool {
-		return (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) && condition.Status == corev1.ConditionTrue
-	})
+	_, is := endTime(job)
+	return is
+}
+
+// endTime returns when a Job has ended.
+func endTime(job *batchv1.Job) (at time.Time, is bool) {
+	for _, condition := range job.Status.Conditions {
+		if (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) && condition.Status == corev1.ConditionTrue {
+			return condition.LastTransitionTime.Time, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func whyFailed(job *batchv1.Job) string {

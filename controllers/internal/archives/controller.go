@@ -4,7 +4,8 @@
 //
 //	locks of the latest builds ── demand.go ──▶ an Archive for each source in them, and the packages to ask for
 //	Archive ───────────────────── check.go ───▶ Jobs, in which a builder asks the archive; their answer becomes the status of the Archive
-//	lock and Archives ─────────── candidates.go ▶ trigger.Candidates, with which package image decides
+//	inputs of the latest builds ─ resolve.go ─▶ weekly a Job, in which a builder resolves them: what a build would install
+//	locks, Archives and Jobs ──── candidates.go ▶ trigger.Candidates, with which package image decides, and which it stores
 //
 // The number of a check is stored before its Jobs are created, and their names have it. So a check that a crash interrupts is finished or
 // repeated, and never decides twice. What the package remembers can be read again: locks never change, and each Job has its own question.
@@ -70,16 +71,16 @@ type Archives struct {
 	demands map[string]*demand // by the names of Archives; nil before the first search
 	covered map[types.UID]map[pkg]bool
 	enqueue func(reconcile.Request)
-	mu      sync.Mutex // guards enqueue
 
-	rollout  sync.Mutex
-	reserved map[types.UID]time.Time // Images whose builds are about to be created; guarded by rollout
+	mu      sync.Mutex                                       // guards enqueue and refused
+	refused map[types.UID]map[string]v1alpha1.PackageResolve // by Images, and the names of Jobs that could not be created
 }
 
 // New makes the controller. The cache was made with package caches.
 func New(options Options, cache client.Reader) *Archives {
 	return &Archives{
-		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, reserved: map[types.UID]time.Time{}, enqueue: func(reconcile.Request) {},
+		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, enqueue: func(reconcile.Request) {},
+		refused: map[types.UID]map[string]v1alpha1.PackageResolve{},
 	}
 }
 
@@ -101,15 +102,18 @@ func (a *Archives) Controller() (*reconciliation.Controller, source.Source) {
 	})
 }
 
-// archiveOf finds the Archive of a Job.
+// archiveOf finds the Archive of a Job. Those of resolves are looked for with the archives.
 func archiveOf(_ context.Context, job client.Object) []reconcile.Request {
+	if job.GetLabels()[v1alpha1.LabelResolve] != "" {
+		return []reconcile.Request{search}
+	}
 	if name := job.GetLabels()[v1alpha1.LabelArchive]; name != "" {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
 	}
 	return nil
 }
 
-// imageEvents looks for archives when an Image needs others: its trigger or its latest successful build has changed.
+// imageEvents looks for archives when an Image needs others: its trigger, its latest successful build or its last resolve has changed.
 func imageEvents() handler.EventHandler {
 	enqueue := func(object client.Object, q queue) {
 		if image, is := object.(*v1alpha1.Image); is && image.Spec.Triggers != nil && image.Spec.Triggers.OnPackageChange != nil {
@@ -121,7 +125,7 @@ func imageEvents() handler.EventHandler {
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
 			before, was := e.ObjectOld.(*v1alpha1.Image)
 			after, is := e.ObjectNew.(*v1alpha1.Image)
-			if !was || !is || before.Generation == after.Generation && equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) {
+			if !was || !is || before.Generation == after.Generation && equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) && equality.Semantic.DeepEqual(resolveOf(before), resolveOf(after)) {
 				return
 			}
 			enqueue(before, q)
@@ -166,8 +170,13 @@ func (a *Archives) next(archive *v1alpha1.Archive) time.Duration {
 	if failures := status.ConsecutiveFailures; failures > 0 {
 		wait = min(wait, time.Minute<<min(failures-1, 10)) //nolint:gosec // from 0 to 10
 	}
+	return spread(wait, archive.UID)
+}
+
+// spread returns a wait that is up to a tenth longer, which is a little different for each object.
+func spread(wait time.Duration, of types.UID) time.Duration {
 	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(archive.UID)) // never fails
+	_, _ = hash.Write([]byte(of)) // never fails
 	return wait + wait*time.Duration(hash.Sum32()%100)/1000
 }
 

@@ -47,6 +47,7 @@ func (a *Archives) search(ctx context.Context) error {
 		return fmt.Errorf("list the images: %w", err)
 	}
 	demands, known, kept := map[string]*demand{}, map[types.UID]bool{}, map[string]bool{}
+	var wholes []whole
 	for i := range images.Items {
 		image := &images.Items[i]
 		if ok, _ := watched(image, a.Builders); !ok || image.DeletionTimestamp != nil {
@@ -71,6 +72,9 @@ func (a *Archives) search(ctx context.Context) error {
 			}
 		}
 		ask(demands, found)
+		if image.Spec.Base.ImageRef == nil && found.unknown == "" {
+			wholes = append(wholes, whole{image, build, found})
+		}
 		_, base, err := a.baseContent(ctx, image, build)
 		if err != nil {
 			return err
@@ -79,7 +83,10 @@ func (a *Archives) search(ctx context.Context) error {
 	}
 	a.locks.keep(known)
 	a.demands = demands
-	return a.store(ctx, demands, kept)
+	if err := a.store(ctx, demands, kept); err != nil {
+		return err
+	}
+	return a.resolve(ctx, wholes)
 }
 
 // ask adds what a content asks of its archives.

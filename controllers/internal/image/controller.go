@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -71,6 +72,8 @@ func New(options Options, cache client.Reader) *reconciliation.Controller {
 		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: r.revocationEvents()},
+		{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
+		{Object: &batchv1.Job{}, Events: handler.EnqueueRequestsFromMapFunc(resolvedImage)},
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
 	}
 	if options.Packages != nil {
@@ -188,12 +191,12 @@ func (r *reconciler) archiveEvents() handler.EventHandler {
 	}
 }
 
-// failure returns why an archive cannot be checked, or "".
-func failure(archive *v1alpha1.Archive) string {
-	if ready := meta.FindStatusCondition(archive.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
-		return ready.Reason + ready.Message
+// resolvedImage finds the Image whose packages a Job resolves.
+func resolvedImage(_ context.Context, job client.Object) []reconcile.Request {
+	if name := job.GetLabels()[v1alpha1.LabelResolve]; name != "" {
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: job.GetNamespace(), Name: name}}}
 	}
-	return ""
+	return nil
 }
 
 // sameArchive reports whether two versions of an Archive tell Images the same.

@@ -18,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,6 +79,7 @@ func newFixture(t *testing.T) *fixture {
 	stored := apitest.New(
 		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Pod"), // which is indexed
+		v1alpha1.SchemeGroupVersion.WithKind("Archive"), batchv1.SchemeGroupVersion.WithKind("Job"),
 	)
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		path := strings.Split(in.URL.Path, "/")

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archives
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// resolveInterval is the time between two resolves of the inputs of a build.
+const resolveInterval = 7 * 24 * time.Hour
+
+// whole is an Image without a base Image, which can be resolved as a whole, with its latest successful build.
+type whole struct {
+	image   *v1alpha1.Image
+	build   *v1alpha1.ImageBuild
+	content *content
+}
+
+// resolveOf returns the last resolve of an Image, or nil.
+func resolveOf(image *v1alpha1.Image) *v1alpha1.PackageResolve {
+	if image.Status.Packages == nil {
+		return nil
+	}
+	return image.Status.Packages.Resolved
+}
+
+// last returns the end of the last resolve of the build that is stored, or else that of the build.
+func (w *whole) last() time.Time {
+	if resolved := resolveOf(w.image); resolved != nil && w.image.Status.Packages.Build == w.build.Name {
+		return resolved.Time.Time
+	}
+	if end := w.build.Status.CompletionTime; end != nil {
+		return end.Time
+	}
+	return w.build.CreationTimestamp.Time
+}
+
+// job returns the name of the Job of the next resolve. Once its result is stored, there is another next one.
+func (w *whole) job() string { return render.ResolveJobName(w.image, w.build, w.last()) }
+
+// resolve deletes the Jobs of resolves whose results are stored, or which nobody needs. Then it starts the one that has been due for longest, unless
+// another one runs.
+func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
+	jobs := &batchv1.JobList{}
+	if err := a.cache.List(ctx, jobs, client.HasLabels{v1alpha1.LabelResolve}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the Jobs of resolves: %w", err)
+	}
+	runs := false
+	for i := range jobs.Items {
+		job := &jobs.Items[i]
+		if _, ours := render.ResolveOf(job); !ours {
+			continue
+		}
+		if slices.ContainsFunc(wholes, func(w whole) bool { return w.image.Namespace == job.Namespace && w.job() == job.Name }) {
+			runs = runs || !ended(job) && a.Clock.Now().Sub(job.CreationTimestamp.Time) < jobLimit
+			continue
+		}
+		if err := reconciliation.DeleteJob(ctx, a.Kube, job); err != nil {
+			return err
+		}
+	}
+	if runs {
+		return nil
+	}
+	wholes = slices.DeleteFunc(wholes, func(w whole) bool { return !a.resolveDue(ctx, &w) })
+	slices.SortFunc(wholes, func(x, y whole) int { return x.last().Compare(y.last()) })
+	for i := range wholes {
+		if started, err := a.startResolve(ctx, &wholes[i]); started || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveDue reports whether the next resolve is due: the last one is long ago, and an archive has changed since the build. It does not start
+// a Job again that has ended or was refused, until that is stored.
+func (a *Archives) resolveDue(ctx context.Context, w *whole) bool {
+	if a.Clock.Now().Before(w.last().Add(spread(resolveInterval, w.image.UID))) || a.refusal(w) != nil {
+		return false
+	}
+	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: w.image.Namespace, Name: w.job()}, &batchv1.Job{}); err == nil {
+		return false
+	}
+	return slices.ContainsFunc(w.content.origins, func(of origin) bool {
+		archive := &v1alpha1.Archive{}
+		err := a.cache.Get(ctx, client.ObjectKey{Name: of.archive.objectName()}, archive, client.UnsafeDisableDeepCopy)
+		return err == nil && unchecked(archive, a.Clock.Now()) == "" && archive.Status.Release.Date.After(of.date)
+	})
+}
+
+// startResolve creates the Job of the next resolve. It returns false if the Image has changed, or the Job is refused.
+func (a *Archives) startResolve(ctx context.Context, w *whole) (bool, error) {
+	live, err := a.Client.ImagesV1alpha1().Images(w.image.Namespace).Get(ctx, w.image.Name, metav1.GetOptions{}) // it may have been resolved meanwhile
+	if err != nil {
+		if notfound.Object(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("get image %s: %w", w.image.Name, err)
+	}
+	now := whole{live, w.build, w.content}
+	if live.UID != w.image.UID || live.DeletionTimestamp != nil || now.job() != w.job() {
+		return false, nil
+	}
+	builder, missing := a.Builders.Lookup(w.build.Spec.Inputs.Builder)
+	if missing != nil {
+		a.refuse(w, missing.Message)
+		return false, nil
+	}
+	job, err := render.ResolveJob(w.image, w.build, w.last(), builder)
+	if err != nil {
+		a.refuse(w, err.Error())
+		return false, nil
+	}
+	_, err = a.Kube.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
+	switch {
+	case err == nil:
+		return true, nil
+	case apierrors.IsAlreadyExists(err): // the cache will have it, or it is that of somebody else
+		return false, nil
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err):
+		a.refuse(w, fmt.Sprintf("the Job of the resolve cannot be created: %v", err))
+		return false, nil
+	}
+	return false, fmt.Errorf("create the Job of a resolve of image %s: %w", w.image.Name, err)
+}
+
+// refuse remembers why the Job of the next resolve cannot be created, until the status of the Image has it.
+func (a *Archives) refuse(w *whole, why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused[w.image.UID] = map[string]v1alpha1.PackageResolve{w.job(): *a.resolveEnd(w, a.Clock.Now(), why)}
+}
+
+// refusal returns why the Job of the next resolve cannot be created, or nil.
+func (a *Archives) refusal(w *whole) *v1alpha1.PackageResolve {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if refused, found := a.refused[w.image.UID][w.job()]; found {
+		return &refused
+	}
+	return nil
+}
+
+// resolveEnd returns a resolve that has ended, after the last one, so that the next one has another name.
+func (a *Archives) resolveEnd(w *whole, at time.Time, why string) *v1alpha1.PackageResolve {
+	if first := w.last().Add(time.Second); at.Before(first) {
+		at = first
+	}
+	return &v1alpha1.PackageResolve{Time: metav1.NewTime(at.Truncate(time.Second)), Message: v1alpha1.CutMessage(why)}
+}
+
+// addResolve adds the result of the next resolve to candidates once its Job has ended. again is when to ask again without an event.
+func (a *Archives) addResolve(ctx context.Context, w whole, to *trigger.Candidates) (again time.Duration, err error) {
+	if to.Resolved = a.refusal(&w); to.Resolved != nil || len(to.Archives) == 0 {
+		return 0, nil
+	}
+	key := client.ObjectKey{Namespace: w.image.Namespace, Name: w.job()}
+	if err := a.cache.Get(ctx, key, &batchv1.Job{}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, client.IgnoreNotFound(err)
+	}
+	job, err := a.Kube.BatchV1().Jobs(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	if err != nil {
+		return 0, client.IgnoreNotFound(err)
+	}
+	if uid, ours := render.ResolveOf(job); !ours || uid != w.image.UID {
+		return 0, nil
+	}
+	if at, is := endTime(job); !is {
+		if left := jobLimit - a.Clock.Now().Sub(job.CreationTimestamp.Time); left > 0 {
+			return min(left, look), nil
+		}
+		to.Resolved = a.resolveEnd(&w, a.Clock.Now(), fmt.Sprintf("Job %s has not ended within %s", job.Name, jobLimit))
+	} else {
+		var answer *result.Resolution
+		failure, err := a.readLog(ctx, job, func(end *corev1.ContainerStateTerminated, log io.Reader) string {
+			judged, failed := result.ParseResolve(end.Message, end.ExitCode, log)
+			if failed != nil {
+				return failed.Message
+			}
+			answer = judged
+			return ""
+		})
+		if err != nil {
+			return 0, err
+		}
+		to.Resolved = a.resolveEnd(&w, at, failure)
+		if answer != nil && !answer.NotSupported {
+			to.Updates = append(to.Updates, w.content.changes(answer, to.Archives)...)
+		}
+	}
+	return 0, nil
+}
+
+// changes returns the packages that a build would add to a content, or remove from it, as updates of the archive that has changed last. Other versions
+// of its packages are left to the checks of archives.
+func (c *content) changes(answer *result.Resolution, states []v1alpha1.ArchiveState) (updates []v1alpha1.PackageUpdate) {
+	newest := slices.MaxFunc(states, func(a, b v1alpha1.ArchiveState) int { return a.Date.Compare(b.Date.Time) })
+	add := func(name, architecture, from, to string) {
+		updates = append(updates, v1alpha1.PackageUpdate{
+			Name: name, Architecture: architecture, From: from, To: to, Since: newest.Date, Archive: newest.Name,
+		})
+	}
+	had, installed := map[[2]string]bool{}, map[[2]string]bool{}
+	for one := range c.packages {
+		had[[2]string{one.name, one.architecture}] = true
+	}
+	for _, one := range answer.Packages {
+		its := [2]string{one.Name, one.Architecture}
+		if installed[its] = true; !had[its] {
+			add(one.Name, one.Architecture, "", one.Version)
+		}
+	}
+	for one := range c.packages {
+		if answer.Complete && !installed[[2]string{one.name, one.architecture}] {
+			add(one.name, one.architecture, one.version, "")
+		}
+	}
+	return updates
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archives
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// resolves returns the images that a Job resolves.
+func (w *world) resolves() (images []string) {
+	w.Helper()
+	w.reconcile()
+	for _, job := range require.Value(w.kube.BatchV1().Jobs("team").List(w.Context(), metav1.ListOptions{}))(w.T).Items {
+		input := require.Value(render.ParseInput([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput])))(w.T)
+		if _, ours := render.ResolveOf(&job); !ours || !input.Resolve {
+			w.Errorf("Job %s resolves nothing", job.Name)
+		}
+		images = append(images, job.Labels[v1alpha1.LabelResolve])
+	}
+	return images
+}
+
+// resolved ends the only resolve, whose answer has packages, each NAME=VERSION.
+func (w *world) resolved(complete bool, packages ...string) {
+	w.Helper()
+	var log strings.Builder
+	for _, text := range packages {
+		name, version, _ := strings.Cut(text, "=")
+		fmt.Fprintf(&log, "2026-11-20T08:00:00.000000000Z {\"package\":{\"name\":%q,\"architecture\":\"amd64\",\"version\":%q}}\n", name, version)
+	}
+	w.logs["pod"] = log.String()
+	w.endIn("team", fmt.Sprintf(`{"version":1,"outcome":"Succeeded","resolved":{"packages":%d,"complete":%t}}`, len(packages), complete), 0)
+}
+
+// record stores what package image stores of candidates.
+func (w *world) record(image string, found *trigger.Candidates) {
+	w.Helper()
+	stored := require.Value(w.client.ImagesV1alpha1().Images("team").Get(w.Context(), image, metav1.GetOptions{}))(w.T)
+	stored.Status.Packages = &v1alpha1.ImagePackages{Build: found.Build, Resolved: found.Resolved}
+	require.Value(w.client.ImagesV1alpha1().Images("team").UpdateStatus(w.Context(), stored, metav1.UpdateOptions{}))(w.T)
+}
+
+// outdatedImages stores Images whose archive has changed since their builds, of which one has a base, and lets a week pass.
+func outdatedImages(t *testing.T) *world {
+	w := newWorld(t)
+	old := w.clock.Now().Add(-time.Hour)
+	w.image("web", "", mirror, old, "libold=1", "nginx=1")
+	w.image("child", "web", mirror, old, "libold=1", "nginx=1", "php=1")
+	w.reconcile()
+	w.answer(w.clock.Now().Add(-30*time.Minute), newer("nginx", "1", "2"))
+	for _, name := range []string{"web", "child"} {
+		build := require.Value(w.client.ImagesV1alpha1().ImageBuilds("team").Get(t.Context(), name+"-1", metav1.GetOptions{}))(t)
+		build.Status.CompletionTime = &metav1.Time{Time: old}
+		require.Value(w.client.ImagesV1alpha1().ImageBuilds("team").UpdateStatus(t.Context(), build, metav1.UpdateOptions{}))(t)
+	}
+	if got := w.resolves(); len(got) > 0 {
+		t.Errorf("after an hour, resolves %q", got)
+	}
+	w.week()
+	return w
+}
+
+// week lets a week and a tenth pass, at the end of which the archive is as it was.
+func (w *world) week() {
+	w.Helper()
+	w.clock.SetTime(w.clock.Now().Add(resolveInterval * 11 / 10))
+	w.reconcile()
+	w.answer(time.Time{})
+}
+
+func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
+	w := outdatedImages(t)
+	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
+		t.Fatalf("after a week, resolves %q", got)
+	}
+	if found := w.candidates("web"); found.Resolved != nil {
+		t.Errorf("before the end, the resolve is %+v", found.Resolved)
+	}
+	end := w.clock.Now()
+	w.resolved(true, "nginx=2", "libnew=3")
+	w.restart()
+	w.clock.SetTime(end.Add(time.Minute))
+	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("before the result is stored, %q are resolved", got)
+	}
+	found := w.candidates("web")
+	want := []string{"nginx 1→2 since 07:30", "libnew →3 since 07:30", "libold 1→ since 07:30"}
+	if got := names(found.Updates); !slices.Equal(got, want) || found.Resolved == nil || !found.Resolved.Time.Time.Equal(end) || found.Resolved.Message != "" {
+		t.Errorf("finds %q, %+v", got, found.Resolved)
+	}
+	if update := found.Updates[1]; update.Archive != w.archive().Name {
+		t.Errorf("the update is of archive %q", update.Archive)
+	}
+	w.record("web", found)
+	if got := w.resolves(); len(got) > 0 {
+		t.Errorf("after the result is stored, %q are resolved", got)
+	}
+	if again := w.candidates("web"); again.Resolved != nil || len(again.Updates) != 1 {
+		t.Errorf("after the result is stored, finds %+v", again)
+	}
+	w.week()
+	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("after another week, resolves %q", got)
+	}
+
+	// The Job of a build that is no longer the latest is deleted. The next build was made from the present state of the archive.
+	image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "web", metav1.GetOptions{}))(t)
+	w.build(image, 2, mirror, w.archive().Status.Release.Date.Time, "nginx=2")
+	w.clock.SetTime(w.clock.Now().Add(resolveInterval * 2))
+	if got := w.resolves(); len(got) > 0 {
+		t.Errorf("after another build, resolves %q", got)
+	}
+}
+
+func TestTheEndOfAResolve(t *testing.T) {
+	quota := apierrors.NewForbidden(batchv1.Resource("jobs"), "web", errors.New("exceeded quota"))
+	for name, c := range map[string]struct {
+		refuse  error
+		end     func(*world)
+		updates string
+		message string
+	}{
+		"the same packages": {end: func(w *world) { w.resolved(true, "libold=1", "nginx=1") }},
+		"incomplete":        {end: func(w *world) { w.resolved(false, "libnew=3") }, updates: "libnew →3 since 07:30"},
+		"not supported": {end: func(w *world) {
+			w.endIn("team", `{"version":1,"outcome":"Failed","failure":{"reason":"ResolveNotSupported"}}`, 1)
+		}},
+		"failed":                {end: func(w *world) { w.endIn("team", nothing, 1) }, message: "MirrorUnavailable: 503"},
+		"a builder that builds": {end: func(w *world) { w.endIn("team", `{"version":1,"outcome":"Succeeded"}`, 0) }, message: "fail with the reason ResolveNotSupported"},
+		"without end":           {end: func(w *world) { w.clock.SetTime(w.clock.Now().Add(jobLimit)) }, message: "has not ended within 20m0s"},
+		"refused":               {refuse: quota, end: func(*world) {}, message: "cannot be created: jobs.batch \"web\" is forbidden: exceeded quota"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := outdatedImages(t)
+			w.T, w.refuse = t, c.refuse
+			if got := w.resolves(); (len(got) == 1) != (c.refuse == nil) {
+				t.Fatalf("resolves %q", got)
+			}
+			w.refuse = nil
+			c.end(w)
+			found := w.candidates("web")
+			if got := strings.Join(names(found.Updates[1:]), ", "); got != c.updates {
+				t.Errorf("finds %s, want %s", got, c.updates)
+			}
+			if found.Resolved == nil || (found.Resolved.Message == "") != (c.message == "") || !strings.Contains(found.Resolved.Message, c.message) {
+				t.Fatalf("the resolve is %+v, want %s", found.Resolved, c.message)
+			}
+			w.record("web", found)
+			w.clock.SetTime(w.clock.Now().Add(time.Minute))
+			if got := w.resolves(); len(got) > 0 {
+				t.Errorf("resolves %q again", got)
+			}
+		})
+	}
+}
