@@ -23,8 +23,12 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// resolveInterval is the time between two resolves of the inputs of a build.
-const resolveInterval = 7 * 24 * time.Hour
+const (
+	// resolveInterval is the time between two resolves of the inputs of a build.
+	resolveInterval = 7 * 24 * time.Hour
+	// resolveRetry is the time until the next resolve after one that failed.
+	resolveRetry = 24 * time.Hour
+)
 
 // whole is an Image without a base Image, which can be resolved as a whole, with its latest successful build.
 type whole struct {
@@ -50,6 +54,15 @@ func (w *whole) last() time.Time {
 		return end.Time
 	}
 	return w.build.CreationTimestamp.Time
+}
+
+// next returns when the next resolve may start, which is a little different for each Image.
+func (w *whole) next() time.Time {
+	wait := resolveInterval
+	if resolved := resolveOf(w.image); resolved != nil && resolved.Message != "" && w.image.Status.Packages.Build == w.build.Name {
+		wait = resolveRetry
+	}
+	return w.last().Add(spread(wait, w.image.UID))
 }
 
 // job returns the name of the Job of the next resolve. Once its result is stored, there is another next one.
@@ -92,7 +105,7 @@ func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
 // resolveDue reports whether the next resolve is due: the last one is long ago, and an archive has changed since the build. It does not start
 // a Job again that has ended or was refused, until that is stored.
 func (a *Archives) resolveDue(ctx context.Context, w *whole) bool {
-	if a.Clock.Now().Before(w.last().Add(spread(resolveInterval, w.image.UID))) || a.refusal(w) != nil {
+	if a.Clock.Now().Before(w.next()) || a.refusal(w) != nil {
 		return false
 	}
 	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: w.image.Namespace, Name: w.job()}, &batchv1.Job{}); err == nil {

@@ -20,6 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
+// week is a week with the longest jitter.
+const week = resolveInterval * 11 / 10
+
 // resolves returns the images that a Job resolves.
 func (w *world) resolves() (images []string) {
 	w.Helper()
@@ -70,14 +73,14 @@ func outdatedImages(t *testing.T) *world {
 	if got := w.resolves(); len(got) > 0 {
 		t.Errorf("after an hour, resolves %q", got)
 	}
-	w.week()
+	w.pass(week)
 	return w
 }
 
-// week lets a week and a tenth pass, at the end of which the archive is as it was.
-func (w *world) week() {
+// pass lets some time pass, at the end of which the archive is as it was.
+func (w *world) pass(some time.Duration) {
 	w.Helper()
-	w.clock.SetTime(w.clock.Now().Add(resolveInterval * 11 / 10))
+	w.clock.SetTime(w.clock.Now().Add(some))
 	w.reconcile()
 	w.answer(time.Time{})
 }
@@ -112,7 +115,7 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 	if again := w.candidates("web"); again.Resolved != nil || len(again.Updates) != 1 {
 		t.Errorf("after the result is stored, finds %+v", again)
 	}
-	w.week()
+	w.pass(week)
 	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
 		t.Errorf("after another week, resolves %q", got)
 	}
@@ -160,9 +163,13 @@ func TestTheEndOfAResolve(t *testing.T) {
 				t.Fatalf("the resolve is %+v, want %s", found.Resolved, c.message)
 			}
 			w.record("web", found)
-			w.clock.SetTime(w.clock.Now().Add(time.Minute))
+			w.pass(23 * time.Hour)
 			if got := w.resolves(); len(got) > 0 {
 				t.Errorf("resolves %q again", got)
+			}
+			w.pass(4 * time.Hour)
+			if got := w.resolves(); (len(got) > 0) != (c.message != "") {
+				t.Errorf("after a day, resolves %q", got)
 			}
 		})
 	}
