@@ -23,6 +23,7 @@ import (
 
 const (
 	namespace    = "goldsmith-system"
+	archives     = "goldsmith-archives"
 	partOfLabel  = "app.kubernetes.io/part-of"
 	nameLabel    = "app.kubernetes.io/name"
 	externalEtcd = "external-etcd"
@@ -178,7 +179,7 @@ func TestInstallations(t *testing.T) {
 		"EveryKindIsTheClustersOrOfWhatAComponentNeeds": everyKindIsTheClustersOrOfWhatAComponentNeeds,
 		"NoObjectIsThereTwice":                          noObjectIsThereTwice,
 		"EveryObjectSaysWhatItIsPartOf":                 everyObjectSaysWhatItIsPartOf,
-		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
+		"TheNamespacesAreRestricted":                    theNamespacesAreRestricted,
 		"TheAPIServicesHaveTheirServerAndAreVerified":   theAPIServicesHaveTheirServerAndAreVerified,
 		"OnlyOurAPIServicesAreWritten":                  onlyOurAPIServicesAreWritten,
 		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
@@ -196,7 +197,7 @@ func TestInstallations(t *testing.T) {
 		"SecretsAreAppliedWithoutContent":               secretsAreAppliedWithoutContent,
 		"SelectorsAndPortsMatchPods":                    selectorsAndPortsMatchPods,
 		"EveryPodIsReachedOnlyAsANetworkPolicySays":     everyPodIsReachedOnlyAsANetworkPolicySays,
-		"ChecksReachTheirArchives":                      checksReachTheirArchives,
+		"ChecksReachArchivesAndNothingOfNodes":          checksReachArchivesAndNothingOfNodes,
 		"PriorityLevelsOfFlowsAreThere":                 priorityLevelsOfFlowsAreThere,
 		"RolesNameWhatTheyAllow":                        rolesNameWhatTheyAllow,
 		"RolesReachOnlyOurSecrets":                      rolesReachOnlyOurSecrets,

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -114,15 +116,30 @@ func isOperators(built installation, name string) bool {
 	return false
 }
 
-func theNamespaceIsRestricted(t *testing.T, built installation) {
-	namespaces := of[*corev1.Namespace](built.objects)
-	if len(namespaces) != 1 || namespaces[0].Name != namespace || namespaces[0].Labels["pod-security.kubernetes.io/enforce"] != "restricted" {
-		t.Errorf("the namespaces are %v", namespaces)
+// The namespace of checks has no account and no Secret of ours. The controller creates Jobs in it, also with the component namespaced.
+func theNamespacesAreRestricted(t *testing.T, built installation) {
+	if found := names(built.objects, "Namespace"); !slices.Equal(found, []string{namespace, archives}) {
+		t.Errorf("the namespaces are %v", found)
 	}
-	for _, each := range built.objects {
-		if each.namespace != "" && each.namespace != namespace && each.String() != "kube-system/RoleBinding/goldsmith-apiserver-authentication-reader" {
-			t.Errorf("%s is in another namespace", each)
+	for _, each := range of[*corev1.Namespace](built.objects) {
+		for _, mode := range []string{"enforce", "audit", "warn"} {
+			if level := each.Labels["pod-security.kubernetes.io/"+mode]; level != "restricted" {
+				t.Errorf("%s has the level %q in the mode %s", each.Name, level, mode)
+			}
 		}
+	}
+	elsewhere := []string{"goldsmith-archives/NetworkPolicy/goldsmith-archives", "kube-system/RoleBinding/goldsmith-apiserver-authentication-reader"}
+	if built.has(namespaced) {
+		elsewhere = append(elsewhere, "goldsmith-archives/RoleBinding/goldsmith-builds")
+	}
+	var found []string
+	for _, each := range built.objects {
+		if each.namespace != "" && each.namespace != namespace {
+			found = append(found, each.String())
+		}
+	}
+	if diff := cmp.Diff(elsewhere, found, cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("objects of other namespaces (-want +got):\n%s", diff)
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive/clouds"
 	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
@@ -39,7 +41,8 @@ type options struct {
 	registries registries.Flags
 	archives   archives.Flags
 
-	publisherImage string
+	archiveNamespace string
+	publisherImage   string
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -92,6 +95,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.retention.AddTo(flags)
 	o.registries.AddTo(flags)
 	o.archives.AddTo(flags)
+	flags.StringVar(&o.archiveNamespace, "archive-namespace", v1alpha1.ArchiveNamespace, "namespace of the Jobs that check archives, which must exist")
 	flags.StringVar(&o.publisherImage, "publisher-image", "",
 		"container image of the containers that push the artifacts of builds with spec.output, and fetch the artifacts of bases; default: the image of this process's pod")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
@@ -120,7 +124,10 @@ func (o *options) addAddressesTo(flags *pflag.FlagSet) {
 }
 
 func (o *options) validate() error {
+	wrong := validation.IsDNS1123Label(o.archiveNamespace)
 	switch {
+	case len(wrong) > 0:
+		return fmt.Errorf("--archive-namespace %q: must be the name of a namespace: %s", o.archiveNamespace, wrong[0])
 	case o.certificates && o.certificateDirectory == "":
 		return errors.New("--certificates needs --certificate-directory, the directory with the certificate of this process")
 	case o.certificateValidity < certificates.MinValidity:

@@ -44,6 +44,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"an argument":                      {[]string{"mock"}, "unknown command"},
 		"certificates that nobody sees":    {[]string{"--certificates"}, "--certificates needs --certificate-directory"},
 		"certificates for too short":       {[]string{"--certificate-validity=1m"}, "--certificate-validity must be at least 10m0s, not 1m0s"},
+		"checks of archives nowhere":       {[]string{"--archive-namespace="}, `--archive-namespace "": must be the name of a namespace: `},
 		"builders that are not there":      {[]string{"--builders-directory", missing}, "--builders-directory: open " + missing},
 		"fewer builds than none":           {[]string{"--max-builds=-1"}, "--max-builds -1: must be 0 (no limit) or greater"},
 		"builds that expire early":         {[]string{"--build-ttl=-1h"}, "--build-ttl -1h0m0s: must be 0 (no limit) or greater"},

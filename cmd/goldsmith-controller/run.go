@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/certificates"
@@ -95,7 +93,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 
 		ArchiveInterval:  archives.Interval,
 		RolloutWave:      archives.Wave,
-		ArchiveNamespace: cmp.Or(namespace, v1alpha1.SystemNamespace),
+		ArchiveNamespace: o.archiveNamespace,
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func TestTheJobOfACheckIsTheGoldenOneAndRestricted(t *testing.T) {
 	evaluator := require.Value(policy.NewEvaluator(policy.DefaultChecks(), nil))(t)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for name, probe := range map[string]InputProbe{"probe": someProbe(), "probe-first": {}} {
-		job := require.Value(ProbeJob(someArchive(), "goldsmith-system", 2, probe, placed))(t)
+		job := require.Value(ProbeJob(someArchive(), "goldsmith-archives", 2, probe, placed))(t)
 		got := require.Value(yaml.Marshal(job))(t)
 		golden := filepath.Join("testdata", name+".yaml")
 		if *update {
@@ -83,7 +83,7 @@ func TestTheInputOfACheckIsCanonicalAndReadBack(t *testing.T) {
 			`"release":{"date":"2026-11-28T10:00:00Z","etag":"\"abc\"","lastModified":"Sat, 28 Nov 2026 10:00:00 GMT","sha256":"` + strings.Repeat("a", 64) + `"}` + tail: someProbe(),
 		head + `[]` + archive + `"packages":{}` + tail: {},
 	} {
-		got := inputOf(require.Value(ProbeJob(someArchive(), "goldsmith-system", 0, probe, mockBuilder))(t))
+		got := inputOf(require.Value(ProbeJob(someArchive(), "goldsmith-archives", 0, probe, mockBuilder))(t))
 		if got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
@@ -104,10 +104,10 @@ func TestACheckIsRefused(t *testing.T) {
 		probe   InputProbe
 		builder inputs.Builder
 	}{
-		"render Job goldsmith-system/debian-security-7-0-af1154c: the builder has no image": {someProbe(), inputs.Builder{}},
+		"render Job goldsmith-archives/debian-security-7-0-af1154c: the builder has no image": {someProbe(), inputs.Builder{}},
 		"more than the limit of 245760: ask for fewer packages":                             {large, mockBuilder},
 	} {
-		if job, err := ProbeJob(someArchive(), "goldsmith-system", 0, test.probe, test.builder); err == nil || job != nil || !strings.Contains(err.Error(), want) {
+		if job, err := ProbeJob(someArchive(), "goldsmith-archives", 0, test.probe, test.builder); err == nil || job != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 	}
@@ -140,7 +140,7 @@ func TestTheNameOfTheJobOfACheck(t *testing.T) {
 }
 
 func TestTheArchiveOfAJob(t *testing.T) {
-	job := require.Value(ProbeJob(someArchive(), "goldsmith-system", 0, someProbe(), mockBuilder))(t)
+	job := require.Value(ProbeJob(someArchive(), "goldsmith-archives", 0, someProbe(), mockBuilder))(t)
 	if uid, ok := ProbeOf(job); !ok || uid != someArchive().UID {
 		t.Errorf("got %q, %t", uid, ok)
 	}

@@ -86,9 +86,13 @@ const (
 	MaxIndexBytes = 64 << 10
 )
 
-// SystemNamespace is the namespace of Goldsmith's own programs, of the Secrets of SigningKeys, and of the Jobs that check archives, unless an
-// installation has another namespace for them.
-const SystemNamespace = "goldsmith-system"
+const (
+	// SystemNamespace is the namespace of Goldsmith's own programs, and of the Secrets of SigningKeys, unless an installation has another namespace.
+	SystemNamespace = "goldsmith-system"
+	// ArchiveNamespace is the namespace of the Jobs that check archives, unless an installation has another namespace. It has no Secrets and no
+	// programs, because these Jobs fetch addresses from locks.
+	ArchiveNamespace = "goldsmith-archives"
+)
 
 // LabelSigningKey is the label of a Secret that `goldsmith keys create` makes. Its value is the name of the SigningKey.
 const LabelSigningKey = GroupName + "/signing-key"

@@ -49,7 +49,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 
 		ArchiveInterval:  archives.Interval,
 		RolloutWave:      archives.Wave,
-		ArchiveNamespace: v1alpha1.SystemNamespace,
+		ArchiveNamespace: v1alpha1.ArchiveNamespace,
 
 		ArchiveNamespaceCreate: true,
 	})

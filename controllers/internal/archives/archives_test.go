@@ -102,7 +102,7 @@ func (w *world) restart() {
 	}}
 	w.Archives = New(Options{
 		Options:   reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock, Builders: builders},
-		Namespace: v1alpha1.SystemNamespace, Interval: interval, Wave: 2, Metrics: require.Value(metrics.NewArchives(prometheus.NewRegistry()))(w.T),
+		Namespace: v1alpha1.ArchiveNamespace, Interval: interval, Wave: 2, Metrics: require.Value(metrics.NewArchives(prometheus.NewRegistry()))(w.T),
 	}, w)
 }
 
@@ -213,7 +213,7 @@ func (w *world) archive() *v1alpha1.Archive {
 // asked returns the question of the only Job.
 func (w *world) asked() *render.InputProbe {
 	w.Helper()
-	jobs := require.Value(w.kube.BatchV1().Jobs(v1alpha1.SystemNamespace).List(w.Context(), metav1.ListOptions{}))(w.T).Items
+	jobs := require.Value(w.kube.BatchV1().Jobs(v1alpha1.ArchiveNamespace).List(w.Context(), metav1.ListOptions{}))(w.T).Items
 	if len(jobs) != 1 {
 		w.Fatalf("there are %d Jobs", len(jobs))
 	}
@@ -245,17 +245,7 @@ func (w *world) answer(date time.Time, updates ...v1alpha1.PackageUpdate) {
 // end ends all Jobs with a message.
 func (w *world) end(message string, exitCode int32) {
 	w.Helper()
-	w.endIn(v1alpha1.SystemNamespace, message, exitCode)
-	pods := w.kube.CoreV1().Pods(v1alpha1.SystemNamespace) // as the garbage collector does
-	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
-		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
-	}
-}
-
-// endIn ends all Jobs of a namespace with a message.
-func (w *world) endIn(namespace, message string, exitCode int32) {
-	w.Helper()
-	jobs := w.kube.BatchV1().Jobs(namespace)
+	jobs := w.kube.BatchV1().Jobs(v1alpha1.ArchiveNamespace)
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
@@ -267,6 +257,10 @@ func (w *world) endIn(namespace, message string, exitCode int32) {
 		require.Value(jobs.UpdateStatus(w.Context(), &job, metav1.UpdateOptions{}))(w.T)
 	}
 	w.reconcile()
+	pods := w.kube.CoreV1().Pods(v1alpha1.ArchiveNamespace) // as the garbage collector does
+	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
+		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
+	}
 }
 
 func (w *world) candidates(image string) *trigger.Candidates {

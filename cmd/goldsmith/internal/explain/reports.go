@@ -167,7 +167,7 @@ var imageConditions = []report{
 var archiveConditions = []report{
 	{"`Ready`: True", v1alpha1.ReasonArchiveChecked, "the last check succeeded", ""},
 	{"`Ready`: False", v1alpha1.ReasonArchiveCheckFailed, "the last check failed; the message has its reason. The controller repeats it, and the earlier result stays",
-		"correct the mirror, or the network from `goldsmith-system` to it"},
+		"correct the mirror, or the network from `goldsmith-archives` to it"},
 }
 
 // triggers are the reasons for which builds start. The table of docs/triggers.md has them, too.

@@ -100,8 +100,8 @@ func TestGroupsHaveTheRightsOfAClustersRoles(t *testing.T) {
 	}
 }
 
-// Whoever starts a builder in the namespace of the keys could read them.
-func TestOnlyAdministratorsReachThePrivateKeys(t *testing.T) {
+// A builder in the namespace of the keys could read them, and a Job in that of checks could forge their answers.
+func TestOnlyAdministratorsReachThePrivateKeysAndTheChecks(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		namespace, verb, group, resource string
@@ -112,6 +112,8 @@ func TestOnlyAdministratorsReachThePrivateKeys(t *testing.T) {
 		{"goldsmith-system", "create", "batch", "jobs", false},
 		{"goldsmith-system", "create", "images.goldsmith.dev", "images", false},
 		{"goldsmith-system", "get", "images.goldsmith.dev", "images", true},
+		{"goldsmith-archives", "create", "batch", "jobs", false},
+		{"goldsmith-archives", "get", "batch", "jobs", true},
 		{"", "list", "", "secrets", false},
 		{"", "list", "", "pods", true},
 		{"default", "get", "", "secrets", true},
