@@ -105,7 +105,7 @@ func TestACheckIsRefused(t *testing.T) {
 		builder inputs.Builder
 	}{
 		"render Job goldsmith-archives/debian-security-7-0-af1154c: the builder has no image": {someProbe(), inputs.Builder{}},
-		"more than the limit of 245760: ask for fewer packages":                             {large, mockBuilder},
+		"more than the limit of 245760: ask for fewer packages":                               {large, mockBuilder},
 	} {
 		if job, err := ProbeJob(someArchive(), "goldsmith-archives", 0, test.probe, test.builder); err == nil || job != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
