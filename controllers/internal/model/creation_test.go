@@ -39,6 +39,7 @@ func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.
 		w.checkScheduled(build, image)
 	case v1alpha1.TriggerPackageChange:
 		w.checkOnce(build)
+		w.checkSelected(build, image)
 		w.checkBasesFirst(build, image)
 	case v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange:
 		w.checkChanged(build, image)

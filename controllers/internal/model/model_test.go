@@ -18,6 +18,9 @@
 // reports of progress, no files, no archive of logs, no records, and no settings of Namespaces. Each build has one artifact. In half of
 // the schedules the builds run in a cluster, where half of the Images publish it: the publisher attests it and waits for the signer before it
 // sets tags. In the other half nothing is signed.
+//
+// Some of the schedules have archives of packages, locks, and triggers for new packages. The packages are found by controllers/internal/archives, in Archives
+// that the environment writes, as late as a check may be: the Jobs of checks, which have tests of their own, would take most of the events of a schedule.
 package model_test
 
 import (

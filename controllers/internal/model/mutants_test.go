@@ -212,6 +212,9 @@ const rechecked = "the Image is reconciled a minute after its last change"
 // rare is why a guard of a deletion may be missing: the decision has checked the same.
 const rare = "no schedule of 20,000 lets it happen between the decision and the deletion"
 
+// keptOlder is why what a build has attempted may be forgotten after later ones.
+const keptOlder = "few schedules have several builds for packages of which the history keeps the older ones; tests of jobs/trigger do"
+
 // podIsEvent is why the result may be lost of a reconciliation whose pod was deleted meanwhile.
 const podIsEvent = "the deletion of the pod is an event, unless the cache has never had the pod"
 
@@ -335,6 +338,55 @@ var mutants = []mutant{
 	{"jobs/trigger/history.go", `if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {`, `if v1alpha1.UnderLegalHold(o.Image) || kept(status, build) {`, ""},
 	{"jobs/trigger/history.go", `n > status.CountedBuild ||`, `false ||`, ""},
 	{"jobs/trigger/history.go", `return record.Number == n && record.UID == ""`, `return false`, "the server records the UID before it deletes the build"},
+
+	// What new packages start.
+	{"jobs/trigger/packages.go", `			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
+		}
+	}`, `			_ = latestStates
+		}
+	}`, ""},
+	{"jobs/trigger/packages.go", `attempted = build.Spec.Trigger.Packages.Attempted // as`, `attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives) // as`, ""},
+	{"jobs/trigger/packages.go", `		if slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {`, `		if false {`, ""},
+	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security || isAttempted`, `isAttempted`, ""},
+	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security || isAttempted`, `!update.Security || isAttempted`, ""},
+	{"jobs/trigger/packages.go", `return state.Name == update.Archive && !update.Since.After(state.Date.Time)`, `return state.Name == update.Archive && update.Since.Before(&state.Date)`, ""},
+	{"jobs/trigger/packages.go", `return state.Name == update.Archive && !update.Since.After(state.Date.Time)`, `return state.Name == update.Archive || !update.Since.After(state.Date.Time)`, ""},
+	{"jobs/trigger/packages.go", `failure.Reason == v1alpha1.ReasonSuperseded {`, `failure.Reason == "" {`, keptOlder},
+	{"jobs/trigger/packages.go", `latest != nil && latest.Number > number(build) {`, `latest != nil && latest.Number < 0 {`, keptOlder},
+	{"jobs/trigger/packages.go", `record.Number > number(build) && record.UID != ""`, `false`, keptOlder},
+	{"jobs/trigger/packages.go", `return build.Status.CompletionTime.Add(packageRetry)`, `return build.Status.CompletionTime.Time`, ""},
+	{"jobs/trigger/packages.go", `status.Packages.Build != status.LatestSuccessful.Name {`, `false {`, ""},
+	{"jobs/trigger/packages.go", `		next = o.Now // the server`, `		_ = o.Now // the server`, serverAgrees},
+	{"jobs/trigger/packages.go", `unfinished := newest(o.Builds, unfinishedAndCounts); unfinished != nil {`, `unfinished := newest(o.Builds, unfinishedAndCounts); unfinished == nil && unfinished != nil {`, ""},
+	{"jobs/trigger/packages.go", `	case o.BaseComing || o.BasePackages:`, `	case o.BaseComing:`, ""},
+	{"jobs/trigger/packages.go", `next = o.Now.Add(othersRecheck)`, `_ = o.Now.Add(othersRecheck)`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `inputsChanged(&status) || o.testsChanged(&status) {`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `status.InputsDigest == "" || o.testsChanged(&status) {`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `status.InputsDigest == "" || inputsChanged(&status) {`, ""},
+	{"jobs/trigger/packages.go", `o.Image.Spec.Triggers.OnPackageChange == nil || o.suspended() || o`, `o.Image.Spec.Triggers.OnPackageChange == nil || o`, ""},
+	{"jobs/trigger/packages.go", `o.packagesAgain(build).After(o.Now) {
+		return o.packagesAgain(build)`, `o.packagesAgain(build).After(o.Now) {
+		return time.Time{}`, ""},
+	{"jobs/trigger/history.go", `expires = again // until`, `_ = again // until`, ""},
+	{"controllers/internal/archives/candidates.go", `(build == nil || *build.Spec.Number < last.Number):`, `build == nil:`, ""},
+	{"controllers/internal/archives/candidates.go", `&& (base == nil || !base.has(update)) {`, `{`, ""},
+	{"controllers/internal/archives/candidates.go", `		if base = latest(builds); base == nil {
+			return`, `		if base = latest(builds); base == nil {
+			return nil, "", nil
+		}
+		if base == nil {
+			return`, ""},
+	{"controllers/internal/archives/candidates.go", `		if !follows || coming {
+			return coming, nil`, `		if !follows || coming {
+			return false, nil`, ""},
+	{"controllers/internal/archives/candidates.go", `!build.Status.Finished && build.Counts() }) {`, `false }) {`, ""},
+	{"controllers/internal/archives/candidates.go", `Now: a.Clock.Now()}) {
+			return true, nil`, `Now: a.Clock.Now()}) {
+			return false, nil`, ""},
+	{"controllers/internal/archives/candidates.go", `		image = base
+	}`, `		_ = base
+	}`, ""},
+	{"controllers/internal/image/controller.go", `was && is && !sameArchive(before, after) {`, `was && is && sameArchive(before, after) {`, ""},
 
 	// What is stated and signed.
 	{"jobs/attestation/status.go", `stored.Digest != about.Digest || stored.Manifest`, `stored.Manifest`, ""},

@@ -312,6 +312,31 @@ func (w *environment) checkOnce(build *v1alpha1.ImageBuild) {
 	}
 }
 
+// checkSelected holds that the trigger of an Image selects the packages that a build is started for, and the time.
+func (w *environment) checkSelected(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
+	its, oldest := image.Spec.Triggers.OnPackageChange, time.Time{}
+	if w.truth.excused || its == nil {
+		return
+	}
+	for _, update := range build.Spec.Trigger.Packages.Updates {
+		if its.Mode == v1alpha1.PackagesSecurity && !update.Security {
+			w.broken("%s was started for %s, which is not for security", build.Name, update.Name)
+		}
+		oldest = earlier(oldest, update.Since.Time)
+	}
+	for _, other := range w.buildsOf(image) {
+		if other.Counts() && !other.Status.Finished {
+			w.broken("%s was started for packages that %s may have, which goes on", build.Name, other.Name)
+		}
+	}
+	switch {
+	case w.now.Add(longestTurnBack).Before(oldest.Add(its.MinimumAge.Duration)):
+		w.broken("%s was started for packages that are there since %s", build.Name, oldest)
+	case its.Window != nil && w.now.Sub(w.now.Truncate(time.Hour)) > its.Window.Duration.Duration:
+		w.broken("%s was started at %s, outside of the window", build.Name, w.now)
+	}
+}
+
 // checkBasesFirst holds that a build is started for packages that a build of the Image replaces, and not before its bases were built for theirs. A decision
 // on an outdated cache may not know of that.
 func (w *environment) checkBasesFirst(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
