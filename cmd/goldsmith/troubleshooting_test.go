@@ -133,7 +133,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 			s.waits("web-3", v1alpha1.BuildCancelled)
 			return queue.out
 		},
-		"archive-unavailable": func(t *testing.T) string {
+		"archive-unavailable": func(*testing.T) string {
 			archive := httptest.NewServer(onlyOnce("date: 2026-11-28T10:00:00Z\nopenssl 3.5.6-1\n"))
 			defer archive.Close()
 			s.create(strings.NewReplacer("name: web", "name: archived", "[{name: duration", "[{name: archive, value: '"+archive.URL+"'}, {name: packages, value: openssl}, {name: duration").Replace(web) +

@@ -3,7 +3,9 @@
 package trigger
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -39,6 +41,17 @@ func PlanPackages(o Observed, d Decision) *v1alpha1.PackagesPlan {
 		}
 	}
 	return plan
+}
+
+// StoredHold returns why a build of an Image waits for a paused rollout, as its stored status tells, or nil. Only the controller knows the builds of
+// other Images.
+func StoredHold(image *v1alpha1.Image) *Hold {
+	stored := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImagePackagesUpToDate)
+	if stored == nil || stored.Reason != v1alpha1.ReasonRolloutPaused {
+		return nil
+	}
+	_, message, _ := strings.Cut(stored.Message, ", but ")
+	return &Hold{Paused: true, Message: cmp.Or(message, "builds of other images with the same packages failed")}
 }
 
 // planWithoutUpdates describes why no version starts a build: by the stored condition, because only the controller knows the archives.

@@ -76,6 +76,27 @@ func TestAPlanTellsOfNewPackages(t *testing.T) {
 	g.Expect(s.plan(t).Status.Packages.CheckTime).To(BeNil())
 }
 
+func TestAPlanTellsOfAPausedRollout(t *testing.T) {
+	t.Parallel()
+	g, s := NewWithT(t), newSpace(t, admin)
+	watched := spec()
+	watched.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}}
+	s.create(t, imageName, watched)
+	s.outdated(t, imageName, "trixie")
+	image, err := s.images().Get(t.Context(), imageName, metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	image.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ImagePackagesUpToDate, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRolloutPaused, LastTransitionTime: metav1.Now(),
+		Message: "new packages: openssl 3.5.6-1 → 3.5.7-1, but 3 builds failed",
+	}}
+	_, err = s.images().UpdateStatus(t.Context(), image, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	plan := s.plan(t).Status
+	g.Expect(plan.Build).To(BeFalse())
+	g.Expect(plan.Packages.Reason).To(Equal("RolloutPaused"))
+	g.Expect(plan.Packages.Message).To(HavePrefix("3 builds failed"))
+}
+
 func TestAPlanWaitsForTheBase(t *testing.T) {
 	t.Parallel()
 	g, s := NewWithT(t), newSpace(t, admin)

@@ -93,7 +93,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 			return nil, err
 		}
 	}
-	observed := trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Kept: p.kept, Now: p.clock.Now()}
+	observed := trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Kept: p.kept, Hold: trigger.StoredHold(image), Now: p.clock.Now()}
 	if observed.BasePackages, err = p.basePackages(ctx, image); err != nil {
 		return nil, err
 	}
