@@ -34,6 +34,7 @@ func (s *space) outdated(t *testing.T, name, archive string) {
 	require.NoError(t, err)
 	at := metav1.NewTime(time.Date(2030, 1, 2, 4, 0, 0, 0, time.UTC))
 	image.Status.Conditions = nil // no build is under way
+	image.Status.InputsDigest = image.Status.LastAttempted.InputsDigest
 	image.Status.Packages = &v1alpha1.ImagePackages{
 		Build: name + "-1", Archives: []v1alpha1.ArchiveState{{Name: archive, Date: at}}, UpdateCount: 1,
 		Updates: []v1alpha1.PackageUpdate{{Name: "openssl", Architecture: "amd64", From: "3.5.6-1", To: "3.5.7-1", Security: true, Advisories: []string{"CVE-2026-1"}, Archive: archive, Since: at}},
