@@ -88,6 +88,7 @@ func (b *build) answer(ctx context.Context) (said result.Result, err error) {
 		said.Probe, err = b.probe(ctx)
 	} else {
 		said.Artifacts, err = b.run(ctx)
+		said.Resolved = b.resolved
 	}
 	return said, err
 }
@@ -134,6 +135,9 @@ type build struct {
 	percent   int    // of the last report
 	installed func() // ends what tells how far the installation is
 	keeping   bool   // another run of mmdebstrap follows
+
+	simulated []result.ResolvedPackage // what apt would install
+	resolved  *result.Resolved         // the answer, instead of artifacts
 }
 
 // The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.
@@ -177,6 +181,9 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
+	if b.input.Resolve {
+		return nil, b.resolve(ctx)
+	}
 	steps := []func(context.Context) error{b.makeRootFS, b.writeLock, b.findShared}
 	if b.hasTarget(isDisk) {
 		steps = append(steps, b.makeDisk)

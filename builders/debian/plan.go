@@ -70,6 +70,8 @@ type plan struct {
 	files    map[string]string // by their paths in the image
 	scripts  []script          // in their order
 	kept     bool              // the packages are installed already, in the tar that is unpacked
+	// simulated is whether apt only tells which packages it would install. Nothing else of the plan is applied then.
+	simulated bool
 }
 
 type script struct{ name, text string }

@@ -45,6 +45,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 		return err
 	}
 	plan := newPlan(b.config, b.input.Files, b.ids.Root())
+	plan.simulated = b.input.Resolve
 	if plan.machine = b.config.machineList(ofMachine); plan.machine != "" {
 		b.logf("apt of the machine: %s", cmp.Or(urlsOf(ofMachine), "no mirror"))
 	}
@@ -75,7 +76,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
-	if socket := b.getenv(kept.EnvSocket); socket != "" && plan.installs() {
+	if socket := b.getenv(kept.EnvSocket); socket != "" && plan.installs() && !plan.simulated {
 		if err := b.installKept(ctx, plan, socket, directory, list); err != nil {
 			return err
 		}
@@ -120,9 +121,12 @@ func (p *plan) mmdebstrap(directory string) []string {
 		"--dpkgopt=post-invoke=" + dpkgHook + " end-of-packages",
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
-	if p.config.based || p.kept {
+	switch {
+	case p.simulated:
+		options = append(options, simulation(p.packages)...)
+	case p.config.based || p.kept:
 		options = append(options, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
-	} else {
+	default:
 		options = append(options, "--variant=minbase", "--include="+strings.Join(p.packages, ","),
 			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time. mmdebstrap
 			// passes the names as they are, which apt takes for names once these packages exist.
@@ -171,7 +175,7 @@ func (p *plan) installs() bool { return !p.config.based || len(p.packages) > 0 }
 // libfakeroot says that it does not recognize a payload whenever a signal, such as that of a child that ends, interrupts it while it waits for
 // the answer of its daemon. It then waits again, and gets the answer.
 var noise = regexp.MustCompile(`^(I: (skipping|using|running --|main\(\) received|removing tempdir|done$|creating a tarball, )|` +
-	`W: (gpg --version failed|hooklistener errored)|E: mmdebstrap failed to run|` +
+	`W: (gpg --version failed|hooklistener errored|In dry-run mode)|E: mmdebstrap failed to run|` +
 	`E: setup failed: (E: command failed: \S+/plan/|.* killed by signal 15$)|libfakeroot internal error: payload not recognized|Warning: block count mismatch|mkfs\.fat |debugfs [0-9])`)
 
 // stepFiles is the line of customize.sh that ends the installation of packages.
@@ -186,6 +190,7 @@ var steps = map[string]int{
 
 // reportStep reports the progress that a line of a tool tells.
 func (b *build) reportStep(line string) {
+	b.readSimulated(line)
 	percent, begins := steps[line]
 	if begins && b.keeping {
 		percent = min(percent, percentInstalled)

@@ -90,6 +90,11 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
 		t.Fatalf("after a week, resolves %q", got)
 	}
+	w.image("second", "", mirror, w.clock.Now().Add(-2*week), "libold=1")
+	if got := w.resolves(); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("while a resolve runs, resolves %q", got)
+	}
+	require.NoError(t, w.client.ImagesV1alpha1().Images("team").Delete(t.Context(), "second", metav1.DeleteOptions{}))
 	if found := w.candidates("web"); found.Resolved != nil {
 		t.Errorf("before the end, the resolve is %+v", found.Resolved)
 	}
@@ -123,7 +128,7 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 	// The Job of a build that is no longer the latest is deleted. The next build was made from the present state of the archive.
 	image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "web", metav1.GetOptions{}))(t)
 	w.build(image, 2, mirror, w.archive().Status.Release.Date.Time, "nginx=2")
-	w.clock.SetTime(w.clock.Now().Add(resolveInterval * 2))
+	w.pass(week)
 	if got := w.resolves(); len(got) > 0 {
 		t.Errorf("after another build, resolves %q", got)
 	}
@@ -172,5 +177,15 @@ func TestTheEndOfAResolve(t *testing.T) {
 				t.Errorf("after a day, resolves %q", got)
 			}
 		})
+	}
+}
+
+// The clock of a node can be behind. A resolve that ended before the last one would be the last one again.
+func TestAResolveEndsAfterTheLastOne(t *testing.T) {
+	w := newWorld(t)
+	last := metav1.NewTime(w.clock.Now())
+	of := whole{&v1alpha1.Image{}, &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{CompletionTime: &last}}, &content{}}
+	if got := w.resolveEnd(&of, last.Add(-time.Hour), ""); !got.Time.After(last.Time) {
+		t.Errorf("ends at %s, after %s", got.Time, last)
 	}
 }

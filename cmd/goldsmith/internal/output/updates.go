@@ -3,6 +3,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,7 @@ func Updates(updates []v1alpha1.PackageUpdate, count int32) []string {
 	}
 	rows, seen := [][4]string{{"NAME", "FROM", "TO", "FIXES"}}, map[[4]string]bool{}
 	for i := range updates {
-		row := [4]string{OneLine(updates[i].Name), OneLine(updates[i].From), OneLine(updates[i].To), OneLine(fixes(&updates[i]))}
+		row := [4]string{OneLine(updates[i].Name), OneLine(cmp.Or(updates[i].From, "<none>")), OneLine(cmp.Or(updates[i].To, "<none>")), OneLine(fixes(&updates[i]))}
 		if !seen[row] {
 			seen[row] = true
 			rows = append(rows, row)

@@ -32,9 +32,10 @@ func TestUpdatesAreATable(t *testing.T) {
 		"two architectures": {[]v1alpha1.PackageUpdate{named("openssl", "CVE-2026-1"), otherArchitecture}, 2, []string{"NAME      FROM           TO   FIXES", "openssl   1:1~rc1-1+b2   2    CVE-2026-1", "2"}},
 		"without advisories": {[]v1alpha1.PackageUpdate{{Name: "a", From: "1", To: "2"}, {Name: "b", From: "1", To: "2", Security: true}}, 2,
 			[]string{"NAME   FROM   TO   FIXES", "b      1      2    security", "3"}},
-		"ten":                  {many[1:11], 10, []string{"NAME   FROM           TO   FIXES", "lib9   1:1~rc1-1+b2   2", "11"}},
-		"twelve":               {many, 12, []string{"NAME    FROM           TO   FIXES", "and 2 more", "12"}},
-		"more than are listed": {many[:1], 70, []string{"NAME    FROM           TO   FIXES", "and 69 more", "3"}},
+		"a package that a build would add": {[]v1alpha1.PackageUpdate{{Name: "a", To: "2"}}, 1, []string{"NAME   FROM     TO   FIXES", "a      <none>   2", "2"}},
+		"ten":                              {many[1:11], 10, []string{"NAME   FROM           TO   FIXES", "lib9   1:1~rc1-1+b2   2", "11"}},
+		"twelve":                           {many, 12, []string{"NAME    FROM           TO   FIXES", "and 2 more", "12"}},
+		"more than are listed":             {many[:1], 70, []string{"NAME    FROM           TO   FIXES", "and 69 more", "3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := Updates(test.updates, test.count)
