@@ -272,8 +272,8 @@ func (w *world) candidates(image string) *trigger.Candidates {
 	return all
 }
 
-func newer(name, from, to string) v1alpha1.PackageUpdate {
-	return v1alpha1.PackageUpdate{Name: name, Architecture: "amd64", From: from, To: to, Security: true}
+func newer(name, from string) v1alpha1.PackageUpdate {
+	return v1alpha1.PackageUpdate{Name: name, Architecture: "amd64", From: from, To: "2", Security: true}
 }
 
 func names(updates []v1alpha1.PackageUpdate) (all []string) {
@@ -300,7 +300,7 @@ func TestArchivesAreCheckedForThePackagesOfImages(t *testing.T) {
 		t.Errorf("asks %+v", got)
 	}
 	w.restart() // while it runs
-	w.answer(start.Add(-30*time.Minute), newer("openssl", "1", "2"))
+	w.answer(start.Add(-30*time.Minute), newer("openssl", "1"))
 	archive := w.archive()
 	if status := archive.Status; status.Checks != 1 || status.Images != 2 || status.Packages != 3 || !status.LastCheckTime.Time.Equal(start) ||
 		!meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ArchiveReady) || !slices.Equal(names(status.Updates), []string{"openssl 1→2 since 07:30"}) {
@@ -337,7 +337,7 @@ func TestArchivesAreCheckedForThePackagesOfImages(t *testing.T) {
 	if got := w.asked(); got.Conditional {
 		t.Errorf("asks %+v", got)
 	}
-	w.answer(start.Add(time.Minute), newer("openssl", "0", "2"), newer("openssl", "1", "2"), newer("curl", "1", "2"))
+	w.answer(start.Add(time.Minute), newer("openssl", "0"), newer("openssl", "1"), newer("curl", "1"))
 	if got := names(w.archive().Status.Updates); !slices.Equal(got, []string{"curl 1→2 since 08:01", "openssl 0→2 since 07:30", "openssl 1→2 since 07:30"}) {
 		t.Errorf("the updates are %q", got)
 	}
@@ -355,7 +355,7 @@ func TestAFailedCheckIsToldAndRepeated(t *testing.T) {
 	w := newWorld(t)
 	w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), "openssl=1")
 	w.reconcile()
-	w.answer(w.clock.Now(), newer("openssl", "1", "2"))
+	w.answer(w.clock.Now(), newer("openssl", "1"))
 	start := w.clock.Now()
 	for i, c := range []struct {
 		end func()
@@ -365,7 +365,7 @@ func TestAFailedCheckIsToldAndRepeated(t *testing.T) {
 		{func() { w.end("", 0) }, "no result"},
 		{func() { w.answer(start.Add(-time.Hour)) }, "older than in an earlier check (2026-11-20T08:00:00Z)"},
 		{func() { w.answer(start.Add(48 * time.Hour)) }, "in the future"},
-		{func() { w.answer(start, newer("bash", "1", "2")) }, "bash"},
+		{func() { w.answer(start, newer("bash", "1")) }, "bash"},
 		{func() { w.clock.SetTime(w.clock.Now().Add(jobLimit)); w.reconcile() }, "has not ended within 20m0s"},
 		{func() {
 			w.refuse = apierrors.NewForbidden(batchv1.Resource("jobs"), "check", errors.New("exceeded quota"))
@@ -436,7 +436,7 @@ func TestPackagesOfABaseAreLeftToTheBase(t *testing.T) {
 	w.image("middle", "base", mirror, old, "openssl=1", "nginx=1")
 	w.image("top", "middle", mirror, old, "openssl=1", "nginx=1", "php=1")
 	w.reconcile()
-	w.answer(w.clock.Now(), newer("openssl", "1", "2"), newer("php", "1", "2"))
+	w.answer(w.clock.Now(), newer("openssl", "1"), newer("php", "1"))
 	got := map[string][]string{}
 	for _, image := range []string{"base", "middle", "top"} {
 		for _, update := range w.candidates(image).Updates {
@@ -477,7 +477,7 @@ func TestPackagesOfABaseAreLeftToTheBase(t *testing.T) {
 func TestBuildsOfOtherImagesForTheSamePackagesComeFirst(t *testing.T) {
 	w := newWorld(t)
 	old := w.clock.Now().Add(-time.Hour)
-	updates := []v1alpha1.PackageUpdate{newer("openssl", "1", "2")}
+	updates := []v1alpha1.PackageUpdate{newer("openssl", "1")}
 	hold := func(name string) *trigger.Hold {
 		image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), name, metav1.GetOptions{}))(t)
 		return require.Value(w.Hold(t.Context(), image, updates))(t)

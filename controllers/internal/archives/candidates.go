@@ -62,12 +62,11 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 	}
 	found = &trigger.Candidates{Build: build.Name}
 	for _, of := range content.archives() {
-		archive := &v1alpha1.Archive{}
-		err := a.cache.Get(ctx, client.ObjectKey{Name: of.objectName()}, archive, client.UnsafeDisableDeepCopy)
-		if client.IgnoreNotFound(err) != nil {
+		archive := &v1alpha1.Archive{} // one that is not there yet is not checked
+		if err := a.cache.Get(ctx, client.ObjectKey{Name: of.objectName()}, archive, client.UnsafeDisableDeepCopy); client.IgnoreNotFound(err) != nil {
 			return nil, 0, fmt.Errorf("get archive %s: %w", of.objectName(), err)
 		}
-		if why := unchecked(archive, a.Clock.Now()); err != nil || why != "" {
+		if why := unchecked(archive, a.Clock.Now()); why != "" {
 			return &trigger.Candidates{Unknown: fmt.Sprintf("archive %s %s", of.objectName(), why)}, 0, nil
 		}
 		found.Archives = append(found.Archives, v1alpha1.ArchiveState{Name: archive.Name, Date: archive.Status.Release.Date})

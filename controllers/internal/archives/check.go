@@ -220,8 +220,8 @@ type answer struct {
 
 // read reads the answer of an ended Job, or why there is none.
 func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, failure string, err error) {
-	input, err := render.ParseInput([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]))
-	if err != nil || input.Probe == nil {
+	input, changed := render.ParseInput([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]))
+	if changed != nil || input.Probe == nil {
 		return found, fmt.Sprintf("the input of Job %s was changed", job.Name), nil
 	}
 	failure, err = a.readLog(ctx, job, func(end *corev1.ContainerStateTerminated, log io.Reader) string {

@@ -168,7 +168,7 @@ func (a *Archives) next(archive *v1alpha1.Archive) time.Duration {
 	status := &archive.Status
 	wait := a.Interval
 	if failures := status.ConsecutiveFailures; failures > 0 {
-		wait = min(wait, time.Minute<<min(failures-1, 10)) //nolint:gosec // from 0 to 10
+		wait = min(wait, time.Minute<<min(failures-1, 10))
 	}
 	return spread(wait, archive.UID)
 }

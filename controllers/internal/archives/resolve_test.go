@@ -64,7 +64,7 @@ func outdatedImages(t *testing.T) *world {
 	w.image("web", "", mirror, old, "libold=1", "nginx=1")
 	w.image("child", "web", mirror, old, "libold=1", "nginx=1", "php=1")
 	w.reconcile()
-	w.answer(w.clock.Now().Add(-30*time.Minute), newer("nginx", "1", "2"))
+	w.answer(w.clock.Now().Add(-30*time.Minute), newer("nginx", "1"))
 	for _, name := range []string{"web", "child"} {
 		build := require.Value(w.client.ImagesV1alpha1().ImageBuilds("team").Get(t.Context(), name+"-1", metav1.GetOptions{}))(t)
 		build.Status.CompletionTime = &metav1.Time{Time: old}
@@ -113,7 +113,13 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 	if update := found.Updates[1]; update.Archive != w.archive().Name {
 		t.Errorf("the update is of archive %q", update.Archive)
 	}
+	stale := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "web", metav1.GetOptions{}))(t)
+	builds := require.Value(w.buildsOf(t.Context(), "team", "web"))(t)
 	w.record("web", found)
+	w.resolves() // deletes the Job
+	if started := require.Value(w.startResolve(t.Context(), &whole{stale, &builds[0], &content{}}))(t); started {
+		t.Error("a cache that is behind starts the same resolve again")
+	}
 	if got := w.resolves(); len(got) > 0 {
 		t.Errorf("after the result is stored, %q are resolved", got)
 	}

@@ -447,7 +447,7 @@ func (w *environment) settlePackages() {
 		w.settle()
 	}
 	for _, image := range w.images.all {
-		if late := w.overdue(image, func(build *v1alpha1.ImageBuild) bool { return w.attempts(build) || w.truth.byHand[build.UID] }); late != "" && w.startsBuilds(image) && !(w.queueGone && image.Spec.Template != nil) {
+		if late := w.overdue(image, func(build *v1alpha1.ImageBuild) bool { return w.attempts(build) || w.truth.byHand[build.UID] }); late != "" && w.startsBuilds(image) && (!w.queueGone || image.Spec.Template == nil) {
 			w.broken("%s is not built for %s", image.Name, late)
 		}
 		w.checkUpToDate(image)
