@@ -69,7 +69,7 @@ func openArchive(ctx context.Context, uri string, known *v1alpha1.ArchiveRelease
 			}
 		}
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{CheckRedirect: noRedirect}).Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -214,3 +214,6 @@ func (b *builder) answerPackages() int {
 	}
 	return b.leave(result.Result{Outcome: result.OutcomeSucceeded, Resolved: &result.Resolved{Packages: len(b.behaviour.packages), Complete: true}})
 }
+
+// noRedirect answers with a redirect, which is no archive.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -13,8 +13,8 @@ const Patience = time.Hour
 
 // The order of the builds that can be admitted now:
 //   - builds of Kueue come first, the oldest of them before the others;
-//   - between namespaces, the one with the fewest active builds for its weight is next, then one with a build that people asked for, then
-//     the one whose oldest such build, or else oldest build, has waited longest;
+//   - between namespaces, the one with the fewest active builds for its weight is next, then one with a build that people asked for, or that has
+//     waited for longer than Patience: the one whose oldest such build has waited longest. Then it is the one with the oldest automatic build;
 //   - within a namespace, builds that have waited for longer than Patience come first, the oldest of them before the others. Then builds that people
 //     asked for come before automatic ones. Then the build with the highest priority is next, then the oldest.
 //
@@ -60,6 +60,19 @@ func compareIn(a, b *namespace, lane int) int {
 	oldest, _ := a.lanes[lane].aged.top()
 	others, _ := b.lanes[lane].aged.top()
 	return compareAge(oldest, others)
+}
+
+// compareLanes compares the first namespace with automatic builds with the first one with builds that people asked for.
+func compareLanes(automatic, people *namespace, now time.Time) int {
+	if order := compareShares(automatic, people); order != 0 {
+		return order
+	}
+	oldest, _ := automatic.lanes[automatically].aged.top()
+	asked, _ := people.lanes[ofPeople].aged.top()
+	if now.Sub(oldest.Since) > Patience {
+		return compareAge(oldest, asked)
+	}
+	return 1
 }
 
 // compareAge compares builds by the time since which they wait, then by their names.

@@ -134,7 +134,7 @@ func (q *Queue) Waiting() int { return q.waiting }
 // Next returns the build to admit next, if one can be admitted. It returns the same build until that build is set to Active.
 func (q *Queue) Next(now time.Time) (Key, bool) {
 	next, ok := q.external.top()
-	if from := q.nextNamespace(); from != nil {
+	if from := q.nextNamespace(now); from != nil {
 		if other := from.next(now, !q.automaticFull()); !ok || compare(other, next, now) < 0 {
 			next, ok = other, true
 		}
@@ -146,12 +146,16 @@ func (q *Queue) Next(now time.Time) (Key, bool) {
 }
 
 // nextNamespace is the namespace of the next build, or nil.
-func (q *Queue) nextNamespace() *namespace {
+func (q *Queue) nextNamespace(now time.Time) *namespace {
 	if q.full() {
 		return nil
 	}
 	next, ok := q.contenders[ofPeople].top()
-	if other, contends := q.contenders[automatically].top(); contends && !q.automaticFull() && (!ok || compareShares(other, next) < 0) {
+	other, contends := q.contenders[automatically].top()
+	if !contends || q.automaticFull() {
+		return next
+	}
+	if !ok || compareLanes(other, next, now) < 0 {
 		return other
 	}
 	return next

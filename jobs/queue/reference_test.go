@@ -134,7 +134,7 @@ func (r *reference) goesFirst(a, b queue.Build, admissible []queue.Build, now ti
 	case a.External:
 		return elder(a, b)
 	case a.Namespace != b.Namespace:
-		return r.namespaceGoesFirst(a.Namespace, b.Namespace, admissible)
+		return r.namespaceGoesFirst(a.Namespace, b.Namespace, admissible, now)
 	}
 	impatientA, impatientB := now.Sub(a.Since) > queue.Patience, now.Sub(b.Since) > queue.Patience
 	switch {
@@ -148,14 +148,16 @@ func (r *reference) goesFirst(a, b queue.Build, admissible []queue.Build, now ti
 	return elder(a, b)
 }
 
-func (r *reference) namespaceGoesFirst(a, b string, admissible []queue.Build) bool {
+func (r *reference) namespaceGoesFirst(a, b string, admissible []queue.Build, now time.Time) bool {
 	shareA := float64(r.active(a)) / float64(max(1, r.shares[a].Weight))
 	shareB := float64(r.active(b)) / float64(max(1, r.shares[b].Weight))
 	if shareA != shareB {
 		return shareA < shareB
 	}
-	ofPeople := slices.DeleteFunc(slices.Clone(admissible), func(build queue.Build) bool { return build.Automatic })
-	oldestA, oldestB := oldestOf(a, ofPeople), oldestOf(b, ofPeople)
+	urgent := slices.DeleteFunc(slices.Clone(admissible), func(build queue.Build) bool {
+		return build.Automatic && now.Sub(build.Since) <= queue.Patience
+	})
+	oldestA, oldestB := oldestOf(a, urgent), oldestOf(b, urgent)
 	switch {
 	case oldestA.IsZero() != oldestB.IsZero():
 		return oldestB.IsZero()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/contents"
@@ -45,6 +46,8 @@ type Candidates struct {
 	Updates []v1alpha1.PackageUpdate
 	// Resolved is a resolve of the inputs of the build that has ended. If it is nil, what is stored of the last one stays.
 	Resolved *v1alpha1.PackageResolve
+	// Partial is why some of that is unknown, for users: an archive cannot be checked, so that its stored state stays.
+	Partial string
 	// Unknown is why nothing is known, for users. The other fields are then empty.
 	Unknown string
 	// NotSupported is whether that is because the builder checks no archives.
@@ -99,7 +102,7 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives), Resolved: resolved}
 	slices.SortFunc(next.Archives, func(a, b v1alpha1.ArchiveState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, state := range attempted {
-		if slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {
+		if known.Partial != "" || slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {
 			next.Attempted = append(next.Attempted, state)
 		}
 	}
@@ -266,6 +269,11 @@ func PackagesDue(o Observed) bool {
 	status := *o.Image.Status.DeepCopy()
 	if status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {
 		return false // its inputs do not resolve, or what has changed starts no build: if it starts one, the status tells of that
+	}
+	for _, kind := range []string{v1alpha1.ImageReconciling, v1alpha1.ImageStalled} {
+		if said := meta.FindStatusCondition(status.Conditions, kind); said != nil && said.Reason == v1alpha1.ReasonBuildRefused {
+			return false // a quota or a policy refuses its build
+		}
 	}
 	o.recordPackages(&status)
 	of := updates(&status)
@@ -449,6 +457,8 @@ func (c conditions) setPackagesUpToDate() {
 		set(metav1.ConditionUnknown, v1alpha1.ReasonProbeNotSupported, c.Candidates.Unknown)
 	case c.Candidates != nil && c.Candidates.Unknown != "":
 		set(metav1.ConditionUnknown, v1alpha1.ReasonPackagesUnknown, c.Candidates.Unknown)
+	case c.Candidates != nil && c.Candidates.Partial != "":
+		set(metav1.ConditionUnknown, v1alpha1.ReasonPackagesUnknown, c.Candidates.Partial)
 	case c.Candidates == nil: // the stored condition is that of the controller
 	case packages != nil && packages.OtherCount > 0:
 		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(

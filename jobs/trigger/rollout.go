@@ -4,6 +4,7 @@ package trigger
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,39 +39,83 @@ type RolloutBuild struct {
 	Standing bool
 }
 
-// HoldOf returns why a build waits for those of other Images, or nil. reserved is how many more of them are about to be created.
-func HoldOf(others []RolloutBuild, reserved, wave int) *Hold {
-	succeeded, finished, unfinished := 0, 0, reserved
-	failed := map[string][]string{} // names by what failed alike
-	worst := ""
-	for _, build := range others {
+// Rollout is what is known of the builds for a new version of a package.
+type Rollout struct {
+	// Namespace is that of the Image that is decided on.
+	Namespace string
+	// Builds are those of other Images.
+	Builds []RolloutBuild
+	// Reserved is how many more of them are about to be created in Namespace.
+	Reserved int
+	// Wave is how many run at the same time, in a namespace, until as many have succeeded.
+	Wave int
+	// Now is the current time.
+	Now time.Time
+}
+
+// Hold returns why a build waits for those of other Images, or nil. Only unfinished builds of the namespace count, and failures in one other namespace
+// pause nothing, because one team must not stop the others.
+func (r Rollout) Hold() *Hold {
+	succeeded, finished, unfinished := 0, 0, r.Reserved
+	failed := map[string][]*v1alpha1.ImageBuild{} // by what failed alike
+	for _, build := range r.Builds {
 		switch phase := build.Status.Phase; {
 		case !build.Status.Finished:
-			unfinished++
+			if build.Namespace == r.Namespace {
+				unfinished++
+			}
 		case phase == v1alpha1.BuildSucceeded:
 			succeeded++
 			finished++
-		case phase == v1alpha1.BuildFailed && build.Standing:
+		case phase == v1alpha1.BuildFailed && build.Standing && !r.over(build.ImageBuild):
 			finished++
 			kind := failureKind(build.Status.Failure)
-			failed[kind] = append(failed[kind], build.Namespace+"/"+build.Name)
-			if len(failed[kind]) > len(failed[worst]) || len(failed[kind]) == len(failed[worst]) && kind < worst {
-				worst = kind
-			}
+			failed[kind] = append(failed[kind], build.ImageBuild)
 		}
 	}
-	switch names := failed[worst]; {
-	case len(names) >= wave && len(names)*failingShare >= finished:
-		slices.Sort(names)
-		shown := strings.Join(names[:min(len(names), shownBuilds)], ", ")
-		if more := len(names) - shownBuilds; more > 0 {
-			shown += fmt.Sprintf(" and %d more", more)
+	for _, kind := range slices.Sorted(maps.Keys(failed)) {
+		if alike := failed[kind]; len(alike) >= r.Wave && len(alike)*failingShare >= finished && r.concerns(alike) {
+			return &Hold{Paused: true, Message: fmt.Sprintf(
+				"%d builds for them failed with %s%s: the others wait until fewer than %d have. Build these images successfully, or suspend them",
+				len(alike), kind, r.names(alike), r.Wave)}
 		}
-		return &Hold{Paused: true, Message: fmt.Sprintf("%d builds for them failed with %s: %s. Build one of these images successfully, or suspend it", len(names), worst, shown)}
-	case succeeded < wave && succeeded+unfinished >= wave:
-		return &Hold{Message: fmt.Sprintf("the first %d builds for them have not succeeded yet", wave)}
+	}
+	if succeeded < r.Wave && succeeded+unfinished >= r.Wave {
+		return &Hold{Message: fmt.Sprintf("the first %d builds for them have not succeeded yet", r.Wave)}
 	}
 	return nil
+}
+
+// over reports whether a failure is not the fault of the Image, and its build can be tried again.
+func (r Rollout) over(build *v1alpha1.ImageBuild) bool {
+	again := Observed{}.packagesAgain(build)
+	return !again.IsZero() && !again.After(r.Now)
+}
+
+// concerns reports whether builds failed in the namespace, or in several others.
+func (r Rollout) concerns(failed []*v1alpha1.ImageBuild) bool {
+	return slices.ContainsFunc(failed, func(build *v1alpha1.ImageBuild) bool {
+		return build.Namespace == r.Namespace || build.Namespace != failed[0].Namespace
+	})
+}
+
+// names lists the builds of the namespace. Names of other namespaces are not told.
+func (r Rollout) names(failed []*v1alpha1.ImageBuild) string {
+	var names []string
+	for _, build := range failed {
+		if build.Namespace == r.Namespace {
+			names = append(names, build.Name)
+		}
+	}
+	slices.Sort(names)
+	shown := strings.Join(names[:min(len(names), shownBuilds)], ", ")
+	switch more := len(failed) - min(len(names), shownBuilds); {
+	case shown == "":
+		return ", in other namespaces"
+	case more > 0:
+		return fmt.Sprintf(", such as %s and %d more", shown, more)
+	}
+	return ", " + shown
 }
 
 // failureKind returns what builds have in common that failed alike: the reason, and the beginning of the message, where a builder or a test is named.

@@ -287,3 +287,25 @@ func TestTheOrderOfAdvisories(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestAMirrorElsewhereDoesNotSendOthersToPrivateAddresses(t *testing.T) {
+	for host, private := range map[string]bool{"127.0.0.1": true, "::1": true, "10.1.2.3": true, "169.254.169.254": true, "::ffff:192.168.0.1": true, "151.101.2.132": false, "2a04:4e42::644": false} {
+		if got := isPrivate(t.Context(), host); got != private {
+			t.Errorf("%s: private is %t", host, got)
+		}
+	}
+	request := func(address string) *http.Request {
+		return httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	}
+	for _, c := range []struct {
+		from, to string
+		refused  bool
+	}{
+		{"http://151.101.2.132/debian", "http://169.254.169.254/latest", true}, {"http://10.0.0.1/debian", "http://10.0.0.2/debian", false},
+		{"http://151.101.2.132/debian", "http://151.101.2.133/debian", false},
+	} {
+		if err := checkRedirect(request(c.to), []*http.Request{request(c.from)}); (err != nil) != c.refused {
+			t.Errorf("from %s to %s: %v", c.from, c.to, err)
+		}
+	}
+}

@@ -12,8 +12,11 @@ import (
 	"hash"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -80,8 +83,20 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 		return fmt.Errorf("the mirror redirects more than %d times", maxRedirects)
 	case last.Scheme == "https" && request.URL.Scheme != "https":
 		return fmt.Errorf("the mirror redirects from HTTPS to %s", request.URL.Redacted())
+	case isPrivate(request.Context(), request.URL.Hostname()) && !isPrivate(request.Context(), via[0].URL.Hostname()):
+		return fmt.Errorf("the mirror redirects to the private address of %s", request.URL.Hostname())
 	}
 	return nil
+}
+
+// isPrivate reports whether a host has an address that only machines of its own network reach, so that a mirror elsewhere must not send others there. The
+// addresses of a host that only a proxy knows are not looked at.
+func isPrivate(ctx context.Context, host string) bool {
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return err == nil && slices.ContainsFunc(addresses, func(address netip.Addr) bool {
+		address = address.Unmap()
+		return address.IsLoopback() || address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified()
+	})
 }
 
 func receive(response *http.Response, limit int64, to io.Writer, received func()) error {

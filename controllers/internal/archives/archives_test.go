@@ -249,6 +249,7 @@ func (w *world) end(message string, exitCode int32) {
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&job, batchv1.SchemeGroupVersion.WithKind("Job"))},
 		}}
 		ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode, Message: message}}
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: ended}}
@@ -331,8 +332,9 @@ func TestArchivesAreCheckedForThePackagesOfImages(t *testing.T) {
 		t.Errorf("the unchanged archive has %q", got)
 	}
 
-	// An Image that was made from an older state asks at once. What the archive had before is not newer for it.
+	// An Image that was made from an older state asks within a minute. What the archive had before is not newer for it.
 	w.image("old", "", mirror, start.Add(-48*time.Hour), "openssl=0", "curl=1")
+	w.clock.SetTime(w.clock.Now().Add(look))
 	w.reconcile()
 	if got := w.asked(); got.Conditional {
 		t.Errorf("asks %+v", got)
@@ -510,7 +512,7 @@ func TestBuildsOfOtherImagesForTheSamePackagesComeFirst(t *testing.T) {
 	}
 	end("a", v1alpha1.BuildFailed)
 	end("b", v1alpha1.BuildFailed)
-	if got := hold("c"); got == nil || !got.Paused || !strings.Contains(got.Message, "TestsFailed (test web): team/a-1, team/b-1") {
+	if got := hold("c"); got == nil || !got.Paused || !strings.Contains(got.Message, "TestsFailed (test web), a-1, b-1") {
 		t.Errorf("after failures the others have %+v", got)
 	}
 	image := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "b", metav1.GetOptions{}))(t)
@@ -526,7 +528,7 @@ func TestManyPackagesAreSeveralJobs(t *testing.T) {
 	for i := range 9000 {
 		packages[pkg{fmt.Sprintf("package-%d", i), "1.0-1", "amd64"}] = time.Time{}
 	}
-	all := parts(packages)
+	all := parts(packages, nil)
 	count := 0
 	for _, part := range all {
 		count += len(part["amd64"])

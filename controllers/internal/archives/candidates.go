@@ -61,13 +61,25 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 		return &trigger.Candidates{Unknown: base.unknown}, readAgain, nil
 	}
 	found = &trigger.Candidates{Build: build.Name}
+	var unknown []string
+	checked := 0
 	for _, of := range content.archives() {
 		archive := &v1alpha1.Archive{} // one that is not there yet is not checked
 		if err := a.cache.Get(ctx, client.ObjectKey{Name: of.objectName()}, archive, client.UnsafeDisableDeepCopy); client.IgnoreNotFound(err) != nil {
 			return nil, 0, fmt.Errorf("get archive %s: %w", of.objectName(), err)
 		}
-		if why := unchecked(archive, a.Clock.Now()); why != "" {
-			return &trigger.Candidates{Unknown: fmt.Sprintf("archive %s %s", of.objectName(), why)}, 0, nil
+		why := unchecked(archive, a.Clock.Now())
+		if why == "" && archive.Spec != of.spec() {
+			why = "is another archive of this name: delete it"
+		}
+		if why != "" {
+			unknown = append(unknown, fmt.Sprintf("archive %s %s", of.objectName(), why))
+			keepStored(found, image.Status.Packages, of.objectName())
+			continue
+		}
+		checked++
+		if int(archive.Status.UpdateCount) > len(archive.Status.Updates) {
+			unknown = append(unknown, fmt.Sprintf("archive %s has more newer versions than its status lists", archive.Name))
 		}
 		found.Archives = append(found.Archives, v1alpha1.ArchiveState{Name: archive.Name, Date: archive.Status.Release.Date})
 		for i := range archive.Status.Updates {
@@ -79,16 +91,39 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 			}
 		}
 	}
+	switch {
+	case checked == 0:
+		return &trigger.Candidates{Unknown: unknown[0]}, 0, nil
+	case len(unknown) > 0:
+		found.Partial = unknown[0]
+	}
 	if image.Spec.Base.ImageRef == nil {
 		again, err = a.addResolve(ctx, whole{image, build, content}, found)
 	}
 	return found, again, err
 }
 
+// keepStored adds what the status of an Image has of an archive that cannot be checked, so that the other archives go on.
+func keepStored(found *trigger.Candidates, stored *v1alpha1.ImagePackages, archive string) {
+	if stored == nil || stored.Build != found.Build {
+		return
+	}
+	for _, state := range stored.Archives {
+		if state.Name == archive {
+			found.Archives = append(found.Archives, state)
+		}
+	}
+	for _, update := range stored.Updates {
+		if update.Archive == archive && update.From != "" && update.To != "" {
+			found.Updates = append(found.Updates, update)
+		}
+	}
+}
+
 // unchecked returns why nothing is known of an archive, or "".
 func unchecked(archive *v1alpha1.Archive, now time.Time) string {
 	status := &archive.Status
-	if last := status.LastCheckTime; status.Release != nil && last != nil && now.Sub(last.Time) < outdated {
+	if last := status.LastCheckTime; status.Release != nil && last != nil && now.Sub(last.Time).Abs() < outdated {
 		return ""
 	}
 	for _, condition := range status.Conditions {

@@ -66,18 +66,18 @@ func (a *Archives) check(ctx context.Context, archive *v1alpha1.Archive) (time.D
 	return look, a.start(ctx, archive, of)
 }
 
-// due returns the time until the next check of an archive, or 0. A package that the last check did not ask for is asked for at once, unless its
+// due returns the time until the next check of an archive, or 0. A package that the last check did not ask for is asked for within a minute, unless its
 // lock was made from the same state of the archive, or a later one.
 func (a *Archives) due(archive *v1alpha1.Archive, of *demand) time.Duration {
 	last := archive.Status.LastAttemptTime
 	if last == nil {
 		return 0
 	}
-	next := last.Add(a.next(archive))
+	wait := a.next(archive)
 	if archive.Status.ConsecutiveFailures == 0 && !a.covers(archive, of) {
-		return 0
+		wait = min(wait, look)
 	}
-	return max(0, next.Sub(a.Clock.Now()))
+	return min(wait, max(0, last.Add(wait).Sub(a.Clock.Now()))) // the clock may have been ahead
 }
 
 // covers reports whether the last answer covers all packages, so that an unchanged archive has no news.
@@ -145,7 +145,7 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *dem
 	if err != nil {
 		return err
 	}
-	for part, packages := range parts(of.packages) {
+	for part, packages := range parts(of.packages, a.covered[archive.UID]) {
 		job, err := render.ProbeJob(stored, a.Namespace, part, render.InputProbe{
 			Archive: render.InputArchive{Components: of.components}, Conditional: conditional, Packages: packages, Release: stored.Status.Release,
 		}, builder)
@@ -254,7 +254,7 @@ func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*cor
 	if err != nil {
 		return "", fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
 	}
-	pod, end := endOf(pods.Items)
+	pod, end := endOf(job, pods.Items)
 	if end == nil {
 		return "its pod was lost" + whyFailed(job), nil
 	}
@@ -293,10 +293,13 @@ func whyFailed(job *batchv1.Job) string {
 	return ""
 }
 
-// endOf returns the newest pod whose builder has ended, and how it ended.
-func endOf(pods []corev1.Pod) (pod *corev1.Pod, end *corev1.ContainerStateTerminated) {
+// endOf returns the newest pod of a Job whose builder has ended, and how it ended.
+func endOf(job *batchv1.Job, pods []corev1.Pod) (pod *corev1.Pod, end *corev1.ContainerStateTerminated) {
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	for i := range pods {
+		if !metav1.IsControlledBy(&pods[i], job) { // anybody can set labels
+			continue
+		}
 		for j := range pods[i].Status.ContainerStatuses {
 			status := &pods[i].Status.ContainerStatuses[j]
 			if status.Name == render.ContainerName && status.State.Terminated != nil {
@@ -322,17 +325,19 @@ func (a *Archives) succeed(ctx context.Context, archive *v1alpha1.Archive, of *d
 		covered = map[pkg]bool{}
 	}
 	release := answers[0].Release
-	var found []v1alpha1.PackageUpdate
 	for _, answer := range answers {
 		if answer.Release.Date.Before(&release.Date) {
 			release = answer.Release // of the first of them, so that the next check sees what changed meanwhile
 		}
+	}
+	var found []v1alpha1.PackageUpdate
+	for _, answer := range answers {
 		for one := range answer.asked {
 			covered[one] = true
 			answered[one] = !answer.Unchanged
 		}
 		for _, update := range answer.Updates {
-			update.Since = answer.Release.Date
+			update.Since = release.Date
 			if since, seen := first[pkg{update.Name, update.To, update.Architecture}]; seen {
 				update.Since = since
 			}
@@ -449,11 +454,13 @@ func (a *Archives) patch(ctx context.Context, archive *v1alpha1.Archive, status 
 	return stored, nil
 }
 
-// parts splits packages into the questions of Jobs.
-func parts(packages map[pkg]time.Time) []map[string]map[string][]string {
+// parts splits packages into the questions of Jobs. Those that are not covered come first, because the Jobs may not have room for all.
+func parts(packages map[pkg]time.Time, covered map[pkg]bool) []map[string]map[string][]string {
 	var all []map[string]map[string][]string
 	bytes := partBytes
-	for _, one := range sorted(maps.Keys(packages)) {
+	ordered := sorted(maps.Keys(packages))
+	slices.SortStableFunc(ordered, func(a, b pkg) int { return compareBool(covered[a], covered[b]) })
+	for _, one := range ordered {
 		if bytes += len(one.name) + len(one.version) + len(`"":["",],`); bytes >= partBytes {
 			all = append(all, map[string]map[string][]string{})
 			bytes = 0
@@ -465,6 +472,17 @@ func parts(packages map[pkg]time.Time) []map[string]map[string][]string {
 		part[one.architecture][one.name] = append(part[one.architecture][one.name], one.version)
 	}
 	return all[:min(len(all), maxParts)]
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func sorted(packages iter.Seq[pkg]) []pkg {

@@ -13,6 +13,8 @@ package archives
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"sync"
@@ -74,13 +76,16 @@ type Archives struct {
 
 	mu      sync.Mutex                                       // guards enqueue and refused
 	refused map[types.UID]map[string]v1alpha1.PackageResolve // by Images, and the names of Jobs that could not be created
+
+	rollout  sync.Mutex
+	reserved map[types.UID]reserved // Images whose builds are about to be created; guarded by rollout
 }
 
 // New makes the controller. The cache was made with package caches.
 func New(options Options, cache client.Reader) *Archives {
 	return &Archives{
-		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, enqueue: func(reconcile.Request) {},
-		refused: map[types.UID]map[string]v1alpha1.PackageResolve{},
+		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, reserved: map[types.UID]reserved{},
+		enqueue: func(reconcile.Request) {}, refused: map[types.UID]map[string]v1alpha1.PackageResolve{},
 	}
 }
 
@@ -182,9 +187,8 @@ func spread(wait time.Duration, of types.UID) time.Duration {
 
 // objectName returns the name of the Archive: a DNS label that begins with the builder and the suite.
 func (n name) objectName() string {
-	hash := fnv.New64a()
-	_, _ = fmt.Fprintf(hash, "%s\n%s\n%s", n.builder, n.uri, n.suite)
-	return cutLabel(n.builder+"-"+n.suite) + fmt.Sprintf("-%08x", hash.Sum64()&0xffffffff)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", n.builder, n.uri, n.suite)) // users choose the URI, and must not find that of another name
+	return cutLabel(n.builder+"-"+n.suite) + "-" + hex.EncodeToString(sum[:10])
 }
 
 // cutLabel makes the beginning of a DNS label of a text.

@@ -162,6 +162,8 @@ func (a *Archives) store(ctx context.Context, demands map[string]*demand, kept m
 	return nil
 }
 
-func (d *demand) spec() v1alpha1.ArchiveSpec {
-	return v1alpha1.ArchiveSpec{Builder: d.archive.builder, URI: d.archive.uri, Suite: d.archive.suite}
+func (d *demand) spec() v1alpha1.ArchiveSpec { return d.archive.spec() }
+
+func (n name) spec() v1alpha1.ArchiveSpec {
+	return v1alpha1.ArchiveSpec{Builder: n.builder, URI: n.uri, Suite: n.suite}
 }

@@ -19,8 +19,14 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// The limits of an Archive.
-const maxURI, maxSuite = 2048, 256
+const (
+	// maxURI and maxSuite are the limits of an Archive.
+	maxURI, maxSuite = 2048, 256
+	// maxText is how long the name, the version and the architecture of a package may be.
+	maxText = 256
+	// maxVersions is how many versions of a package one lock asks for.
+	maxVersions = 16
+)
 
 // readAgain is when a lock that could not be read is read again.
 const readAgain = time.Minute
@@ -44,7 +50,9 @@ type content struct {
 	packages map[pkg]bool
 	// unknown is why that is not known, for users.
 	unknown string
-	readAt  time.Time
+	// final is whether that stays so.
+	final  bool
+	readAt time.Time
 }
 
 // has reports whether a package is in the content, in any version.
@@ -73,7 +81,7 @@ func (l *locks) of(ctx context.Context, build *v1alpha1.ImageBuild, now time.Tim
 	l.mu.Lock()
 	known := l.known[build.UID]
 	l.mu.Unlock()
-	if known != nil && (known.unknown == "" || now.Sub(known.readAt) < readAgain) {
+	if known != nil && (known.unknown == "" || known.final || now.Sub(known.readAt) < readAgain) {
 		return known, nil
 	}
 	read, err := l.read(ctx, build)
@@ -116,7 +124,7 @@ func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content,
 		read.add(&packages.Locks[i].Lock, build.Spec.Inputs.Builder.Name)
 	}
 	if len(read.origins) == 0 {
-		return &content{unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name)}, nil
+		return &content{unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name), final: true}, nil
 	}
 	return read, nil
 }
@@ -150,10 +158,14 @@ func (c *content) add(lock *v1alpha1.Lock, builder string) {
 		}
 		c.origins = append(c.origins, of)
 	}
+	versions := map[string]int{}
 	for i := range lock.Packages {
-		if one := &lock.Packages[i]; one.PURL == "" {
-			c.packages[pkg{one.Name, one.Version, one.Architecture}] = true
+		one := &lock.Packages[i]
+		if one.PURL != "" || !askable(one.Name) || !askable(one.Version) || !askable(one.Architecture) || versions[one.Name+" "+one.Architecture] == maxVersions {
+			continue
 		}
+		versions[one.Name+" "+one.Architecture]++
+		c.packages[pkg{one.Name, one.Version, one.Architecture}] = true
 	}
 }
 
@@ -162,6 +174,10 @@ func checkable(source *v1alpha1.PackageSource) bool {
 	parsed, err := url.Parse(source.URI)
 	return err == nil && parsed.Host != "" && len(source.URI) <= maxURI && len(source.Suite) <= maxSuite
 }
+
+// askable reports whether a text of a lock can be part of a question about an archive, which all Images share. So a strange lock, which a script of an
+// image can make, does not spoil the question of others.
+func askable(text string) bool { return len(text) <= maxText && !strings.ContainsAny(text, `"\<>&`) }
 
 // canonical returns one spelling of the address of an archive.
 func canonical(address string) string {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -85,7 +86,9 @@ func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
 			runs = runs || !ended(job) && a.Clock.Now().Sub(job.CreationTimestamp.Time) < jobLimit
 			continue
 		}
-		if err := reconciliation.DeleteJob(ctx, a.Kube, job); err != nil {
+		if err := reconciliation.DeleteJob(ctx, a.Kube, job); apierrors.IsForbidden(err) { // in one namespace: the others go on
+			ctrl.LoggerFrom(ctx).Info("the Job of a resolve cannot be deleted", "job", client.ObjectKeyFromObject(job), "err", err.Error())
+		} else if err != nil {
 			return err
 		}
 	}
