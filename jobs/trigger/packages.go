@@ -28,6 +28,10 @@ const (
 	packagesPrefix = "packages:"
 	// packageRetry is how long after a failure that is not the fault of the Image the same updates start another build.
 	packageRetry = time.Hour
+	// baseRecheck is when an Image that waits for its bases is decided on again, because no event tells that a base further away is not to be built after all.
+	baseRecheck = 5 * time.Minute
+	// holdRetry is when an Image that waits for builds of other Images is decided on again.
+	holdRetry = 30 * time.Second
 	// promotionLimit is how long after a build of a base the channel of an Image that follows it is expected to move.
 	promotionLimit = 10 * time.Minute
 	// shownUpdates is how many updates a message has.
@@ -313,6 +317,10 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 		d.Reason, d.Message = why.reason, message+", but "+why.message
 		if !at.IsZero() {
 			next = at
+		case why.reason == v1alpha1.ReasonWaitingForBase:
+			next = o.Now.Add(baseRecheck)
+		case o.Hold != nil:
+			next = o.Now.Add(holdRetry)
 		}
 		return true, next
 	}

@@ -141,7 +141,7 @@ func TestNewPackagesStartABuild(t *testing.T) {
 				i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
 			}},
 			updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, old)}, also: func(o *Observed) { o.BasePackages = true },
-			reason: "WaitingForBase", message: "the base (image base) is built first", after: time.Minute,
+			reason: "WaitingForBase", message: "the base (image base) is built first", after: baseRecheck,
 		},
 		"no lock": {known: &Candidates{Unknown: "build debian-1 has no lock"}, reason: "InputsUnchanged", condition: "Unknown PackagesUnknown"},
 		"a builder that cannot": {

@@ -220,16 +220,16 @@ type answer struct {
 
 // read reads the answer of an ended Job, or why there is none.
 func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, failure string, err error) {
-	input, changed := render.ParseInput([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]))
-	if changed != nil || input.Probe == nil {
+	asked := question(job)
+	if asked == nil {
 		return found, fmt.Sprintf("the input of Job %s was changed", job.Name), nil
 	}
 	failure, err = a.readLog(ctx, job, func(end *corev1.ContainerStateTerminated, log io.Reader) string {
-		judged, failed := result.ParseProbe(end.Message, end.ExitCode, log, input.Probe.Packages)
+		judged, failed := result.ParseProbe(end.Message, end.ExitCode, log, asked.Packages)
 		switch {
 		case failed != nil:
 			return failed.Message
-		case judged.Unchanged && !input.Probe.Conditional:
+		case judged.Unchanged && !asked.Conditional:
 			return "the builder left out the packages, although it was asked for them without a condition: correct the builder"
 		}
 		found = answer{judged, map[pkg]bool{}}
@@ -238,7 +238,7 @@ func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, fa
 	if failure != "" || err != nil {
 		return found, failure, err
 	}
-	for architecture, names := range input.Probe.Packages {
+	for architecture, names := range asked.Packages {
 		for name, versions := range names {
 			for _, version := range versions {
 				found.asked[pkg{name, version, architecture}] = true
@@ -266,6 +266,15 @@ func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*cor
 	}
 	defer func() { _ = log.Close() }() // only read from
 	return read(end, log), nil
+}
+
+// question returns what the Job of a check asks for. It is nil if the Job was changed.
+func question(job *batchv1.Job) *render.InputProbe {
+	input, err := render.ParseInput([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]))
+	if err != nil {
+		return nil
+	}
+	return input.Probe
 }
 
 // ended reports whether a Job has ended.
