@@ -185,6 +185,9 @@ func spread(wait time.Duration, of types.UID) time.Duration {
 	return wait + wait*time.Duration(hash.Sum32()%100)/1000
 }
 
+// Name returns the name of the Archive of a builder, an address and a suite.
+func Name(builder, uri, suite string) string { return name{builder, uri, suite}.objectName() }
+
 // objectName returns the name of the Archive: a DNS label that begins with the builder and the suite.
 func (n name) objectName() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", n.builder, n.uri, n.suite)) // users choose the URI, and must not find that of another name

@@ -44,7 +44,7 @@ const (
 	schedules    = 100_000 / slowdown
 	leastReached = max(1, 20/(slowdown*slowdown))
 	// shortSchedules are played with -short. They reach each thing that is counted at least once.
-	shortSchedules = 5_000
+	shortSchedules = 6_000
 )
 
 var (

@@ -5,7 +5,6 @@ package model_test
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/archives"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -54,11 +54,7 @@ type content struct {
 const mirrorURI = "http://mirror.example"
 
 // objectName is the name of the Archive of a mirror.
-func (m *mirror) objectName() string {
-	hash := fnv.New64a()
-	_, _ = fmt.Fprintf(hash, "mock\n%s\n%s", mirrorURI, m.suite)
-	return fmt.Sprintf("mock-%s-%08x", m.suite, hash.Sum64()&0xffffffff)
-}
+func (m *mirror) objectName() string { return archives.Name("mock", mirrorURI, m.suite) }
 
 // at returns the newest version of a package that was published at a time.
 func (m *mirror) at(name string, date time.Time) int {
@@ -447,7 +443,10 @@ func (w *environment) settlePackages() {
 		w.settle()
 	}
 	for _, image := range w.images.all {
-		if late := w.overdue(image, func(build *v1alpha1.ImageBuild) bool { return w.attempts(build) || w.truth.byHand[build.UID] }); late != "" && w.startsBuilds(image) && (!w.queueGone || image.Spec.Template == nil) {
+		counts := func(build *v1alpha1.ImageBuild) bool { // a later build of another reason that succeeded has attempted the same
+			return w.attempts(build) || w.truth.byHand[build.UID] || image.Status.LatestSuccessful.Number > numberOf(build)
+		}
+		if late := w.overdue(image, counts); late != "" && w.startsBuilds(image) && (!w.queueGone || image.Spec.Template == nil) {
 			w.broken("%s is not built for %s", image.Name, late)
 		}
 		w.checkUpToDate(image)
