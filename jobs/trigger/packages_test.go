@@ -144,6 +144,9 @@ func TestNewPackagesStartABuild(t *testing.T) {
 			reason: "WaitingForBase", message: "the base (image base) is built first", after: baseRecheck,
 		},
 		"no lock": {known: &Candidates{Unknown: "build debian-1 has no lock"}, reason: "InputsUnchanged", condition: "Unknown PackagesUnknown"},
+		"an archive is unknown": {
+			known: &Candidates{Build: "debian-1", Partial: "archive x is not checked yet"}, reason: "InputsUnchanged", condition: "Unknown PackagesUnknown",
+		},
 		"a builder that cannot": {
 			known: &Candidates{Unknown: "the builder checks no archives", NotSupported: true}, reason: "InputsUnchanged", condition: "Unknown ProbeNotSupported",
 		},

@@ -523,6 +523,54 @@ func TestBuildsOfOtherImagesForTheSamePackagesComeFirst(t *testing.T) {
 	}
 }
 
+// A lock is text of a stranger, and its question is shared by all Images.
+func TestAStrangeLockDoesNotSpoilTheQuestion(t *testing.T) {
+	w := newWorld(t)
+	packages := []string{`a"b=1`, strings.Repeat("x", maxText+1) + "=1", "long=" + strings.Repeat("1", maxText+1), "openssl=1"}
+	for i := range maxVersions + 4 {
+		packages = append(packages, fmt.Sprintf("kernel=%02d", i))
+	}
+	w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), packages...)
+	w.reconcile()
+	asked := w.asked().Packages["amd64"]
+	if len(asked) != 2 || len(asked["openssl"]) != 1 || len(asked["kernel"]) != maxVersions {
+		t.Errorf("asks for %v", asked)
+	}
+}
+
+func TestAnArchiveThatCannotBeCheckedDoesNotStopTheOthers(t *testing.T) {
+	w := newWorld(t)
+	image := w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), "openssl=1", "curl=1")
+	dead := name{"debian", "http://dead.example.com/debian", suite}
+	w.locks["web-1"].Sources = append(w.locks["web-1"].Sources, v1alpha1.PackageSource{URI: dead.uri, Suite: suite})
+	w.reconcile()
+	archive := require.Value(w.client.ImagesV1alpha1().Archives().Get(t.Context(), Name("debian", mirror, suite), metav1.GetOptions{}))(t)
+	archive.Status.Release, archive.Status.LastCheckTime = &v1alpha1.ArchiveRelease{Date: metav1.NewTime(w.clock.Now())}, &metav1.Time{Time: w.clock.Now()}
+	archive.Status.Updates, archive.Status.UpdateCount = []v1alpha1.PackageUpdate{newer("openssl", "1")}, 1
+	require.Value(w.client.ImagesV1alpha1().Archives().UpdateStatus(t.Context(), archive, metav1.UpdateOptions{}))(t)
+	if got := w.candidates("web"); got.Unknown != "" || len(got.Updates) != 1 || !strings.Contains(got.Partial, dead.objectName()+" is not checked yet") {
+		t.Errorf("there are %+v", got)
+	}
+
+	kept := newer("curl", "1")
+	kept.Archive = dead.objectName()
+	image.Status.Packages = &v1alpha1.ImagePackages{
+		Build: "web-1", Archives: []v1alpha1.ArchiveState{{Name: kept.Archive}}, Updates: []v1alpha1.PackageUpdate{kept},
+	}
+	require.Value(w.client.ImagesV1alpha1().Images("team").UpdateStatus(t.Context(), image, metav1.UpdateOptions{}))(t)
+	if got := w.candidates("web"); len(got.Updates) != 2 || len(got.Archives) != 2 {
+		t.Errorf("with what was known, there are %+v", got)
+	}
+
+	archive.Status.UpdateCount = 2
+	require.Value(w.client.ImagesV1alpha1().Archives().UpdateStatus(t.Context(), archive, metav1.UpdateOptions{}))(t)
+	w.locks["web-1"].Sources = w.locks["web-1"].Sources[:1]
+	w.restart()
+	if got := w.candidates("web"); !strings.Contains(got.Partial, "has more newer versions than its status lists") {
+		t.Errorf("of a cut list there are %+v", got)
+	}
+}
+
 func TestManyPackagesAreSeveralJobs(t *testing.T) {
 	packages := map[pkg]time.Time{}
 	for i := range 9000 {
