@@ -473,6 +473,10 @@ func (c conditions) setPackagesUpToDate() {
 			"%d packages of build %s have newer versions that start no build: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
 			packages.OtherCount, packages.Build))
 	default:
-		set(metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, "no package of build "+latest.Name+" has a newer version in its archives")
+		message := "no package of build " + latest.Name + " has a newer version in its archives"
+		if ref := c.Image.Spec.Base.ImageRef; ref != nil {
+			message += ", apart from packages of the base (image " + ref.Name + ")"
+		}
+		set(metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, message)
 	}
 }
