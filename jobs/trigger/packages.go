@@ -85,9 +85,7 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 	}
 	build := newest(o.Builds, forPackages)
 	if build != nil {
-		if again := o.packagesAgain(build); again.IsZero() || again.After(o.Now) {
-			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
-		} else {
+		if o.attemptedNothing(status, build) {
 			attempted = build.Spec.Trigger.Packages.Attempted // as it was before the build
 		} else {
 			attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives)
@@ -315,7 +313,9 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 	message := packagesMessage(of, status.Packages.UpdateCount)
 	if why, at := o.packagesPrevention(of, status); why.reason != "" {
 		d.Reason, d.Message = why.reason, message+", but "+why.message
-		if !at.IsZero() {
+		switch {
+		case !next.IsZero():
+		case !at.IsZero():
 			next = at
 		case why.reason == v1alpha1.ReasonWaitingForBase:
 			next = o.Now.Add(baseRecheck)
@@ -352,6 +352,10 @@ func (o Observed) packagesPrevention(of []v1alpha1.PackageUpdate, status *v1alph
 		return prevention{v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build"}, at
 	case at.After(o.Now):
 		return prevention{v1alpha1.ReasonPackagesChanged, "the build starts at " + at.UTC().Format(time.RFC3339) + ": ask for a build to have it now"}, at
+	case o.Hold != nil && o.Hold.Paused:
+		return prevention{v1alpha1.ReasonRolloutPaused, o.Hold.Message}, time.Time{}
+	case o.Hold != nil:
+		return prevention{v1alpha1.ReasonPackagesChanged, o.Hold.Message}, time.Time{}
 	}
 	return prevention{}, time.Time{}
 }
@@ -455,10 +459,12 @@ func (c conditions) setPackagesUpToDate() {
 		}
 		c.set(kind, status, reason, v1alpha1.CutMessage(message))
 	}
-	of := updates(c.status)
+	changed := c.changedPackages()
 	switch {
-	case len(of) > 0:
-		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, packagesMessage(of, packages.UpdateCount))
+	case changed != "" && c.Hold != nil && c.Hold.Paused:
+		set(metav1.ConditionFalse, v1alpha1.ReasonRolloutPaused, changed+", but "+c.Hold.Message)
+	case changed != "":
+		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesChanged, changed)
 	case latest == nil:
 		set(metav1.ConditionUnknown, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
 	case c.Candidates != nil && c.Candidates.NotSupported:
@@ -470,8 +476,8 @@ func (c conditions) setPackagesUpToDate() {
 	case c.Candidates == nil: // the stored condition is that of the controller
 	case packages != nil && packages.OtherCount > 0:
 		set(metav1.ConditionFalse, v1alpha1.ReasonPackagesKept, fmt.Sprintf(
-			"%d packages of build %s have newer versions that start no build: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
-			packages.OtherCount, packages.Build))
+			"build %s has %s, and starts no build for them: triggers.onPackageChange.mode excludes them, or a build was started for them and did not install them",
+			packages.Build, outdatedPackages(packages.OtherCount)))
 	default:
 		message := "no package of build " + latest.Name + " has a newer version in its archives"
 		if ref := c.Image.Spec.Base.ImageRef; ref != nil {

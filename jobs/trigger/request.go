@@ -193,17 +193,12 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 	return fmt.Sprintf("%s:%d", digest, after)
 }
 
-// reserved matches the IDs of requestID, scheduleRequestID, testsRequestID and requests because of new packages.
+// reserved matches the IDs of requestID, scheduleRequestID, testsRequestID and packagesRequestID.
 var reserved = regexp.MustCompile(`^(schedule:|(tests:|packages:)?sha256:[0-9a-f]{64}:[0-9]+$|tests:none:[0-9]+$)`)
 
 // Reserved reports whether only triggers use request IDs of this form.
 func Reserved(requestID string) bool {
 	return reserved.MatchString(requestID)
-}
-
-// IsPackageRequest reports whether a request ID has the form that the triggers use for builds because of new packages.
-func IsPackageRequest(requestID string) bool {
-	return strings.HasPrefix(requestID, "packages:") && Reserved(requestID)
 }
 
 // Requests reports whether a build with this reserved request ID is due. For a time of the schedule that has started, Requests

@@ -16,8 +16,6 @@ import (
 // them run at the same time. If as many fail alike, the others are not started.
 
 const (
-	// holdRetry is when a build that waits for those of other Images is decided on again.
-	holdRetry = 30 * time.Second
 	// failingShare is the part of the finished builds, as 1/failingShare, below which failures do not pause the others.
 	failingShare = 10
 	// shownBuilds is how many builds a message names.

@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
+	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -31,7 +32,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
-	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 

@@ -245,7 +245,17 @@ func (w *world) answer(date time.Time, updates ...v1alpha1.PackageUpdate) {
 // end ends all Jobs with a message.
 func (w *world) end(message string, exitCode int32) {
 	w.Helper()
-	jobs := w.kube.BatchV1().Jobs(v1alpha1.ArchiveNamespace)
+	w.endIn(v1alpha1.ArchiveNamespace, message, exitCode)
+	pods := w.kube.CoreV1().Pods(v1alpha1.ArchiveNamespace) // as the garbage collector does
+	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
+		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
+	}
+}
+
+// endIn ends all Jobs of a namespace with a message.
+func (w *world) endIn(namespace, message string, exitCode int32) {
+	w.Helper()
+	jobs := w.kube.BatchV1().Jobs(namespace)
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
@@ -258,10 +268,6 @@ func (w *world) end(message string, exitCode int32) {
 		require.Value(jobs.UpdateStatus(w.Context(), &job, metav1.UpdateOptions{}))(w.T)
 	}
 	w.reconcile()
-	pods := w.kube.CoreV1().Pods(v1alpha1.ArchiveNamespace) // as the garbage collector does
-	for _, pod := range require.Value(pods.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
-		require.NoError(w.T, pods.Delete(w.Context(), pod.Name, metav1.DeleteOptions{}))
-	}
 }
 
 func (w *world) candidates(image string) *trigger.Candidates {

@@ -24,8 +24,9 @@ const outdated = 24 * time.Hour
 const maxBases = 32
 
 // Candidates returns the newer versions of the packages in the latest successful build of an Image, whose builds are in the order of their
-// numbers. It returns nil if nobody asks for them, or no build has succeeded. Packages that the base has are left out, because only a build of
-// the base can replace them. again is when to ask again without an event, if the packages are unknown or a resolve runs. An error is an error of the API.
+// numbers. It returns nil if nobody asks for them, or no build has succeeded. They are unknown if that build was deleted. Packages that the base has
+// are left out, because only a build of the base can replace them. again is when to ask again without an event, if the packages are unknown or a
+// resolve runs. An error is an error of the API.
 func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (found *trigger.Candidates, again time.Duration, err error) {
 	if image.Spec.Triggers.OnPackageChange == nil {
 		return nil, 0, nil

@@ -72,12 +72,12 @@ func New(options Options, cache client.Reader) *reconciliation.Controller {
 		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
 		{Object: &v1alpha1.ImageBuild{}, Events: r.revocationEvents()},
-		{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
-		{Object: &batchv1.Job{}, Events: handler.EnqueueRequestsFromMapFunc(resolvedImage)},
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
 	}
 	if options.Packages != nil {
-		watches = append(watches, reconciliation.Watch{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()})
+		watches = append(watches,
+			reconciliation.Watch{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
+			reconciliation.Watch{Object: &batchv1.Job{}, Events: handler.EnqueueRequestsFromMapFunc(resolvedImage)})
 	}
 	return &reconciliation.Controller{Reconciler: r, Name: "image", Workers: workers, Watches: watches}
 }
@@ -189,6 +189,14 @@ func (r *reconciler) archiveEvents() handler.EventHandler {
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
 	}
+}
+
+// failure returns why an archive cannot be checked, or "".
+func failure(archive *v1alpha1.Archive) string {
+	if ready := meta.FindStatusCondition(archive.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
+		return ready.Reason + ready.Message
+	}
+	return ""
 }
 
 // resolvedImage finds the Image whose packages a Job resolves.
