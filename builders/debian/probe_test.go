@@ -440,7 +440,7 @@ func byHashOf(a *frozenArchive) string {
 	return fmt.Sprintf("%x", sha256.Sum256(a.files[a.directory()+"main/binary-amd64/Packages.xz"]))
 }
 
-// TestSecurityUpdatesNameTheirAdvisories has a kernel: its smallest package has only a link to the documents of another one, of another source.
+// TestSecurityUpdatesNameTheirAdvisories has a kernel: its smallest package has only a link to the documents of a package of another source.
 func TestSecurityUpdatesNameTheirAdvisories(t *testing.T) {
 	key := signingKey(t)
 	a := newArchive(t, key)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -128,8 +127,6 @@ func (r *Result) checkBuild() error {
 	return nil
 }
 
-var releasePattern = regexp.MustCompile(`\A[0-9a-f]{64}\z`)
-
 // checkProbe checks a success apart from the updates in the log.
 func (r *Result) checkProbe() error {
 	if r.Probe == nil {
@@ -141,7 +138,7 @@ func (r *Result) checkProbe() error {
 		return errors.New("it has artifacts, tests, a report or resolved, but the input asks about an archive: set only probe")
 	case release.Date.IsZero():
 		return errors.New(ignoring("probe.release.date is missing: set it to the date of the release file", r.unknown))
-	case !releasePattern.MatchString(release.SHA256):
+	case !ValidDigest("sha256:" + release.SHA256):
 		return fmt.Errorf("probe.release.sha256 is %q, must be 64 lower-case hex digits", release.SHA256)
 	case !line(release.ETag, maxETag):
 		return fmt.Errorf("probe.release.etag must be one line of at most %d bytes, all printable: leave it out", maxETag)

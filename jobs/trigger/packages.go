@@ -60,7 +60,7 @@ type Candidates struct {
 
 // IsPackageRequest reports whether a request ID has the form that the triggers use for new packages.
 func IsPackageRequest(requestID string) bool {
-	return reserved.MatchString(requestID) && strings.HasPrefix(requestID, packagesPrefix)
+	return Reserved(requestID) && strings.HasPrefix(requestID, packagesPrefix)
 }
 
 // packagesRequestID identifies the request for a build with the packages of some states of archives, after the last attempted build.
@@ -109,7 +109,7 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		}
 	}
 	for _, update := range all {
-		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !isResolved(&update) || isAttempted(&update, next.Attempted) {
+		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !IsResolved(&update) || isAttempted(&update, next.Attempted) {
 			continue
 		}
 		next.Updates = append(next.Updates, update)
@@ -130,8 +130,8 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 	status.Packages = next
 }
 
-// isResolved reports whether an update is that of a resolve: a package that a build would add or remove.
-func isResolved(update *v1alpha1.PackageUpdate) bool { return update.From == "" || update.To == "" }
+// IsResolved reports whether an update is that of a resolve: a package that a build would add or remove.
+func IsResolved(update *v1alpha1.PackageUpdate) bool { return update.From == "" || update.To == "" }
 
 // sameUpdate finds the update of the same versions.
 func sameUpdate(updates []v1alpha1.PackageUpdate, of *v1alpha1.PackageUpdate) int {
@@ -159,7 +159,7 @@ func withResolve(known *Candidates, stored *v1alpha1.ImagePackages, started *v1a
 		for i := range packages.Updates {
 			update := &packages.Updates[i]
 			switch at := sameUpdate(updates, update); {
-			case !isResolved(update):
+			case !IsResolved(update):
 			case at >= 0:
 				updates[at].Since, updates[at].Archive = update.Since, update.Archive
 			case stays:
@@ -279,7 +279,11 @@ func PackagesDue(o Observed) bool {
 	}
 	o.recordPackages(&status)
 	of := updates(&status)
-	return len(of) > 0 && !o.packagesTime(of).After(o.Now) && !o.packagesTime(of).IsZero()
+	if len(of) == 0 {
+		return false
+	}
+	at := o.packagesTime(of)
+	return !at.IsZero() && !at.After(o.Now)
 }
 
 // Follows reports whether a build of a base changes by itself what a channel names, and whether that is about to happen. The empty channel is the
@@ -390,7 +394,7 @@ func packagesMessage(of []v1alpha1.PackageUpdate, count int32) string {
 	}
 	shown := texts[:min(len(texts), shownUpdates)]
 	message := "new packages: "
-	if !slices.ContainsFunc(of, func(update v1alpha1.PackageUpdate) bool { return !isResolved(&update) }) {
+	if !slices.ContainsFunc(of, func(update v1alpha1.PackageUpdate) bool { return !IsResolved(&update) }) {
 		message = "changed packages: "
 	}
 	message += strings.Join(shown, ", ")

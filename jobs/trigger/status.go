@@ -125,6 +125,13 @@ func latestBuild(builds []v1alpha1.ImageBuild, last *v1alpha1.FinishedBuild) *v1
 	return nil
 }
 
+// LatestSuccessful returns the newest of an Image's builds that succeeded and counts, or nil. The builds are in the order of their numbers.
+func LatestSuccessful(builds []v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+	return newest(builds, func(build *v1alpha1.ImageBuild) bool {
+		return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts()
+	})
+}
+
 func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
 	for i := range slices.Backward(builds) {
 		if is(&builds[i]) {

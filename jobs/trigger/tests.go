@@ -4,6 +4,7 @@ package trigger
 
 import (
 	"fmt"
+	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -111,7 +112,7 @@ func (o Observed) testsDiffer(latest *v1alpha1.SuccessfulBuild) bool {
 
 // IsRetest reports whether a request ID has the form that the triggers use to test artifacts again.
 func IsRetest(requestID string) bool {
-	return reserved.MatchString(requestID) && len(requestID) > len(testsPrefix) && requestID[:len(testsPrefix)] == testsPrefix
+	return Reserved(requestID) && strings.HasPrefix(requestID, testsPrefix)
 }
 
 // beingRetested reports whether an unfinished build tests the artifacts of a build.

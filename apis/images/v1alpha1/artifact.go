@@ -50,6 +50,15 @@ func ArtifactDocumentTypes() []ArtifactDocumentType {
 	return []ArtifactDocumentType{DocumentLock, DocumentProvenance, DocumentSBOM}
 }
 
+// ReadLock returns the lock of the artifact, or nil. It ignores a lock that Goldsmith has not read itself: a builder can report the digest of a lock
+// that its users are not allowed to read.
+func (a *Artifact) ReadLock() *ArtifactDocument {
+	if document := a.Document(DocumentLock); document != nil && document.Verified == ArtifactVerifiedContent {
+		return document
+	}
+	return nil
+}
+
 // Document returns the first document of a type about an artifact, or nil.
 func (a *Artifact) Document(of ArtifactDocumentType) *ArtifactDocument {
 	for i := range a.Documents {

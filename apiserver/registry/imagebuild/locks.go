@@ -18,15 +18,6 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// lockOf returns the lock of an artifact, or nil. lockOf ignores a lock that Goldsmith has not read itself: a builder can report the
-// digest of a lock that its users are not allowed to read.
-func lockOf(artifact *v1alpha1.Artifact) *v1alpha1.ArtifactDocument {
-	if document := artifact.Document(v1alpha1.DocumentLock); document != nil && document.Verified == v1alpha1.ArtifactVerifiedContent {
-		return document
-	}
-	return nil
-}
-
 // locks reads the locks of builds for one request: from the records or, if those do not have a lock, from the artifacts that the server keeps.
 type locks struct {
 	resource, name string // of the request, for errors
@@ -110,7 +101,7 @@ func source(build string, document *v1alpha1.ArtifactDocument) string {
 	return "get it from " + document.Location
 }
 
-// unreadLock returns why an artifact has no lock that lockOf returns, and what to do.
+// unreadLock returns why an artifact has no lock that ReadLock returns, and what to do.
 func unreadLock(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) string {
 	if document := artifact.Document(v1alpha1.DocumentLock); document != nil && document.Location != "" {
 		return fmt.Sprintf("its lock is at %s, which Goldsmith has not read", document.Location)

@@ -24,7 +24,7 @@ type lockedTargets struct {
 func lockedTargetsOf(from, to []v1alpha1.Artifact) (all []*lockedTargets) {
 	byName := map[string]*lockedTargets{}
 	for i := range from {
-		byName[from[i].Target] = &lockedTargets{names: []string{from[i].Target}, from: lockOf(&from[i])}
+		byName[from[i].Target] = &lockedTargets{names: []string{from[i].Target}, from: from[i].ReadLock()}
 	}
 	for i := range to {
 		target := byName[to[i].Target]
@@ -32,7 +32,7 @@ func lockedTargetsOf(from, to []v1alpha1.Artifact) (all []*lockedTargets) {
 			target = &lockedTargets{names: []string{to[i].Target}}
 			byName[to[i].Target] = target
 		}
-		target.to, target.packages = lockOf(&to[i]), to[i].Packages
+		target.to, target.packages = to[i].ReadLock(), to[i].Packages
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		target := byName[name]

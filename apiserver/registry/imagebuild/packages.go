@@ -44,7 +44,7 @@ func (p *packageLister) list(ctx context.Context, name string, options *v1alpha1
 	answer := &v1alpha1.ImageBuildPackages{ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace}, BuildUID: build.UID}
 	indexes := map[string]int{} // by digest
 	for _, artifact := range artifacts {
-		document := lockOf(artifact)
+		document := artifact.ReadLock()
 		i, known := indexes[document.Digest]
 		if !known {
 			listed, err := locks.lock(ctx, build.Name, document)
@@ -71,7 +71,7 @@ func withLocks(build *v1alpha1.ImageBuild, target string) (found []*v1alpha1.Art
 			continue
 		}
 		selected = append(selected, artifact.Target)
-		if lockOf(artifact) != nil {
+		if artifact.ReadLock() != nil {
 			found = append(found, artifact)
 		} else {
 			unread = unreadLock(build, artifact)

@@ -5,10 +5,7 @@
 package signingkey
 
 import (
-	"context"
-
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -17,46 +14,13 @@ import (
 
 // NewStorage creates the resource and its status.
 func NewStorage(scope *resources.Scope, clock clock.PassiveClock) (resources.Storages, error) {
-	store, err := resources.NewStore(scope, resources.Resource{
+	return resources.NewClusterScoped(scope, resources.Resource{
 		New:      func() runtime.Object { return &v1alpha1.SigningKey{} },
 		NewList:  func() runtime.Object { return &v1alpha1.SigningKeyList{} },
 		Resource: v1alpha1.Resource("signingkeys"),
 		Singular: "signingkey",
-		Strategy: strategy{resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)},
 		Table:    newTable(clock),
+	}, v1alpha1.SchemeGroupVersion, resources.Rules[*v1alpha1.SigningKey]{
+		Validate: Validate, ValidateUpdate: ValidateUpdate, ValidateStatusUpdate: ValidateStatusUpdate,
 	})
-	if err != nil {
-		return nil, err
-	}
-	status := statusStrategy{resources.NewDefaultStatusStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)}
-	return resources.Storages{"": store, "status": store.Status(status)}, nil
-}
-
-type strategy struct {
-	resources.DefaultStrategy
-}
-
-// NamespaceScoped is false.
-func (strategy) NamespaceScoped() bool { return false }
-
-// Validate checks a SigningKey that is created.
-func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
-	return append(s.DefaultStrategy.Validate(ctx, object), Validate(object.(*v1alpha1.SigningKey))...)
-}
-
-// ValidateUpdate checks a SigningKey that is changed.
-func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return ValidateUpdate(object.(*v1alpha1.SigningKey), old.(*v1alpha1.SigningKey))
-}
-
-type statusStrategy struct {
-	resources.DefaultStatusStrategy
-}
-
-// NamespaceScoped is false.
-func (statusStrategy) NamespaceScoped() bool { return false }
-
-// ValidateUpdate checks a changed status.
-func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return ValidateStatusUpdate(object.(*v1alpha1.SigningKey), old.(*v1alpha1.SigningKey))
 }

@@ -23,7 +23,7 @@ const (
 	maxTries = 3
 	// maxPackage is the maximum size in bytes of a package that is fetched for its changelog.
 	maxPackage = 64 << 20
-	// minPackage is the size in bytes below which a package has no changelog if another one of its source has only a link to it.
+	// minPackage is the size in bytes below which a package has no changelog if another package of its source has only a link to it.
 	minPackage = 8 << 10
 	// maxFetched is the maximum number of bytes of all packages that one check fetches for changelogs.
 	maxFetched = 256 << 20

@@ -47,7 +47,7 @@ const (
 type Suite struct {
 	URI, Name  string
 	Components []string // none: all
-	// Known is the state of the suite that was read before. Nil if there is none.
+	// Known is the state of the suite that was read before. Nil the first time.
 	Known *v1alpha1.ArchiveRelease
 	// Conditional asks only for a changed release file.
 	Conditional bool

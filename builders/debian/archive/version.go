@@ -6,7 +6,7 @@ import (
 	"pault.ag/go/debian/version"
 )
 
-// newer reports whether a version is newer than another one, as dpkg compares them (deb-version(7)). It is false for a text that is no version.
+// newer reports whether a version is newer than an installed version, as dpkg compares versions (deb-version(7)). It is false for a text that is no version.
 func newer(candidate, installed string) bool {
 	a, err := version.Parse(candidate)
 	if err != nil {

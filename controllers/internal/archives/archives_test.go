@@ -273,7 +273,7 @@ func (w *world) endIn(namespace, message string, exitCode int32) {
 func (w *world) candidates(image string) *trigger.Candidates {
 	w.Helper()
 	found := require.Value(w.client.ImagesV1alpha1().Images("team").Get(w.Context(), image, metav1.GetOptions{}))(w.T)
-	builds := require.Value(w.buildsOf(w.Context(), "team", image))(w.T)
+	builds := require.Value(w.buildsOfBase(w.Context(), "team", image))(w.T)
 	all, _, err := w.Candidates(w.Context(), found, builds)
 	require.NoError(w.T, err)
 	return all

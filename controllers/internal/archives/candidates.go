@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,32 +35,26 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 	if ok, unsupported := watched(image, a.Builders); !ok {
 		return &trigger.Candidates{Unknown: unsupported, NotSupported: true}, 0, nil
 	}
-	build, last := latest(builds), image.Status.LatestSuccessful
+	build, last := trigger.LatestSuccessful(builds), image.Status.LatestSuccessful
 	switch {
 	case last != nil && (build == nil || *build.Spec.Number < last.Number):
 		return &trigger.Candidates{Unknown: fmt.Sprintf("the packages of build %s are unknown, because it was deleted: ask for a build", last.Name)}, 0, nil
 	case build == nil:
 		return nil, 0, nil
 	}
-	if !hasLock(build) {
-		return &trigger.Candidates{Unknown: withoutLock(build)}, 0, nil // it never gets one
-	}
 	content, err := a.locks.of(ctx, build, a.Clock.Now())
 	if err != nil {
 		return nil, 0, err
 	}
 	if content.unknown != "" {
-		return &trigger.Candidates{Unknown: content.unknown}, readAgain, nil
+		return &trigger.Candidates{Unknown: content.unknown}, content.again(), nil
 	}
 	base, _, err := a.baseContent(ctx, image, build)
 	if err != nil {
 		return nil, 0, err
 	}
 	if base != nil && base.unknown != "" {
-		if base.readAt.IsZero() { // there is nothing to read until the base is built
-			return &trigger.Candidates{Unknown: base.unknown}, 0, nil
-		}
-		return &trigger.Candidates{Unknown: base.unknown}, readAgain, nil
+		return &trigger.Candidates{Unknown: base.unknown}, base.again(), nil
 	}
 	found = &trigger.Candidates{Build: build.Name}
 	var unknown []string
@@ -85,7 +80,7 @@ func (a *Archives) Candidates(ctx context.Context, image *v1alpha1.Image, builds
 		found.Archives = append(found.Archives, v1alpha1.ArchiveState{Name: archive.Name, Date: archive.Status.Release.Date})
 		for i := range archive.Status.Updates {
 			update := &archive.Status.Updates[i]
-			if content.packages[pkg{update.Name, update.From, update.Architecture}] && (base == nil || !base.has(update)) {
+			if content.packages[pkg{update.Name, update.From, update.Architecture}] && (base == nil || !base.names[named{update.Name, update.Architecture}]) {
 				its := *update.DeepCopy()
 				its.Archive = archive.Name
 				found.Updates = append(found.Updates, its)
@@ -115,7 +110,7 @@ func keepStored(found *trigger.Candidates, stored *v1alpha1.ImagePackages, archi
 		}
 	}
 	for _, update := range stored.Updates {
-		if update.Archive == archive && update.From != "" && update.To != "" {
+		if update.Archive == archive && !trigger.IsResolved(&update) {
 			found.Updates = append(found.Updates, update)
 		}
 	}
@@ -127,10 +122,8 @@ func unchecked(archive *v1alpha1.Archive, now time.Time) string {
 	if last := status.LastCheckTime; status.Release != nil && last != nil && now.Sub(last.Time).Abs() < outdated {
 		return ""
 	}
-	for _, condition := range status.Conditions {
-		if condition.Type == v1alpha1.ArchiveReady && condition.Status == metav1.ConditionFalse {
-			return "cannot be checked: " + condition.Message
-		}
+	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
+		return "cannot be checked: " + ready.Message
 	}
 	return "is not checked yet"
 }
@@ -148,12 +141,12 @@ func (a *Archives) baseContent(ctx context.Context, image *v1alpha1.Image, build
 		return nil, "", fmt.Errorf("get build %s: %w", baseName(build), err)
 	}
 	if err != nil {
-		builds, err := a.buildsOf(ctx, build.Namespace, ref.Name)
+		builds, err := a.buildsOfBase(ctx, build.Namespace, ref.Name)
 		if err != nil {
 			return nil, "", err
 		}
-		if base = latest(builds); base == nil {
-			return &content{unknown: fmt.Sprintf("the builds of the base (image %s) were deleted, and nobody knows their packages: ask for a build of it", ref.Name)}, "", nil
+		if base = trigger.LatestSuccessful(builds); base == nil {
+			return &content{final: true, unknown: fmt.Sprintf("the builds of the base (image %s) were deleted, and nobody knows their packages: ask for a build of it", ref.Name)}, "", nil
 		}
 	}
 	if !hasLock(base) {
@@ -163,19 +156,13 @@ func (a *Archives) baseContent(ctx context.Context, image *v1alpha1.Image, build
 	return found, base.UID, err
 }
 
-// buildsOf returns the builds of the Image with a name, in the order of their numbers. They are shared with the cache.
-func (a *Archives) buildsOf(ctx context.Context, namespace, image string) ([]v1alpha1.ImageBuild, error) {
+// buildsOfBase returns the builds of the Image with a name, or none if it does not exist.
+func (a *Archives) buildsOfBase(ctx context.Context, namespace, image string) ([]v1alpha1.ImageBuild, error) {
 	found := &v1alpha1.Image{}
 	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: namespace, Name: image}, found, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	list := &v1alpha1.ImageBuildList{}
-	err := a.cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(found.UID)})
-	if err != nil {
-		return nil, fmt.Errorf("list the builds of image %s: %w", image, err)
-	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int { return int(*a.Spec.Number - *b.Spec.Number) })
-	return list.Items, nil
+	return caches.BuildsOf(ctx, a.cache, found)
 }
 
 // BaseComing reports whether a base of an Image, or an Image that it is based on, is built because of new packages, will be, or is about to change. A build
@@ -195,7 +182,7 @@ func (a *Archives) BaseComing(ctx context.Context, image *v1alpha1.Image) (bool,
 		if !follows || coming {
 			return coming, nil
 		}
-		builds, err := a.buildsOf(ctx, image.Namespace, ref.Name)
+		builds, err := caches.BuildsOf(ctx, a.cache, base)
 		if err != nil {
 			return false, err
 		}

@@ -218,7 +218,7 @@ type answer struct {
 	asked map[pkg]bool
 }
 
-// read reads the answer of an ended Job, or why there is none.
+// read reads the answer of an ended Job, or why the Job gave no answer.
 func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, failure string, err error) {
 	asked := question(job)
 	if asked == nil {
@@ -420,13 +420,7 @@ func (d *demand) report(status *v1alpha1.ArchiveStatus) {
 		return !wanted
 	})
 	slices.SortFunc(status.Updates, func(a, b v1alpha1.PackageUpdate) int {
-		if a.Security != b.Security {
-			if a.Security {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.From, b.From))
+		return cmp.Or(compareBool(b.Security, a.Security), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.From, b.From))
 	})
 	status.UpdateCount = int32(len(status.Updates)) //nolint:gosec // as above
 	bytes := 0

@@ -17,6 +17,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // demand is what Images ask of an archive.
@@ -53,11 +55,11 @@ func (a *Archives) search(ctx context.Context) error {
 		if ok, _ := watched(image, a.Builders); !ok || image.DeletionTimestamp != nil {
 			continue
 		}
-		builds, err := a.buildsOf(ctx, image.Namespace, image.Name)
+		builds, err := caches.BuildsOf(ctx, a.cache, image)
 		if err != nil {
 			return err
 		}
-		build := latest(builds)
+		build := trigger.LatestSuccessful(builds)
 		if build == nil {
 			continue
 		}

@@ -48,6 +48,7 @@ type name struct{ builder, uri, suite string }
 type content struct {
 	origins  []origin
 	packages map[pkg]bool
+	names    map[named]bool // of these packages
 	// unknown is why that is not known, for users.
 	unknown string
 	// final is whether that stays so.
@@ -55,14 +56,15 @@ type content struct {
 	readAt time.Time
 }
 
-// has reports whether a package is in the content, in any version.
-func (c *content) has(of *v1alpha1.PackageUpdate) bool {
-	for one := range c.packages {
-		if one.name == of.Name && one.architecture == of.Architecture {
-			return true
-		}
+// named is a package, whatever its version.
+type named struct{ name, architecture string }
+
+// again is when the content is read again if it is unknown, or 0 for never.
+func (c *content) again() time.Duration {
+	if c.final {
+		return 0
 	}
-	return false
+	return readAgain
 }
 
 // locks knows the contents of builds. A lock never changes, so it is read once.
@@ -78,6 +80,9 @@ func newLocks(client versioned.Interface) *locks {
 
 // of returns the content of a build. An error is an error of the API.
 func (l *locks) of(ctx context.Context, build *v1alpha1.ImageBuild, now time.Time) (*content, error) {
+	if !hasLock(build) {
+		return &content{final: true, unknown: fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)}, nil
+	}
 	l.mu.Lock()
 	known := l.known[build.UID]
 	l.mu.Unlock()
@@ -107,9 +112,6 @@ func (l *locks) keep(builds map[types.UID]bool) {
 }
 
 func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content, error) {
-	if !hasLock(build) {
-		return &content{unknown: withoutLock(build)}, nil
-	}
 	packages, err := l.client.ImagesV1alpha1().ImageBuilds(build.Namespace).GetPackages(ctx, build.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err): // the records lack it, or do not answer
@@ -119,7 +121,7 @@ func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content,
 	case packages.BuildUID != build.UID:
 		return &content{unknown: fmt.Sprintf("build %s was replaced by another build of its name", build.Name)}, nil
 	}
-	read := &content{packages: map[pkg]bool{}}
+	read := &content{packages: map[pkg]bool{}, names: map[named]bool{}}
 	for i := range packages.Locks {
 		read.add(&packages.Locks[i].Lock, build.Spec.Inputs.Builder.Name)
 	}
@@ -129,13 +131,9 @@ func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*content,
 	return read, nil
 }
 
-func withoutLock(build *v1alpha1.ImageBuild) string {
-	return fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)
-}
-
 func hasLock(build *v1alpha1.ImageBuild) bool {
 	for i := range build.Status.Artifacts {
-		if lock := build.Status.Artifacts[i].Document(v1alpha1.DocumentLock); lock != nil && lock.Verified == v1alpha1.ArtifactVerifiedContent {
+		if build.Status.Artifacts[i].ReadLock() != nil {
 			return true
 		}
 	}
@@ -158,13 +156,15 @@ func (c *content) add(lock *v1alpha1.Lock, builder string) {
 		}
 		c.origins = append(c.origins, of)
 	}
-	versions := map[string]int{}
+	versions := map[named]int{}
 	for i := range lock.Packages {
 		one := &lock.Packages[i]
-		if one.PURL != "" || !askable(one.Name) || !askable(one.Version) || !askable(one.Architecture) || versions[one.Name+" "+one.Architecture] == maxVersions {
+		its := named{one.Name, one.Architecture}
+		if one.PURL != "" || !askable(one.Name) || !askable(one.Version) || !askable(one.Architecture) || versions[its] == maxVersions {
 			continue
 		}
-		versions[one.Name+" "+one.Architecture]++
+		versions[its]++
+		c.names[its] = true
 		c.packages[pkg{one.Name, one.Version, one.Architecture}] = true
 	}
 }
@@ -200,16 +200,6 @@ func baseName(build *v1alpha1.ImageBuild) string {
 		return resolved.Base.Name
 	}
 	return ""
-}
-
-// latest returns the newest build of an Image that succeeded and counts, of its builds in the order of their numbers.
-func latest(builds []v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
-	for i := len(builds) - 1; i >= 0; i-- {
-		if build := &builds[i]; build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && !build.IsOneOff() {
-			return build
-		}
-	}
-	return nil
 }
 
 // watched reports whether new packages start builds of an Image. The operator of a builder decides whether it checks archives.

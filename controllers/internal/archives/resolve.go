@@ -66,11 +66,11 @@ func (w *whole) next() time.Time {
 	return w.last().Add(spread(wait, w.image.UID))
 }
 
-// job returns the name of the Job of the next resolve. Once its result is stored, there is another next one.
+// job returns the name of the Job of the next resolve. Once its result is stored, the next resolve has another name.
 func (w *whole) job() string { return render.ResolveJobName(w.image, w.build, w.last()) }
 
 // resolve deletes the Jobs of resolves whose results are stored, or which nobody needs. Then it starts the one that has been due for longest, unless
-// another one runs.
+// another resolve runs.
 func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
 	jobs := &batchv1.JobList{}
 	if err := a.cache.List(ctx, jobs, client.HasLabels{v1alpha1.LabelResolve}, client.UnsafeDisableDeepCopy); err != nil {
@@ -233,18 +233,15 @@ func (c *content) changes(answer *result.Resolution, states []v1alpha1.ArchiveSt
 			Name: name, Architecture: architecture, From: from, To: to, Since: newest.Date, Archive: newest.Name,
 		})
 	}
-	had, installed := map[[2]string]bool{}, map[[2]string]bool{}
-	for one := range c.packages {
-		had[[2]string{one.name, one.architecture}] = true
-	}
+	installed := map[named]bool{}
 	for _, one := range answer.Packages {
-		its := [2]string{one.Name, one.Architecture}
-		if installed[its] = true; !had[its] {
+		its := named{one.Name, one.Architecture}
+		if installed[its] = true; !c.names[its] {
 			add(one.Name, one.Architecture, "", one.Version)
 		}
 	}
 	for one := range c.packages {
-		if answer.Complete && !installed[[2]string{one.name, one.architecture}] {
+		if answer.Complete && !installed[named{one.name, one.architecture}] {
 			add(one.name, one.architecture, one.version, "")
 		}
 	}

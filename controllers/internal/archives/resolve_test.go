@@ -114,7 +114,7 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 		t.Errorf("the update is of archive %q", update.Archive)
 	}
 	stale := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "web", metav1.GetOptions{}))(t)
-	builds := require.Value(w.buildsOf(t.Context(), "team", "web"))(t)
+	builds := require.Value(w.buildsOfBase(t.Context(), "team", "web"))(t)
 	w.record("web", found)
 	w.resolves() // deletes the Job
 	if started := require.Value(w.startResolve(t.Context(), &whole{stale, &builds[0], &content{}}))(t); started {

@@ -5,6 +5,7 @@
 package caches
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -104,6 +106,19 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		}
 	}
 	return nil
+}
+
+// BuildsOf returns the builds of an Image in the order of their numbers. They are shared with the cache and must not be changed.
+func BuildsOf(ctx context.Context, cache client.Reader, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+	list := &v1alpha1.ImageBuildList{}
+	err := cache.List(ctx, list, client.InNamespace(image.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{BuildsByImage: string(image.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("list the builds of image %s: %w", image.Name, err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
+		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
+	})
+	return list.Items, nil
 }
 
 func imageUID(object client.Object) []string {

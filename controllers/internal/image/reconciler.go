@@ -3,7 +3,6 @@
 package image
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,9 +57,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // reconcile returns when to reconcile again without an event. 0 means never.
 func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time.Duration, error) {
-	builds, err := r.builds(ctx, image)
+	builds, err := caches.BuildsOf(ctx, r.cache, image)
 	if err != nil {
-		return 0, fmt.Errorf("list builds: %w", err)
+		return 0, err
 	}
 	now, err := r.sources(resolution.FromCache(r.cache)).ResolveImage(ctx, image, r.Clock.Now())
 	if err != nil {
@@ -139,23 +138,20 @@ func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, bu
 		}
 		return build
 	}
-	for i := range slices.Backward(builds) {
-		build := &builds[i]
-		if build.Status.Phase != v1alpha1.BuildSucceeded || !build.Counts() {
-			continue
-		}
-		revoked, whole := inputs.RevokedBase(build, find, r.Clock.Now())
-		if revoked != nil {
-			return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked.DeepCopy()}}
-		}
-		if latest := image.Status.LatestSuccessful; !whole && latest != nil && latest.RevokedBase != nil {
-			known := find(latest.RevokedBase.Name)
-			whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) // it is restored, whichever build beyond it was deleted
-		}
-		if whole {
-			return map[string]*v1alpha1.RevokedBase{build.Name: nil}
-		}
+	build := trigger.LatestSuccessful(builds)
+	if build == nil {
 		return nil
+	}
+	revoked, whole := inputs.RevokedBase(build, find, r.Clock.Now())
+	if revoked != nil {
+		return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked.DeepCopy()}}
+	}
+	if latest := image.Status.LatestSuccessful; !whole && latest != nil && latest.RevokedBase != nil {
+		known := find(latest.RevokedBase.Name)
+		whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) // it is restored, whichever build beyond it was deleted
+	}
+	if whole {
+		return map[string]*v1alpha1.RevokedBase{build.Name: nil}
 	}
 	return nil
 }
@@ -171,15 +167,6 @@ func recheckAfter(after time.Duration) time.Duration {
 
 func (r *reconciler) sources(bases resolution.Bases) resolution.Sources {
 	return resolution.Sources{Kube: r.Kube, Bases: bases, Clock: r.Clock, Builders: r.Builders, Kept: r.Kept}
-}
-
-// builds returns the Image's builds in the order of their numbers. They are shared with the cache and must not be changed.
-func (r *reconciler) builds(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
-	list := &v1alpha1.ImageBuildList{}
-	err := r.cache.List(ctx, list, client.InNamespace(image.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{caches.BuildsByImage: string(image.UID)})
-	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int { return cmp.Compare(number(&a), number(&b)) })
-	return list.Items, err
 }
 
 // store writes the status if it has changed, and records events when it disables the schedule or stalls the Image.

@@ -347,8 +347,8 @@ var mutants = []mutant{
 	}`, ""},
 	{"jobs/trigger/packages.go", `attempted = build.Spec.Trigger.Packages.Attempted // as`, `attempted = latestStates(attempted, build.Spec.Trigger.Packages.Archives) // as`, ""},
 	{"jobs/trigger/packages.go", `		if known.Partial != "" || slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {`, `		if false {`, ""},
-	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !isResolved(&update) || isAttempted`, `isAttempted`, ""},
-	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !isResolved(&update) || isAttempted`, `!update.Security || isAttempted`, ""},
+	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !IsResolved(&update) || isAttempted`, `isAttempted`, ""},
+	{"jobs/trigger/packages.go", `trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !IsResolved(&update) || isAttempted`, `!update.Security || isAttempted`, ""},
 	{"jobs/trigger/packages.go", `return state.Name == update.Archive && !update.Since.After(state.Date.Time)`, `return state.Name == update.Archive && update.Since.Before(&state.Date)`, ""},
 	{"jobs/trigger/packages.go", `return state.Name == update.Archive && !update.Since.After(state.Date.Time)`, `return state.Name == update.Archive || !update.Since.After(state.Date.Time)`, ""},
 	{"jobs/trigger/packages.go", `failure.Reason == v1alpha1.ReasonSuperseded {`, `failure.Reason == "" {`, keptOlder},
@@ -369,9 +369,9 @@ var mutants = []mutant{
 		return time.Time{}`, ""},
 	{"jobs/trigger/history.go", `expires = again // until`, `_ = again // until`, ""},
 	{"controllers/internal/archives/candidates.go", `(build == nil || *build.Spec.Number < last.Number):`, `build == nil:`, ""},
-	{"controllers/internal/archives/candidates.go", `&& (base == nil || !base.has(update)) {`, `{`, ""},
-	{"controllers/internal/archives/candidates.go", `		if base = latest(builds); base == nil {
-			return`, `		if base = latest(builds); base == nil {
+	{"controllers/internal/archives/candidates.go", `&& (base == nil || !base.names[named{update.Name, update.Architecture}]) {`, `{`, ""},
+	{"controllers/internal/archives/candidates.go", `		if base = trigger.LatestSuccessful(builds); base == nil {
+			return`, `		if base = trigger.LatestSuccessful(builds); base == nil {
 			return nil, "", nil
 		}
 		if base == nil {

@@ -383,7 +383,7 @@ func (w *environment) startsBuilds(image *v1alpha1.Image) bool {
 }
 
 // overdue returns an update of a package that the latest successful build of an Image lacks, that its Archive has, and that no build has attempted. It is empty
-// if there is none, or nobody knows.
+// if no update is like that, or nobody knows.
 func (w *environment) overdue(image *v1alpha1.Image, counts func(*v1alpha1.ImageBuild) bool) string {
 	its, last := image.Spec.Triggers.OnPackageChange, image.Status.LatestSuccessful
 	if its == nil || last == nil {
