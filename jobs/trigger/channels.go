@@ -26,8 +26,8 @@ func ChannelRule(image *v1alpha1.Image, channel string) *v1alpha1.ChannelRule {
 }
 
 // Missing returns what a successful build lacks for a channel, each with its remedy. It is empty if the channel can name the build. The rule may
-// be nil.
-func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) (missing []string) {
+// be nil. known are the vulnerabilities of the build, which only a rule with maxSeverity needs.
+func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) (missing []string) {
 	if rule == nil || rule.Requires == nil {
 		return nil
 	}
@@ -39,6 +39,9 @@ func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) (missing []
 	if rule.Requires.Attested && !Attested(build) {
 		missing = append(missing, fmt.Sprintf(
 			"the artifacts of %s are not signed: set spec.output.attest to Required, and promote a later build", build.Name))
+	}
+	if text := tooSevere(rule.Requires.MaxSeverity, build, known); text != "" {
+		missing = append(missing, text)
 	}
 	return missing
 }
@@ -98,7 +101,7 @@ func (o Observed) promotions() (due []Promotion) {
 		}
 		build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
 			return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil && !v1alpha1.Revoked(build, o.Now) &&
-				len(Missing(rule, build)) == 0 && o.movesOn(rule.Name, build)
+				len(Missing(rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
 		})
 		if build != nil {
 			due = append(due, Promotion{Channel: rule.Name, Build: build.Name})

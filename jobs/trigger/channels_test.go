@@ -61,7 +61,7 @@ func TestWhatABuildLacksForAChannel(t *testing.T) {
 			[]string{"test web did not run on debian-1" + again}, "passes web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, Missing(test.rule, &test.build)); diff != "" {
+			if diff := cmp.Diff(test.want, Missing(test.rule, &test.build, nil)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if test.rule == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -33,6 +34,9 @@ type Observed struct {
 	RevokedBases map[string]*v1alpha1.RevokedBase
 	// Candidates are newer versions of the packages in the latest successful build. Nil keeps what status.packages has.
 	Candidates *Candidates
+	// Vulnerabilities are those of builds, by the UIDs of the builds: of the latest successful one, and of those that a channel with maxSeverity may
+	// be moved to. Nil if the server has no advisories.
+	Vulnerabilities map[types.UID]*Vulnerabilities
 	// BasePackages is whether PackagesDue of the base, or of an Image that it is based on, or whether one of them is about to change.
 	BasePackages bool
 	// Hold is why a build because of new packages waits for those of other Images. Nil if it does not.

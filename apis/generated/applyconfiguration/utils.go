@@ -86,6 +86,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.FileCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FinishedBuild"):
 		return &imagesv1alpha1.FinishedBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FixedChannel"):
+		return &imagesv1alpha1.FixedChannelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FlakyTest"):
 		return &imagesv1alpha1.FlakyTestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryLimits"):
@@ -134,14 +136,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageTest"):
 		return &imagesv1alpha1.ImageTestApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageVulnerabilities"):
+		return &imagesv1alpha1.ImageVulnerabilitiesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InlineSource"):
 		return &imagesv1alpha1.InlineSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InputChange"):
 		return &imagesv1alpha1.InputChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LatestBuild"):
 		return &imagesv1alpha1.LatestBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OutdatedPackages"):
+		return &imagesv1alpha1.OutdatedPackagesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Output"):
 		return &imagesv1alpha1.OutputApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PackageFix"):
+		return &imagesv1alpha1.PackageFixApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PackageResolve"):
 		return &imagesv1alpha1.PackageResolveApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PackageTrigger"):
@@ -202,6 +210,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.TriggersApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TriggerWindow"):
 		return &imagesv1alpha1.TriggerWindowApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VulnerabilityCounts"):
+		return &imagesv1alpha1.VulnerabilityCountsApplyConfiguration{}
 
 	}
 	return nil

@@ -22,237 +22,292 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		v1alpha1.Archive{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Archive(ref),
-		v1alpha1.ArchiveList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ArchiveList(ref),
-		v1alpha1.ArchiveRelease{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ArchiveRelease(ref),
-		v1alpha1.ArchiveSpec{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ArchiveSpec(ref),
-		v1alpha1.ArchiveState{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ArchiveState(ref),
-		v1alpha1.ArchiveStatus{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ArchiveStatus(ref),
-		v1alpha1.Artifact{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
-		v1alpha1.ArtifactChange{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
-		v1alpha1.ArtifactDocument{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
-		v1alpha1.ArtifactLock{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ArtifactLock(ref),
-		v1alpha1.AttemptedBuild{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
-		v1alpha1.Attestation{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Attestation(ref),
-		v1alpha1.AttestedArtifact{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref),
-		v1alpha1.AttestedIndex{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_AttestedIndex(ref),
-		v1alpha1.AttestedStatement{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_AttestedStatement(ref),
-		v1alpha1.Backoff{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
-		v1alpha1.Base{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Base(ref),
-		v1alpha1.BaseBuild{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
-		v1alpha1.BaseImageReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
-		v1alpha1.BuildAttempt{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
-		v1alpha1.BuildAttestation{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref),
-		v1alpha1.BuildFailure{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
-		v1alpha1.BuildInputs{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
-		v1alpha1.BuildProgress{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
-		v1alpha1.BuildRecord{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref),
-		v1alpha1.BuildReport{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
-		v1alpha1.BuildRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
-		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
-		v1alpha1.BuildSignatures{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildSignatures(ref),
-		v1alpha1.BuildStage{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
-		v1alpha1.BuildStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
-		v1alpha1.BuildTemplate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
-		v1alpha1.BuildTimeouts{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
-		v1alpha1.BuildTrigger{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
-		v1alpha1.Builder{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Builder(ref),
-		v1alpha1.BuilderExecutable{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
-		v1alpha1.BuilderList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
-		v1alpha1.BuilderReason{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref),
-		v1alpha1.BuilderReference{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
-		v1alpha1.BuilderTarget{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
-		v1alpha1.CancelRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
-		v1alpha1.CancelRequested{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
-		v1alpha1.ChannelOverride{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ChannelOverride(ref),
-		v1alpha1.ChannelRequirements{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref),
-		v1alpha1.ChannelRule{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ChannelRule(ref),
-		v1alpha1.CommandCheck{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_CommandCheck(ref),
-		v1alpha1.ComparedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
-		v1alpha1.ConfigMapReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
-		v1alpha1.DigestSignature{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_DigestSignature(ref),
-		v1alpha1.Distribution{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_Distribution(ref),
-		v1alpha1.Duration{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Duration(ref),
-		v1alpha1.DurationPercentiles{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
-		v1alpha1.FailureCount{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
-		v1alpha1.FileCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_FileCheck(ref),
-		v1alpha1.FinishedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
-		v1alpha1.FlakyTest{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref),
-		v1alpha1.HTTPCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_HTTPCheck(ref),
-		v1alpha1.HistoryLimits{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
-		v1alpha1.HistoryTTL{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
-		v1alpha1.Image{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_Image(ref),
-		v1alpha1.ImageBuild{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
-		v1alpha1.ImageBuildDiff{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref),
-		v1alpha1.ImageBuildDiffOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref),
-		v1alpha1.ImageBuildList{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
-		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
-		v1alpha1.ImageBuildPackages{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildPackages(ref),
-		v1alpha1.ImageBuildPackagesOptions{}.OpenAPIModelName(): schema_goldsmith_apis_images_v1alpha1_ImageBuildPackagesOptions(ref),
-		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
-		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
-		v1alpha1.ImageChange{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageChange(ref),
-		v1alpha1.ImageChanges{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
-		v1alpha1.ImageChannel{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
-		v1alpha1.ImageChannels{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
-		v1alpha1.ImageConformance{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref),
-		v1alpha1.ImageHealth{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
-		v1alpha1.ImageHistory{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
-		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
-		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
-		v1alpha1.ImageKind{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageKind(ref),
-		v1alpha1.ImageKindBinding{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref),
-		v1alpha1.ImageKindColumn{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref),
-		v1alpha1.ImageKindDerivation{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref),
-		v1alpha1.ImageKindList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
-		v1alpha1.ImageKindNames{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
-		v1alpha1.ImageKindSpec{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
-		v1alpha1.ImageKindStatus{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref),
-		v1alpha1.ImageKindValue{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
-		v1alpha1.ImageKindVersion{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
-		v1alpha1.ImageList{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
-		v1alpha1.ImageNote{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
-		v1alpha1.ImageNoteList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
-		v1alpha1.ImagePackages{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref),
-		v1alpha1.ImagePlan{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
-		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
-		v1alpha1.ImageReference{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
-		v1alpha1.ImageReport{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
-		v1alpha1.ImageReportList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
-		v1alpha1.ImageSpec{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
-		v1alpha1.ImageStats{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
-		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
-		v1alpha1.ImageStatus{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
-		v1alpha1.ImageTest{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageTest(ref),
-		v1alpha1.InlineSource{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
-		v1alpha1.InputChange{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
-		v1alpha1.LatestBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
-		v1alpha1.Lock{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Lock(ref),
-		v1alpha1.NoteRecord{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
-		v1alpha1.Output{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Output(ref),
-		v1alpha1.Package{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Package(ref),
-		v1alpha1.PackageChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageChange(ref),
-		v1alpha1.PackageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref),
-		v1alpha1.PackageResolve{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageResolve(ref),
-		v1alpha1.PackageSource{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
-		v1alpha1.PackageTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref),
-		v1alpha1.PackageUpdate{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref),
-		v1alpha1.PackagesPlan{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PackagesPlan(ref),
-		v1alpha1.Parameter{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
-		v1alpha1.PinnedInputs{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
-		v1alpha1.PortCheck{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_PortCheck(ref),
-		v1alpha1.Quantity{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
-		v1alpha1.QueuedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
-		v1alpha1.QueuedBuildList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
-		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
-		v1alpha1.ReleaseFile{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref),
-		v1alpha1.ReproducedArtifact{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ReproducedArtifact(ref),
-		v1alpha1.Reproduction{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_Reproduction(ref),
-		v1alpha1.RerunRequest{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
-		v1alpha1.ResolvedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
-		v1alpha1.ResourceRequirements{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
-		v1alpha1.RestoreRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref),
-		v1alpha1.RetryPolicy{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
-		v1alpha1.Revocation{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Revocation(ref),
-		v1alpha1.RevokeRequest{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref),
-		v1alpha1.RevokedBase{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_RevokedBase(ref),
-		v1alpha1.Schedule{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
-		v1alpha1.SecretReference{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
-		v1alpha1.SignedStatement{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref),
-		v1alpha1.SigningKey{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_SigningKey(ref),
-		v1alpha1.SigningKeyList{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_SigningKeyList(ref),
-		v1alpha1.SigningKeySpec{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_SigningKeySpec(ref),
-		v1alpha1.SigningKeyStatus{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_SigningKeyStatus(ref),
-		v1alpha1.Source{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Source(ref),
-		v1alpha1.SourcePackage{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref),
-		v1alpha1.StatementSignature{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref),
-		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
-		v1alpha1.Target{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Target(ref),
-		v1alpha1.TestBoot{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_TestBoot(ref),
-		v1alpha1.TestChange{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestChange(ref),
-		v1alpha1.TestChecks{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestChecks(ref),
-		v1alpha1.TestCount{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_TestCount(ref),
-		v1alpha1.TestQuarantine{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_TestQuarantine(ref),
-		v1alpha1.TestRequest{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestRequest(ref),
-		v1alpha1.TestRunner{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestRunner(ref),
-		v1alpha1.TestStatus{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_TestStatus(ref),
-		v1alpha1.TestedBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref),
-		v1alpha1.TriggerWindow{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_TriggerWindow(ref),
-		v1alpha1.Triggers{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
-		v1.Affinity{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_Affinity(ref),
-		v1.ConfigMapKeySelector{}.OpenAPIModelName():            schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
-		v1.EnvVar{}.OpenAPIModelName():                          schema_k8sio_api_core_v1_EnvVar(ref),
-		v1.EnvVarSource{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_EnvVarSource(ref),
-		v1.FileKeySelector{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_FileKeySelector(ref),
-		v1.NodeAffinity{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_NodeAffinity(ref),
-		v1.NodeSelector{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_NodeSelector(ref),
-		v1.NodeSelectorRequirement{}.OpenAPIModelName():         schema_k8sio_api_core_v1_NodeSelectorRequirement(ref),
-		v1.NodeSelectorTerm{}.OpenAPIModelName():                schema_k8sio_api_core_v1_NodeSelectorTerm(ref),
-		v1.ObjectFieldSelector{}.OpenAPIModelName():             schema_k8sio_api_core_v1_ObjectFieldSelector(ref),
-		v1.PodAffinity{}.OpenAPIModelName():                     schema_k8sio_api_core_v1_PodAffinity(ref),
-		v1.PodAffinityTerm{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_PodAffinityTerm(ref),
-		v1.PodAntiAffinity{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_PodAntiAffinity(ref),
-		v1.PreferredSchedulingTerm{}.OpenAPIModelName():         schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref),
-		v1.ResourceFieldSelector{}.OpenAPIModelName():           schema_k8sio_api_core_v1_ResourceFieldSelector(ref),
-		v1.SecretKeySelector{}.OpenAPIModelName():               schema_k8sio_api_core_v1_SecretKeySelector(ref),
-		v1.Toleration{}.OpenAPIModelName():                      schema_k8sio_api_core_v1_Toleration(ref),
-		v1.WeightedPodAffinityTerm{}.OpenAPIModelName():         schema_k8sio_api_core_v1_WeightedPodAffinityTerm(ref),
-		resource.Quantity{}.OpenAPIModelName():                  schema_apimachinery_pkg_api_resource_Quantity(ref),
-		metav1.APIGroup{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_APIGroup(ref),
-		metav1.APIGroupList{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_APIGroupList(ref),
-		metav1.APIResource{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIResource(ref),
-		metav1.APIResourceList{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_APIResourceList(ref),
-		metav1.APIVersions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIVersions(ref),
-		metav1.ApplyOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_ApplyOptions(ref),
-		metav1.Condition{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Condition(ref),
-		metav1.CreateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_CreateOptions(ref),
-		metav1.DeleteOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_DeleteOptions(ref),
-		metav1.Duration{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_Duration(ref),
-		metav1.FieldSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
-		metav1.FieldsV1{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_FieldsV1(ref),
-		metav1.GetOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_GetOptions(ref),
-		metav1.GroupKind{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_GroupKind(ref),
-		metav1.GroupResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_GroupResource(ref),
-		metav1.GroupVersion{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GroupVersion(ref),
-		metav1.GroupVersionForDiscovery{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
-		metav1.GroupVersionKind{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_GroupVersionKind(ref),
-		metav1.GroupVersionResource{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_GroupVersionResource(ref),
-		metav1.InternalEvent{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_InternalEvent(ref),
-		metav1.LabelSelector{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_LabelSelector(ref),
-		metav1.LabelSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
-		metav1.List{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_List(ref),
-		metav1.ListMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_ListMeta(ref),
-		metav1.ListOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ListOptions(ref),
-		metav1.ManagedFieldsEntry{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
-		metav1.MicroTime{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_MicroTime(ref),
-		metav1.ObjectMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ObjectMeta(ref),
-		metav1.OwnerReference{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_OwnerReference(ref),
-		metav1.PartialObjectMetadata{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
-		metav1.PartialObjectMetadataList{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
-		metav1.Patch{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Patch(ref),
-		metav1.PatchOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_PatchOptions(ref),
-		metav1.Preconditions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_Preconditions(ref),
-		metav1.RootPaths{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_RootPaths(ref),
-		metav1.ServerAddressByClientCIDR{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
-		metav1.ShardInfo{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_ShardInfo(ref),
-		metav1.Status{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Status(ref),
-		metav1.StatusCause{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_StatusCause(ref),
-		metav1.StatusDetails{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_StatusDetails(ref),
-		metav1.Table{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Table(ref),
-		metav1.TableColumnDefinition{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
-		metav1.TableOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_TableOptions(ref),
-		metav1.TableRow{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TableRow(ref),
-		metav1.TableRowCondition{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_TableRowCondition(ref),
-		metav1.Time{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_Time(ref),
-		metav1.Timestamp{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Timestamp(ref),
-		metav1.TypeMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TypeMeta(ref),
-		metav1.UpdateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_UpdateOptions(ref),
-		metav1.WatchEvent{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_WatchEvent(ref),
-		runtime.RawExtension{}.OpenAPIModelName():               schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
-		runtime.TypeMeta{}.OpenAPIModelName():                   schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
-		runtime.Unknown{}.OpenAPIModelName():                    schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
-		intstr.IntOrString{}.OpenAPIModelName():                 schema_apimachinery_pkg_util_intstr_IntOrString(ref),
-		version.Info{}.OpenAPIModelName():                       schema_k8sio_apimachinery_pkg_version_Info(ref),
+		v1alpha1.AdvisorySource{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_AdvisorySource(ref),
+		v1alpha1.Archive{}.OpenAPIModelName():                          schema_goldsmith_apis_images_v1alpha1_Archive(ref),
+		v1alpha1.ArchiveList{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ArchiveList(ref),
+		v1alpha1.ArchiveRelease{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ArchiveRelease(ref),
+		v1alpha1.ArchiveSpec{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ArchiveSpec(ref),
+		v1alpha1.ArchiveState{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_ArchiveState(ref),
+		v1alpha1.ArchiveStatus{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ArchiveStatus(ref),
+		v1alpha1.Artifact{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
+		v1alpha1.ArtifactChange{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
+		v1alpha1.ArtifactDocument{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
+		v1alpha1.ArtifactLock{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_ArtifactLock(ref),
+		v1alpha1.AttemptedBuild{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
+		v1alpha1.Attestation{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_Attestation(ref),
+		v1alpha1.AttestedArtifact{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_AttestedArtifact(ref),
+		v1alpha1.AttestedIndex{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_AttestedIndex(ref),
+		v1alpha1.AttestedStatement{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_AttestedStatement(ref),
+		v1alpha1.Backoff{}.OpenAPIModelName():                          schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
+		v1alpha1.Base{}.OpenAPIModelName():                             schema_goldsmith_apis_images_v1alpha1_Base(ref),
+		v1alpha1.BaseBuild{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
+		v1alpha1.BaseImageReference{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
+		v1alpha1.BuildAttempt{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
+		v1alpha1.BuildAttestation{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_BuildAttestation(ref),
+		v1alpha1.BuildFailure{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
+		v1alpha1.BuildInputs{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref),
+		v1alpha1.BuildProgress{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_BuildProgress(ref),
+		v1alpha1.BuildRecord{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref),
+		v1alpha1.BuildReport{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_BuildReport(ref),
+		v1alpha1.BuildRequest{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref),
+		v1alpha1.BuildRequestRecord{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref),
+		v1alpha1.BuildSignatures{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_BuildSignatures(ref),
+		v1alpha1.BuildStage{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_BuildStage(ref),
+		v1alpha1.BuildStats{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_BuildStats(ref),
+		v1alpha1.BuildTemplate{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
+		v1alpha1.BuildTimeouts{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
+		v1alpha1.BuildTrigger{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
+		v1alpha1.Builder{}.OpenAPIModelName():                          schema_goldsmith_apis_images_v1alpha1_Builder(ref),
+		v1alpha1.BuilderExecutable{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
+		v1alpha1.BuilderList{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
+		v1alpha1.BuilderReason{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref),
+		v1alpha1.BuilderReference{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
+		v1alpha1.BuilderTarget{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
+		v1alpha1.CancelRequest{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
+		v1alpha1.CancelRequested{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
+		v1alpha1.ChannelOverride{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ChannelOverride(ref),
+		v1alpha1.ChannelRequirements{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref),
+		v1alpha1.ChannelRule{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ChannelRule(ref),
+		v1alpha1.CommandCheck{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_CommandCheck(ref),
+		v1alpha1.ComparedBuild{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
+		v1alpha1.ConfigMapReference{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref),
+		v1alpha1.DigestSignature{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_DigestSignature(ref),
+		v1alpha1.Distribution{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_Distribution(ref),
+		v1alpha1.Duration{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Duration(ref),
+		v1alpha1.DurationPercentiles{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
+		v1alpha1.FailureCount{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
+		v1alpha1.FileCheck{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_FileCheck(ref),
+		v1alpha1.FinishedBuild{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
+		v1alpha1.FixCount{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_FixCount(ref),
+		v1alpha1.FixedChannel{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_FixedChannel(ref),
+		v1alpha1.FlakyTest{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref),
+		v1alpha1.HTTPCheck{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_HTTPCheck(ref),
+		v1alpha1.HistoryLimits{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
+		v1alpha1.HistoryTTL{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
+		v1alpha1.Image{}.OpenAPIModelName():                            schema_goldsmith_apis_images_v1alpha1_Image(ref),
+		v1alpha1.ImageBuild{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref),
+		v1alpha1.ImageBuildDiff{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref),
+		v1alpha1.ImageBuildDiffOptions{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref),
+		v1alpha1.ImageBuildList{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageBuildList(ref),
+		v1alpha1.ImageBuildLogOptions{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref),
+		v1alpha1.ImageBuildPackages{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageBuildPackages(ref),
+		v1alpha1.ImageBuildPackagesOptions{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildPackagesOptions(ref),
+		v1alpha1.ImageBuildSpec{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref),
+		v1alpha1.ImageBuildStatus{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref),
+		v1alpha1.ImageBuildVulnerabilities{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilities(ref),
+		v1alpha1.ImageBuildVulnerabilitiesOptions{}.OpenAPIModelName(): schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilitiesOptions(ref),
+		v1alpha1.ImageChange{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageChange(ref),
+		v1alpha1.ImageChanges{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
+		v1alpha1.ImageChannel{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
+		v1alpha1.ImageChannels{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
+		v1alpha1.ImageConformance{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref),
+		v1alpha1.ImageHealth{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
+		v1alpha1.ImageHistory{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
+		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
+		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
+		v1alpha1.ImageKind{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageKind(ref),
+		v1alpha1.ImageKindBinding{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref),
+		v1alpha1.ImageKindColumn{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref),
+		v1alpha1.ImageKindDerivation{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref),
+		v1alpha1.ImageKindList{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
+		v1alpha1.ImageKindNames{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
+		v1alpha1.ImageKindSpec{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
+		v1alpha1.ImageKindStatus{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref),
+		v1alpha1.ImageKindValue{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
+		v1alpha1.ImageKindVersion{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
+		v1alpha1.ImageList{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
+		v1alpha1.ImageNote{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
+		v1alpha1.ImageNoteList{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
+		v1alpha1.ImagePackages{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref),
+		v1alpha1.ImagePlan{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref),
+		v1alpha1.ImagePlanStatus{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref),
+		v1alpha1.ImageReference{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
+		v1alpha1.ImageReport{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
+		v1alpha1.ImageReportList{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
+		v1alpha1.ImageSpec{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
+		v1alpha1.ImageStats{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
+		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
+		v1alpha1.ImageStatus{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref),
+		v1alpha1.ImageTest{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageTest(ref),
+		v1alpha1.ImageVulnerabilities{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageVulnerabilities(ref),
+		v1alpha1.InlineSource{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_InlineSource(ref),
+		v1alpha1.InputChange{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
+		v1alpha1.LatestBuild{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
+		v1alpha1.Lock{}.OpenAPIModelName():                             schema_goldsmith_apis_images_v1alpha1_Lock(ref),
+		v1alpha1.NoteRecord{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
+		v1alpha1.OutdatedPackages{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_OutdatedPackages(ref),
+		v1alpha1.Output{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Output(ref),
+		v1alpha1.Package{}.OpenAPIModelName():                          schema_goldsmith_apis_images_v1alpha1_Package(ref),
+		v1alpha1.PackageChange{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_PackageChange(ref),
+		v1alpha1.PackageChanges{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref),
+		v1alpha1.PackageFix{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_PackageFix(ref),
+		v1alpha1.PackageResolve{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_PackageResolve(ref),
+		v1alpha1.PackageSource{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_PackageSource(ref),
+		v1alpha1.PackageTrigger{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_PackageTrigger(ref),
+		v1alpha1.PackageUpdate{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_PackageUpdate(ref),
+		v1alpha1.PackagesPlan{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_PackagesPlan(ref),
+		v1alpha1.Parameter{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
+		v1alpha1.PinnedInputs{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
+		v1alpha1.PortCheck{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_PortCheck(ref),
+		v1alpha1.Quantity{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
+		v1alpha1.QueuedBuild{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
+		v1alpha1.QueuedBuildList{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
+		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
+		v1alpha1.ReleaseFile{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ReleaseFile(ref),
+		v1alpha1.ReproducedArtifact{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ReproducedArtifact(ref),
+		v1alpha1.Reproduction{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_Reproduction(ref),
+		v1alpha1.RerunRequest{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
+		v1alpha1.ResolvedInputs{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
+		v1alpha1.ResourceRequirements{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
+		v1alpha1.RestoreRequest{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref),
+		v1alpha1.RetryPolicy{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
+		v1alpha1.Revocation{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_Revocation(ref),
+		v1alpha1.RevokeRequest{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref),
+		v1alpha1.RevokedBase{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_RevokedBase(ref),
+		v1alpha1.Schedule{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
+		v1alpha1.SecretReference{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
+		v1alpha1.SignedStatement{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_SignedStatement(ref),
+		v1alpha1.SigningKey{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_SigningKey(ref),
+		v1alpha1.SigningKeyList{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_SigningKeyList(ref),
+		v1alpha1.SigningKeySpec{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_SigningKeySpec(ref),
+		v1alpha1.SigningKeyStatus{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_SigningKeyStatus(ref),
+		v1alpha1.Source{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Source(ref),
+		v1alpha1.SourcePackage{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref),
+		v1alpha1.StatementSignature{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref),
+		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
+		v1alpha1.Target{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Target(ref),
+		v1alpha1.TestBoot{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_TestBoot(ref),
+		v1alpha1.TestChange{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_TestChange(ref),
+		v1alpha1.TestChecks{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_TestChecks(ref),
+		v1alpha1.TestCount{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_TestCount(ref),
+		v1alpha1.TestQuarantine{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_TestQuarantine(ref),
+		v1alpha1.TestRequest{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_TestRequest(ref),
+		v1alpha1.TestRunner{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_TestRunner(ref),
+		v1alpha1.TestStatus{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_TestStatus(ref),
+		v1alpha1.TestedBuild{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_TestedBuild(ref),
+		v1alpha1.TriggerWindow{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_TriggerWindow(ref),
+		v1alpha1.Triggers{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Triggers(ref),
+		v1alpha1.Vulnerability{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Vulnerability(ref),
+		v1alpha1.VulnerabilityCounts{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_VulnerabilityCounts(ref),
+		v1.Affinity{}.OpenAPIModelName():                               schema_k8sio_api_core_v1_Affinity(ref),
+		v1.ConfigMapKeySelector{}.OpenAPIModelName():                   schema_k8sio_api_core_v1_ConfigMapKeySelector(ref),
+		v1.EnvVar{}.OpenAPIModelName():                                 schema_k8sio_api_core_v1_EnvVar(ref),
+		v1.EnvVarSource{}.OpenAPIModelName():                           schema_k8sio_api_core_v1_EnvVarSource(ref),
+		v1.FileKeySelector{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_FileKeySelector(ref),
+		v1.NodeAffinity{}.OpenAPIModelName():                           schema_k8sio_api_core_v1_NodeAffinity(ref),
+		v1.NodeSelector{}.OpenAPIModelName():                           schema_k8sio_api_core_v1_NodeSelector(ref),
+		v1.NodeSelectorRequirement{}.OpenAPIModelName():                schema_k8sio_api_core_v1_NodeSelectorRequirement(ref),
+		v1.NodeSelectorTerm{}.OpenAPIModelName():                       schema_k8sio_api_core_v1_NodeSelectorTerm(ref),
+		v1.ObjectFieldSelector{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_ObjectFieldSelector(ref),
+		v1.PodAffinity{}.OpenAPIModelName():                            schema_k8sio_api_core_v1_PodAffinity(ref),
+		v1.PodAffinityTerm{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_PodAffinityTerm(ref),
+		v1.PodAntiAffinity{}.OpenAPIModelName():                        schema_k8sio_api_core_v1_PodAntiAffinity(ref),
+		v1.PreferredSchedulingTerm{}.OpenAPIModelName():                schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref),
+		v1.ResourceFieldSelector{}.OpenAPIModelName():                  schema_k8sio_api_core_v1_ResourceFieldSelector(ref),
+		v1.SecretKeySelector{}.OpenAPIModelName():                      schema_k8sio_api_core_v1_SecretKeySelector(ref),
+		v1.Toleration{}.OpenAPIModelName():                             schema_k8sio_api_core_v1_Toleration(ref),
+		v1.WeightedPodAffinityTerm{}.OpenAPIModelName():                schema_k8sio_api_core_v1_WeightedPodAffinityTerm(ref),
+		resource.Quantity{}.OpenAPIModelName():                         schema_apimachinery_pkg_api_resource_Quantity(ref),
+		metav1.APIGroup{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_APIGroup(ref),
+		metav1.APIGroupList{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_APIGroupList(ref),
+		metav1.APIResource{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_APIResource(ref),
+		metav1.APIResourceList{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_APIResourceList(ref),
+		metav1.APIVersions{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_APIVersions(ref),
+		metav1.ApplyOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_ApplyOptions(ref),
+		metav1.Condition{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_Condition(ref),
+		metav1.CreateOptions{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_CreateOptions(ref),
+		metav1.DeleteOptions{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_DeleteOptions(ref),
+		metav1.Duration{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_Duration(ref),
+		metav1.FieldSelectorRequirement{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
+		metav1.FieldsV1{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_FieldsV1(ref),
+		metav1.GetOptions{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_GetOptions(ref),
+		metav1.GroupKind{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_GroupKind(ref),
+		metav1.GroupResource{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_GroupResource(ref),
+		metav1.GroupVersion{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_GroupVersion(ref),
+		metav1.GroupVersionForDiscovery{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
+		metav1.GroupVersionKind{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_GroupVersionKind(ref),
+		metav1.GroupVersionResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_GroupVersionResource(ref),
+		metav1.InternalEvent{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_InternalEvent(ref),
+		metav1.LabelSelector{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_LabelSelector(ref),
+		metav1.LabelSelectorRequirement{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
+		metav1.List{}.OpenAPIModelName():                               schema_pkg_apis_meta_v1_List(ref),
+		metav1.ListMeta{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_ListMeta(ref),
+		metav1.ListOptions{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_ListOptions(ref),
+		metav1.ManagedFieldsEntry{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
+		metav1.MicroTime{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_MicroTime(ref),
+		metav1.ObjectMeta{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_ObjectMeta(ref),
+		metav1.OwnerReference{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_OwnerReference(ref),
+		metav1.PartialObjectMetadata{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
+		metav1.PartialObjectMetadataList{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
+		metav1.Patch{}.OpenAPIModelName():                              schema_pkg_apis_meta_v1_Patch(ref),
+		metav1.PatchOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_PatchOptions(ref),
+		metav1.Preconditions{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Preconditions(ref),
+		metav1.RootPaths{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_RootPaths(ref),
+		metav1.ServerAddressByClientCIDR{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
+		metav1.ShardInfo{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_ShardInfo(ref),
+		metav1.Status{}.OpenAPIModelName():                             schema_pkg_apis_meta_v1_Status(ref),
+		metav1.StatusCause{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_StatusCause(ref),
+		metav1.StatusDetails{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_StatusDetails(ref),
+		metav1.Table{}.OpenAPIModelName():                              schema_pkg_apis_meta_v1_Table(ref),
+		metav1.TableColumnDefinition{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
+		metav1.TableOptions{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_TableOptions(ref),
+		metav1.TableRow{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_TableRow(ref),
+		metav1.TableRowCondition{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TableRowCondition(ref),
+		metav1.Time{}.OpenAPIModelName():                               schema_pkg_apis_meta_v1_Time(ref),
+		metav1.Timestamp{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_Timestamp(ref),
+		metav1.TypeMeta{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_TypeMeta(ref),
+		metav1.UpdateOptions{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_UpdateOptions(ref),
+		metav1.WatchEvent{}.OpenAPIModelName():                         schema_pkg_apis_meta_v1_WatchEvent(ref),
+		runtime.RawExtension{}.OpenAPIModelName():                      schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
+		runtime.TypeMeta{}.OpenAPIModelName():                          schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
+		runtime.Unknown{}.OpenAPIModelName():                           schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		intstr.IntOrString{}.OpenAPIModelName():                        schema_apimachinery_pkg_util_intstr_IntOrString(ref),
+		version.Info{}.OpenAPIModelName():                              schema_k8sio_apimachinery_pkg_version_Info(ref),
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_AdvisorySource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "AdvisorySource is a file or an address with advisories that the server has read.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the file, or the address without credentials and query.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"format": {
+						SchemaProps: spec.SchemaProps{
+							Description: "format is DebianTracker, OSV or OpenVEX.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"readTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "readTime is when the server last read the advisories. They are as old as their publisher made them.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message is why the last attempt to read them again failed. It is empty after a success.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "format", "readTime"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -2328,12 +2383,35 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 							},
 						},
 					},
+					"fixes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"reached",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "reached",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "fixes tells how long the fixes of archives took until a build with them succeeded, and until each channel had it, of those that got there in the window. fixes is empty if none did.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.FixCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"window", "builds", "succeeded", "failed", "cancelled", "retried", "recoveries", "oneOffs"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.DurationPercentiles{}.OpenAPIModelName(), v1alpha1.FailureCount{}.OpenAPIModelName(), v1alpha1.TestCount{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.DurationPercentiles{}.OpenAPIModelName(), v1alpha1.FailureCount{}.OpenAPIModelName(), v1alpha1.FixCount{}.OpenAPIModelName(), v1alpha1.TestCount{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -3106,6 +3184,14 @@ func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.Refere
 							Format:      "",
 						},
 					},
+					"maxSeverity": {
+						SchemaProps: spec.SchemaProps{
+							Description: "maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to any severity.\n\nPossible enum values:\n - `\"High\"` allows vulnerabilities of high severity, but no critical ones.\n - `\"Low\"` allows vulnerabilities of low severity.\n - `\"Medium\"` allows vulnerabilities of medium severity.\n - `\"Negligible\"` allows negligible vulnerabilities.\n - `\"None\"` allows no vulnerability.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"High", "Low", "Medium", "Negligible", "None"},
+						},
+					},
 				},
 			},
 		},
@@ -3503,6 +3589,75 @@ func schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref common.ReferenceCal
 				Required: []string{"name", "number", "phase"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FixCount(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FixCount tells how long fixes took until they reached users.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"reached": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reached is Ready, when a build with the fix has succeeded, or the name of a channel that has such a build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"count": {
+						SchemaProps: spec.SchemaProps{
+							Description: "count is the number of fixes that got there. A build with several new versions is one fix.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"times": {
+						SchemaProps: spec.SchemaProps{
+							Description: "times are the percentiles of the time from the date of the archive's release file with the oldest of the versions.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"reached", "count", "times"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.DurationPercentiles{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FixedChannel(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FixedChannel is a channel that has a fix.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the channel.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is when the channel was first moved to a build with the fix.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"name", "time"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -4520,6 +4675,180 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 		},
 		Dependencies: []string{
 			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.Attestation{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), v1alpha1.TestStatus{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilities(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildVulnerabilities lists the known vulnerabilities of the packages in the artifacts of a build. The vulnerabilities subresource of a build returns the ImageBuildVulnerabilities, including that of a deleted build. The server finds them when it is asked, from the locks of the artifacts and the advisories that its operator has set.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is the name of the build.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"buildUID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "buildUID is the UID of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"sources": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "sources lists the advisories that the server has read.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.AdvisorySource{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"counts": {
+						SchemaProps: spec.SchemaProps{
+							Description: "counts counts the vulnerabilities.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.VulnerabilityCounts{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the vulnerabilities: the open ones before the others, the most severe first. At most 20,000. items is empty with the option countsOnly.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Vulnerability{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"unmatched": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "unmatched lists the distributions and ecosystems of packages that no advisory is about, such as alpine. The vulnerabilities of these packages are unknown.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"worst": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "worst lists the IDs of the most severe open vulnerabilities, at most 8.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"buildUID", "counts"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.AdvisorySource{}.OpenAPIModelName(), v1alpha1.Vulnerability{}.OpenAPIModelName(), v1alpha1.VulnerabilityCounts{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilitiesOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageBuildVulnerabilitiesOptions are the query parameters of a build's vulnerabilities subresource.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid is the UID of the build, at most 63 letters, digits and hyphens. Name and UID also find a deleted build. With a UID, the server never uses another build of the same name. Defaults to the UID of the existing build of this name.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"target": {
+						SchemaProps: spec.SchemaProps{
+							Description: "target selects the artifact of a platform and format, joined by a slash. Defaults to all artifacts.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"countsOnly": {
+						SchemaProps: spec.SchemaProps{
+							Description: "countsOnly leaves out items. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -5975,12 +6304,18 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePackages(ref common.ReferenceCal
 							Ref:         ref(v1alpha1.PackageResolve{}.OpenAPIModelName()),
 						},
 					},
+					"outdated": {
+						SchemaProps: spec.SchemaProps{
+							Description: "outdated tells since when a build lacks newer versions that triggers.onPackageChange.mode selects, whether or not a build was started for them. It is empty if the latest successful build lacks none.",
+							Ref:         ref(v1alpha1.OutdatedPackages{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"build"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ArchiveState{}.OpenAPIModelName(), v1alpha1.PackageResolve{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName()},
+			v1alpha1.ArchiveState{}.OpenAPIModelName(), v1alpha1.OutdatedPackages{}.OpenAPIModelName(), v1alpha1.PackageResolve{}.OpenAPIModelName(), v1alpha1.PackageUpdate{}.OpenAPIModelName()},
 	}
 }
 
@@ -6300,12 +6635,33 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref common.ReferenceC
 							},
 						},
 					},
+					"fixes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"reached",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "fixes tells how long the fixes of archives took over all Images that the list selects, as fixes in the statistics of one Image.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.FixCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"items"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ImageReport{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+			v1alpha1.FixCount{}.OpenAPIModelName(), v1alpha1.ImageReport{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -6676,7 +7032,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets all of them.",
+							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with triggers.onPackageChange, PackagesUpToDate and, if the server has advisories, Vulnerable. The server sets Ready and Reconciling when the Image is created, and the controller sets all of them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -6754,11 +7110,40 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							Ref:         ref(v1alpha1.ImagePackages{}.OpenAPIModelName()),
 						},
 					},
+					"fixes": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"build",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "build",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "fixes lists the builds that were the first to have newer versions of packages, which archives had published before, the newest build first. At most 16. The controller sets it.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PackageFix{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"vulnerabilities": {
+						SchemaProps: spec.SchemaProps{
+							Description: "vulnerabilities counts the known vulnerabilities of the packages in the latest successful build. The controller sets it. It is empty if the server has no advisories, or the build has no lock that the server can read.",
+							Ref:         ref(v1alpha1.ImageVulnerabilities{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.ImageVulnerabilities{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.PackageFix{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -6845,6 +7230,56 @@ func schema_goldsmith_apis_images_v1alpha1_ImageTest(ref common.ReferenceCallbac
 		},
 		Dependencies: []string{
 			v1alpha1.Duration{}.OpenAPIModelName(), v1alpha1.FlakyTest{}.OpenAPIModelName(), v1alpha1.TestBoot{}.OpenAPIModelName(), v1alpha1.TestChecks{}.OpenAPIModelName(), v1alpha1.TestQuarantine{}.OpenAPIModelName(), v1alpha1.TestRunner{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageVulnerabilities(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageVulnerabilities counts the known vulnerabilities of the packages in the latest successful build of an Image.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"counts": {
+						SchemaProps: spec.SchemaProps{
+							Description: "counts counts the vulnerabilities.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.VulnerabilityCounts{}.OpenAPIModelName()),
+						},
+					},
+					"worst": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "worst lists the IDs of the most severe open vulnerabilities, at most 8.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"build", "counts"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.VulnerabilityCounts{}.OpenAPIModelName()},
 	}
 }
 
@@ -7081,6 +7516,36 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_OutdatedPackages(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "OutdatedPackages tells since when a build lacks newer versions of its packages.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is the date of the first known release file of an archive with such a version: that of the oldest of them.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"since", "build"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -7297,6 +7762,73 @@ func schema_goldsmith_apis_images_v1alpha1_PackageChanges(ref common.ReferenceCa
 		},
 		Dependencies: []string{
 			v1alpha1.PackageChange{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_PackageFix(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PackageFix is a build that was the first of its Image to have newer versions of packages, which archives had published before.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"number": {
+						SchemaProps: spec.SchemaProps{
+							Description: "number is the number of the build.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since is the date of the first known release file of an archive with one of these versions: that of the oldest of them. For packages of a base, it is that of the fix of the base.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"readyTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "readyTime is when the build succeeded.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"channels": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "channels lists the channels that have named the build, or a later one that is not one-off, and since when.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.FixedChannel{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"build", "number", "since", "readyTime"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.FixedChannel{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -9552,6 +10084,171 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 		},
 		Dependencies: []string{
 			v1alpha1.PackageTrigger{}.OpenAPIModelName(), v1alpha1.Schedule{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Vulnerability(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Vulnerability is a known vulnerability of a package.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"id": {
+						SchemaProps: spec.SchemaProps{
+							Description: "id is the ID of the vulnerability, such as CVE-2026-1234.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"severity": {
+						SchemaProps: spec.SchemaProps{
+							Description: "severity is Critical, High, Medium, Low, Negligible or Unknown.\n\nPossible enum values:\n - `\"Critical\"` is a CVSS score from 9.0.\n - `\"High\"` is a CVSS score from 7.0, or the urgency high of Debian.\n - `\"Low\"` is a CVSS score above 0, or the urgency low of Debian.\n - `\"Medium\"` is a CVSS score from 4.0, or the urgency medium of Debian.\n - `\"Negligible\"` is a CVSS score of 0, or the urgency unimportant of Debian.\n - `\"Unknown\"` is that of a vulnerability that no advisory rates.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Critical", "High", "Low", "Medium", "Negligible", "Unknown"},
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is Open or NotAffected.\n\nPossible enum values:\n - `\"NotAffected\"` means that the packages have the vulnerability, but the image is not affected: see justification.\n - `\"Open\"` means that the packages have the vulnerability.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"NotAffected", "Open"},
+						},
+					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is the source package that has the vulnerability, or the package itself if it has no source package.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"version": {
+						SchemaProps: spec.SchemaProps{
+							Description: "version is the version of source in the artifacts.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"packages": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "packages lists the names of the packages in the artifacts that were built from source, sorted.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"fixedVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "fixedVersion is the first version of source without the vulnerability. It is empty if the distribution has none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description describes the vulnerability. At most 300 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"justification": {
+						SchemaProps: spec.SchemaProps{
+							Description: "justification is why the image is not affected: a justification of OpenVEX, such as vulnerable_code_not_in_execute_path, and the text of its author. It is empty for an open vulnerability.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"id", "severity", "status", "source", "version", "packages"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_VulnerabilityCounts(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "VulnerabilityCounts counts vulnerabilities. A vulnerability of several source packages counts once for each of them.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"critical": {
+						SchemaProps: spec.SchemaProps{
+							Description: "critical is the number of open vulnerabilities of this severity.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"high": {
+						SchemaProps: spec.SchemaProps{
+							Description: "high is the number of open vulnerabilities of this severity.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"medium": {
+						SchemaProps: spec.SchemaProps{
+							Description: "medium is the number of open vulnerabilities of this severity.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"low": {
+						SchemaProps: spec.SchemaProps{
+							Description: "low is the number of open vulnerabilities of this severity.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"negligible": {
+						SchemaProps: spec.SchemaProps{
+							Description: "negligible is the number of open vulnerabilities of this severity.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unknown": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unknown is the number of open vulnerabilities that no advisory rates.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"fixable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "fixable is the number of open vulnerabilities with a fixedVersion.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"notAffected": {
+						SchemaProps: spec.SchemaProps{
+							Description: "notAffected is the number of vulnerabilities that are not open, because the image is not affected.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 

@@ -1619,6 +1619,37 @@ func Validate_ChannelRequirements(
 	}
 
 	// field v1alpha1.ChannelRequirements.Attested has no validation
+
+	{ // field v1alpha1.ChannelRequirements.MaxSeverity
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.SeverityLimit,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_SeverityLimit(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ChannelRequirements) *v1alpha1.SeverityLimit {
+				return &oldObj.MaxSeverity
+			})
+		errs = append(errs, fn(fldPath.Child("maxSeverity"), &obj.MaxSeverity, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -5407,6 +5438,21 @@ func Validate_SecretReference(
 				return &oldObj.Name
 			})
 		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+var symbolsForSeverityLimit = sets.New(v1alpha1.SeverityLimitHigh, v1alpha1.SeverityLimitLow, v1alpha1.SeverityLimitMedium, v1alpha1.SeverityLimitNegligible, v1alpha1.SeverityLimitNone)
+
+// Validate_SeverityLimit validates an instance of SeverityLimit according
+// to declarative validation rules in the API schema.
+func Validate_SeverityLimit(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.SeverityLimit) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForSeverityLimit, nil); len(e) != 0 {
+		errs = append(errs, e...)
 	}
 
 	return errs

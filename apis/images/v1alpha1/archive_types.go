@@ -13,6 +13,8 @@ const (
 	MaxImageUpdates = 64
 	// MaxAdvisories is the maximum number of advisories of an update.
 	MaxAdvisories = 32
+	// MaxImageFixes is the maximum number of fixes in the status of an Image.
+	MaxImageFixes = 16
 )
 
 // +genclient
@@ -200,6 +202,54 @@ type ImagePackages struct {
 	// empty before the first resolve, which follows a week after the build if an archive has changed.
 	// +optional
 	Resolved *PackageResolve `json:"resolved,omitempty" protobuf:"bytes,7,opt,name=resolved"`
+	// outdated tells since when a build lacks newer versions that triggers.onPackageChange.mode selects, whether or not a build was started for
+	// them. It is empty if the latest successful build lacks none.
+	// +optional
+	Outdated *OutdatedPackages `json:"outdated,omitempty" protobuf:"bytes,8,opt,name=outdated"`
+}
+
+// OutdatedPackages tells since when a build lacks newer versions of its packages.
+type OutdatedPackages struct {
+	// since is the date of the first known release file of an archive with such a version: that of the oldest of them.
+	// +required
+	Since metav1.Time `json:"since" protobuf:"bytes,1,opt,name=since"`
+	// build is the name of the build.
+	// +required
+	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
+}
+
+// PackageFix is a build that was the first of its Image to have newer versions of packages, which archives had published before.
+type PackageFix struct {
+	// build is the name of the build.
+	// +required
+	Build string `json:"build" protobuf:"bytes,1,opt,name=build"`
+	// number is the number of the build.
+	// +required
+	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
+	// since is the date of the first known release file of an archive with one of these versions: that of the oldest of them. For packages of a
+	// base, it is that of the fix of the base.
+	// +required
+	Since metav1.Time `json:"since" protobuf:"bytes,3,opt,name=since"`
+	// readyTime is when the build succeeded.
+	// +required
+	ReadyTime metav1.Time `json:"readyTime" protobuf:"bytes,4,opt,name=readyTime"`
+	// channels lists the channels that have named the build, or a later one that is not one-off, and since when.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Channels []FixedChannel `json:"channels,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,5,rep,name=channels"`
+}
+
+// FixedChannel is a channel that has a fix.
+type FixedChannel struct {
+	// name is the name of the channel.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// time is when the channel was first moved to a build with the fix.
+	// +required
+	Time metav1.Time `json:"time" protobuf:"bytes,2,opt,name=time"`
 }
 
 // PackageResolve reports a resolve: a builder computes, without a build, which packages a build would install.

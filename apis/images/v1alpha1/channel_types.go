@@ -65,7 +65,31 @@ type ChannelRequirements struct {
 	// it tests again. It needs spec.output, with another attest than Never.
 	// +optional
 	Attested bool `json:"attested,omitempty" protobuf:"varint,2,opt,name=attested"`
+	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
+	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that does not affect the image, as its
+	// operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to any severity.
+	// +optional
+	// +k8s:optional
+	MaxSeverity SeverityLimit `json:"maxSeverity,omitempty" protobuf:"bytes,3,opt,name=maxSeverity,casttype=SeverityLimit"`
 }
+
+// SeverityLimit is the highest severity of vulnerabilities that a channel allows.
+// +enum
+// +k8s:enum
+type SeverityLimit string
+
+const (
+	// SeverityLimitNone allows no vulnerability.
+	SeverityLimitNone SeverityLimit = "None"
+	// SeverityLimitNegligible allows negligible vulnerabilities.
+	SeverityLimitNegligible SeverityLimit = "Negligible"
+	// SeverityLimitLow allows vulnerabilities of low severity.
+	SeverityLimitLow SeverityLimit = "Low"
+	// SeverityLimitMedium allows vulnerabilities of medium severity.
+	SeverityLimitMedium SeverityLimit = "Medium"
+	// SeverityLimitHigh allows vulnerabilities of high severity, but no critical ones.
+	SeverityLimitHigh SeverityLimit = "High"
+)
 
 // ChannelPromotion is who promotes builds to a channel.
 // +enum

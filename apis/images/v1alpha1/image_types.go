@@ -628,8 +628,8 @@ type ImageStatus struct {
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
 	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with
-	// triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets
-	// all of them.
+	// triggers.onPackageChange, PackagesUpToDate and, if the server has advisories, Vulnerable. The server sets Ready and Reconciling when
+	// the Image is created, and the controller sets all of them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -673,6 +673,18 @@ type ImageStatus struct {
 	// triggers.onPackageChange, and until the archives are checked.
 	// +optional
 	Packages *ImagePackages `json:"packages,omitempty" protobuf:"bytes,18,opt,name=packages"`
+	// fixes lists the builds that were the first to have newer versions of packages, which archives had published before, the newest build
+	// first. At most 16. The controller sets it.
+	// +optional
+	// +patchMergeKey=build
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=build
+	Fixes []PackageFix `json:"fixes,omitempty" patchStrategy:"merge" patchMergeKey:"build" protobuf:"bytes,19,rep,name=fixes"`
+	// vulnerabilities counts the known vulnerabilities of the packages in the latest successful build. The controller sets it. It is empty if the
+	// server has no advisories, or the build has no lock that the server can read.
+	// +optional
+	Vulnerabilities *ImageVulnerabilities `json:"vulnerabilities,omitempty" protobuf:"bytes,20,opt,name=vulnerabilities"`
 }
 
 // ImageConformance reports which fields of an Image no object of its kind can have.

@@ -16,6 +16,7 @@ import (
 // +genclient:method=Report,verb=create,subresource=report,input=BuildReport,result=BuildReport
 // +genclient:method=Attest,verb=create,subresource=attest,input=BuildAttestation,result=BuildAttestation
 // +genclient:method=GetPackages,verb=get,subresource=packages,result=ImageBuildPackages
+// +genclient:method=GetVulnerabilities,verb=get,subresource=vulnerabilities,result=ImageBuildVulnerabilities
 // +genclient:method=Sign,verb=create,subresource=signatures,input=BuildSignatures,result=BuildSignatures
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 

@@ -29,6 +29,9 @@ const (
 	// ImagePackagesUpToDate is True if no archive has a newer version of a package in the latest successful build. Only Images with
 	// triggers.onPackageChange have it.
 	ImagePackagesUpToDate = "PackagesUpToDate"
+	// ImageVulnerable is True if a package in the latest successful build has a known vulnerability that is open. Only Images of a server with
+	// advisories have it. It keeps nothing from being built, and an Image with it is Ready.
+	ImageVulnerable = "Vulnerable"
 )
 
 // Condition types of an ImageBuild.
@@ -122,6 +125,17 @@ const (
 	ReasonPackagesUnknown = "PackagesUnknown"
 	// ReasonProbeNotSupported means that the builder checks no archives.
 	ReasonProbeNotSupported = "ProbeNotSupported"
+)
+
+// Reasons of the condition Vulnerable of an Image.
+const (
+	// ReasonVulnerabilitiesOpen means that a package in the latest successful build has a known vulnerability that is open.
+	ReasonVulnerabilitiesOpen = "VulnerabilitiesOpen"
+	// ReasonNoVulnerabilities means that the advisories tell of no open vulnerability of a package in the latest successful build.
+	ReasonNoVulnerabilities = "NoVulnerabilities"
+	// ReasonVulnerabilitiesUnknown means that the server has no lock of the latest successful build, could not read the advisories, or has none
+	// about the distribution of its packages.
+	ReasonVulnerabilitiesUnknown = "VulnerabilitiesUnknown"
 )
 
 // SigningKeyReady is the condition type of a SigningKey. It is True while the signer can sign with the key.

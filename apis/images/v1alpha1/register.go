@@ -55,6 +55,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageBuildDiffOptions{},
 		&ImageBuildPackages{},
 		&ImageBuildPackagesOptions{},
+		&ImageBuildVulnerabilities{},
+		&ImageBuildVulnerabilitiesOptions{},
 		&BuildAttestation{},
 		&BuildSignatures{},
 		&ImageReport{},

@@ -57,4 +57,9 @@ type ImageReportList struct {
 
 	// items lists the reports, sorted by namespace and name.
 	Items []ImageReport `json:"items" protobuf:"bytes,2,rep,name=items"`
+	// fixes tells how long the fixes of archives took over all Images that the list selects, as fixes in the statistics of one Image.
+	// +optional
+	// +listType=map
+	// +listMapKey=reached
+	Fixes []FixCount `json:"fixes,omitempty" protobuf:"bytes,3,rep,name=fixes"`
 }

@@ -8,6 +8,11 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AdvisorySource) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.AdvisorySource"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Archive) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Archive"
 }
@@ -283,6 +288,16 @@ func (in FinishedBuild) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FixCount) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FixCount"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FixedChannel) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FixedChannel"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in FlakyTest) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.FlakyTest"
 }
@@ -350,6 +365,16 @@ func (in ImageBuildSpec) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageBuildStatus) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageBuildStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildVulnerabilities) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildVulnerabilities"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageBuildVulnerabilitiesOptions) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageBuildVulnerabilitiesOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -518,6 +543,11 @@ func (in ImageTest) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageVulnerabilities) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageVulnerabilities"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in InlineSource) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.InlineSource"
 }
@@ -543,6 +573,11 @@ func (in NoteRecord) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in OutdatedPackages) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.OutdatedPackages"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Output) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Output"
 }
@@ -560,6 +595,11 @@ func (in PackageChange) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in PackageChanges) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.PackageChanges"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PackageFix) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.PackageFix"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -790,4 +830,14 @@ func (in TriggerWindow) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Triggers) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Triggers"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Vulnerability) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Vulnerability"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in VulnerabilityCounts) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.VulnerabilityCounts"
 }

@@ -88,7 +88,7 @@ func (p *promotion) checkMayOverride(ctx context.Context) error {
 
 // unmet returns an error for each thing that a build lacks for a channel.
 func unmet(image *v1alpha1.Image, channel string, build *v1alpha1.ImageBuild, path *field.Path) (errs field.ErrorList) {
-	for _, missing := range trigger.Missing(trigger.ChannelRule(image, channel), build) {
+	for _, missing := range trigger.Missing(trigger.ChannelRule(image, channel), build, nil) {
 		errs = append(errs, field.Forbidden(path, missing))
 	}
 	return errs

@@ -715,6 +715,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: attested
       type:
         scalar: boolean
+    - name: maxSeverity
+      type:
+        scalar: string
     - name: tests
       type:
         list:
@@ -787,6 +790,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.FixedChannel
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.FlakyTest
   map:
     fields:
@@ -1224,6 +1237,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: otherCount
       type:
         scalar: numeric
+    - name: outdated
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.OutdatedPackages
     - name: resolved
       type:
         namedType: dev.goldsmith.images.v1alpha1.PackageResolve
@@ -1351,6 +1367,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: countedBuild
       type:
         scalar: numeric
+    - name: fixes
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.PackageFix
+          elementRelationship: associative
+          keys:
+          - build
     - name: inputsDigest
       type:
         scalar: string
@@ -1389,6 +1413,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - requestID
+    - name: vulnerabilities
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageVulnerabilities
 - name: dev.goldsmith.images.v1alpha1.ImageTest
   map:
     fields:
@@ -1423,6 +1450,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeout
       type:
         namedType: dev.goldsmith.images.v1alpha1.Duration
+- name: dev.goldsmith.images.v1alpha1.ImageVulnerabilities
+  map:
+    fields:
+    - name: build
+      type:
+        scalar: string
+      default: ""
+    - name: counts
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.VulnerabilityCounts
+      default: {}
+    - name: worst
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: dev.goldsmith.images.v1alpha1.InlineSource
   map:
     fields:
@@ -1461,6 +1505,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.OutdatedPackages
+  map:
+    fields:
+    - name: build
+      type:
+        scalar: string
+      default: ""
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.Output
   map:
     fields:
@@ -1477,6 +1531,31 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tagTemplate
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.PackageFix
+  map:
+    fields:
+    - name: build
+      type:
+        scalar: string
+      default: ""
+    - name: channels
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.FixedChannel
+          elementRelationship: associative
+          keys:
+          - name
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+    - name: readyTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.PackageResolve
   map:
     fields:
@@ -1964,6 +2043,33 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: schedule
       type:
         namedType: dev.goldsmith.images.v1alpha1.Schedule
+- name: dev.goldsmith.images.v1alpha1.VulnerabilityCounts
+  map:
+    fields:
+    - name: critical
+      type:
+        scalar: numeric
+    - name: fixable
+      type:
+        scalar: numeric
+    - name: high
+      type:
+        scalar: numeric
+    - name: low
+      type:
+        scalar: numeric
+    - name: medium
+      type:
+        scalar: numeric
+    - name: negligible
+      type:
+        scalar: numeric
+    - name: notAffected
+      type:
+        scalar: numeric
+    - name: unknown
+      type:
+        scalar: numeric
 - name: io.k8s.api.core.v1.Affinity
   map:
     fields:

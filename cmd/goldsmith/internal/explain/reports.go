@@ -161,6 +161,11 @@ var imageConditions = []report{
 	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonPackagesUnknown, "the server has no lock of the latest successful build, or an archive in it was not checked",
 		"see the archives: `goldsmith kubectl get archives`; and the lock: `goldsmith packages IMAGE`"},
 	{"`PackagesUpToDate`: Unknown", v1alpha1.ReasonProbeNotSupported, "the builder checks no archives", "set a builder that does, or remove `triggers.onPackageChange`"},
+	{"`Vulnerable`: True", v1alpha1.ReasonVulnerabilitiesOpen, "packages in the latest successful build have known vulnerabilities; the message counts them. The image stays `Ready`",
+		"list them: `goldsmith vulnerabilities IMAGE`; to install newer packages: `goldsmith build IMAGE`"},
+	{"`Vulnerable`: False", v1alpha1.ReasonNoVulnerabilities, "the advisories tell of no open vulnerability of a package in the latest successful build", ""},
+	{"`Vulnerable`: Unknown", v1alpha1.ReasonVulnerabilitiesUnknown, "the server has no lock of the latest successful build, or no advisories about its packages",
+		"see the message, and `--advisories` of the server"},
 }
 
 // archiveConditions are the reasons of the condition of an Archive.

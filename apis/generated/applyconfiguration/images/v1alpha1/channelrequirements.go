@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
 // ChannelRequirementsApplyConfiguration represents a declarative configuration of the ChannelRequirements type for use
 // with apply.
 //
@@ -15,6 +19,10 @@ type ChannelRequirementsApplyConfiguration struct {
 	// attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts
 	// it tests again. It needs spec.output, with another attest than Never.
 	Attested *bool `json:"attested,omitempty"`
+	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
+	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that does not affect the image, as its
+	// operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to any severity.
+	MaxSeverity *imagesv1alpha1.SeverityLimit `json:"maxSeverity,omitempty"`
 }
 
 // ChannelRequirementsApplyConfiguration constructs a declarative configuration of the ChannelRequirements type for use with
@@ -38,5 +46,13 @@ func (b *ChannelRequirementsApplyConfiguration) WithTests(values ...string) *Cha
 // If called multiple times, the Attested field is set to the value of the last call.
 func (b *ChannelRequirementsApplyConfiguration) WithAttested(value bool) *ChannelRequirementsApplyConfiguration {
 	b.Attested = &value
+	return b
+}
+
+// WithMaxSeverity sets the MaxSeverity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxSeverity field is set to the value of the last call.
+func (b *ChannelRequirementsApplyConfiguration) WithMaxSeverity(value imagesv1alpha1.SeverityLimit) *ChannelRequirementsApplyConfiguration {
+	b.MaxSeverity = &value
 	return b
 }

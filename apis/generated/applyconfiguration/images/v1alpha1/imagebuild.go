@@ -142,6 +142,12 @@ func ExtractImageBuildTests(imageBuild *imagesv1alpha1.ImageBuild, fieldManager 
 	return ExtractImageBuildFrom(imageBuild, fieldManager, "tests")
 }
 
+// ExtractImageBuildVulnerabilities extracts the applied configuration owned by fieldManager from
+// imageBuild for the vulnerabilities subresource.
+func ExtractImageBuildVulnerabilities(imageBuild *imagesv1alpha1.ImageBuild, fieldManager string) (*ImageBuildApplyConfiguration, error) {
+	return ExtractImageBuildFrom(imageBuild, fieldManager, "vulnerabilities")
+}
+
 func (b ImageBuildApplyConfiguration) IsApplyConfiguration() {}
 
 // WithKind sets the Kind field in the declarative configuration to the given value

@@ -25,6 +25,9 @@ type ImagePackagesApplyConfiguration struct {
 	// resolved reports the last resolve of the inputs of the build: which packages a build of them would add and remove. updates lists them. It is
 	// empty before the first resolve, which follows a week after the build if an archive has changed.
 	Resolved *PackageResolveApplyConfiguration `json:"resolved,omitempty"`
+	// outdated tells since when a build lacks newer versions that triggers.onPackageChange.mode selects, whether or not a build was started for
+	// them. It is empty if the latest successful build lacks none.
+	Outdated *OutdatedPackagesApplyConfiguration `json:"outdated,omitempty"`
 }
 
 // ImagePackagesApplyConfiguration constructs a declarative configuration of the ImagePackages type for use with
@@ -101,5 +104,13 @@ func (b *ImagePackagesApplyConfiguration) WithOtherCount(value int32) *ImagePack
 // If called multiple times, the Resolved field is set to the value of the last call.
 func (b *ImagePackagesApplyConfiguration) WithResolved(value *PackageResolveApplyConfiguration) *ImagePackagesApplyConfiguration {
 	b.Resolved = value
+	return b
+}
+
+// WithOutdated sets the Outdated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Outdated field is set to the value of the last call.
+func (b *ImagePackagesApplyConfiguration) WithOutdated(value *OutdatedPackagesApplyConfiguration) *ImagePackagesApplyConfiguration {
+	b.Outdated = value
 	return b
 }

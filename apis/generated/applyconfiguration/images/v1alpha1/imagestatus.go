@@ -43,8 +43,8 @@ type ImageStatusApplyConfiguration struct {
 	// latestSuccessful is empty until such a build has succeeded.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
 	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive and, with
-	// triggers.onPackageChange, PackagesUpToDate. The server sets Ready and Reconciling when the Image is created, and the controller sets
-	// all of them.
+	// triggers.onPackageChange, PackagesUpToDate and, if the server has advisories, Vulnerable. The server sets Ready and Reconciling when
+	// the Image is created, and the controller sets all of them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
@@ -71,6 +71,12 @@ type ImageStatusApplyConfiguration struct {
 	// packages reports newer versions of the packages in the latest successful build. The controller sets it. packages is empty without
 	// triggers.onPackageChange, and until the archives are checked.
 	Packages *ImagePackagesApplyConfiguration `json:"packages,omitempty"`
+	// fixes lists the builds that were the first to have newer versions of packages, which archives had published before, the newest build
+	// first. At most 16. The controller sets it.
+	Fixes []PackageFixApplyConfiguration `json:"fixes,omitempty"`
+	// vulnerabilities counts the known vulnerabilities of the packages in the latest successful build. The controller sets it. It is empty if the
+	// server has no advisories, or the build has no lock that the server can read.
+	Vulnerabilities *ImageVulnerabilitiesApplyConfiguration `json:"vulnerabilities,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -235,5 +241,26 @@ func (b *ImageStatusApplyConfiguration) WithConformance(value *ImageConformanceA
 // If called multiple times, the Packages field is set to the value of the last call.
 func (b *ImageStatusApplyConfiguration) WithPackages(value *ImagePackagesApplyConfiguration) *ImageStatusApplyConfiguration {
 	b.Packages = value
+	return b
+}
+
+// WithFixes adds the given value to the Fixes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Fixes field.
+func (b *ImageStatusApplyConfiguration) WithFixes(values ...*PackageFixApplyConfiguration) *ImageStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFixes")
+		}
+		b.Fixes = append(b.Fixes, *values[i])
+	}
+	return b
+}
+
+// WithVulnerabilities sets the Vulnerabilities field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Vulnerabilities field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithVulnerabilities(value *ImageVulnerabilitiesApplyConfiguration) *ImageStatusApplyConfiguration {
+	b.Vulnerabilities = value
 	return b
 }

@@ -45,6 +45,7 @@ type ImageBuildInterface interface {
 	Report(ctx context.Context, imageBuildName string, buildReport *imagesv1alpha1.BuildReport, opts v1.CreateOptions) (*imagesv1alpha1.BuildReport, error)
 	Attest(ctx context.Context, imageBuildName string, buildAttestation *imagesv1alpha1.BuildAttestation, opts v1.CreateOptions) (*imagesv1alpha1.BuildAttestation, error)
 	GetPackages(ctx context.Context, imageBuildName string, options v1.GetOptions) (*imagesv1alpha1.ImageBuildPackages, error)
+	GetVulnerabilities(ctx context.Context, imageBuildName string, options v1.GetOptions) (*imagesv1alpha1.ImageBuildVulnerabilities, error)
 	Sign(ctx context.Context, imageBuildName string, buildSignatures *imagesv1alpha1.BuildSignatures, opts v1.CreateOptions) (*imagesv1alpha1.BuildSignatures, error)
 
 	ImageBuildExpansion
@@ -191,6 +192,21 @@ func (c *imageBuilds) GetPackages(ctx context.Context, imageBuildName string, op
 		Resource("imagebuilds").
 		Name(imageBuildName).
 		SubResource("packages").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// GetVulnerabilities takes name of the imageBuild, and returns the corresponding imagesv1alpha1.ImageBuildVulnerabilities object, and an error if there is any.
+func (c *imageBuilds) GetVulnerabilities(ctx context.Context, imageBuildName string, options v1.GetOptions) (result *imagesv1alpha1.ImageBuildVulnerabilities, err error) {
+	result = &imagesv1alpha1.ImageBuildVulnerabilities{}
+	err = c.GetClient().Get().
+		UseProtobufAsDefault().
+		Namespace(c.GetNamespace()).
+		Resource("imagebuilds").
+		Name(imageBuildName).
+		SubResource("vulnerabilities").
 		VersionedParams(&options, scheme.ParameterCodec).
 		Do(ctx).
 		Into(result)

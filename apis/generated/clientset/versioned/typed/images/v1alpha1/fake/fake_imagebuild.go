@@ -136,6 +136,18 @@ func (c *fakeImageBuilds) GetPackages(ctx context.Context, imageBuildName string
 	return obj.(*v1alpha1.ImageBuildPackages), err
 }
 
+// GetVulnerabilities takes name of the imageBuild, and returns the corresponding imageBuildVulnerabilities object, and an error if there is any.
+func (c *fakeImageBuilds) GetVulnerabilities(ctx context.Context, imageBuildName string, options v1.GetOptions) (result *v1alpha1.ImageBuildVulnerabilities, err error) {
+	emptyResult := &v1alpha1.ImageBuildVulnerabilities{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "vulnerabilities", imageBuildName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ImageBuildVulnerabilities), err
+}
+
 // Sign takes the representation of a buildSignatures and creates it.  Returns the server's representation of the buildSignatures, and an error, if there is any.
 func (c *fakeImageBuilds) Sign(ctx context.Context, imageBuildName string, buildSignatures *v1alpha1.BuildSignatures, opts v1.CreateOptions) (result *v1alpha1.BuildSignatures, err error) {
 	emptyResult := &v1alpha1.BuildSignatures{}
