@@ -80,8 +80,9 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		return
 	}
 	var attempted []v1alpha1.ArchiveState
+	var lacks *v1alpha1.OutdatedPackages
 	if stored != nil {
-		attempted = stored.Attempted
+		attempted, lacks = stored.Attempted, stored.Outdated
 	}
 	build := newest(o.Builds, forPackages)
 	if build != nil {
@@ -101,7 +102,7 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		return
 	}
 	all, resolved := withResolve(known, stored, build)
-	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives), Resolved: resolved}
+	next := &v1alpha1.ImagePackages{Build: known.Build, Archives: slices.Clone(known.Archives), Resolved: resolved, Outdated: lacks}
 	slices.SortFunc(next.Archives, func(a, b v1alpha1.ArchiveState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, state := range attempted {
 		if known.Partial != "" || slices.ContainsFunc(next.Archives, func(of v1alpha1.ArchiveState) bool { return of.Name == state.Name }) {
@@ -109,7 +110,7 @@ func (o Observed) recordPackages(status *v1alpha1.ImageStatus) {
 		}
 	}
 	for _, update := range all {
-		if trigger.Mode == v1alpha1.PackagesSecurity && !update.Security && !IsResolved(&update) || isAttempted(&update, next.Attempted) {
+		if !selects(trigger, &update) || isAttempted(&update, next.Attempted) {
 			continue
 		}
 		next.Updates = append(next.Updates, update)

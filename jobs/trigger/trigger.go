@@ -39,6 +39,8 @@ type Observed struct {
 	Vulnerabilities map[types.UID]*Vulnerabilities
 	// BasePackages is whether PackagesDue of the base, or of an Image that it is based on, or whether one of them is about to change.
 	BasePackages bool
+	// BaseFixes are the fixes in the status of the Image that base.imageRef names. Nil if it has none, or nobody knows.
+	BaseFixes []v1alpha1.PackageFix
 	// Hold is why a build because of new packages waits for those of other Images. Nil if it does not.
 	Hold *Hold
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.

@@ -65,3 +65,9 @@ func (status *ImageBuildStatus) requeued() time.Duration {
 	}
 	return status.RequeuedDuration.Duration
 }
+
+// TimeUntil returns how long a fix took from the release file of the archive until some time. It is never negative, because the archive has another
+// clock.
+func (fix *PackageFix) TimeUntil(at metav1.Time) time.Duration {
+	return max(0, at.Sub(fix.Since.Time))
+}

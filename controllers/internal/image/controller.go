@@ -6,6 +6,7 @@ package image
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -49,7 +50,7 @@ type Options struct {
 	BuildsRecorded bool
 	// Packages finds newer versions of the packages of images. Nil finds none.
 	Packages Packages
-	// Metrics counts builds that were pruned too early.
+	// Metrics counts builds that were pruned too early, and fixes.
 	Metrics *metrics.Builds
 }
 
@@ -213,8 +214,8 @@ func sameArchive(a, b *v1alpha1.Archive) bool {
 		failure(a) == failure(b)
 }
 
-// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or
-// progress have changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
+// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, fixes,
+// channels or progress have changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
 // any change, because the last decision may have used an older version.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
@@ -237,13 +238,18 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 			if before.ResourceVersion != after.ResourceVersion {
 				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
 			}
-			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
+			if promoted || before.UID != after.UID || !sameFixes(before.Status.Fixes, after.Status.Fixes) || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
 				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || buildPending(before) != buildPending(after) { // their conditions tell it
 				enqueue(ctx, after, q)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
 	}
+}
+
+// sameFixes reports whether two lists of fixes tell Images that are based on their Image the same.
+func sameFixes(a, b []v1alpha1.PackageFix) bool {
+	return slices.EqualFunc(a, b, func(a, b v1alpha1.PackageFix) bool { return a.Build == b.Build && a.Since.Equal(&b.Since) })
 }
 
 // buildPending reports whether the artifacts of a base may be about to change.

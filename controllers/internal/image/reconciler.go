@@ -68,7 +68,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
-		RevokedBases: r.revokedBases(ctx, image, builds),
+		RevokedBases: r.revokedBases(ctx, image, builds), BaseFixes: r.baseFixes(ctx, image),
 	}
 	again, err := r.packages(ctx, &observed)
 	if err != nil {
@@ -129,6 +129,18 @@ func (r *reconciler) packages(ctx context.Context, observed *trigger.Observed) (
 	return again, nil
 }
 
+// baseFixes returns the fixes of the base of an Image.
+func (r *reconciler) baseFixes(ctx context.Context, image *v1alpha1.Image) []v1alpha1.PackageFix {
+	ref, base := image.Spec.Base.ImageRef, &v1alpha1.Image{}
+	if ref == nil {
+		return nil
+	}
+	if err := r.cache.Get(ctx, client.ObjectKey{Namespace: image.Namespace, Name: ref.Name}, base, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // the cache fails for no other reason than that the base does not exist
+	}
+	return base.Status.Fixes
+}
+
 // revokedBases returns the revoked build that the latest successful build is based on, by the name of the latter.
 func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) map[string]*v1alpha1.RevokedBase {
 	find := func(name string) *v1alpha1.ImageBuild {
@@ -181,6 +193,7 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 	if _, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Patch(ctx, image.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
+	r.Metrics.CountFixes(image.Status.Fixes, status.Fixes)
 	if disabled {
 		active := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
 		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, v1alpha1.CutMessage(active.Message))

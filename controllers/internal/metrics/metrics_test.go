@@ -74,6 +74,39 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 	}
 }
 
+func TestAFixIsCountedOnceWhereItGets(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	builds, err := metrics.NewBuilds(registry)
+	require.NoError(t, err)
+	since := metav1.NewTime(time.Unix(10_000, 0))
+	after := func(d time.Duration) metav1.Time { return metav1.NewTime(since.Add(d)) }
+	fixed := v1alpha1.PackageFix{Build: "web-2", Since: since, ReadyTime: after(10 * time.Minute)}
+	promoted := *fixed.DeepCopy()
+	promoted.Channels = []v1alpha1.FixedChannel{{Name: "stable", Time: after(2 * time.Hour)}}
+	early := v1alpha1.PackageFix{Build: "web-3", Since: since, ReadyTime: after(-time.Hour)} // the clock of the archive is ahead
+	for i := range 40 {
+		early.Channels = append(early.Channels, v1alpha1.FixedChannel{Name: fmt.Sprint("team-", i), Time: after(time.Hour)})
+	}
+	builds.CountFixes(nil, []v1alpha1.PackageFix{fixed})
+	builds.CountFixes([]v1alpha1.PackageFix{fixed}, []v1alpha1.PackageFix{promoted})
+	builds.CountFixes([]v1alpha1.PackageFix{promoted}, []v1alpha1.PackageFix{early, promoted})
+	builds.CountFixes([]v1alpha1.PackageFix{early, promoted}, []v1alpha1.PackageFix{early})
+
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	counts, sums := map[string]uint64{}, map[string]float64{}
+	for _, family := range families {
+		if family.GetName() == "goldsmith_fix_duration_seconds" {
+			for _, of := range family.GetMetric() {
+				counts[of.GetLabel()[0].GetValue()], sums[of.GetLabel()[0].GetValue()] = of.GetHistogram().GetSampleCount(), of.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	if counts["Ready"] != 2 || sums["Ready"] != 600 || counts["stable"] != 1 || sums["stable"] != 7200 || counts["team-0"] != 1 || counts["other"] != 9 || len(counts) != 34 {
+		t.Errorf("counted are %v, together %v", counts, sums)
+	}
+}
+
 func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 	scheme := runtime.NewScheme()
 	require.NoError(t, v1alpha1.AddToScheme(scheme))
