@@ -83,11 +83,13 @@ type Expired struct {
 	Images int64
 	// Locks that no artifact of a recorded build names.
 	Locks int64
+	// Fixes by builds without a record.
+	Fixes int64
 }
 
 // Expire deletes expired records, and expired contents of files, in transactions of at most 100 builds. It deletes the record
 // of a deleted Image, with its journals, once no build is left, if both limits are set. A legal hold at the time of deletion
-// lasts. A lock that no artifact names is deleted 31 days after it was last written. If Expire fails, the returned counts are of
+// lasts. A lock that no artifact names is deleted 31 days after it was last written. A fix is kept like its build. If Expire fails, the returned counts are of
 // what is deleted, and the call can be repeated. Errors: ErrInvalid for rules with negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	var expired Expired
@@ -211,6 +213,11 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 			return err
 		}
 	}
+	if retention.Succeeded > 0 && image.UID != "" {
+		if err := s.expireFixes(ctx, image.UID, confirm, s.cutoff(retention.Succeeded), &expired.Fixes); err != nil {
+			return err
+		}
+	}
 	if image.deleted && retention.Succeeded > 0 && retention.Failed > 0 {
 		return s.expireRecord(ctx, image.UID, confirm, s.cutoff(max(retention.Succeeded, retention.Failed)), &expired.Images)
 	}
@@ -266,6 +273,18 @@ func (s *Store) expireOutcomes(ctx context.Context, image types.UID, confirm fun
 		return err
 	}
 	return s.deleteUnheld(ctx, "expire outcomes of image", image, confirm, expired, "DELETE"+old, string(image), before)
+}
+
+// expireFixes deletes old fixes by builds without a record.
+func (s *Store) expireFixes(ctx context.Context, image types.UID, confirm func() (bool, error), before int64, expired *int64) error {
+	const old = " FROM fixes WHERE image_uid = $1 AND until < $2 AND NOT EXISTS (SELECT 1 FROM builds WHERE builds.image_uid = $1 AND builds.number = fixes.number)"
+	found, err := fetch(ctx, s, "read which fixes of image "+string(image)+" to expire", func(scan scanner) (number int64, err error) {
+		return number, scan(&number)
+	}, "SELECT number"+old+" LIMIT 1", string(image), before)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return s.deleteUnheld(ctx, "expire fixes of image", image, confirm, expired, "DELETE"+old, string(image), before)
 }
 
 // expireRecord deletes the record of a deleted Image, with its journals, once none of its builds is left.

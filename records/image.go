@@ -26,7 +26,7 @@ type ImageKey struct {
 
 const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed, keep_files"
 
-// PutImage records an Image, with its legal hold and the retention of its records. Expire uses both once the Image is
+// PutImage records an Image, with its fixes, its legal hold and the retention of its records. Expire uses both once the Image is
 // deleted. A version that is older than the recorded one changes nothing, except that its legal hold is recorded. Errors:
 // ErrInvalid.
 func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
@@ -40,8 +40,15 @@ func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 			string(image.UID), image.Namespace, image.Name, image.Generation, version(image), microsOrZero(image.CreationTimestamp.Time),
 			boolean(v1alpha1.UnderLegalHold(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(), keep.Files.Microseconds(),
 		}})
-		_, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(imageColumns)+
+		written, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(imageColumns)+
 			" WHERE excluded.resource_version >= images.resource_version", args...)
+		if err == nil && written > 0 {
+			var expired int64
+			if keep.Succeeded > 0 {
+				expired = s.cutoff(keep.Succeeded)
+			}
+			err = putFixes(ctx, tx, image, expired)
+		}
 		if err != nil || !v1alpha1.UnderLegalHold(image) {
 			return err
 		}

@@ -104,12 +104,12 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 			}, lacks,
 		},
 		"an update that mode excludes": {[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) { w.succeed(2) }, ""},
-		"an update of mode Any":        {[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) {
+		"an update of mode Any": {[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) {
 			w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesAny
 			keep(w.Observed)
 			w.succeed(2)
 		}, "debian-2 since " + first},
-		"the trigger was removed":      {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Image.Spec.Triggers.OnPackageChange = nil; w.succeed(2) }, ""},
+		"the trigger was removed": {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Image.Spec.Triggers.OnPackageChange = nil; w.succeed(2) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := packaged(t)

@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,6 +101,16 @@ func Tests(counted []records.TestStats) (tests []v1alpha1.TestCount) {
 		tests = append(tests, count)
 	}
 	return tests
+}
+
+// Fixes are figures of fixes as the API shows them.
+func Fixes(fixes []records.Fix) (counts []v1alpha1.FixCount) {
+	for _, counted := range records.CountFixes(fixes) {
+		counts = append(counts, v1alpha1.FixCount{
+			Reached: cmp.Or(counted.Channel, v1alpha1.ImageReady), Count: counted.Count, Times: *percentiles(counted.Percentiles),
+		})
+	}
+	return counts
 }
 
 func percentiles(of records.Percentiles) *v1alpha1.DurationPercentiles {

@@ -53,8 +53,12 @@ func (r *recorded) stats(ctx context.Context, name string, options *v1alpha1.Ima
 		if err != nil {
 			return nil, Error(err, statsResource, name)
 		}
+		fixes, err := store.Fixes(ctx, []types.UID{subject.UID}, since)
+		if err != nil {
+			return nil, Error(err, statsResource, name)
+		}
 		answer.Stats = Stats(&figures.Stats, window)
-		answer.Stats.Tests = Tests(tests)
+		answer.Stats.Tests, answer.Stats.Fixes = Tests(tests), Fixes(fixes)
 		answer.Health = Health(answer.Stats, subject.conditions())
 	}
 	return answer, nil

@@ -37,6 +37,7 @@ func (r *REST) listDeleted(ctx context.Context, asked *asked) (runtime.Object, e
 		return nil, err
 	}
 	paging := records.Paging{Limit: int(min(cmp.Or(asked.images.Limit, records.MaxLimit), records.MaxLimit)), Continue: asked.images.Continue}
+	var all []records.Fix
 	for {
 		page, err := store.DeletedImages(ctx, namespace, limit, name, paging)
 		if err != nil {
@@ -46,16 +47,19 @@ func (r *REST) listDeleted(ctx context.Context, asked *asked) (runtime.Object, e
 		for i, image := range page.Items {
 			of[i].ObjectMeta = metav1.ObjectMeta{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 		}
-		reports, err := r.join(ctx, name, of, asked.window)
+		reports, fixes, err := r.join(ctx, name, of, asked.window)
 		if err != nil {
 			return nil, err
 		}
 		for i := range reports {
 			reports[i].DeletionTimestamp = &metav1.Time{Time: page.Items[i].Deleted}
 		}
-		list.Items = append(list.Items, reports...)
+		list.Items, all = append(list.Items, reports...), append(all, fixes...)
 		if page.Continue == "" || asked.images.Limit > 0 {
 			list.Continue = page.Continue
+			if list.Continue == "" && asked.images.Continue == "" {
+				list.Fixes = history.Fixes(all)
+			}
 			return list, nil
 		}
 		paging.Continue = page.Continue

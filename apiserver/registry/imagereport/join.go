@@ -19,12 +19,13 @@ import (
 // newest is how many items of history, changes and notes a single report has.
 const newest = 20
 
-// join returns reports of Images, in their order. Without a database they have no figures.
-func (r *REST) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, error) {
+// join returns reports of Images, in their order, and the fixes of all of them. Without a database they have no figures.
+func (r *REST) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, []records.Fix, error) {
 	store, err := r.database.Store()
 	if err != nil {
-		return nil, history.Error(err, resource, name)
+		return nil, nil, history.Error(err, resource, name)
 	}
+	var fixes []records.Fix
 	recorded := map[types.UID]*records.ImageStats{}
 	if store == nil {
 		history.WarnNoDatabase(ctx)
@@ -35,23 +36,31 @@ func (r *REST) join(ctx context.Context, name string, of []v1alpha1.Image, windo
 		}
 		since := records.Window{Since: r.clock.Now().Add(-window)}
 		if recorded, err = history.ImageStatsByUID(ctx, store, apirequest.NamespaceValue(ctx), uids, since); err != nil {
-			return nil, history.Error(err, resource, name)
+			return nil, nil, history.Error(err, resource, name)
 		}
+		if fixes, err = store.Fixes(ctx, uids, since); err != nil {
+			return nil, nil, history.Error(err, resource, name)
+		}
+	}
+	fixed := map[types.UID][]records.Fix{}
+	for _, fix := range fixes {
+		fixed[fix.Image] = append(fixed[fix.Image], fix)
 	}
 	reports := make([]v1alpha1.ImageReport, len(of))
 	for i := range of {
-		reports[i] = report(&of[i], recorded[of[i].UID], window)
+		reports[i] = report(&of[i], recorded[of[i].UID], fixed[of[i].UID], window)
 	}
-	return reports, nil
+	return reports, fixes, nil
 }
 
 // report returns the report of a recorded Image, or nil.
-func report(image *v1alpha1.Image, recorded *records.ImageStats, window time.Duration) v1alpha1.ImageReport {
+func report(image *v1alpha1.Image, recorded *records.ImageStats, fixes []records.Fix, window time.Duration) v1alpha1.ImageReport {
 	report := v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{
 		Namespace: image.Namespace, Name: image.Name, UID: image.UID, Labels: maps.Clone(image.Labels), CreationTimestamp: image.CreationTimestamp,
 	}}
 	if recorded != nil {
 		report.Stats = history.Stats(&recorded.Stats, window)
+		report.Stats.Fixes = history.Fixes(fixes)
 		report.Health = history.Health(report.Stats, image.Status.Conditions)
 	}
 	return report

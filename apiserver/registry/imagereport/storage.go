@@ -91,7 +91,7 @@ func (r *REST) Get(ctx context.Context, name string, options *metav1.GetOptions)
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.join(ctx, name, []v1alpha1.Image{*image}, history.DefaultWindow)
+	found, _, err := r.join(ctx, name, []v1alpha1.Image{*image}, history.DefaultWindow)
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +116,17 @@ func (r *REST) List(ctx context.Context, options *metainternalversion.ListOption
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.join(ctx, "", list.Items, asked.window)
+	found, fixes, err := r.join(ctx, "", list.Items, asked.window)
 	if err != nil {
 		return nil, err
 	}
 	// No resource version: the resource has no watch, and the records have no versions.
-	return &v1alpha1.ImageReportList{
+	reports := &v1alpha1.ImageReportList{
 		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
 		Items:    found,
-	}, nil
+	}
+	if list.Continue == "" && asked.images.Continue == "" { // percentiles of pages tell nothing of all
+		reports.Fixes = history.Fixes(fixes)
+	}
+	return reports, nil
 }
