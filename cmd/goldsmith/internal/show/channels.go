@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/util/duration"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -39,6 +41,22 @@ func (p *page) channelsOf(image *v1alpha1.Image) (lines []string) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// fixOf describes the last fix of the Image. If the user named a build, it describes that build if it is a fix.
+func (p *page) fixOf(image *v1alpha1.Image) string {
+	for i := range image.Status.Fixes {
+		fix := &image.Status.Fixes[i]
+		if p.asked.name == p.build.Name && fix.Build != p.build.Name {
+			continue
+		}
+		line := fmt.Sprintf("%s, %s after the archive", fix.Build, duration.HumanDuration(fix.TimeUntil(fix.ReadyTime)))
+		for _, channel := range fix.Channels {
+			line += fmt.Sprintf("; %s after %s", channel.Name, duration.HumanDuration(fix.TimeUntil(channel.Time)))
+		}
+		return line
+	}
+	return ""
 }
 
 // waitsFor describes what moves a channel with a rule to a build after the present one, or returns "".

@@ -48,6 +48,7 @@ type page struct {
 	log      []string
 	reason   string   // reason of the failure that tells most
 	channels []string // of the Image, or only those that name the build
+	fix      string   // the last fix of the Image, or the build as a fix; empty if there is none
 	base     string   // revoked build that the build is based on; empty if there is none
 	based    []string // builds that are based on the build, if it is revoked
 	lost     string   // which artifact of the build the server has lost; empty if none is known to be
@@ -128,7 +129,7 @@ func (p *page) readImage(ctx context.Context, connection *client.Connection) {
 	if err != nil || image.UID != ref.UID {
 		return
 	}
-	p.channels = p.channelsOf(image)
+	p.channels, p.fix = p.channelsOf(image), p.fixOf(image)
 	if image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != p.build.Name {
 		return
 	}
@@ -189,6 +190,7 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "reproduced", p.reproduced())
 	output.Labelled(lines, "channels", p.channels...)
+	output.Labelled(lines, "fix", p.fix)
 	output.Labelled(lines, "revoked", p.revoked())
 	output.Labelled(lines, "based on it", p.based...)
 	output.Labelled(lines, "on a base", p.base)

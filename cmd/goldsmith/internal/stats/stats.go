@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stats is the verb that shows statistics of the builds of an Image.
+// Package stats is the verb that shows statistics of the builds of an Image, or of all Images.
 package stats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,29 +23,48 @@ import (
 )
 
 type options struct {
-	uid, since string
-	format     output.Format
+	uid, since    string
+	allNamespaces bool
+	format        output.Format
 }
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	asked := &options{}
 	command := client.NewVerb(&cobra.Command{
-		Use:   "stats IMAGE",
+		Use:   "stats [IMAGE]",
 		Short: "Show success, durations, failures and tests of an image's builds",
 		Long: "Show statistics of an image's builds that finished in the last 30 days, including deleted builds. --since " +
-			"sets another time window. `goldsmith kubectl get imagereports` shows the statistics of all images.",
+			"sets another time window. Without an IMAGE, show those of all images of the namespace. A fix is a build with newer packages: " +
+			"its time begins when an archive has published them.",
 		Example: "  goldsmith stats debian\n" +
-			"  goldsmith stats debian --since 7d",
-		Args:              client.OneName("the name of an IMAGE", client.Image),
+			"  goldsmith stats debian --since 7d\n" +
+			"  goldsmith stats --all-namespaces",
+		Args:              client.Names("at most one argument, the name of an IMAGE", 0, client.Image),
 		ValidArgsFunction: completion.Images,
+		PreRunE:           asked.check,
 	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		if len(args) == 0 {
+			return runFleet(command.Context(), connection, asked, command.OutOrStdout(), command.ErrOrStderr())
+		}
 		return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
 	})
 	command.Flags().StringVar(&asked.since, "since", "", "length of the time window until now, such as 7d or 36h (default 30d)")
 	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the image or deleted image")
+	command.Flags().BoolVarP(&asked.allNamespaces, "all-namespaces", "A", false, "images of all namespaces")
 	asked.format.AddTo(command)
 	return command
+}
+
+// check refuses invalid combinations of flags and arguments.
+func (o *options) check(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0 && o.uid != "":
+		return errors.New("--uid needs the name of the IMAGE")
+	case len(args) > 0 && o.allNamespaces:
+		return errors.New("--all-namespaces shows all images: omit the IMAGE, or set --namespace")
+	}
+	return nil
 }
 
 func run(ctx context.Context, connection *client.Connection, image string, asked *options, out, stderr io.Writer) error {
@@ -84,6 +104,9 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("duration", percentiles(figures.Durations))
 	line("queue time", percentiles(figures.QueueTimes))
 	line("failures", failures(figures.Failures))
+	for _, count := range figures.Fixes {
+		line("fix to "+count.Reached, fixes(&count))
+	}
 	if recovery := figures.MeanTimeToRecovery; recovery != nil {
 		line("recoveries", fmt.Sprintf("%d, on average %s after the failure", figures.Recoveries, roundDuration(*recovery)))
 	}
@@ -117,6 +140,15 @@ func percentiles(of *v1alpha1.DurationPercentiles) string {
 		return ""
 	}
 	return fmt.Sprintf("half within %s, nine of ten within %s", roundDuration(of.P50), roundDuration(of.P90))
+}
+
+// fixes describes how long fixes took.
+func fixes(count *v1alpha1.FixCount) string {
+	number := fmt.Sprintf("%d fixes", count.Count)
+	if count.Count == 1 {
+		number = "1 fix"
+	}
+	return fmt.Sprintf("half within %s, nine of ten within %s (%s)", duration.HumanDuration(count.Times.P50.Duration), duration.HumanDuration(count.Times.P90.Duration), number)
 }
 
 // roundDuration returns a duration with the precision that people need.
