@@ -186,6 +186,42 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(list.Items[0].Stats.Tests).To(BeEmpty())
 		})
 
+		It("count the fixes of an image, and a list those of all images that it selects", func(ctx SpecContext) {
+			since := time.Now().Add(-3 * time.Hour)
+			fixed := func(image *v1alpha1.Image, took time.Duration) {
+				image.Status.Fixes = []v1alpha1.PackageFix{{
+					Build: image.Name + "-2", Number: 2, Since: metav1.NewTime(since), ReadyTime: metav1.NewTime(since.Add(took)),
+					Channels: []v1alpha1.FixedChannel{{Name: "stable", Time: metav1.NewTime(since.Add(2 * took))}},
+				}}
+				Expect(server.store.PutImage(ctx, image)).To(Succeed())
+			}
+			other := must(server.Images(namespace).Create(ctx, newImage("other"), metav1.CreateOptions{}))
+			fixed(image, time.Minute)
+			fixed(other, time.Hour)
+			count := func(reached string, count int64, p50, p90 time.Duration) v1alpha1.FixCount {
+				return v1alpha1.FixCount{Reached: reached, Count: count, Times: v1alpha1.DurationPercentiles{P50: metav1.Duration{Duration: p50}, P90: metav1.Duration{Duration: p90}}}
+			}
+			one := []v1alpha1.FixCount{count("Ready", 1, time.Minute, time.Minute), count("stable", 1, 2*time.Minute, 2*time.Minute)}
+			both := []v1alpha1.FixCount{count("Ready", 2, time.Minute, time.Hour), count("stable", 2, 2*time.Minute, 2*time.Hour)}
+			stats := &v1alpha1.ImageStats{}
+			Expect(server.read(ctx, namespace, "web", "stats", stats)).To(Succeed())
+			Expect(stats.Stats.Fixes).To(Equal(one))
+			Expect(must(server.ImageReports(namespace).Get(ctx, "web", metav1.GetOptions{})).Stats.Fixes).To(Equal(one))
+			list := func(options metav1.ListOptions) *v1alpha1.ImageReportList {
+				return must(server.ImageReports(namespace).List(ctx, options))
+			}
+			Expect(list(metav1.ListOptions{}).Fixes).To(Equal(both))
+			Expect(list(metav1.ListOptions{FieldSelector: "metadata.name=web"})).To(And(HaveField("Fixes", one), HaveField("Items", HaveExactElements(HaveField("Stats.Fixes", one)))))
+			Expect(list(metav1.ListOptions{FieldSelector: "since=100m"}).Fixes).To(HaveExactElements(count("stable", 1, 2*time.Hour, 2*time.Hour)))
+			first := list(metav1.ListOptions{Limit: 1})
+			Expect(first.Fixes).To(BeEmpty(), "a page")
+			Expect(list(metav1.ListOptions{Limit: 1, Continue: first.Continue}).Fixes).To(BeEmpty(), "the last page")
+			for _, of := range []*v1alpha1.Image{image, other} {
+				Expect(server.store.ImageDeleted(ctx, of.UID, time.Now())).To(Succeed())
+			}
+			Expect(list(metav1.ListOptions{FieldSelector: "deleted=true"}).Fixes).To(Equal(both))
+		})
+
 		It("are none of an Image that nothing is recorded of, and nothing of one without builds", func(ctx SpecContext) {
 			must(server.Images(namespace).Create(ctx, newImage("new"), metav1.CreateOptions{}))
 			stats := &v1alpha1.ImageStats{}

@@ -54,7 +54,7 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 	var since *metav1.Time
 	for i := range known.Updates {
 		update := &known.Updates[i]
-		if selects(o.Image.Spec.Triggers.OnPackageChange, update) && !IsResolved(update) && (since == nil || update.Since.Before(since)) {
+		if o.outdates(update) && (since == nil || update.Since.Before(since)) {
 			since = &update.Since
 		}
 	}
@@ -74,6 +74,11 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 	return fix
 }
 
+// outdates reports whether a build that lacks an update is outdated.
+func (o Observed) outdates(update *v1alpha1.PackageUpdate) bool {
+	return selects(o.Image.Spec.Triggers.OnPackageChange, update) && !IsResolved(update)
+}
+
 // selects reports whether a trigger starts builds for an update.
 func selects(trigger *v1alpha1.PackageTrigger, update *v1alpha1.PackageUpdate) bool {
 	return trigger.Mode != v1alpha1.PackagesSecurity || update.Security || IsResolved(update)
@@ -82,22 +87,19 @@ func selects(trigger *v1alpha1.PackageTrigger, update *v1alpha1.PackageUpdate) b
 // installed returns a successful build as a fix if it has newer versions than an earlier one, which was outdated. A package that is held back has the
 // version that it had, and keeps no other package from being a fix.
 func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.SuccessfulBuild) *v1alpha1.PackageFix {
-	lacked := o.lackedBy(last.Build)
-	since, all := metav1.Time{}, true
-	for i := range lacked {
-		update := &lacked[i]
+	since, whole := metav1.Time{}, !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool {
+		return o.outdates(&update) && isAttempted(&update, o.Image.Status.Packages.Archives) // which was there for the earlier build, too
+	})
+	for _, update := range o.lackedBy(last.Build) {
 		stays := slices.ContainsFunc(o.Candidates.Updates, func(of v1alpha1.PackageUpdate) bool {
 			return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From
 		})
-		all = all && !stays
+		whole = whole && !stays
 		if !stays && (since.IsZero() || update.Since.Before(&since)) {
 			since = update.Since
 		}
 	}
-	if len(lacked) == 0 { // the builds that were started for them were deleted
-		all = !slices.ContainsFunc(o.Candidates.Updates, func(of v1alpha1.PackageUpdate) bool { return of.Since.Equal(&last.Since) })
-	}
-	if all {
+	if whole {
 		since = last.Since
 	}
 	if since.IsZero() {

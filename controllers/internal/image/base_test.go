@@ -4,6 +4,7 @@ package image
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -77,6 +78,15 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 	w.Expect(build.Spec.Trigger.Changes).To(HaveLen(1))
 	w.Expect(build.Spec.Trigger.Changes[0].Path).To(Equal("base.digest"))
 	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b) has changed since build c-1"))
+
+	since := metav1.NewTime(w.clock.Now().Add(-time.Hour))
+	w.edit("a", func(image *v1alpha1.Image) { // which is known only now
+		image.Status.Fixes = []v1alpha1.PackageFix{{Build: "a-2", Number: 2, Since: since, ReadyTime: metav1.NewTime(w.clock.Now())}}
+		image.Generation-- // that of the status does not move it
+	})
+	w.Eventually(func() []v1alpha1.PackageFix { return w.image("c").Status.Fixes }, patience).Should(HaveExactElements(
+		And(HaveField("Build", "c-2"), HaveField("Since.Time", BeTemporally("==", since.Time)))))
+	w.Eventually(w.countedFixes, patience).Should(BeEquivalentTo(2), "those of b and c")
 }
 
 func TestAnImageNamesTheBuildOfItsBaseForWhichItWaits(t *testing.T) {

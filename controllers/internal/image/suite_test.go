@@ -63,6 +63,8 @@ type fixture struct {
 	clock  *testingclock.FakePassiveClock
 	events *record.FakeRecorder
 	r      *reconciler
+	// counted has the metrics
+	counted *prometheus.Registry
 	// status of the answers to instantiate; 0 is as it should be
 	refuse atomic.Int32
 	// lost has instantiate end without an answer once it has created the build
@@ -110,7 +112,8 @@ func newFixture(t *testing.T) *fixture {
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
 	}))(w.t)
 	w.Expect(caches.AddIndexes(t.Context(), w.mgr.GetFieldIndexer())).To(Succeed())
-	builds := require.Value(metrics.NewBuilds(prometheus.NewRegistry()))(w.t)
+	w.counted = prometheus.NewRegistry()
+	builds := require.Value(metrics.NewBuilds(w.counted))(w.t)
 	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, Options: reconciliation.Options{
 		Client: w.client, Kube: kubernetes.NewForConfigOrDie(cfg), Events: w.events, Clock: w.clock,
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}},
@@ -343,6 +346,18 @@ func versions(builds []v1alpha1.ImageBuild) map[string]string {
 		versions[builds[i].Name] = builds[i].ResourceVersion
 	}
 	return versions
+}
+
+// countedFixes is the number of fixes of all Images that the metric has counted.
+func (w *fixture) countedFixes() (count uint64) {
+	for _, family := range require.Value(w.counted.Gather())(w.t) {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "goldsmith_fix_duration_seconds" {
+				count += metric.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return count
 }
 
 // warnings returns the Warning events since the last call, which it takes with all others.

@@ -441,6 +441,9 @@ func (w *environment) settlePackages() {
 		w.settle()
 		w.checkMirrors() // of what new locks ask for
 		w.settle()
+		for _, image := range w.images.all {
+			w.checkFixed(image)
+		}
 	}
 	for _, image := range w.images.all {
 		counts := func(build *v1alpha1.ImageBuild) bool { // a later build of another reason that succeeded has attempted the same

@@ -14,12 +14,15 @@ import (
 
 // end records how a build of an Image ended.
 func (t *truth) end(build *v1alpha1.ImageBuild) {
-	how := ended{phase: build.Status.Phase, counts: !build.IsOneOff() && build.Status.Phase != v1alpha1.BuildCancelled}
+	how := ended{name: build.Name, phase: build.Status.Phase, counts: !build.IsOneOff() && build.Status.Phase != v1alpha1.BuildCancelled}
 	if build.Status.Failure != nil {
 		how.reason, how.class = build.Status.Failure.Reason, build.Status.Failure.Class
 	}
 	if build.Status.CompletionTime != nil {
 		how.at = build.Status.CompletionTime.Time
+	}
+	if len(build.Status.Artifacts) > 0 {
+		how.artifact = build.Status.Artifacts[0].Digest
 	}
 	if build.Spec.ImageGeneration != nil {
 		how.generation = *build.Spec.ImageGeneration

@@ -126,7 +126,7 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	}
 	w.truth = truth{
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, owners: map[types.UID]types.UID{}, pods: map[types.UID]*podTruth{}, passed: map[passedTest]bool{},
-		moved: map[string]int{}, strangers: map[string]bool{}, contents: map[string]*content{}, held: map[types.UID]string{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
+		moved: map[string]int{}, strangers: map[string]bool{}, contents: map[string]*content{}, held: map[types.UID]string{}, fixes: map[numbered]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
 	}
 	images := [...][]string{{"a", "c"}, {"a", "b"}, {"a"}, {"a", "b"}}
 	names := images[random.IntN(len(images))]

@@ -241,6 +241,7 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 		}
 	}
 	w.checkReport(live, &next.Status)
+	w.checkFixes(live, &next.Status)
 	if !equality.Semantic.DeepEqual(&next.Status, &live.Status) { // a store does not write what it has
 		put(w, &w.images, &next)
 	}

@@ -24,6 +24,7 @@ type truth struct {
 	pods     map[types.UID]*podTruth
 	contents map[string]*content  // what artifacts are made of, by their digests
 	held     map[types.UID]string // the package that an Image holds back
+	fixes    map[numbered]bool    // builds that were reported as fixes
 	results  int                  // the number of pods that have made an artifact
 
 	passed map[passedTest]bool
@@ -68,6 +69,8 @@ type ended struct {
 	generation int64
 	class      v1alpha1.FailureClass
 	at         time.Time
+	name       string
+	artifact   string // its digest, of a success
 }
 
 // asked is a request by a person, who asks again until there is an answer.

@@ -301,6 +301,26 @@ func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
 	w.Eventually(reasons(image)).Should(Equal([]string{"TooManyFailures", "SourceNotFound", "BuildSucceeded", "NeverBuilt"}))
 }
 
+func TestAFixIsRecordedAndWhenAChannelHasIt(t *testing.T) {
+	w := newFixture(t)
+	w.run()
+	image := w.image("debian")
+	fixes := func() ([]database.Fix, error) {
+		return w.records.Fixes(t.Context(), []types.UID{image.UID}, database.Window{})
+	}
+	store := func() {
+		image = require.Value(w.client.ImagesV1alpha1().Images(namespace).UpdateStatus(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	}
+	now := metav1.NewTime(w.clock.Now())
+	image.Status.Fixes = []v1alpha1.PackageFix{{Build: "debian-2", Number: 2, Since: metav1.NewTime(now.Add(-time.Hour)), ReadyTime: now}}
+	store()
+	ready := database.Fix{Image: image.UID, Took: time.Hour}
+	w.Eventually(fixes).Should(ConsistOf(ready))
+	image.Status.Fixes[0].Channels = []v1alpha1.FixedChannel{{Name: "stable", Time: metav1.NewTime(now.Add(time.Hour))}}
+	store()
+	w.Eventually(fixes).Should(ConsistOf(ready, database.Fix{Image: image.UID, Channel: "stable", Took: 2 * time.Hour}))
+}
+
 func TestReportsOfProgressDoNotCostAWriteEach(t *testing.T) {
 	w := newFixture(t)
 	w.run()
