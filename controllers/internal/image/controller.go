@@ -238,8 +238,9 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 			if before.ResourceVersion != after.ResourceVersion {
 				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
 			}
-			if promoted || before.UID != after.UID || !sameFixes(before.Status.Fixes, after.Status.Fixes) || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
-				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || buildPending(before) != buildPending(after) { // their conditions tell it
+			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || buildPending(before) != buildPending(after) || // their conditions tell it
+				!sameFixes(before.Status.Fixes, after.Status.Fixes) {
 				enqueue(ctx, after, q)
 			}
 		},

@@ -386,6 +386,15 @@ var mutants = []mutant{
 	{"controllers/internal/archives/candidates.go", `		image = base
 	}`, `		_ = base
 	}`, ""},
+	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From`, `return false && of.Name == update.Name`, ""},
+	{"jobs/trigger/fixes.go", `&& isAttempted(&update, o.Image.Status.Packages.Archives) // which`, `&& false // which`, ""},
+	{"jobs/trigger/fixes.go", `	case last != nil && !same:
+		fix = o.installed(last, latest)`, `	case last != nil && !same && since != nil:
+		fix = o.installed(last, latest)`, ""},
+	{"jobs/trigger/fixes.go", `if before > 0 && !o.counted(`, `if !o.counted(`, ""},
+	{"jobs/trigger/fixes.go", `			if base < fix.Number {`, `			if base <= fix.Number {`, ""},
+	{"jobs/trigger/fixes.go", `&& number(&o.Builds[at]) >= fix.Number &&`, `&& number(&o.Builds[at]) > 0 &&`, ""},
+	{"controllers/internal/image/reconciler.go", `, BaseFixes: r.baseFixes(ctx, image),`, `,`, ""},
 	{"controllers/internal/image/controller.go", `was && is && !sameArchive(before, after) {`, `was && is && sameArchive(before, after) {`, ""},
 
 	// What is stated and signed.

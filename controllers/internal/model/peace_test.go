@@ -276,6 +276,11 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 		BaseComing: w.baseComing(image),
 	}
 	w.knownPackages(&observed)
+	if ref := image.Spec.Base.ImageRef; ref != nil {
+		if base, ok := w.images.get(ref.Name); ok {
+			observed.BaseFixes = base.Status.Fixes
+		}
+	}
 	decision := trigger.Next(observed)
 	switch {
 	case decision.Request != nil:
