@@ -78,6 +78,7 @@ func describePackages(w *fixture, address func(context.Context) string, prepare 
 			create := func(name, base, packages string) {
 				image := workspace.NewImage(name, "archive="+archive.url, "packages="+packages)
 				image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}}
+				image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic}}
 				if base != "" {
 					basedOn(image, base, "")
 				}
@@ -111,6 +112,15 @@ func describePackages(w *fixture, address func(context.Context) string, prepare 
 			for _, name := range []string{"web-2", "shop-2"} {
 				Expect(w.Succeeded(ctx, name).Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerBaseChange))
 			}
+			for _, name := range []string{"debian", "web", "shop"} {
+				promoted := HaveField("Channels", HaveExactElements(HaveField("Name", "stable")))
+				fix := w.waitForImage(ctx, name, HaveField("Status.Fixes", HaveExactElements(promoted))).Status.Fixes[0]
+				Expect(fix.Build).To(Equal(name + "-2"))
+				Expect(fix.Since.UTC().Format(time.RFC3339)).To(Equal(now.UTC().Format(time.RFC3339)), "the date of the archive")
+				Expect(fix.ReadyTime).To(Equal(*w.Succeeded(ctx, fix.Build).Status.CompletionTime))
+				Expect(fix.Channels[0].Time.Time).NotTo(BeTemporally("<", fix.ReadyTime.Time))
+			}
+			Expect(other.Status.Fixes).To(BeEmpty(), "it has no fixed package")
 		})
 	})
 }
