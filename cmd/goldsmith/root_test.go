@@ -213,7 +213,7 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	require.NoError(t, os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600))
 	t.Setenv("KUBECONFIG", "kubeconfig")
 	for _, line := range []string{
-		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
+		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web", "stats", "stats -A",
 		"notes image/web", "notes image/web text", "changes image/web", "cancel imagebuild/web-1", "logs image/web", "logs imagebuild/web-1 --uid a",
 		"queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
 		"suspend image/web", "resume image/web", "status", "status -n team", "status --watch", "show web", "show imagebuild/web-1", "builders", "packages web", "packages imagebuild/web-1 --uid a", "packages ./kubeconfig",
@@ -249,6 +249,12 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"web --timeout 1m":              "--timeout needs --until",
 			"web --until login --timeout 0": "--timeout 0s: must be longer than 0",
 			"web --until ssh.service":       `--until "ssh.service": must be login, or a systemd target such as multi-user.target`,
+		},
+		"stats": {
+			"a b":     "takes at most one argument, the name of an IMAGE, but got 2",
+			"--uid a": "--uid needs the name of the IMAGE",
+			"web -A":  "--all-namespaces shows all images: omit the IMAGE, or set --namespace",
+			"-A":      client.ErrNoKubeconfig.Error(),
 		},
 		"build": {
 			"":                       "takes one argument, the name of an IMAGE, but got 0",

@@ -251,6 +251,8 @@ func asksTheRecords(s *session) {
 
 	s.types("stats", "web").matches(`(?s)^IMAGE +web\nwindow +30d\nbuilds +4: 4 succeeded, 0 failed, 0 cancelled; .*one-off +3 more.*success +100%\n.*health +\d+ of 100`)
 	s.types("stats", "web", "--since", "soon").fails(exit.Failure, "since")
+	s.types("stats", "--since", "soon").fails(exit.Failure, "since")
+	s.types("stats", "--all-namespaces").matches(`(?s)^NAMESPACE +IMAGE +BUILDS +SUCCESS +P50 +FIXES +FIX P50\n.*default +web +4 +100% +\S+ +<none> +<none>\n`)
 	stats := &v1alpha1.ImageStats{}
 	if s.types("stats", "web", "-o", "json").reads(stats); stats.Stats.Builds != 4 || stats.Stats.OneOffs != 3 {
 		s.t.Errorf("the statistics are %+v", stats.Stats)
