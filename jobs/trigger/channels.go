@@ -47,8 +47,8 @@ func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vuln
 }
 
 // WaitsFor describes the build that a rule waits for by what a build lacks, such as "passes boots, web and is signed". It is empty if the build lacks
-// nothing. The build may be nil.
-func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) string {
+// nothing. The build and its vulnerabilities may be nil.
+func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
 	if build == nil {
 		build = &v1alpha1.ImageBuild{}
 	}
@@ -60,6 +60,9 @@ func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) string {
 		}
 		if rule.Requires.Attested && !Attested(build) {
 			lacks = append(lacks, "is signed")
+		}
+		if text := severityWaitedFor(rule.Requires.MaxSeverity, build, known); text != "" {
+			lacks = append(lacks, text)
 		}
 	}
 	return strings.Join(lacks, " and ")
@@ -96,18 +99,18 @@ func Attested(build *v1alpha1.ImageBuild) bool {
 func (o Observed) promotions() (due []Promotion) {
 	for i := range o.Image.Spec.Channels {
 		rule := &o.Image.Spec.Channels[i]
-		if rule.Promote != v1alpha1.PromoteAutomatic {
-			continue
-		}
-		build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
-			return build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil && !v1alpha1.Revoked(build, o.Now) &&
-				len(Missing(rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
-		})
+		build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool { return o.promotes(rule, build) })
 		if build != nil {
 			due = append(due, Promotion{Channel: rule.Name, Build: build.Name})
 		}
 	}
 	return due
+}
+
+// promotes reports whether a build can be the next one of a channel that is promoted automatically.
+func (o Observed) promotes(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) bool {
+	return rule.Promote == v1alpha1.PromoteAutomatic && build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil &&
+		!v1alpha1.Revoked(build, o.Now) && len(Missing(rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
 }
 
 // movesOn reports whether a successful build is newer than that of a channel, and finished after the last move of the channel, so that a rollback

@@ -67,7 +67,7 @@ func TestWhatABuildLacksForAChannel(t *testing.T) {
 			if test.rule == nil {
 				return
 			}
-			if got := WaitsFor(test.rule, &test.build); got != test.waits {
+			if got := WaitsFor(test.rule, &test.build, nil); got != test.waits {
 				t.Errorf("waits for a build that %q, want %q", got, test.waits)
 			}
 		})

@@ -39,6 +39,7 @@ func setConditions(o Observed, status *v1alpha1.ImageStatus, s schedule, due boo
 	c.setInputsResolved()
 	c.setReady()
 	c.setPackagesUpToDate()
+	c.setVulnerable()
 	c.setUpToDate()
 	c.setBuilding()
 	c.setScheduleActive(s)

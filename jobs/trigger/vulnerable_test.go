@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package trigger
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// known are the vulnerabilities of builds, by the numbers of the builds.
+func known(of map[int64]*Vulnerabilities) map[types.UID]*Vulnerabilities {
+	found := map[types.UID]*Vulnerabilities{}
+	for number, its := range of {
+		found[newBuild(number, v1alpha1.BuildSucceeded, "A").UID] = its
+	}
+	return found
+}
+
+func TestAnImageTellsItsVulnerabilities(t *testing.T) {
+	severe := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Critical: 1, High: 2, Fixable: 2, NotAffected: 4}, Worst: []string{"CVE-1", "CVE-2", "CVE-3", "CVE-4"}}
+	stored := func(of string, its *Vulnerabilities) *v1alpha1.ImageVulnerabilities {
+		return &v1alpha1.ImageVulnerabilities{Build: of, Counts: its.Counts, Worst: its.Worst}
+	}
+	const open = "build debian-1 has 3 open vulnerabilities: 1 Critical, 2 High, 2 with a fix; the worst: CVE-1, CVE-2, CVE-3"
+	one := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unknown: 1}, Worst: []string{"CVE-5"}, Unmatched: []string{"alpine"}}
+	none, unmatched := &Vulnerabilities{}, &Vulnerabilities{Unmatched: []string{"alpine", "npm"}}
+	for name, test := range map[string]struct {
+		known     map[types.UID]*Vulnerabilities
+		condition string // status, reason and message
+		status    *v1alpha1.ImageVulnerabilities
+	}{
+		"open":            {known(map[int64]*Vulnerabilities{1: severe}), "True VulnerabilitiesOpen " + open, stored("debian-1", severe)},
+		"of one kind":     {known(map[int64]*Vulnerabilities{1: one}), "True VulnerabilitiesOpen build debian-1 has 1 open vulnerability: 1 Unknown; the worst: CVE-5; no advisory is about alpine", stored("debian-1", one)},
+		"none":            {known(map[int64]*Vulnerabilities{1: none}), "False NoVulnerabilities the advisories tell of no open vulnerability of build debian-1", stored("debian-1", none)},
+		"unmatched":       {known(map[int64]*Vulnerabilities{1: unmatched}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: no advisory is about alpine, npm", stored("debian-1", unmatched)},
+		"unknown":         {known(map[int64]*Vulnerabilities{1: {Unknown: "build debian-1 has no lock"}}), "Unknown VulnerabilitiesUnknown build debian-1 has no lock", nil},
+		"not asked for":   {known(map[int64]*Vulnerabilities{9: none}), "True VulnerabilitiesOpen " + open, stored("debian-1", severe)},
+		"no advisories":   {nil, "", nil},
+		"of many changes": {known(map[int64]*Vulnerabilities{1: {Counts: v1alpha1.VulnerabilityCounts{Low: 20_000, Negligible: 7, Medium: 1}}}), "True VulnerabilitiesOpen build debian-1 has 20008 open vulnerabilities: 1 Medium, 20000 Low, 7 Negligible", stored("debian-1", &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Low: 20_000, Negligible: 7, Medium: 1}})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"))
+			o.Vulnerabilities = known(map[int64]*Vulnerabilities{1: severe})
+			before := keep(o)
+			o.Vulnerabilities = test.known
+			after := Next(o).Status
+			got := ""
+			if condition := meta.FindStatusCondition(after.Conditions, v1alpha1.ImageVulnerable); condition != nil {
+				got = fmt.Sprintf("%s %s %s", condition.Status, condition.Reason, condition.Message)
+			}
+			if diff := cmp.Diff(test.condition, got); diff != "" {
+				t.Errorf("the condition (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.status, after.Vulnerabilities); diff != "" {
+				t.Errorf("the status (-want +got):\n%s", diff)
+			}
+			for _, kind := range []string{v1alpha1.ImageReady, v1alpha1.ImageUpToDate} {
+				if diff := cmp.Diff(meta.FindStatusCondition(before.Conditions, kind), meta.FindStatusCondition(after.Conditions, kind)); diff != "" {
+					t.Errorf("%s changes: %s", kind, diff)
+				}
+			}
+		})
+	}
+	o := observed(newImage(), "A")
+	o.Vulnerabilities = known(nil)
+	if status := Next(o).Status; status.Vulnerabilities != nil || meta.FindStatusCondition(status.Conditions, v1alpha1.ImageVulnerable) != nil {
+		t.Errorf("without a build: %+v", status)
+	}
+}
+
+func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
+	limit := v1alpha1.ChannelRule{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{Tests: []string{"web"}, MaxSeverity: v1alpha1.SeverityLimitLow}}
+	byHand := *limit.DeepCopy()
+	byHand.Name, byHand.Promote = "lts", v1alpha1.PromoteManual
+	none := *limit.DeepCopy()
+	none.Requires = &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitNone}
+	low, high := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Low: 1}}, &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 1}}
+	passes := func(n int64) v1alpha1.ImageBuild {
+		return withResults(newBuild(n, v1alpha1.BuildSucceeded, "A"), "web", "Passed")
+	}
+	builds := list(passes(1), passes(2), passes(3), withResults(newBuild(4, v1alpha1.BuildSucceeded, "A"), "web", "Failed"), newBuild(5, v1alpha1.BuildRunning, "A"))
+	image := newImage(func(image *v1alpha1.Image) {
+		image.Spec.Channels = []v1alpha1.ChannelRule{byHand, limit}
+		image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Time: metav1.NewTime(now.Add(-1e9))}}
+	})
+	o := observed(image, "A", builds...)
+	var judged []string
+	for _, build := range o.Judged() {
+		judged = append(judged, build.Name)
+	}
+	if diff := cmp.Diff([]string{"debian-4", "debian-3", "debian-2"}, judged); diff != "" {
+		t.Errorf("judged (-want +got):\n%s", diff)
+	}
+	for name, test := range map[string]struct {
+		known map[int64]*Vulnerabilities
+		want  []Promotion
+	}{
+		"no advisories":            {nil, nil},
+		"not asked for":            {map[int64]*Vulnerabilities{4: low}, nil},
+		"too severe":               {map[int64]*Vulnerabilities{2: high, 3: high}, nil},
+		"unknown":                  {map[int64]*Vulnerabilities{3: {Unknown: "it has no lock"}}, nil},
+		"the newest that is known": {map[int64]*Vulnerabilities{2: low, 3: high}, []Promotion{{"stable", "debian-2"}}},
+		"the newest":               {map[int64]*Vulnerabilities{2: low, 3: low}, []Promotion{{"stable", "debian-3"}}},
+	} {
+		if o.Vulnerabilities = known(test.known); test.known == nil {
+			o.Vulnerabilities = nil
+		}
+		if diff := cmp.Diff(test.want, Next(o).Promote); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+
+	for _, test := range []struct {
+		rule  *v1alpha1.ChannelRule
+		known *Vulnerabilities
+		want  string
+	}{
+		{&limit, nil, "has no vulnerability above Low"},
+		{&limit, high, "has no vulnerability above Low"},
+		{&limit, low, ""},
+		{&none, low, "has no open vulnerability"},
+	} {
+		if got := WaitsFor(test.rule, &builds[0], test.known); got != test.want {
+			t.Errorf("waits for a build that %q, want %q", got, test.want)
+		}
+	}
+	many := observed(newImage(func(image *v1alpha1.Image) { image.Spec.Channels = []v1alpha1.ChannelRule{none} }), "A")
+	for number := range int64(20) {
+		many.Builds = append(many.Builds, newBuild(number+1, v1alpha1.BuildSucceeded, "A"))
+	}
+	if judged := many.Judged(); len(judged) != maxJudged || judged[maxJudged-1].Name != "debian-13" {
+		t.Errorf("of 20 builds, %d are judged", len(judged))
+	}
+}
