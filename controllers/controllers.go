@@ -37,6 +37,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/records"
 	"goldsmith.dev/goldsmith/controllers/internal/restoration"
+	"goldsmith.dev/goldsmith/controllers/internal/vulnerabilities"
 	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -174,10 +175,15 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err != nil {
 		return err
 	}
+	known := vulnerabilities.New(given, mgr.GetCache())
+	questions, begin := known.Controller()
+	if err := questions.AddTo(mgr, begin); err != nil {
+		return err
+	}
 	images := image.New(image.Options{
-		Options: given, Packages: packages, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+		Options: given, Packages: packages, Vulnerabilities: known, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
 	}, mgr.GetCache())
-	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache())); err != nil {
+	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache()), known.Changes()); err != nil {
 		return err
 	}
 	decisive := []*reconciliation.Controller{imagebuild.NewOrphans(given, mgr.GetCache()), imagekind.New(given, mgr.GetCache())}

@@ -82,9 +82,13 @@ func (c conditions) setVulnerable() {
 		return // the stored condition names its build
 	}
 	unmatched := "no advisory is about " + strings.Join(known.Unmatched, ", ")
+	unknown := func(why string) {
+		message := fmt.Sprintf("the vulnerabilities of build %s are unknown: %s", build, why)
+		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonVulnerabilitiesUnknown, v1alpha1.CutMessage(message))
+	}
 	switch open := OpenVulnerabilities(known.Counts); {
 	case known.Unknown != "":
-		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonVulnerabilitiesUnknown, v1alpha1.CutMessage(known.Unknown))
+		unknown(known.Unknown)
 	case open > 0:
 		message := fmt.Sprintf("build %s has %s", build, DescribeVulnerabilities(known.Counts))
 		if len(known.Worst) > 0 {
@@ -95,7 +99,7 @@ func (c conditions) setVulnerable() {
 		}
 		c.set(kind, metav1.ConditionTrue, v1alpha1.ReasonVulnerabilitiesOpen, v1alpha1.CutMessage(message))
 	case len(known.Unmatched) > 0:
-		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonVulnerabilitiesUnknown, v1alpha1.CutMessage(fmt.Sprintf("the vulnerabilities of build %s are unknown: %s", build, unmatched)))
+		unknown(unmatched)
 	default:
 		c.set(kind, metav1.ConditionFalse, v1alpha1.ReasonNoVulnerabilities, fmt.Sprintf("the advisories tell of no open vulnerability of build %s", build))
 	}

@@ -40,7 +40,7 @@ func TestAnImageTellsItsVulnerabilities(t *testing.T) {
 		"of one kind":     {known(map[int64]*Vulnerabilities{1: one}), "True VulnerabilitiesOpen build debian-1 has 1 open vulnerability: 1 Unknown; the worst: CVE-5; no advisory is about alpine", stored("debian-1", one)},
 		"none":            {known(map[int64]*Vulnerabilities{1: none}), "False NoVulnerabilities the advisories tell of no open vulnerability of build debian-1", stored("debian-1", none)},
 		"unmatched":       {known(map[int64]*Vulnerabilities{1: unmatched}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: no advisory is about alpine, npm", stored("debian-1", unmatched)},
-		"unknown":         {known(map[int64]*Vulnerabilities{1: {Unknown: "build debian-1 has no lock"}}), "Unknown VulnerabilitiesUnknown build debian-1 has no lock", nil},
+		"unknown":         {known(map[int64]*Vulnerabilities{1: {Unknown: "it has no lock"}}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: it has no lock", nil},
 		"not asked for":   {known(map[int64]*Vulnerabilities{9: none}), "True VulnerabilitiesOpen " + open, stored("debian-1", severe)},
 		"no advisories":   {nil, "", nil},
 		"of many changes": {known(map[int64]*Vulnerabilities{1: {Counts: v1alpha1.VulnerabilityCounts{Low: 20_000, Negligible: 7, Medium: 1}}}), "True VulnerabilitiesOpen build debian-1 has 20008 open vulnerabilities: 1 Medium, 20000 Low, 7 Negligible", stored("debian-1", &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Low: 20_000, Negligible: 7, Medium: 1}})},

@@ -50,7 +50,9 @@ type Options struct {
 	BuildsRecorded bool
 	// Packages finds newer versions of the packages of images. Nil finds none.
 	Packages Packages
-	// Metrics counts builds that were pruned too early, and fixes.
+	// Vulnerabilities knows the vulnerabilities of builds. Nil is that of a server without advisories.
+	Vulnerabilities Vulnerabilities
+	// Metrics counts builds that were pruned too early.
 	Metrics *metrics.Builds
 }
 
@@ -62,6 +64,14 @@ type Packages interface {
 	BaseComing(ctx context.Context, image *v1alpha1.Image) (bool, error)
 	// Hold returns why a build that is due because of new packages waits for builds of other Images. If it is nil, the build is created.
 	Hold(ctx context.Context, image *v1alpha1.Image, updates []v1alpha1.PackageUpdate) (*trigger.Hold, error)
+}
+
+// Vulnerabilities knows the vulnerabilities of builds.
+type Vulnerabilities interface {
+	// Known returns trigger.Observed.Vulnerabilities of an Image.
+	Known(image types.NamespacedName) map[types.UID]*trigger.Vulnerabilities
+	// AskAgain has them read again soon, because a promotion was refused.
+	AskAgain(image types.NamespacedName)
 }
 
 // New makes the controller. The cache was made with package caches.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -45,6 +46,9 @@ func (r *reconciler) promote(ctx context.Context, image *v1alpha1.Image, due []t
 	}
 	_, err = images.UpdateChannels(ctx, image.Name, wanted, metav1.UpdateOptions{})
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		if r.Vulnerabilities != nil {
+			r.Vulnerabilities.AskAgain(client.ObjectKeyFromObject(image)) // the server may know of others by now
+		}
 		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventPromotionRefused, v1alpha1.CutMessage(err.Error()))
 	}
 	if err != nil {

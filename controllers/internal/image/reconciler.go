@@ -70,6 +70,9 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing, RevokedFrom: now.RevokedFrom,
 		RevokedBases: r.revokedBases(ctx, image, builds), BaseFixes: r.baseFixes(ctx, image),
 	}
+	if r.Vulnerabilities != nil {
+		observed.Vulnerabilities = r.Vulnerabilities.Known(client.ObjectKeyFromObject(image))
+	}
 	again, err := r.packages(ctx, &observed)
 	if err != nil {
 		return 0, err
