@@ -38,6 +38,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/verify"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/vulnerabilities"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
@@ -68,6 +69,7 @@ func newRootCommand() *cobra.Command {
 		show.NewCommand(),
 		artifacts.NewCommand(),
 		packages.NewCommand(),
+		vulnerabilities.NewCommand(),
 		verify.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),

@@ -28,6 +28,7 @@
 //	result        good, none, malformed, oversized or baddigest: what it leaves as its result (good)
 //	packages      the packages in its lock, as the builder debian takes them: openssl=3.5.6-1 curl. Without a version
 //	              it is 1.0 (three that do not exist)
+//	distribution  the distribution of these packages in the lock, such as debian:13, for advisories (none)
 //	archive       the URL of an archive: packages without a version have their newest version there, and the lock and the
 //	              artifacts have the archive and the packages. Images that are based on such an image have them, too (none)
 //	reproducible  whether builds of the same inputs make the same content: otherwise it has the build and the attempt (true)

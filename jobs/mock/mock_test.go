@@ -426,6 +426,9 @@ func TestAllTargetsShareALock(t *testing.T) {
 			}
 		})
 	}
+	if its, _ := buildAt(t, map[string]string{"distribution": "debian:13"}, nil); its.Distribution == nil || *its.Distribution != (v1alpha1.Distribution{ID: "debian", Version: "13"}) {
+		t.Errorf("the distribution is %v", its.Distribution)
+	}
 	c := newContract(t, sampleInput(1, map[string]string{"lock": "none"}))
 	runBubbled(t, c)
 	if _, err := os.Stat(filepath.Join(c.getenv(render.EnvOutput), "lock.json")); err == nil || strings.Contains(c.result(t), "lock") {

@@ -106,7 +106,10 @@ func (b *builder) finish(targets []render.InputTarget, made map[string]any) int 
 
 // makeLock writes a lock, which all artifacts share. A result with 16 targets has no room for its digest and size: Goldsmith computes them.
 func (b *builder) makeLock(artifacts []result.Artifact) error {
-	text, err := json.Marshal(v1alpha1.Lock{Version: v1alpha1.LockVersion, Sources: b.behaviour.sources, Packages: append([]v1alpha1.Package{}, b.behaviour.packages...)})
+	text, err := json.Marshal(v1alpha1.Lock{
+		Version: v1alpha1.LockVersion, Distribution: b.behaviour.distribution, Sources: b.behaviour.sources,
+		Packages: append([]v1alpha1.Package{}, b.behaviour.packages...),
+	})
 	if err != nil {
 		return err
 	}

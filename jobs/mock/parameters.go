@@ -77,6 +77,7 @@ type behaviour struct {
 	archive      string             // empty: none
 	packages     []v1alpha1.Package // without a version until they are resolved
 	sources      []v1alpha1.PackageSource
+	distribution *v1alpha1.Distribution // nil: none
 	reproducible bool
 	onTerm       string
 	crash        string
@@ -97,6 +98,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
 		archive:      p.url("archive"),
 		packages:     packages(p.text("packages", defaultPackages)),
+		distribution: distribution(p.text("distribution", "")),
 		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
 		result:       resultGood,
 	}
@@ -207,6 +209,15 @@ func packages(list string) (packages []v1alpha1.Package) {
 		packages = append(packages, v1alpha1.Package{Name: name, Version: version, Architecture: "all"})
 	}
 	return packages
+}
+
+// distribution returns the distribution ID:VERSION, or nil. It checks nothing, as packages.
+func distribution(text string) *v1alpha1.Distribution {
+	if text == "" {
+		return nil
+	}
+	id, version, _ := strings.Cut(text, ":")
+	return &v1alpha1.Distribution{ID: id, Version: version}
 }
 
 func (p *parser) boolean(name string, byDefault bool) bool {

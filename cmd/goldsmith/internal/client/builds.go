@@ -152,3 +152,13 @@ func (c *Connection) ReadPackages(ctx context.Context, build string, parameters 
 	}
 	return packages, nil
 }
+
+// ReadVulnerabilities reads the known vulnerabilities of the packages of a build, as ReadDiff reads differences.
+func (c *Connection) ReadVulnerabilities(ctx context.Context, build string, parameters map[string]string) (*v1alpha1.ImageBuildVulnerabilities, error) {
+	found := &v1alpha1.ImageBuildVulnerabilities{}
+	request := c.ImagesV1alpha1().RESTClient().Get().Namespace(c.Namespace).Resource("imagebuilds").Name(build).SubResource("vulnerabilities")
+	if err := read(ctx, request, parameters, found); err != nil {
+		return nil, err
+	}
+	return found, nil
+}

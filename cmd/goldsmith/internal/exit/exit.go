@@ -26,6 +26,8 @@ const (
 	NotVerified = 5
 	// TestsFailed is the code of `goldsmith test` if a required test failed.
 	TestsFailed = 6
+	// Vulnerable is the code of `goldsmith vulnerabilities --exit-code` if it lists an open vulnerability.
+	Vulnerable = 7
 	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
 	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
@@ -43,6 +45,7 @@ const Help = `Exit codes:
        its build is revoked;
        --rebuild: the same inputs made other content
   6    test: a required test failed
+  7    vulnerabilities --exit-code: an open vulnerability is listed
   10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 

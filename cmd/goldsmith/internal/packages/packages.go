@@ -5,16 +5,12 @@ package packages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
@@ -81,9 +77,6 @@ func (o *options) run(ctx context.Context, argument string) error {
 	if artifacts.IsPath(argument) {
 		return o.ofFile(ctx, argument)
 	}
-	if kind, name, err := client.SplitName(argument); o.uid != "" && err == nil && (kind == client.Image || strings.Contains(name, "@")) {
-		return fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", argument)
-	}
 	connection, err := o.connect()
 	if err != nil && artifacts.IsRegular(argument) {
 		return fmt.Errorf("%w; for the file of this name, use ./%s", err, argument)
@@ -101,7 +94,7 @@ func (o *options) run(ctx context.Context, argument string) error {
 			return o.ofFile(ctx, argument)
 		}
 	}
-	build, err := o.find(ctx, connection, argument)
+	build, err := artifacts.FindWithDeleted(ctx, connection, argument, o.uid, o.stderr)
 	if err != nil {
 		return err
 	}
@@ -110,43 +103,4 @@ func (o *options) run(ctx context.Context, argument string) error {
 		return err
 	}
 	return o.print(found, "build "+build.Name)
-}
-
-// find returns the build of an argument. Of a deleted build, it returns what is known.
-func (o *options) find(ctx context.Context, connection *client.Connection, argument string) (*v1alpha1.ImageBuild, error) {
-	if o.uid != "" {
-		return o.findByUID(ctx, connection, argument)
-	}
-	build, err := artifacts.Find(ctx, connection, argument, o.stderr)
-	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
-		_, err := fmt.Fprintf(o.stderr, "build %s was deleted: its packages are those in the records\n", deleted.Record.Name)
-		return deletedBuild(connection, deleted.Record.Name, deleted.Record.UID), err
-	}
-	if err != nil || build.UID != "" {
-		return build, err
-	}
-	// The status of an Image has the artifacts of some deleted builds, without their UIDs.
-	if deleted, ok := errors.AsType[*client.DeletedBuildError](connection.NotFound(ctx, client.ImageBuild, build.Name)); ok {
-		build.UID = deleted.Record.UID
-	}
-	return build, nil
-}
-
-func (o *options) findByUID(ctx context.Context, connection *client.Connection, argument string) (*v1alpha1.ImageBuild, error) {
-	_, name, err := client.SplitName(argument)
-	if err != nil {
-		return nil, err
-	}
-	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case client.IsNotFound(err, "imagebuilds", name) || err == nil && string(build.UID) != o.uid:
-		return deletedBuild(connection, name, types.UID(o.uid)), nil
-	case err != nil:
-		return nil, fmt.Errorf("look for build %s: %w", name, err)
-	}
-	return build, nil
-}
-
-func deletedBuild(connection *client.Connection, name string, uid types.UID) *v1alpha1.ImageBuild {
-	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: connection.Namespace, Name: name, UID: uid}}
 }

@@ -151,7 +151,7 @@ func TestPackagesOfABuildAreATable(t *testing.T) {
 			fails:   `read the packages of build web-7: imagebuild "web-7" with UID old has no record`,
 		},
 		"of the UID of an image": {
-			argument: "web@stable", asked: options{uid: "old"}, fails: "--uid selects a build, but web@stable is an image: name a build, or omit --uid",
+			argument: "web@stable", asked: options{uid: "old"}, answers: answers{}, fails: "--uid selects a build, but web@stable is an image: name a build, or omit --uid",
 		},
 		"without a lock": {
 			argument: "web-7", answers: answers{build7: web(7, artifact(raw, "disk", "")), packages7: records()},

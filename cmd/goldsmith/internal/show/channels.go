@@ -64,9 +64,9 @@ func (p *page) waitsFor(rule *v1alpha1.ChannelRule, channel *v1alpha1.ImageChann
 	if rule == nil || channel.Build == p.build.Name {
 		return ""
 	}
-	lacks := cmp.Or(trigger.WaitsFor(rule, nil), "succeeds")
+	lacks := cmp.Or(trigger.WaitsFor(rule, nil, nil), "succeeds")
 	if p.build.Status.Phase == v1alpha1.BuildSucceeded && p.build.Counts() && !v1alpha1.Revoked(p.build, p.asked.clock.Now()) {
-		lacks = trigger.WaitsFor(rule, p.build)
+		lacks = trigger.WaitsFor(rule, p.build, p.known)
 	}
 	switch {
 	case lacks != "":

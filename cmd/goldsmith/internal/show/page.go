@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
@@ -40,7 +41,8 @@ type page struct {
 	// before is the newest earlier build of the Image, and difference what differs from it. They are nil if they are not known.
 	before     *v1alpha1.ImageBuild
 	difference *v1alpha1.ImageBuildDiff
-	packages   []string // numbers of packages
+	packages   []string                 // numbers of packages
+	known      *trigger.Vulnerabilities // of the build; nil if the server knows none
 
 	previous string   // name of the earlier build to compare with; empty if there is none
 	changes  []string // inputs that differ from those of the earlier build
@@ -187,6 +189,7 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
 	output.Labelled(lines, "packages", p.packages...)
+	output.Labelled(lines, "vulnerable", p.vulnerabilities())
 	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "reproduced", p.reproduced())
 	output.Labelled(lines, "channels", p.channels...)

@@ -41,7 +41,7 @@ func NewCommand() *cobra.Command {
 		Short: "Show a build: its outcome, its cause, and the next step",
 		Long: "Show a build, or the latest build of an image. The output has the trigger, the changed inputs and " +
 			"the outcome. For a waiting build, it has the reason of the wait. The output also has the end of a " +
-			"failed attempt's log, the artifacts, the number of packages, the channels, and the next step. For a deleted build, the command shows the " +
+			"failed attempt's log, the artifacts, the number of packages, the number of known vulnerabilities, the channels, and the next step. For a deleted build, the command shows the " +
 			"record, if the server has a records database.",
 		Example: "  goldsmith show debian-7\n" +
 			"  goldsmith show debian",
@@ -73,6 +73,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 	page := &page{build: build, asked: asked}
 	page.compare(ctx, connection)
 	page.countPackages(ctx, connection)
+	page.readVulnerabilities(ctx, connection)
 	page.readLog(ctx, connection)
 	page.readImage(ctx, connection)
 	page.findRevoked(ctx, connection)
