@@ -43,7 +43,8 @@ type world struct {
 	status int // of the answers; 0: of a server that does not speak the API
 	answer any
 	asked  []string
-	told   int
+	told   int // the Image controller
+	again  int // this one
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,12 +56,17 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		out.Header().Set("Content-Type", "application/json")
+		if w.status >= http.StatusInternalServerError {
+			out.Header().Set("Retry-After", "1")
+		}
 		out.WriteHeader(w.status)
 		_ = json.NewEncoder(out).Encode(w.answer) // the client reports what it misses
 	}))
 	t.Cleanup(server.Close)
 	w.Vulnerabilities = New(reconciliation.Options{Client: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL}), Clock: w.clock}, w)
 	require.NoError(t, w.Changes().Start(t.Context(), counted{count: &w.told}))
+	_, begin := w.Controller()
+	require.NoError(t, begin.Start(t.Context(), counted{count: &w.again}))
 	w.image = &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web", UID: "image"}}
 	w.succeed(1)
 	return w
@@ -155,6 +161,9 @@ func TestABuildIsAskedForAgainBeforeTenMinutesHavePassed(t *testing.T) {
 	w.look(after-time.Minute, []int{1}, found{"uid-1": of(2)}, false)
 	w.counts(3)
 	w.AskAgain(types.NamespacedName{Namespace: "team", Name: "web"})
+	if w.again != 1 {
+		t.Errorf("it is to be asked for %d times", w.again)
+	}
 	w.look(0, []int{1}, found{"uid-1": of(3)}, true)
 
 	w.image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitLow}}}
@@ -183,6 +192,8 @@ func TestAServerWithoutAdvisoriesIsAskedOnceForAllImages(t *testing.T) {
 	w.image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageVulnerable}}
 	w.refuse(http.StatusNotFound, metav1.StatusReasonNotFound, "no advisories", metav1.StatusCause{Type: v1alpha1.CauseNoAdvisories})
 	w.look(refresh, []int{2}, nil, true)
+	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "not read yet") // it has got some
+	w.look(refresh, []int{2}, found{"uid-2": of(1)}, true)
 }
 
 func TestTheLastCountsCountWhileThereAreNoOthers(t *testing.T) {
