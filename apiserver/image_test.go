@@ -324,7 +324,7 @@ var _ = Describe("Discovery", func() {
 		Expect(resources).To(And(HaveKey("images/status"), HaveKey("images/instantiate"), HaveKey("images/channels"),
 			HaveKey("images/history"), HaveKey("images/stats"), HaveKey("images/notes"), HaveKey("images/changes"), HaveKey("imagereports"),
 			HaveKey("imagebuilds/status"), HaveKey("imagebuilds/cancel"), HaveKey("imagebuilds/rerun"), HaveKey("imagebuilds/log"), HaveKey("imagebuilds/diff"),
-			HaveKey("imagebuilds/packages"), HaveKey("imagebuilds/attest")))
+			HaveKey("imagebuilds/packages"), HaveKey("imagebuilds/vulnerabilities"), HaveKey("imagebuilds/attest")))
 	})
 })
 

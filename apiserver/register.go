@@ -89,6 +89,8 @@ type Options struct {
 	// PublisherTokens reviews the tokens of publishers. Defaults to the kube-apiserver of the cluster that the server works for. Other servers
 	// refuse all tokens by default.
 	PublisherTokens imagebuild.PublisherTokens
+	// Advisories has the known vulnerabilities of packages, which can change while the server serves. Nil means that there are no advisories.
+	Advisories imagebuild.Advisories
 	// Version is the version of Goldsmith, for statements about artifacts.
 	Version string
 	// Clock tells the time. Defaults to the real one.
@@ -169,7 +171,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	}
 	builds, err := imagebuild.NewStore(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
-		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options),
+		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options), Advisories: options.Advisories,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)

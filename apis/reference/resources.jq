@@ -7,7 +7,8 @@
 # The types of other query parameters, which the document does not name.
 {
   "imagebuilds/diff": "ImageBuildDiffOptions", "imagebuilds/log": "ImageBuildLogOptions",
-  "imagebuilds/packages": "ImageBuildPackagesOptions", "images/changes": "ImageJournalOptions",
+  "imagebuilds/packages": "ImageBuildPackagesOptions",
+  "imagebuilds/vulnerabilities": "ImageBuildVulnerabilitiesOptions", "images/changes": "ImageJournalOptions",
   "images/history": "ImageHistoryOptions", "images/notes": "ImageJournalOptions", "images/stats": "ImageStatsOptions"
 } as $options |
 

@@ -86,9 +86,29 @@ func (p *promotion) checkMayOverride(ctx context.Context) error {
 		"user %q cannot override rules of channels in namespace %q: ask a user with the verb override, which the role admin has", resources.UserName(ctx), namespace))
 }
 
+// known returns the vulnerabilities of a build if the rule of a channel needs them. It returns nil for a build that does not exist or has not succeeded,
+// which no channel can name.
+func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name string) *trigger.Vulnerabilities {
+	if rule == nil || rule.Requires == nil || rule.Requires.MaxSeverity == "" {
+		return nil
+	}
+	build, err := p.vulnerabilities.GetBuild(ctx, name)
+	if err != nil || build.Status.Phase != v1alpha1.BuildSucceeded {
+		return nil
+	}
+	found, err := p.vulnerabilities.Vulnerabilities(ctx, build)
+	switch {
+	case err != nil:
+		return &trigger.Vulnerabilities{Unknown: v1alpha1.CutMessage(err.Error())}
+	case found == nil:
+		return nil
+	}
+	return &trigger.Vulnerabilities{Counts: found.Counts, Worst: found.Worst, Unmatched: found.Unmatched}
+}
+
 // unmet returns an error for each thing that a build lacks for a channel.
-func unmet(image *v1alpha1.Image, channel string, build *v1alpha1.ImageBuild, path *field.Path) (errs field.ErrorList) {
-	for _, missing := range trigger.Missing(trigger.ChannelRule(image, channel), build, nil) {
+func unmet(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *trigger.Vulnerabilities, path *field.Path) (errs field.ErrorList) {
+	for _, missing := range trigger.Missing(rule, build, known) {
 		errs = append(errs, field.Forbidden(path, missing))
 	}
 	return errs

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // channelsREST is the channels subresource: names for successful builds, which are part of the Image's status. All of
@@ -30,6 +31,7 @@ type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
 	builds store.Store[*v1alpha1.ImageBuild]
+	read   *imagebuild.Store
 	scope  *resources.Scope
 	clock  clock.PassiveClock
 }
@@ -44,7 +46,7 @@ func newChannelsREST(images *resources.Store, builds *imagebuild.Store, scope *r
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
 		images: images.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
 		builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion))),
-		scope:  scope, clock: clock,
+		read:   builds, scope: scope, clock: clock,
 	}
 }
 
@@ -67,7 +69,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 	if err != nil {
 		return nil, false, err
 	}
-	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
+	promotion := &promotion{requested: object, builds: r.builds, vulnerabilities: r.read, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
 	if validate != nil {
 		admit := validate
 		validate = func(ctx context.Context, object, old runtime.Object) error {
@@ -107,12 +109,13 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 
 // promotion turns a change of an ImageChannels into a change of the Image.
 type promotion struct {
-	requested rest.UpdatedObjectInfo
-	builds    store.Store[*v1alpha1.ImageBuild]
-	scope     *resources.Scope
-	clock     clock.PassiveClock
-	image     string
-	dryRun    []string
+	requested       rest.UpdatedObjectInfo
+	builds          store.Store[*v1alpha1.ImageBuild]
+	vulnerabilities *imagebuild.Store
+	scope           *resources.Scope
+	clock           clock.PassiveClock
+	image           string
+	dryRun          []string
 }
 
 var _ rest.UpdatedObjectInfo = &promotion{}
@@ -176,7 +179,13 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 				return nil, err
 			}
 		}
-		build, problems, err := p.claim(ctx, image, channel, override != nil, field.NewPath("channels").Index(i).Child("build"))
+		rule := trigger.ChannelRule(image, channel.Name)
+		known := p.known(ctx, rule, channel.Build)
+		lacks := func(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList { return unmet(rule, build, known, path) }
+		if override != nil {
+			lacks = nil
+		}
+		build, problems, err := p.claim(ctx, image, channel, lacks, field.NewPath("channels").Index(i).Child("build"))
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +197,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts, Revoked: build.Status.Revoked,
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
 		}
-		if len(unmet(image, channel.Name, build, nil)) > 0 {
+		if len(unmet(rule, build, known, nil)) > 0 {
 			moved.Override = &v1alpha1.ChannelOverride{Reason: override.Reason, By: moved.By}
 		}
 		channels = append(channels, moved)
@@ -200,17 +209,16 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 }
 
 // claim marks a successful build of the Image, so that it is not pruned before the Image names it, and returns the build. Or it
-// returns the problems with the build of this name. An override allows a build that lacks what the channel requires.
-func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, channel v1alpha1.ImageChannel, override bool, path *field.Path) (
-	*v1alpha1.ImageBuild, field.ErrorList, error,
-) {
+// returns the problems with the build of this name. lacks returns what the build lacks for the channel. It is nil for an override.
+func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, channel v1alpha1.ImageChannel, lacks func(*v1alpha1.ImageBuild, *field.Path) field.ErrorList,
+	path *field.Path) (*v1alpha1.ImageBuild, field.ErrorList, error) {
 	var problems field.ErrorList
 	build, err := p.builds.Update(subresource.For(ctx, "imagebuilds", channel.Build), channel.Build, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
 		problems = nil
 		if problem := notPromotable(build, image, p.clock.Now()); problem != "" {
 			problems = field.ErrorList{field.Invalid(path, channel.Build, problem)}
-		} else if !override {
-			problems = unmet(image, channel.Name, build, path)
+		} else if lacks != nil {
+			problems = lacks(build, path)
 		}
 		if len(problems) == 0 {
 			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)

@@ -36,6 +36,7 @@ const (
 	nobodyReads  = "it only selects what the same user reads"
 	byOperator   = "the operator registers builders, and tables escape their texts"
 	asWhole      = "a template with this field is refused"
+	inAdvisories = "package advisories removes them"
 )
 
 // notOneLine are the types and fields whose text is not judged. A type stands for all its fields.
@@ -53,7 +54,8 @@ var notOneLine = map[string]string{
 	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.ArchiveStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored, "v1alpha1.Revocation": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
-	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored, "v1alpha1.FixCount": fromStored,
+	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored,
+	"v1alpha1.ImageBuildVulnerabilities": inAdvisories, "v1alpha1.Vulnerability": inAdvisories, "v1alpha1.AdvisorySource": byOperator,
 	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
 }
 
@@ -91,7 +93,9 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 				},
 				{Name: "ours", Runner: &v1alpha1.TestRunner{Name: "our-runner"}},
 			}
-			image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{Tests: []string{"web"}}}}
+			image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{
+				Tests: []string{"web"}, MaxSeverity: v1alpha1.SeverityLimitLow,
+			}}}
 			return image, func() field.ErrorList { return Validate(image) }
 		},
 		"an image of another": func() (any, func() field.ErrorList) {
@@ -201,6 +205,10 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 		"a query of packages": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageBuildPackagesOptions{UID: "a", Target: "linux/amd64/raw"}
 			return options, func() field.ErrorList { return imagebuild.ValidatePackagesOptions(options) }
+		},
+		"a query of vulnerabilities": func() (any, func() field.ErrorList) {
+			options := &v1alpha1.ImageBuildVulnerabilitiesOptions{UID: "a", Target: "linux/amd64/raw"}
+			return options, func() field.ErrorList { return imagebuild.ValidateVulnerabilitiesOptions(options) }
 		},
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package imagebuild serves the resource imagebuilds and its subresources status, cancel, report, attest, diff, packages and
-// artifacts. It also sets the priority of a build, from its PriorityClass. Package buildlog serves the subresource log, and package
+// Package imagebuild serves the resource imagebuilds and its subresources status, cancel, report, attest, diff, packages,
+// vulnerabilities and artifacts. It also sets the priority of a build, from its PriorityClass. Package buildlog serves the subresource log, and package
 // image rerun and tests. The subresource report takes the progress of a running build, and attest the locks of its artifacts; package imagereport
 // serves the resource imagereports.
 //

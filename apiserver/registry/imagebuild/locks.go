@@ -66,7 +66,7 @@ func (l *locks) recorded(ctx context.Context, build string, document *v1alpha1.A
 	content, err := l.database.Lock(ctx, document.Digest)
 	switch {
 	case errors.Is(err, records.ErrNotFound):
-		return nil, noPackages(build, fmt.Sprintf("the database of records does not have lock %s of imagebuild %s: %s", document.Digest, build, source(build, document)))
+		return nil, noPackages(l.resource, build, fmt.Sprintf("the database of records does not have lock %s of imagebuild %s: %s", document.Digest, build, source(build, document)))
 	case errors.Is(err, records.ErrDamaged):
 		return nil, apierrors.NewInternalError(fmt.Errorf("%w: %s", err, source(build, document)))
 	case err != nil:

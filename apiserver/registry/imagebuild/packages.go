@@ -29,14 +29,14 @@ func newPackages(of reader) *subresource.View[v1alpha1.ImageBuildPackagesOptions
 
 // list lists the packages of a build.
 func (p *packageLister) list(ctx context.Context, name string, options *v1alpha1.ImageBuildPackagesOptions) (runtime.Object, error) {
-	if err := invalidPackagesOptions(name, ValidatePackagesOptions(options)); err != nil {
+	if err := invalidOptions(packagesResource, name, ValidatePackagesOptions(options)); err != nil {
 		return nil, err
 	}
 	build, err := p.read(ctx, packagesResource, name, types.UID(options.UID))
 	if err != nil {
 		return nil, err
 	}
-	artifacts, err := withLocks(build.ImageBuild, options.Target)
+	artifacts, err := withLocks(build.ImageBuild, options.Target, packagesResource)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (p *packageLister) list(ctx context.Context, name string, options *v1alpha1
 	return answer, nil
 }
 
-// withLocks returns the artifacts of a build that have a lock. A target that is not empty selects one artifact.
-func withLocks(build *v1alpha1.ImageBuild, target string) (found []*v1alpha1.Artifact, _ error) {
+// withLocks returns the artifacts of a build that have a lock. A target that is not empty selects one artifact. resource is that of the request.
+func withLocks(build *v1alpha1.ImageBuild, target, resource string) (found []*v1alpha1.Artifact, _ error) {
 	var targets, selected []string
 	unread := ""
 	for i := range build.Status.Artifacts {
@@ -79,21 +79,26 @@ func withLocks(build *v1alpha1.ImageBuild, target string) (found []*v1alpha1.Art
 	}
 	switch {
 	case len(targets) == 0 && build.Status.Phase.Finished():
-		return nil, noPackages(build.Name, fmt.Sprintf("imagebuild %s has no artifacts: it is %s; use a build that succeeded", build.Name, build.Status.Phase))
+		return nil, noPackages(resource, build.Name, fmt.Sprintf("imagebuild %s has no artifacts: it is %s; use a build that succeeded", build.Name, build.Status.Phase))
 	case len(targets) == 0:
-		return nil, noPackages(build.Name, fmt.Sprintf("imagebuild %s has no artifacts yet: it is %s; wait until it succeeds", build.Name, build.Status.Phase))
+		return nil, noPackages(resource, build.Name, fmt.Sprintf("imagebuild %s has no artifacts yet: it is %s; wait until it succeeds", build.Name, build.Status.Phase))
 	case len(selected) == 0:
-		return nil, invalidPackagesOptions(build.Name, field.ErrorList{field.NotSupported(field.NewPath("target"), target, targets)})
+		return nil, invalidOptions(resource, build.Name, field.ErrorList{field.NotSupported(field.NewPath("target"), target, targets)})
 	case len(found) == 0:
-		return nil, noPackages(build.Name, fmt.Sprintf("imagebuild %s has no lock of %s that Goldsmith read: %s", build.Name, strings.Join(selected, ", "), unread))
+		return nil, noPackages(resource, build.Name, fmt.Sprintf("imagebuild %s has no lock of %s that Goldsmith read: %s", build.Name, strings.Join(selected, ", "), unread))
 	}
 	return found, nil
 }
 
-func invalidPackagesOptions(build string, errs field.ErrorList) error {
-	return subresource.Invalid(v1alpha1.Kind("ImageBuildPackagesOptions").GroupKind(), build, errs)
+// invalidOptions returns an error about query parameters, or nil.
+func invalidOptions(resource, build string, errs field.ErrorList) error {
+	kind := "ImageBuildPackagesOptions"
+	if resource == vulnerabilitiesResource {
+		kind = "ImageBuildVulnerabilitiesOptions"
+	}
+	return subresource.Invalid(v1alpha1.Kind(kind).GroupKind(), build, errs)
 }
 
-func noPackages(build, message string) error {
-	return notServed(packagesResource, http.StatusNotFound, metav1.StatusReasonNotFound, build, message)
+func noPackages(resource, build, message string) error {
+	return notServed(resource, http.StatusNotFound, metav1.StatusReasonNotFound, build, message)
 }

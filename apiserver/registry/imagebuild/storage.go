@@ -48,6 +48,8 @@ type Options struct {
 	// PublisherTokens reviews the tokens of publishers. Defaults to the kube-apiserver of the cluster that the server works for. Other servers
 	// refuse all tokens by default.
 	PublisherTokens PublisherTokens
+	// Advisories has the known vulnerabilities of packages. Nil means that the operator has set no advisories.
+	Advisories Advisories
 	// Builder is the system that runs builds, as statements about artifacts name it.
 	Builder attestation.Builder
 	// Clock tells the time. Defaults to the real one.
@@ -136,7 +138,7 @@ func (s *Store) Log() buildlog.TextView { return s.log }
 
 // Storages are the resource and its subresources. keys are the SigningKeys.
 func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
-	reader := reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
+	reader := s.reader()
 	revoker := newRevoker(s.Store, s.scope, s.options.Clock)
 	attested, signing := attestable(s.Store, s.scope.Scheme), &signingKeys{keys, s.client}
 	return resources.Storages{
@@ -150,14 +152,20 @@ func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 			reader: reader, attested: attested, keys: signing, tokens: s.options.PublisherTokens, builder: s.options.Builder, clock: s.options.Clock,
 			making: make(chan struct{}, 1),
 		}),
-		"signatures": newSignatures(&signatures{attested, signing, s.options.Clock}),
-		"log":        s.log,
-		"diff":       newDiff(reader, s.scope),
-		"packages":   newPackages(reader),
-		"artifacts":  newArtifacts(s, images, s.options.Artifacts),
-		"rerun":      images.Rerun(),
-		"tests":      images.Test(),
+		"signatures":      newSignatures(&signatures{attested, signing, s.options.Clock}),
+		"log":             s.log,
+		"diff":            newDiff(reader, s.scope),
+		"packages":        newPackages(reader),
+		"vulnerabilities": newVulnerabilities(s.finder()),
+		"artifacts":       newArtifacts(s, images, s.options.Artifacts),
+		"rerun":           images.Rerun(),
+		"tests":           images.Test(),
 	}
+}
+
+// reader reads builds, including deleted builds.
+func (s *Store) reader() reader {
+	return reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
 }
 
 // REST is the resource imagebuilds.

@@ -44,6 +44,12 @@ func ValidatePackagesOptions(options *v1alpha1.ImageBuildPackagesOptions) field.
 	return append(errs, validation.Line(options.Target, field.NewPath("target"))...)
 }
 
+// ValidateVulnerabilitiesOptions validates the parameters of a request for the vulnerabilities of a build.
+func ValidateVulnerabilitiesOptions(options *v1alpha1.ImageBuildVulnerabilitiesOptions) field.ErrorList {
+	errs := validation.UID(options.UID, field.NewPath("uid"), "a build")
+	return append(errs, validation.Line(options.Target, field.NewPath("target"))...)
+}
+
 // ValidateAttestation validates an attestation, apart from the contents of its locks and its index.
 func ValidateAttestation(request *v1alpha1.BuildAttestation, build string) field.ErrorList {
 	errs := validation.RequestName(request.Name, build)

@@ -29,3 +29,8 @@ func TestImageBuildPackagesOptions(t *testing.T) {
 	validationtest.ExpectPaths(t, ValidatePackagesOptions(&v1alpha1.ImageBuildPackagesOptions{UID: "a-1", Target: "linux/amd64/raw"}), nil)
 	validationtest.ExpectPaths(t, ValidatePackagesOptions(&v1alpha1.ImageBuildPackagesOptions{UID: "a/1", Target: "a\nb"}), []string{"uid", "target"})
 }
+
+func TestImageBuildVulnerabilitiesOptions(t *testing.T) {
+	validationtest.ExpectPaths(t, ValidateVulnerabilitiesOptions(&v1alpha1.ImageBuildVulnerabilitiesOptions{UID: "a-1", Target: "linux/amd64/raw"}), nil)
+	validationtest.ExpectPaths(t, ValidateVulnerabilitiesOptions(&v1alpha1.ImageBuildVulnerabilitiesOptions{UID: "a/1", Target: "a\nb"}), []string{"uid", "target"})
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package advisories
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Subject is a build whose vulnerabilities are asked for.
+type Subject struct {
+	// Namespace and Image name its Image. Image is empty if the build has none.
+	Namespace, Image string
+	// Repository is where the artifacts are published, or empty.
+	Repository string
+	// Digests are the digests of the artifacts, and of their manifests.
+	Digests []string
+	// Locks are the locks of the artifacts.
+	Locks []*v1alpha1.Lock
+}
+
+// Result is what advisories know about a build.
+type Result struct {
+	Items     []v1alpha1.Vulnerability
+	Counts    v1alpha1.VulnerabilityCounts
+	Worst     []string
+	Unmatched []string
+}
+
+// component is a source package in an image, or a package of an ecosystem such as npm.
+type component struct {
+	ecosystem string // as OSV names it, or "" if it has none
+	release   string
+	label     string // of ecosystem and release, for users
+	kind      string // of its package URLs
+	distro    string // the namespace of its package URLs
+	name      string
+	version   string
+	// codeName and codeVersion are the source package whose code is in it. They differ for signed binaries.
+	codeName, codeVersion string
+	binaries              []binary
+}
+
+// binary is a package that was built from a component.
+type binary struct{ name, version, architecture string }
+
+// componentKey tells components apart.
+type componentKey struct{ ecosystem, release, name, version string }
+
+// ecosystems are the ecosystems of OSV by the IDs of distributions (os-release(5)).
+var ecosystems = map[string]string{
+	"debian": debianEcosystem, "ubuntu": "Ubuntu", "alpine": "Alpine", "wolfi": "Wolfi", "chainguard": "Chainguard", "rocky": "Rocky Linux",
+	"almalinux": "AlmaLinux", "azurelinux": "Azure Linux", "opensuse-leap": "openSUSE", "sles": "SUSE", "openeuler": "openEuler", "mageia": "Mageia",
+	"photon": "Photon OS", "rhel": "Red Hat",
+}
+
+// noDistribution is how users see packages whose lock names no distribution.
+const noDistribution = "packages without a distribution"
+
+// componentsOf returns the components of locks. Debian's binary packages are counted to their source packages, which advisories are about.
+func componentsOf(locks []*v1alpha1.Lock) map[componentKey]*component {
+	found := map[componentKey]*component{}
+	for _, lock := range locks {
+		distribution := distributionOf(lock)
+		for i := range lock.Packages {
+			its := distribution
+			one := &lock.Packages[i]
+			its.of(one)
+			key := componentKey{its.label, its.kind, its.name, its.version}
+			known := found[key]
+			if known == nil {
+				known = &its
+				found[key] = known
+			}
+			if binary := (binary{one.Name, one.Version, one.Architecture}); !slices.Contains(known.binaries, binary) {
+				known.binaries = append(known.binaries, binary)
+			}
+		}
+	}
+	return found
+}
+
+// distributionOf returns a component of the distribution of a lock.
+func distributionOf(lock *v1alpha1.Lock) component {
+	if lock.Distribution == nil {
+		return component{label: noDistribution}
+	}
+	id, version := lock.Distribution.ID, lock.Distribution.Version
+	its := component{ecosystem: ecosystems[id], distro: id, release: version}
+	if its.ecosystem == debianEcosystem || its.ecosystem == "Ubuntu" {
+		its.kind = "deb"
+	}
+	if its.ecosystem == debianEcosystem {
+		its.release = releaseOf(version, lock.Sources)
+	}
+	its.label = strings.TrimSpace(id + " " + its.release)
+	return its
+}
+
+// releaseOf returns the release of Debian: its number, or sid. Testing and sid have no number, so that the suites of sources name them.
+func releaseOf(version string, sources []v1alpha1.PackageSource) string {
+	if version != "" {
+		return release(version)
+	}
+	for i := range sources {
+		suite, _, _ := strings.Cut(sources[i].Suite, "-")
+		if named := release(suite); named != suite || named == "sid" {
+			return named
+		}
+	}
+	return ""
+}
+
+// of completes a component with a package.
+func (c *component) of(one *v1alpha1.Package) {
+	if url, ok := parsePURL(one.PURL); ok && !c.ofDistribution(url) {
+		*c = component{kind: url.kind, distro: url.namespace, version: cmp.Or(url.version, one.Version)}
+		c.ecosystem, c.name = url.ecosystem()
+		c.name, c.label = cmp.Or(packageName(c.ecosystem, c.name), url.name), cmp.Or(c.ecosystem, url.kind)
+		c.codeName, c.codeVersion = c.name, c.version
+		return
+	}
+	c.name, c.version = one.Name, one.Version
+	if one.Source != nil {
+		c.name = one.Source.Name
+		c.version = cmp.Or(one.Source.Version, one.Version)
+	}
+	c.codeName, c.codeVersion = c.name, c.version
+	if c.kind != "deb" {
+		return
+	}
+	if one.Source == nil || one.Source.Version == "" {
+		c.version = sourceVersion(c.version)
+	}
+	c.codeName, c.codeVersion = signed(c.name, c.version)
+}
+
+// ofDistribution changes a component to the distribution that a package URL names, if it names one.
+func (c *component) ofDistribution(url purl) bool {
+	if url.kind != "deb" && url.kind != "apk" && url.kind != "rpm" {
+		return false
+	}
+	if id, version, ok := strings.Cut(url.qualifiers.Get("distro"), "-"); ok && id == url.namespace {
+		*c = distributionOf(&v1alpha1.Lock{Distribution: &v1alpha1.Distribution{ID: id, Version: version}})
+	}
+	return c.distro == url.namespace
+}
+
+// has reports whether a package URL names a package of the component: its source package, or a binary package.
+func (c *component) has(wanted purl, one *binary) bool {
+	if wanted.kind != c.kind {
+		return false
+	}
+	if wanted.kind != "deb" {
+		ecosystem, name := wanted.ecosystem()
+		return ecosystem == c.ecosystem && packageName(ecosystem, name) == c.name && (wanted.version == "" || wanted.version == c.version)
+	}
+	if wanted.namespace != c.distro {
+		return false
+	}
+	if distro := wanted.qualifiers.Get("distro"); distro != "" {
+		if version := strings.TrimPrefix(distro, c.distro+"-"); version != c.release && release(version) != c.release {
+			return false
+		}
+	}
+	arch := wanted.qualifiers.Get("arch")
+	if (wanted.name == c.name || wanted.name == c.codeName) && (arch == "" || arch == "source") {
+		if wanted.version == "" || wanted.version == c.version || wanted.version == c.codeVersion {
+			return true
+		}
+	}
+	return wanted.name == one.name && (wanted.version == "" || wanted.version == one.version) && (arch == "" || arch == one.architecture)
+}
+
+// finding is a vulnerability of a component, as one or several sources know it.
+type finding struct {
+	id          string
+	ids         []string // all that are known
+	component   *component
+	severity    v1alpha1.Severity
+	unimportant bool
+	fixed       string
+	text        string
+}
+
+// findingKey tells findings apart.
+type findingKey struct {
+	id        string
+	component *component
+}
+
+// matcher collects the findings of a build.
+type matcher struct {
+	sets      []*Set
+	findings  map[findingKey]*finding
+	unmatched map[string]bool
+}
+
+// Match returns what advisories know about the packages of a build. It never fails: packages that no advisory is about are unmatched.
+func Match(sets []*Set, of Subject) Result {
+	m := &matcher{sets: sets, findings: map[findingKey]*finding{}, unmatched: map[string]bool{}}
+	for _, its := range componentsOf(of.Locks) {
+		if !m.knows(its) {
+			m.unmatched[its.label] = true
+			continue
+		}
+		for _, set := range sets {
+			m.tracked(set, its)
+			m.listed(set, its)
+		}
+	}
+	result := Result{Unmatched: slices.Sorted(maps.Keys(m.unmatched))}
+	m.merge()
+	for _, found := range m.findings {
+		result.Items = append(result.Items, m.judge(&of, found))
+	}
+	slices.SortFunc(result.Items, func(a, b v1alpha1.Vulnerability) int {
+		return cmp.Or(cmp.Compare(b.Status, a.Status), cmp.Compare(urgent(b.Severity), urgent(a.Severity)), // Open is after NotAffected
+			newerFirst(a.ID, b.ID), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Version, b.Version))
+	})
+	for i := range result.Items {
+		result.count(&result.Items[i])
+	}
+	result.Items = result.Items[:min(len(result.Items), v1alpha1.MaxVulnerabilities)]
+	return result
+}
+
+// urgent orders severities for users: what nobody has rated may be severe, and is before what the distribution calls unimportant.
+func urgent(severity v1alpha1.Severity) float64 {
+	if severity == v1alpha1.SeverityUnknown {
+		return float64(rank(v1alpha1.SeverityNegligible)) + 0.5
+	}
+	return float64(rank(severity))
+}
+
+// newerFirst orders IDs of the same kind by their year and number, the newest first.
+func newerFirst(a, b string) int {
+	return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(b, a))
+}
+
+// knows reports whether any advisory is about the release of a component.
+func (m *matcher) knows(its *component) bool {
+	if its.ecosystem == "" {
+		return false
+	}
+	return slices.ContainsFunc(m.sets, func(set *Set) bool {
+		if set.releases[its.ecosystem] {
+			return true
+		}
+		for known := range set.releases {
+			if ecosystem, release, ok := strings.Cut(known, ":"); ok && ecosystem == its.ecosystem && sameRelease(release, its.release) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// sameRelease reports whether a version of a distribution belongs to a release: 3.20.1 to 3.20.
+func sameRelease(release, version string) bool {
+	return release == version || release != "" && strings.HasPrefix(version, release+".")
+}
+
+// tracked adds what Debian's tracker knows about a component.
+func (m *matcher) tracked(set *Set, its *component) {
+	if its.ecosystem != debianEcosystem {
+		return
+	}
+	entries := set.tracker[its.codeName]
+	for i := range entries {
+		state, fixed, affected := entries[i].affects(its.release, its.codeVersion)
+		if affected {
+			m.add(entries[i].id, nil, its, finding{
+				severity: state.severity, unimportant: state.severity == v1alpha1.SeverityNegligible, fixed: fixed, text: entries[i].text,
+			})
+		}
+	}
+}
+
+// listed adds what OSV knows about a component.
+func (m *matcher) listed(set *Set, its *component) {
+	all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
+	for i := range all {
+		one := &all[i]
+		if one.release != "" && !sameRelease(one.release, its.release) {
+			continue
+		}
+		if one.release == "" && its.release != "" && slices.ContainsFunc(all, func(other affected) bool {
+			return other.of == one.of && other.release != "" && sameRelease(other.release, its.release)
+		}) {
+			continue // the entry knows the release better
+		}
+		fixed, affected, ok := one.affects(its.ecosystem, its.codeVersion)
+		if !ok {
+			m.unmatched[its.label] = true // nobody knows
+		}
+		if !affected {
+			continue
+		}
+		for _, id := range one.of.cves {
+			m.add(id, append([]string{one.of.id}, one.of.aliases...), its, finding{
+				severity: worse(one.severity, one.of.severity), unimportant: one.unimportant, fixed: fixed, text: one.of.text,
+			})
+		}
+	}
+}
+
+// add adds a finding to what other sources know about the same vulnerability: the worst severity, and the fix that is enough for all.
+func (m *matcher) add(id string, aliases []string, its *component, found finding) {
+	key := findingKey{id, its}
+	known := m.findings[key]
+	if known == nil {
+		found.id, found.component, found.ids = id, its, []string{id}
+		known = &found
+		m.findings[key] = known
+	}
+	for _, alias := range aliases {
+		if !slices.Contains(known.ids, alias) {
+			known.ids = append(known.ids, alias)
+		}
+	}
+	known.severity, known.unimportant = worse(known.severity, found.severity), known.unimportant || found.unimportant
+	known.text = cmp.Or(known.text, found.text)
+	if compare := ordered(its.ecosystem); known.fixed == "" {
+		known.fixed = found.fixed
+	} else if compare != nil && found.fixed != "" {
+		if order, ok := compare(found.fixed, known.fixed); ok && order > 0 {
+			known.fixed = found.fixed
+		}
+	}
+}
+
+// merge merges each finding without a CVE into that of the CVE that another source gives it, such as GHSA-… of npm.
+func (m *matcher) merge() {
+	known := map[findingKey]*finding{} // by all IDs of findings with a CVE
+	for _, found := range m.findings {
+		if cvePattern.MatchString(found.id) {
+			for _, id := range found.ids {
+				known[findingKey{id, found.component}] = found
+			}
+		}
+	}
+	for key, found := range m.findings {
+		if cvePattern.MatchString(found.id) {
+			continue
+		}
+		at := slices.IndexFunc(found.ids, func(id string) bool { return known[findingKey{id, found.component}] != nil })
+		if at >= 0 {
+			delete(m.findings, key)
+			m.add(known[findingKey{found.ids[at], found.component}].id, found.ids, found.component, *found)
+		}
+	}
+}
+
+// judge returns a finding for users. It is open if any of the packages is.
+func (m *matcher) judge(of *Subject, found *finding) v1alpha1.Vulnerability {
+	its := found.component
+	item := v1alpha1.Vulnerability{
+		ID: found.id, Severity: worse(found.severity, ""), Status: v1alpha1.VulnerabilityNotAffected, Source: its.name, Version: its.version,
+		FixedVersion: found.fixed, Description: found.text,
+	}
+	if found.unimportant { // the distribution knows its package better than a score does
+		item.Severity = v1alpha1.SeverityNegligible
+	}
+	for i := range its.binaries {
+		if !slices.Contains(item.Packages, its.binaries[i].name) {
+			item.Packages = append(item.Packages, its.binaries[i].name)
+		}
+		said := m.statement(of, found, &its.binaries[i])
+		if said == nil || said.affected {
+			item.Status = v1alpha1.VulnerabilityOpen
+		} else if item.Justification == "" {
+			item.Justification = said.justification
+		}
+	}
+	slices.Sort(item.Packages)
+	if item.Status == v1alpha1.VulnerabilityOpen {
+		item.Justification = ""
+	}
+	return item
+}
+
+// statement returns what counts of all that is stated about a vulnerability of a package, or nil: the latest about this image or, if there is
+// none, the latest about the package in any image.
+func (m *matcher) statement(of *Subject, found *finding, binary *binary) (best *statement) {
+	bestImage := false
+	for _, set := range m.sets {
+		for _, said := range set.about(found.ids) {
+			image, covered := said.covers(of, found.component, binary)
+			if !covered || bestImage && !image {
+				continue
+			}
+			if best == nil || image && !bestImage || !said.time.Before(best.time) {
+				best, bestImage = said, image
+			}
+		}
+	}
+	return best
+}
+
+// about returns what is stated about a vulnerability with these IDs.
+func (s *Set) about(ids []string) (all []*statement) {
+	for _, id := range ids {
+		all = append(all, s.statements[id]...)
+	}
+	return all
+}
+
+func (r *Result) count(item *v1alpha1.Vulnerability) {
+	if item.Status != v1alpha1.VulnerabilityOpen {
+		r.Counts.NotAffected++
+		return
+	}
+	switch item.Severity {
+	case v1alpha1.SeverityCritical:
+		r.Counts.Critical++
+	case v1alpha1.SeverityHigh:
+		r.Counts.High++
+	case v1alpha1.SeverityMedium:
+		r.Counts.Medium++
+	case v1alpha1.SeverityLow:
+		r.Counts.Low++
+	case v1alpha1.SeverityNegligible:
+		r.Counts.Negligible++
+	default:
+		r.Counts.Unknown++
+	}
+	if item.FixedVersion != "" {
+		r.Counts.Fixable++
+	}
+	if len(r.Worst) < v1alpha1.MaxWorstVulnerabilities && !slices.Contains(r.Worst, item.ID) {
+		r.Worst = append(r.Worst, item.ID)
+	}
+}
