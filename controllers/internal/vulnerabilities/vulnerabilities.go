@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 	"time"
 
@@ -213,7 +214,11 @@ func (v *Vulnerabilities) ask(ctx context.Context, image types.NamespacedName, b
 	default:
 		v.absent = time.Time{}
 		if its.at.IsZero() || now.Sub(its.at) >= outdated {
-			its.Vulnerabilities, its.at = &trigger.Vulnerabilities{Unknown: err.Error()}, time.Time{}
+			_, why, cut := strings.Cut(err.Error(), " are unknown: ") // the condition tells of what
+			if !cut {
+				why = err.Error()
+			}
+			its.Vulnerabilities, its.at = &trigger.Vulnerabilities{Unknown: why}, time.Time{}
 		}
 		its.due = now.Add(spread(retry, build.UID))
 		if apierrors.IsNotFound(err) {

@@ -199,7 +199,7 @@ func TestAServerWithoutAdvisoriesIsAskedOnceForAllImages(t *testing.T) {
 func TestTheLastCountsCountWhileThereAreNoOthers(t *testing.T) {
 	w := newWorld(t)
 	const message = "the advisories are not read yet"
-	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message)
+	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "the vulnerabilities of imagebuild web-1 are unknown: "+message)
 	unknown := &trigger.Vulnerabilities{Unknown: message}
 	if after := w.look(0, []int{1}, found{"uid-1": unknown}, true); after > retry {
 		t.Errorf("it is asked for again after %s", after)
