@@ -100,19 +100,21 @@ func describeDecisions(w *fixture) {
 }
 
 // LocalSpecs are those that hold only where builds run as processes of the machine that runs the specs. Besides mock,
-// LocalBuilders are registered there.
+// LocalBuilders are registered there, and the server has Advisories.
 func LocalSpecs(environment func() Environment) {
 	Describe("Builds as local processes", Serial, func() {
 		w := newFixture(environment)
 		describeProcesses(w)
 		describeForeignJobs(w)
 		describeBusyWorkers(w)
-		describePackages(w, onThisMachine, func(context.Context) func(*v1alpha1.Image) { return func(*v1alpha1.Image) {} })
+		local := func(context.Context) func(*v1alpha1.Image) { return func(*v1alpha1.Image) {} }
+		describePackages(w, onThisMachine, local)
+		describeVulnerabilities(w, local)
 	})
 }
 
 // ClusterSpecs are those that hold only where builds run as pods of a real cluster, with at least two nodes for them.
-// Besides mock, ClusterBuilders are registered there.
+// Besides mock, ClusterBuilders are registered there, and the server has Advisories.
 func ClusterSpecs(environment func() Environment) {
 	Describe("Builds in a cluster", func() {
 		w := newFixture(environment)
@@ -124,6 +126,7 @@ func ClusterSpecs(environment func() Environment) {
 		describeTemplates(w)
 		describePublishing(w)
 		describePackages(w, func(ctx context.Context) string { return host.Address(ctx, w.Kube) }, w.withRegistry)
+		describeVulnerabilities(w, w.withRegistry)
 		describeKueue(w)
 	})
 }

@@ -61,6 +61,8 @@ type Environment struct {
 	LogArchive *LogArchive
 	// Records are where builds are recorded. Defaults to nowhere.
 	Records *Records
+	// Advisories are the advisories of the API server, or empty.
+	Advisories string
 	// Kinds is a document with the kinds of images that the installation configures, or empty.
 	Kinds string
 	// Kueue is whether Images may name its queues.

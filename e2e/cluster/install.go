@@ -187,6 +187,9 @@ func (e Environment) kustomization(overlay string) *kustomization {
 		k.configMaps = append(k.configMaps, fmt.Sprintf("name: %s\n  namespace: %s\n  files: [%s]\n  options: {disableNameSuffixHash: true}", KindsConfigMap, Namespace, KindsFile))
 		k.files[KindsFile] = e.Kinds
 	}
+	if e.Advisories != "" {
+		k.addAdvisories(e.Advisories)
+	}
 	if e.Kueue {
 		k.components = append(k.components, "kueue")
 	}
@@ -208,6 +211,17 @@ func (e Environment) kustomization(overlay string) *kustomization {
 		k.addFlag("StatefulSet", Etcd, "--unsafe-no-fsync")
 	}
 	return k
+}
+
+// addAdvisories mounts advisories from a ConfigMap.
+func (k *kustomization) addAdvisories(text string) {
+	const name, file, directory = "goldsmith-advisories", "advisories.json", "/etc/goldsmith/advisories"
+	k.configMaps = append(k.configMaps, fmt.Sprintf("name: %s\n  namespace: %s\n  files: [%s]", name, Namespace, file))
+	k.files[file] = text
+	k.addFlag("Deployment", APIServer, "--advisories="+path.Join(directory, file))
+	k.patches = append(k.patches, fmt.Sprintf("target: {kind: Deployment, name: %s}\n"+
+		"  patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/volumeMounts/-\", \"value\": {\"name\": \"advisories\", \"mountPath\": %q, \"readOnly\": true}},"+
+		" {\"op\": \"add\", \"path\": \"/spec/template/spec/volumes/-\", \"value\": {\"name\": \"advisories\", \"configMap\": {\"name\": %q}}}]'", APIServer, directory, name))
 }
 
 // addFlag adds a flag to the first container of a workload.

@@ -25,7 +25,10 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 		"the overlay": {Environment{}, map[string]int{
 			":v9\n": 4, "--log-archive": 0, "--etcd-compaction-interval": 0, "--unsafe-no-fsync": 0, "--kueue": 0, "other:v1": 0, "GOLDSMITH_RECORDS_DSN": 0,
 		}},
-		"more builders":        {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
+		"more builders": {Environment{Builders: map[string]string{"other": "other:v1"}}, map[string]int{"other: other:v1": 1, "mock: mock-builder:v9": 1}},
+		"advisories": {Environment{Advisories: "{}"}, map[string]int{
+			"--advisories=/etc/goldsmith/advisories/advisories.json\n": 1, "name: goldsmith-advisories-": 2, "mountPath: /etc/goldsmith/advisories\n": 1,
+		}},
 		"a disposable cluster": {Environment{Disposable: true}, map[string]int{"--unsafe-no-fsync\n": 1}},
 		"queues of Kueue":      {Environment{Kueue: true}, map[string]int{"--kueue\n": 1}},
 		"another compaction":   {Environment{Compaction: 5e9}, map[string]int{"--etcd-compaction-interval=5s": 1}},

@@ -131,6 +131,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Builders:   builds.ClusterBuilders(),
 		LogArchive: given.LogArchive,
 		Records:    given.Records,
+		Advisories: builds.Advisories,
 		Kinds:      workspace.Cabinets(),
 		Kueue:      !small(),
 		Debian:     hasDebian(),

@@ -62,6 +62,7 @@ func (r release) prepare(ctx context.Context, environment cluster.Environment, d
 		return before, errors.Join(tagImages(ctx, environment.Version, before.Version), r.loadImages(ctx, before))
 	}
 	before.Version, before.Overlay = r.commit, filepath.Join(directory, r.overlay)
+	before.Advisories = "" // whose flag it may not know
 	// Not a worktree, so that nothing is left in the clone after a failure.
 	archive := filepath.Join(directory, "source.tar")
 	if _, err := run(ctx, r.root, "git", "archive", "--output="+archive, r.commit); err != nil {
