@@ -39,8 +39,8 @@ func tooSevere(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *
 	if over == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s has %d open vulnerabilities that are more severe than %s (the worst: %s): build the image with fixed packages, or state why they do not affect it (OpenVEX)",
-		build.Name, over, limit, strings.Join(known.Worst, ", "))
+	return fmt.Sprintf("%s has %s more severe than %s (the worst: %s): build the image with fixed packages, or state why they do not affect it (OpenVEX)",
+		build.Name, countOpen(over), limit, strings.Join(known.Worst, ", "))
 }
 
 // moreSevere returns how many open vulnerabilities are more severe than a limit. Only the limit None counts those of unknown severity.

@@ -113,12 +113,8 @@ func OpenVulnerabilities(counts v1alpha1.VulnerabilityCounts) int32 {
 // DescribeVulnerabilities counts open vulnerabilities, such as "3 open vulnerabilities: 1 Critical, 2 High, 2 with a fix".
 func DescribeVulnerabilities(counts v1alpha1.VulnerabilityCounts) string {
 	open := OpenVulnerabilities(counts)
-	text := fmt.Sprintf("%d open vulnerabilities", open)
-	switch open {
-	case 0:
+	if open == 0 {
 		return "no open vulnerability"
-	case 1:
-		text = "1 open vulnerability"
 	}
 	var parts []string
 	for _, part := range []struct {
@@ -137,7 +133,14 @@ func DescribeVulnerabilities(counts v1alpha1.VulnerabilityCounts) string {
 			parts = append(parts, fmt.Sprintf("%d %s", part.count, part.what))
 		}
 	}
-	return text + ": " + strings.Join(parts, ", ")
+	return countOpen(open) + ": " + strings.Join(parts, ", ")
+}
+
+func countOpen(open int32) string {
+	if open == 1 {
+		return "1 open vulnerability"
+	}
+	return fmt.Sprintf("%d open vulnerabilities", open)
 }
 
 // severityWaitedFor describes the vulnerabilities that a build must not have for a channel, or returns "" if it has none of them.

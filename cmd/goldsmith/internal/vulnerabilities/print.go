@@ -61,7 +61,11 @@ func (o *options) print(found *v1alpha1.ImageBuildVulnerabilities) error {
 // summary counts the vulnerabilities, and tells how old the advisories are and what they do not know.
 func (o *options) summary(found *v1alpha1.ImageBuildVulnerabilities) []string {
 	line := "build " + found.Name + " has " + trigger.DescribeVulnerabilities(found.Counts)
-	if n := found.Counts.NotAffected; n > 0 {
+	switch n := found.Counts.NotAffected; n {
+	case 0:
+	case 1:
+		line += "; 1 does not affect it"
+	default:
 		line += fmt.Sprintf("; %d do not affect it", n)
 	}
 	lines := []string{line}

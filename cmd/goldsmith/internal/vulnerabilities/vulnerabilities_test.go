@@ -53,7 +53,7 @@ func TestVulnerabilitiesAreATable(t *testing.T) {
 	unknown := list()
 	unknown.Counts, unknown.Sources, unknown.Unmatched = v1alpha1.VulnerabilityCounts{}, nil, []string{"alpine"}
 	const (
-		summary = "build web-7 has 2 open vulnerabilities: 1 Critical, 1 Low, 1 with a fix; 1 do not affect it\n" +
+		summary = "build web-7 has 2 open vulnerabilities: 1 Critical, 1 Low, 1 with a fix; 1 does not affect it\n" +
 			"advisories: debian.json (DebianTracker), read 12m ago; the last attempt to read them failed: 404\n"
 		row1 = "CVE-1   Critical   openssl   3.5.6-1   3.5.7-1   libssl-dev, libssl3t64, 2 more\n"
 	)
