@@ -89,8 +89,9 @@ type Options struct {
 	// PublisherTokens reviews the tokens of publishers. Defaults to the kube-apiserver of the cluster that the server works for. Other servers
 	// refuse all tokens by default.
 	PublisherTokens imagebuild.PublisherTokens
-	// Advisories has the known vulnerabilities of packages, which can change while the server serves. Nil means that there are no advisories.
-	Advisories imagebuild.Advisories
+	// Advisories opens the known vulnerabilities of packages, which can change while the server serves. It is called once, before the server serves. If
+	// it is nil or returns nil, there are no advisories.
+	Advisories func() (imagebuild.Advisories, error)
 	// Version is the version of Goldsmith, for statements about artifacts.
 	Version string
 	// Clock tells the time. Defaults to the real one.
@@ -169,9 +170,15 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 			return nil, fmt.Errorf("read what the operator allows: %w", err)
 		}
 	}
+	var known imagebuild.Advisories
+	if options.Advisories != nil {
+		if known, err = options.Advisories(); err != nil {
+			return nil, fmt.Errorf("open the advisories: %w", err)
+		}
+	}
 	builds, err := imagebuild.NewStore(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
-		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options), Advisories: options.Advisories,
+		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options), Advisories: known,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)

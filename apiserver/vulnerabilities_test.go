@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/jobs/advisories"
 )
 
@@ -59,7 +60,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 			{"trixie": {"status": "resolved", "fixed_version": "3.5.5-1", "urgency": "high"}}}},
 			"vim": {"CVE-2026-2222": {"releases": {"trixie": {"status": "open", "urgency": "unimportant"}}}}}`)))
 		known = &fakeAdvisories{sets: []*advisories.Set{set}}
-		server, _ = startRecordingWith(ctx, apiserver.Options{Logs: logs, Advisories: known}, func(server *builder.Server) *builder.Server { return server })
+		server, _ = startRecordingWith(ctx, apiserver.Options{Logs: logs, Advisories: func() (imagebuild.Advisories, error) { return known, nil }}, func(server *builder.Server) *builder.Server { return server })
 	})
 	BeforeEach(func(ctx SpecContext) {
 		namespace = newNamespace()

@@ -18,6 +18,7 @@ import (
 	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/archive/clouds"
+	"goldsmith.dev/goldsmith/cmd/internal/advisories"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
@@ -49,10 +50,10 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithPort(securePort).
 		WithWriter(out)
 	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{Clouds: clouds.Open}, &records.Flags{}
-	documents, configured := &catalog.Flags{}, registry.NewConfiguration(nil)
+	documents, configured, known := &catalog.Flags{}, registry.NewConfiguration(nil), &advisories.Flags{}
 	command, err := apiserver.Register(server, apiserver.Options{
 		Version:  buildversion.Get(version),
-		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,
+		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read, Advisories: known.Advisories,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
 		Records:    apiserver.ConnectRecords(recorded.Open),
 	}).WithOpenAPI("", buildversion.Get(version)).ToServerCommand() // clients read the version there: /version is that of kube-apiserver
@@ -66,12 +67,16 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		if err != nil {
 			return err
 		}
+		if err := startAdvisories(command.Context(), known); err != nil {
+			return err
+		}
 		return startKinds(command.Context(), documents, configured, builders)
 	}
 	registered.AddTo(command.Flags())
 	documents.AddTo(command.Flags(), "none")
 	limited.AddTo(command.Flags(), "no limit")
 	allowed.AddTo(command.Flags())
+	known.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
 	recorded.AddTo(command.Flags(), "none")
 	command.Version = buildversion.Get(version)
@@ -79,6 +84,18 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		return nil, err
 	}
 	return command, nil
+}
+
+// startAdvisories reads the advisories until ctx is done. The server does not wait for them.
+func startAdvisories(ctx context.Context, flags *advisories.Flags) error {
+	reader, err := flags.Open()
+	if err != nil || reader == nil {
+		return err
+	}
+	go func() {
+		_ = reader.Run(ctx, func(line string) { klog.FromContext(ctx).Info(line) }) // it ends with ctx
+	}()
+	return nil
 }
 
 // startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes, and about missing builders.

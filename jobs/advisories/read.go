@@ -148,8 +148,17 @@ func (m *metered) Read(into []byte) (int, error) {
 	n, err := m.Reader.Read(into[:min(int64(len(into)), m.entry, m.total)])
 	m.entry -= int64(n)
 	m.total -= int64(n)
-	return n, err //nolint:wrapcheck // a reader passes on io.EOF
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = readError{err}
+	}
+	return n, err
 }
+
+// readError is an error of what the advisories are read from, not of their format.
+type readError struct{ error }
+
+// Unwrap returns the cause.
+func (e readError) Unwrap() error { return e.error }
 
 // next allows another entry.
 func (m *metered) next() { m.entry = maxEntry }
@@ -159,7 +168,7 @@ func (b *builder) stream(content io.Reader) error {
 	buffered := bufio.NewReaderSize(content, peeked)
 	start, err := buffered.Peek(peeked)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the advisories: %w", err)
+		return explain(readError{err}, int64(len(start)))
 	}
 	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
 		start = start[3:]
@@ -195,6 +204,8 @@ func explain(err error, offset int64) error {
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the advisories end in the middle of an entry, after %d bytes: get them again", offset)
+	case errors.As(err, new(readError)):
+		return fmt.Errorf("read the advisories: %w", err)
 	}
 	return fmt.Errorf("the advisories are no JSON of a known format, at byte %d: %w", offset, err)
 }

@@ -181,7 +181,9 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 		}
 		rule := trigger.ChannelRule(image, channel.Name)
 		known := p.known(ctx, rule, channel.Build)
-		lacks := func(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList { return unmet(rule, build, known, path) }
+		lacks := func(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
+			return unmet(rule, build, known, path)
+		}
 		if override != nil {
 			lacks = nil
 		}

@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
+	"goldsmith.dev/goldsmith/cmd/internal/advisories"
 	"goldsmith.dev/goldsmith/cmd/internal/archives"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
@@ -56,6 +57,8 @@ type Options struct {
 	Retention retention.Flags
 	// Archives is how often archives are checked for new packages. Defaults to half an hour.
 	Archives archives.Flags
+	// Advisories are files and addresses with known vulnerabilities. Defaults to none.
+	Advisories advisories.Flags
 	// Memory keeps nothing: DataDirectory holds the kubeconfig and the files of builds until the server stops, which deletes
 	// them. Objects and builds from a run without Memory stay untouched.
 	Memory bool
@@ -159,6 +162,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Results.AddTo(flags)
 	o.Retention.AddTo(flags)
 	o.Archives.AddTo(flags)
+	o.Advisories.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
 	flags.StringVar(&o.Apply, "apply", "",
@@ -217,6 +221,7 @@ func (o *Options) complete() (err error) {
 	report(retained)
 	_, checked := o.Archives.Read()
 	report(checked)
+	report(o.Advisories.Check())
 	if o.Apply != "" {
 		if o.Apply, err = filepath.Abs(o.Apply); err != nil {
 			return fmt.Errorf("find the directory of manifests: %w", err)

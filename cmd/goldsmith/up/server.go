@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/internal/advisories"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
@@ -37,7 +38,7 @@ var landingPage []byte
 
 // describeServer configures the APIs of the server, but neither its address nor its users.
 func describeServer(allowed inputs.Builders, kinds *catalog.Configuration, limited limits.Flags, archived *archive.Store, recorded *records.Connection, kept *artifacts.Store,
-	tokens *builderTokens, version string, logs corekinds.LogOpener) *builder.Server {
+	known *advisories.Flags, tokens *builderTokens, version string, logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:        func() (inputs.Builders, error) { return allowed, nil },
 		Kinds:           kinds,
@@ -47,6 +48,7 @@ func describeServer(allowed inputs.Builders, kinds *catalog.Configuration, limit
 		LogArchive:      func() (*archive.Store, error) { return archived, nil },
 		Version:         version,
 		PublisherTokens: tokens,
+		Advisories:      known.Advisories,
 		Records:         apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),
 	}
 	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
@@ -66,7 +68,7 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *serverUsers, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.builders.Allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, users.builders, s.options.Version, logs)).
+	server := users.admit(describeServer(s.builders.Allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, &s.options.Advisories, users.builders, s.options.Version, logs)).
 		WithOpenAPI("", s.options.Version).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {

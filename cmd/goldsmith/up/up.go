@@ -170,6 +170,9 @@ func (s *system) start(ctx context.Context, listener net.Listener) (reload func(
 	}
 	s.components.start(ctx, "users", users.people.watch)
 	s.startKinds(ctx)
+	if err := s.startAdvisories(ctx); err != nil {
+		return nil, err
+	}
 	keeper, err := s.startRetention(ctx, server.ClientConfig())
 	if err != nil {
 		return nil, err
