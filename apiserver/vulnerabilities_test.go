@@ -151,7 +151,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		}
 		limit(v1alpha1.SeverityLimitMedium)
 		for build, why := range map[string]string{
-			"debian-1": "debian-1 has 1 open vulnerabilities that are more severe than Medium (the worst: CVE-2026-1111",
+			"debian-1": "debian-1 has 1 open vulnerability more severe than Medium (the worst: CVE-2026-1111",
 			"debian-3": "no advisory is about alpine 3.22",
 			"debian-4": "has no lock of linux/amd64/raw that Goldsmith read",
 		} {

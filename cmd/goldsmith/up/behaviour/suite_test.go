@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	verbs "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/cmd/internal/advisories"
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/brief"
@@ -93,7 +95,11 @@ func TestBehaviour(t *testing.T) {
 			f.build(ctx)
 			f.start(inEtcd, func(string) up.Options { return up.Options{} })
 		}
-		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
+		f.start(inMemory, func(directory string) up.Options {
+			path := filepath.Join(directory, "advisories.json")
+			gomega.Expect(os.WriteFile(path, []byte(builds.Advisories), 0o600)).To(gomega.Succeed())
+			return up.Options{Memory: true, Advisories: advisories.Flags{Sources: []string{path}}}
+		})
 		f.Factor = deadline.Factor()
 		text, err := json.Marshal(f)
 		gomega.Expect(err).NotTo(gomega.HaveOccurred())
