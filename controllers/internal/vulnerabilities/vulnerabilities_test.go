@@ -173,7 +173,7 @@ func TestABuildIsAskedForAgainBeforeTenMinutesHavePassed(t *testing.T) {
 	w.look(0, nil, found{"uid-2": of(3)}, true)
 	w.image = nil
 	w.look(0, nil, found{}, false)
-	if len(w.Vulnerabilities.images)+len(w.Vulnerabilities.told) > 0 {
+	if len(w.images)+len(w.Vulnerabilities.told) > 0 {
 		t.Error("a deleted Image is remembered")
 	}
 }
