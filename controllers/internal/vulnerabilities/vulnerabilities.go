@@ -38,6 +38,9 @@ const (
 	refresh = 10 * time.Minute
 	// retry is when a question without an answer is repeated.
 	retry = time.Minute
+	// reading is when a server that may still be reading its advisories, after its start, is asked again. After maxReading such answers, the
+	// vulnerabilities are unknown.
+	reading, maxReading = 10 * time.Second, 6
 	// outdated is how long the last counts count while the server has none.
 	outdated = time.Hour
 	// patience is how long an answer may take.
@@ -64,6 +67,7 @@ type answer struct {
 	*trigger.Vulnerabilities           // nil before the first answer
 	at                       time.Time // of the last counts
 	due                      time.Time // when the build is asked for again
+	unread                   int       // answers before the first one with counts that the server has not read its advisories
 }
 
 // New makes the controller. The cache was made with package caches.
@@ -211,6 +215,10 @@ func (v *Vulnerabilities) ask(ctx context.Context, image types.NamespacedName, b
 		its.due = now.Add(spread(retry, build.UID))
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("read the vulnerabilities of build %s: %w", build.Name, err)
+	case its.Vulnerabilities == nil && apierrors.IsServiceUnavailable(err) && its.unread < maxReading:
+		v.absent = time.Time{}
+		its.unread++
+		its.due = now.Add(spread(reading, build.UID))
 	default:
 		v.absent = time.Time{}
 		if its.at.IsZero() || now.Sub(its.at) >= outdated {

@@ -201,7 +201,12 @@ func TestTheLastCountsCountWhileThereAreNoOthers(t *testing.T) {
 	const message = "the advisories are not read yet"
 	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "the vulnerabilities of imagebuild web-1 are unknown: "+message)
 	unknown := &trigger.Vulnerabilities{Unknown: message}
-	if after := w.look(0, []int{1}, found{"uid-1": unknown}, true); after > retry {
+	for range maxReading {
+		if after := w.look(reading, []int{1}, found{}, false); after > reading {
+			t.Errorf("it is asked for again after %s", after)
+		}
+	}
+	if after := w.look(reading, []int{1}, found{"uid-1": unknown}, true); after <= reading || after > retry {
 		t.Errorf("it is asked for again after %s", after)
 	}
 	w.counts(1)
