@@ -51,11 +51,11 @@ type binary struct{ name, version, architecture string }
 // componentKey tells components apart.
 type componentKey struct{ ecosystem, release, name, version string }
 
-// ecosystems are the ecosystems of OSV by the IDs of distributions (os-release(5)).
-var ecosystems = map[string]string{
-	"debian": debianEcosystem, "ubuntu": "Ubuntu", "alpine": "Alpine", "wolfi": "Wolfi", "chainguard": "Chainguard", "rocky": "Rocky Linux",
-	"almalinux": "AlmaLinux", "azurelinux": "Azure Linux", "opensuse-leap": "openSUSE", "sles": "SUSE", "openeuler": "openEuler", "mageia": "Mageia",
-	"photon": "Photon OS", "rhel": "Red Hat",
+// distributions are the ecosystems of OSV, and the types of package URLs, by the IDs of distributions (os-release(5)).
+var distributions = map[string]struct{ ecosystem, kind string }{
+	"debian": {debianEcosystem, "deb"}, "ubuntu": {"Ubuntu", "deb"}, "alpine": {"Alpine", "apk"}, "wolfi": {"Wolfi", "apk"}, "chainguard": {"Chainguard", "apk"},
+	"rocky": {"Rocky Linux", "rpm"}, "almalinux": {"AlmaLinux", "rpm"}, "azurelinux": {"Azure Linux", "rpm"}, "openeuler": {"openEuler", "rpm"},
+	"mageia": {"Mageia", "rpm"}, "photon": {"Photon OS", "rpm"}, "rhel": {"Red Hat", "rpm"},
 }
 
 // noDistribution is how users see packages whose lock names no distribution.
@@ -90,9 +90,10 @@ func distributionOf(lock *v1alpha1.Lock) component {
 		return component{label: noDistribution}
 	}
 	id, version := lock.Distribution.ID, lock.Distribution.Version
-	its := component{ecosystem: ecosystems[id], distro: id, release: version}
-	if its.ecosystem == debianEcosystem || its.ecosystem == "Ubuntu" {
-		its.kind = "deb"
+	known := distributions[id]
+	its := component{ecosystem: known.ecosystem, kind: known.kind, distro: id, release: version}
+	if id == "rhel" {
+		its.distro = "redhat"
 	}
 	if its.ecosystem == debianEcosystem {
 		its.release = releaseOf(version, lock.Sources)
@@ -117,23 +118,28 @@ func releaseOf(version string, sources []v1alpha1.PackageSource) string {
 
 // of completes a component with a package.
 func (c *component) of(one *v1alpha1.Package) {
-	if url, ok := parsePURL(one.PURL); ok && !c.ofDistribution(url) {
+	source := one.Source
+	c.name, c.version = one.Name, one.Version
+	if url, ok := parsePURL(one.PURL); ok && c.ofDistribution(url) {
+		c.name, c.version = url.name, cmp.Or(url.version, one.Version)
+		if name, version, _ := strings.Cut(url.qualifiers.Get("upstream"), "@"); source == nil && name != "" {
+			source = &v1alpha1.SourcePackage{Name: name, Version: version}
+		}
+	} else if ok {
 		*c = component{kind: url.kind, distro: url.namespace, version: cmp.Or(url.version, one.Version)}
 		c.ecosystem, c.name = url.ecosystem()
 		c.name, c.label = cmp.Or(packageName(c.ecosystem, c.name), url.name), cmp.Or(c.ecosystem, url.kind)
 		c.codeName, c.codeVersion = c.name, c.version
 		return
 	}
-	c.name, c.version = one.Name, one.Version
-	if one.Source != nil {
-		c.name = one.Source.Name
-		c.version = cmp.Or(one.Source.Version, one.Version)
+	if source != nil {
+		c.name, c.version = source.Name, cmp.Or(source.Version, c.version)
 	}
 	c.codeName, c.codeVersion = c.name, c.version
 	if c.kind != "deb" {
 		return
 	}
-	if one.Source == nil || one.Source.Version == "" {
+	if source == nil || source.Version == "" {
 		c.version = sourceVersion(c.version)
 	}
 	c.codeName, c.codeVersion = signed(c.name, c.version)
@@ -155,7 +161,7 @@ func (c *component) has(wanted purl, one *binary) bool {
 	if wanted.kind != c.kind {
 		return false
 	}
-	if wanted.kind != "deb" {
+	if wanted.kind != "deb" && wanted.kind != "apk" && wanted.kind != "rpm" {
 		ecosystem, name := wanted.ecosystem()
 		return ecosystem == c.ecosystem && packageName(ecosystem, name) == c.name && (wanted.version == "" || wanted.version == c.version)
 	}
@@ -284,15 +290,16 @@ func (m *matcher) tracked(set *Set, its *component) {
 // listed adds what OSV knows about a component.
 func (m *matcher) listed(set *Set, its *component) {
 	all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
+	specific := map[*advisory]bool{} // those that know the release of the component
+	for i := range all {
+		if all[i].release != "" && sameRelease(all[i].release, its.release) {
+			specific[all[i].of] = true
+		}
+	}
 	for i := range all {
 		one := &all[i]
-		if one.release != "" && !sameRelease(one.release, its.release) {
+		if one.release == "" && specific[one.of] || one.release != "" && !sameRelease(one.release, its.release) {
 			continue
-		}
-		if one.release == "" && its.release != "" && slices.ContainsFunc(all, func(other affected) bool {
-			return other.of == one.of && other.release != "" && sameRelease(other.release, its.release)
-		}) {
-			continue // the entry knows the release better
 		}
 		fixed, affected, ok := one.affects(its.ecosystem, its.codeVersion)
 		if !ok {

@@ -27,16 +27,16 @@ func (t *text) UnmarshalJSON(content []byte) error {
 
 // osvEntry is an entry of OSV (https://ossf.github.io/osv-schema).
 type osvEntry struct {
-	ID        string        `json:"id"`
-	Withdrawn text          `json:"withdrawn"`
-	Aliases   []string      `json:"aliases"`
-	Upstream  []string      `json:"upstream"`
-	Related   []string      `json:"related"`
-	Summary   text          `json:"summary"`
-	Details   text          `json:"details"`
-	Severity  []osvSeverity `json:"severity"`
-	Affected  []osvAffected `json:"affected"`
-	Specific  osvSpecific   `json:"database_specific"`
+	ID        string            `json:"id"`
+	Withdrawn text              `json:"withdrawn"`
+	Aliases   []string          `json:"aliases"`
+	Upstream  []string          `json:"upstream"`
+	Related   []string          `json:"related"`
+	Summary   text              `json:"summary"`
+	Details   text              `json:"details"`
+	Severity  []osvSeverity     `json:"severity"`
+	Affected  list[osvAffected] `json:"affected"`
+	Specific  osvSpecific       `json:"database_specific"`
 }
 
 type osvAffected struct {
@@ -127,10 +127,16 @@ func (b *builder) addEntry(entry *osvEntry) error {
 		b.skip(fmt.Sprintf("an entry has the id %q", v1alpha1.CutMessage(entry.ID)))
 		return nil
 	}
+	if len(entry.Aliases)+len(entry.Upstream)+len(entry.Related) > maxIDs {
+		b.skip(fmt.Sprintf("%s has more than %d aliases", entry.ID, maxIDs))
+		return nil
+	}
 	b.Entries++
 	if entry.Withdrawn != "" {
-		b.know(entry)
-		return nil
+		for i := range entry.Affected {
+			b.know(splitEcosystem(entry.Affected[i].Package.Ecosystem))
+		}
+		return b.store(0)
 	}
 	its := &advisory{id: strings.Clone(entry.ID), severity: worse(rated(entry.Severity), named(entry.Specific.severity))}
 	its.cves = b.namesOf(entry)
@@ -146,15 +152,6 @@ func (b *builder) addEntry(entry *osvEntry) error {
 	}
 	its.text = b.describe(string(cmp.Or(entry.Summary, entry.Details)))
 	return b.store(advisorySize + 16*(len(its.cves)+len(its.aliases)))
-}
-
-// know remembers which ecosystems an entry is about.
-func (b *builder) know(entry *osvEntry) {
-	for i := range entry.Affected {
-		if ecosystem, release := splitEcosystem(entry.Affected[i].Package.Ecosystem); ecosystem != "" {
-			b.releases[strings.TrimSuffix(ecosystem+":"+release, ":")] = true
-		}
-	}
 }
 
 // The sizes of what is kept of an entry.
@@ -210,7 +207,7 @@ func (b *builder) addAffected(of *advisory, read *osvAffected) error {
 		return nil
 	}
 	ecosystem, release = b.intern(ecosystem), b.intern(release)
-	b.releases[strings.TrimSuffix(ecosystem+":"+release, ":")] = true
+	b.know(ecosystem, release)
 	its := affected{
 		of: of, release: release, severity: worse(worse(rated(read.Severity), urgency(read.Ecosystem.urgency)), named(read.Ecosystem.severity)),
 		unimportant: read.Ecosystem.urgency == "unimportant" || read.Database.urgency == "unimportant",

@@ -30,16 +30,18 @@ const (
 	MaxZipBytes = 512 << 20
 	// MaxMemory is about how much memory the advisories of one source may need. Those of the tracker need 40 MiB.
 	MaxMemory = 512 << 20
-	// maxEntry is the maximum size of one entry.
-	maxEntry = 16 << 20
+	// maxEntry is the maximum size of one entry, and maxItems that of a list in it, which could need a hundred times its size in memory.
+	maxEntry = 8 << 20
+	maxItems = 100_000
 	// maxDirectory is the maximum size of the directory of a zip archive: about 400,000 entries.
 	maxDirectory = 32 << 20
 	// peeked is how much is read before the format is known.
 	peeked = 64 << 10
 	// MaxDescription is the maximum number of characters of a description.
 	MaxDescription = 300
-	// maxID is the maximum length of an ID or a version.
-	maxID = 128
+	// maxID is the maximum length of an ID or a version, and maxIDs the maximum number of IDs of one entry.
+	maxID  = 128
+	maxIDs = 2000
 )
 
 // Set is what one source of advisories has. It never changes, and is safe for concurrent use.
@@ -56,12 +58,13 @@ type Set struct {
 	osv        map[ecosystemPackage][]affected
 	releases   map[string]bool         // the ecosystems that advisories are about, such as "Debian:13" or "npm"
 	statements map[string][]*statement // by each ID of the vulnerability
+	used       int64                   // about how many bytes they need
 }
 
 // builder makes a Set, within the limit of memory.
 type builder struct {
 	Set
-	used    int64
+	memory  int64             // the maximum of used
 	texts   map[string]string // that several entries share
 	entries *metered
 }
@@ -95,7 +98,10 @@ func IsZip(start []byte) bool {
 
 // Read reads advisories. It recognises their format, which may be compressed by gzip, but is no zip archive.
 func Read(content io.Reader) (*Set, error) {
-	b := newBuilder()
+	return newBuilder().read(content)
+}
+
+func (b *builder) read(content io.Reader) (*Set, error) {
 	start := bufio.NewReader(content)
 	if magic, _ := start.Peek(2); bytes.Equal(magic, []byte("\x1f\x8b")) {
 		unzipped, err := gzip.NewReader(start)
@@ -114,8 +120,8 @@ func Read(content io.Reader) (*Set, error) {
 
 func newBuilder() *builder {
 	return &builder{
-		Set:   Set{tracker: map[string][]trackerEntry{}, osv: map[ecosystemPackage][]affected{}, releases: map[string]bool{}, statements: map[string][]*statement{}},
-		texts: map[string]string{}, entries: &metered{total: MaxBytes},
+		Set:    Set{tracker: map[string][]trackerEntry{}, osv: map[ecosystemPackage][]affected{}, releases: map[string]bool{}, statements: map[string][]*statement{}},
+		memory: MaxMemory, texts: map[string]string{}, entries: &metered{total: MaxBytes, limit: maxEntry},
 	}
 }
 
@@ -134,7 +140,8 @@ func (b *builder) finish() (*Set, error) {
 // metered limits how much is read, for one entry and in all.
 type metered struct {
 	io.Reader
-	entry, total int64
+	entry, total int64 // what is left
+	limit        int64 // of an entry
 }
 
 // Read reads, or fails if the limit is reached.
@@ -161,7 +168,7 @@ type readError struct{ error }
 func (e readError) Unwrap() error { return e.error }
 
 // next allows another entry.
-func (m *metered) next() { m.entry = maxEntry }
+func (m *metered) next() { m.entry = m.limit }
 
 // stream reads one stream of JSON: an object of the tracker, an array of entries, or entries one after the other.
 func (b *builder) stream(content io.Reader) error {
@@ -345,6 +352,38 @@ func (l *limitedDirectory) ReadAt(into []byte, offset int64) (int, error) {
 	return l.ReaderAt.ReadAt(into, offset) //nolint:wrapcheck // a reader passes on io.EOF
 }
 
+// list is a list of at most maxItems items.
+type list[T any] []T
+
+// UnmarshalJSON reads one item after the other.
+func (l *list[T]) UnmarshalJSON(content []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		var none []T
+		return json.Unmarshal(content, &none) //nolint:wrapcheck // null, or a wrong type
+	}
+	for decoder.More() {
+		if len(*l) == maxItems {
+			return fmt.Errorf("an entry has a list of more than %d items", maxItems)
+		}
+		var item T
+		if err := decoder.Decode(&item); err != nil {
+			return err //nolint:wrapcheck // of the same entry
+		}
+		*l = append(*l, item)
+	}
+	return nil
+}
+
+// know remembers that advisories are about a release of an ecosystem, which may be empty.
+func (b *builder) know(ecosystem, release string) {
+	key := strings.TrimSuffix(ecosystem+":"+release, ":")
+	if !b.releases[key] {
+		b.releases[key] = true
+		b.used += int64(len(key)) + textSize
+	}
+}
+
 // skip counts an entry that makes no sense.
 func (b *builder) skip(problem string) {
 	if b.Skipped++; b.Problem == "" {
@@ -354,7 +393,7 @@ func (b *builder) skip(problem string) {
 
 // store counts memory.
 func (b *builder) store(bytes int) error {
-	if b.used += int64(bytes); b.used > MaxMemory {
+	if b.used += int64(bytes); b.used > b.memory {
 		return errMemory
 	}
 	return nil
@@ -367,17 +406,20 @@ func (b *builder) intern(text string) string {
 	}
 	text = strings.Clone(text) // not with all of the entry
 	b.texts[text] = text
-	b.used += int64(len(text))
+	b.used += int64(len(text)) + textSize
 	return text
 }
+
+// textSize is the size of a text without its characters.
+const textSize = 16
 
 // describe shortens a description to one line of printable characters.
 func (b *builder) describe(text string) string { return b.intern(cutText(text, MaxDescription)) }
 
 // cutText makes a text one line of printable characters, and cuts it to so many.
 func cutText(text string, characters int) string {
-	if len(text) > 8*characters {
-		text = text[:8*characters] // enough for so many characters
+	if len(text) > 4*characters {
+		text = text[:4*characters] // as many as these characters can have
 	}
 	text = v1alpha1.CutMessage(strings.ToValidUTF8(text, ""))
 	runes := []rune(text)

@@ -109,7 +109,7 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 	b.Entries++
 	entry := trackerEntry{id: b.intern(id)}
 	for codename, state := range read.Releases {
-		b.releases[debianEcosystem+":"+release(codename)] = true
+		b.know(debianEcosystem, release(codename))
 		its := trackerRelease{release: b.intern(release(codename)), severity: urgency(state.Urgency)}
 		switch {
 		case state.Status == "open":
@@ -124,7 +124,7 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 		entry.releases = append(entry.releases, its)
 	}
 	if len(entry.releases) == 0 {
-		return nil
+		return b.store(0)
 	}
 	entry.text = b.describe(read.Description)
 	name = b.intern(name)

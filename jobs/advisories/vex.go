@@ -15,11 +15,11 @@ import (
 
 // vexDocument is a document of OpenVEX (https://github.com/openvex/spec), version 0.2.0 or 0.0.1.
 type vexDocument struct {
-	Context     string         `json:"@context"`
-	ID          string         `json:"@id"`
-	Timestamp   string         `json:"timestamp"`
-	LastUpdated string         `json:"last_updated"`
-	Statements  []vexStatement `json:"statements"`
+	Context     string             `json:"@context"`
+	ID          string             `json:"@id"`
+	Timestamp   string             `json:"timestamp"`
+	LastUpdated string             `json:"last_updated"`
+	Statements  list[vexStatement] `json:"statements"`
 }
 
 type vexStatement struct {
