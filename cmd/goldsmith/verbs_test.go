@@ -51,6 +51,7 @@ func (s *session) listsPackages(file string) {
 		s.t.Errorf("got %+v", packages)
 	}
 	s.types("packages", "web", "--target", "linux/amd64/iso").fails(exit.Failure, "its targets are linux/amd64/raw\n")
+	s.types("vulnerabilities", "web").fails(exit.Failure, "this server has no advisories; its operator sets them with --advisories")
 	s.types("packages", "web-3").fails(exit.Failure, "build web-3 has no artifacts: its phase is Failed")
 	s.types("__complete", "packages", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
 	s.types("__complete", "packages", "web", "--target", "").says("linux/amd64/raw\n")
