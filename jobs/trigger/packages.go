@@ -34,6 +34,8 @@ const (
 	holdRetry = 30 * time.Second
 	// promotionLimit is how long after a build of a base the channel of an Image that follows it is expected to move.
 	promotionLimit = 10 * time.Minute
+	// maxBases is how many bases of an Image are looked at. The server refuses more.
+	maxBases = 32
 	// shownUpdates is how many updates a message has.
 	shownUpdates = 3
 	// shownAdvisories is how many advisories of an update a message has.
@@ -303,6 +305,33 @@ func Follows(base *v1alpha1.Image, channel string, now time.Time) (ok, coming bo
 	last := base.Status.LatestSuccessful
 	moved := last == nil || slices.ContainsFunc(base.Status.Channels, func(of v1alpha1.ImageChannel) bool { return of.Name == channel && of.Build == last.Name })
 	return true, pending || !moved && now.Sub(last.CompletionTime.Time) < promotionLimit
+}
+
+// BaseComing reports whether a base of an Image with defaults, or an Image that it is based on, is due, will be, or is about to change. A build of the Image
+// waits for it, so that each Image is built once. read returns the Image of a name, which it shares, or nil if it does not exist. due reports whether a
+// base, which has its defaults, is built or will be.
+func BaseComing(image *v1alpha1.Image, now time.Time, read func(name string) (*v1alpha1.Image, error), due func(base *v1alpha1.Image) (bool, error)) (bool, error) {
+	for range maxBases {
+		ref := image.Spec.Base.ImageRef
+		if ref == nil || !*image.Spec.Triggers.OnBaseChange {
+			return false, nil
+		}
+		found, err := read(ref.Name)
+		if err != nil || found == nil {
+			return false, err
+		}
+		base := found.DeepCopy()
+		v1alpha1.SetObjectDefaults_Image(base)
+		follows, coming := Follows(base, ref.Channel, now)
+		if !follows || coming {
+			return coming, nil
+		}
+		if is, err := due(base); is || err != nil {
+			return is, err
+		}
+		image = base
+	}
+	return false, nil
 }
 
 // decidePackages decides whether a build is due because of new packages, if the inputs have not changed. It returns false if no package starts

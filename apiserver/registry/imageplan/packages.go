@@ -15,9 +15,6 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// maxBases is how many bases of an Image are looked at. The server refuses more.
-const maxBases = 32
-
 // storedArchives are the Archives, which are cluster-scoped.
 var storedArchives = v1alpha1.SchemeGroupVersion.WithResource("archives")
 
@@ -67,26 +64,9 @@ func (p *planner) basePackages(ctx context.Context, image *v1alpha1.Image) (bool
 	if image.Spec.Triggers.OnPackageChange == nil {
 		return false, nil
 	}
-	for range maxBases {
-		ref := image.Spec.Base.ImageRef
-		if ref == nil || !*image.Spec.Triggers.OnBaseChange {
-			return false, nil
-		}
-		base, err := p.sources.Base(ctx, ref.Name)
-		if err != nil || base == nil {
-			return false, err
-		}
-		base = base.DeepCopy() // the storage returns shared objects
-		v1alpha1.SetObjectDefaults_Image(base)
-		now := p.clock.Now()
-		follows, coming := trigger.Follows(base, ref.Channel, now)
-		if !follows || coming {
-			return coming, nil
-		}
-		if trigger.PackagesDue(trigger.Observed{Image: base, Now: now}) {
-			return true, nil
-		}
-		image = base
-	}
-	return false, nil
+	now := p.clock.Now()
+	read := func(name string) (*v1alpha1.Image, error) { return p.sources.Base(ctx, name) }
+	return trigger.BaseComing(image, now, read, func(base *v1alpha1.Image) (bool, error) {
+		return trigger.PackagesDue(trigger.Observed{Image: base, Now: now}), nil
+	})
 }

@@ -36,6 +36,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -47,6 +48,9 @@ const (
 	nothing  = `{"version":1,"outcome":"Failed","failure":{"reason":"MirrorUnavailable","message":"503"}}`
 	interval = 30 * time.Minute
 )
+
+// checked is the archive of most tests.
+var checked = probe.Archive{Builder: "debian", URI: mirror, Suite: suite}
 
 // world is an API with Images, builds, locks and Archives, and the controller, whose cache is never behind.
 type world struct {
@@ -273,7 +277,7 @@ func (w *world) endIn(namespace, message string, exitCode int32) {
 func (w *world) candidates(image string) *trigger.Candidates {
 	w.Helper()
 	found := require.Value(w.client.ImagesV1alpha1().Images("team").Get(w.Context(), image, metav1.GetOptions{}))(w.T)
-	builds := require.Value(w.buildsOfBase(w.Context(), "team", image))(w.T)
+	builds := require.Value(caches.BuildsOf(w.Context(), w, found))(w.T)
 	all, _, err := w.Candidates(w.Context(), found, builds)
 	require.NoError(w.T, err)
 	return all
@@ -398,7 +402,7 @@ func TestAFailedCheckIsToldAndRepeated(t *testing.T) {
 			t.Errorf("failure %d is repeated after %s", i+1, after)
 		}
 	}
-	w.clock.SetTime(start.Add(outdated))
+	w.clock.SetTime(start.Add(24 * time.Hour))
 	if got := w.candidates("web"); !strings.Contains(got.Unknown, "cannot be checked: ") {
 		t.Errorf("after a day, there are %+v", got)
 	}
@@ -529,37 +533,22 @@ func TestBuildsOfOtherImagesForTheSamePackagesComeFirst(t *testing.T) {
 	}
 }
 
-// A lock is text of a stranger, and its question is shared by all Images.
-func TestAStrangeLockDoesNotSpoilTheQuestion(t *testing.T) {
-	w := newWorld(t)
-	packages := []string{`a"b=1`, strings.Repeat("x", maxText+1) + "=1", "long=" + strings.Repeat("1", maxText+1), "openssl=1"}
-	for i := range maxVersions + 4 {
-		packages = append(packages, fmt.Sprintf("kernel=%02d", i))
-	}
-	w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), packages...)
-	w.reconcile()
-	asked := w.asked().Packages["amd64"]
-	if len(asked) != 2 || len(asked["openssl"]) != 1 || len(asked["kernel"]) != maxVersions {
-		t.Errorf("asks for %v", asked)
-	}
-}
-
 func TestAnArchiveThatCannotBeCheckedDoesNotStopTheOthers(t *testing.T) {
 	w := newWorld(t)
 	image := w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), "openssl=1", "curl=1")
-	dead := name{"debian", "http://dead.example.com/debian", suite}
-	w.locks["web-1"].Sources = append(w.locks["web-1"].Sources, v1alpha1.PackageSource{URI: dead.uri, Suite: suite})
+	dead := probe.Archive{Builder: "debian", URI: "http://dead.example.com/debian", Suite: suite}
+	w.locks["web-1"].Sources = append(w.locks["web-1"].Sources, v1alpha1.PackageSource{URI: dead.URI, Suite: suite})
 	w.reconcile()
-	archive := require.Value(w.client.ImagesV1alpha1().Archives().Get(t.Context(), Name("debian", mirror, suite), metav1.GetOptions{}))(t)
+	archive := require.Value(w.client.ImagesV1alpha1().Archives().Get(t.Context(), checked.Name(), metav1.GetOptions{}))(t)
 	archive.Status.Release, archive.Status.LastCheckTime = &v1alpha1.ArchiveRelease{Date: metav1.NewTime(w.clock.Now())}, &metav1.Time{Time: w.clock.Now()}
 	archive.Status.Updates, archive.Status.UpdateCount = []v1alpha1.PackageUpdate{newer("openssl", "1")}, 1
 	require.Value(w.client.ImagesV1alpha1().Archives().UpdateStatus(t.Context(), archive, metav1.UpdateOptions{}))(t)
-	if got := w.candidates("web"); got.Unknown != "" || len(got.Updates) != 1 || !strings.Contains(got.Partial, dead.objectName()+" is not checked yet") {
+	if got := w.candidates("web"); got.Unknown != "" || len(got.Updates) != 1 || !strings.Contains(got.Partial, dead.Name()+" is not checked yet") {
 		t.Errorf("there are %+v", got)
 	}
 
 	kept := newer("curl", "1")
-	kept.Archive = dead.objectName()
+	kept.Archive = dead.Name()
 	image.Status.Packages = &v1alpha1.ImagePackages{
 		Build: "web-1", Archives: []v1alpha1.ArchiveState{{Name: kept.Archive}}, Updates: []v1alpha1.PackageUpdate{kept},
 	}
@@ -574,34 +563,5 @@ func TestAnArchiveThatCannotBeCheckedDoesNotStopTheOthers(t *testing.T) {
 	w.restart()
 	if got := w.candidates("web"); !strings.Contains(got.Partial, "has more newer versions than its status lists") {
 		t.Errorf("of a cut list there are %+v", got)
-	}
-}
-
-func TestManyPackagesAreSeveralJobs(t *testing.T) {
-	packages := map[pkg]time.Time{}
-	for i := range 9000 {
-		packages[pkg{fmt.Sprintf("package-%d", i), "1.0-1", "amd64"}] = time.Time{}
-	}
-	all := parts(packages, nil)
-	count := 0
-	for _, part := range all {
-		count += len(part["amd64"])
-	}
-	if len(all) < 2 || count != 9000 {
-		t.Errorf("%d Jobs ask for %d packages", len(all), count)
-	}
-}
-
-func TestAddressesHaveOneSpelling(t *testing.T) {
-	for given, want := range map[string]string{
-		"http://deb.debian.org/debian": "http://deb.debian.org/debian", "HTTPS://Deb.Debian.org:443/debian//": "https://deb.debian.org/debian",
-		"http://mirror:3142/Debian/": "http://mirror:3142/Debian", "http://mirror": "http://mirror", "file:///srv/": "file:///srv", "cdrom": "cdrom",
-	} {
-		if got := canonical(given); got != want {
-			t.Errorf("%s is %s, want %s", given, got, want)
-		}
-	}
-	if got := (name{"debian", mirror, "Trixie/Updates!"}).objectName(); !strings.HasPrefix(got, "debian-trixie-updates-") {
-		t.Errorf("the name is %s", got)
 	}
 }

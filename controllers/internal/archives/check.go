@@ -3,14 +3,11 @@
 package archives
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -20,29 +17,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/podlog"
+	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
-	// partBytes is about how much of the packages a Job asks for: what exceeds it comes in further Jobs of the check.
-	partBytes = 150 << 10
-	// maxParts is how many Jobs a check has at most. The next check asks for the other packages.
-	maxParts = 32
 	// fullEvery is how often a check asks without a condition: nobody signs the answer of a mirror that it is unchanged.
 	fullEvery = 24
 	// jobLimit is how long the Job of a check may take, from its creation. Its pod has a limit of its own.
 	jobLimit = 20 * time.Minute
 	// look is when an unfinished Job is looked at again without an event.
 	look = time.Minute
-	// maxAhead is how far ahead the date of an archive may be. Later checks refuse earlier dates.
-	maxAhead = 24 * time.Hour
-	// maxUpdateBytes is about how long the texts of all updates of an Archive may be, so that it can be stored.
-	maxUpdateBytes = 512 << 10
 	// logTimeout is how long reading the answer may take.
 	logTimeout = 30 * time.Second
 )
@@ -50,7 +38,7 @@ const (
 // check does the next step of the check of an Archive, and returns when to continue without an event.
 func (a *Archives) check(ctx context.Context, archive *v1alpha1.Archive) (time.Duration, error) {
 	of := a.demands[archive.Name]
-	if of == nil || archive.Spec != of.spec() {
+	if of == nil || archive.Spec != of.Archive.Spec() {
 		return 0, nil // no Image needs it any more, or its packages are unknown
 	}
 	jobs, err := a.jobs(ctx, archive)
@@ -68,7 +56,7 @@ func (a *Archives) check(ctx context.Context, archive *v1alpha1.Archive) (time.D
 
 // due returns the time until the next check of an archive, or 0. A package that the last check did not ask for is asked for within a minute, unless its
 // lock was made from the same state of the archive, or a later one.
-func (a *Archives) due(archive *v1alpha1.Archive, of *demand) time.Duration {
+func (a *Archives) due(archive *v1alpha1.Archive, of *probe.Demand) time.Duration {
 	last := archive.Status.LastAttemptTime
 	if last == nil {
 		return 0
@@ -81,20 +69,20 @@ func (a *Archives) due(archive *v1alpha1.Archive, of *demand) time.Duration {
 }
 
 // covers reports whether the last answer covers all packages, so that an unchanged archive has no news.
-func (a *Archives) covers(archive *v1alpha1.Archive, of *demand) bool {
+func (a *Archives) covers(archive *v1alpha1.Archive, of *probe.Demand) bool {
 	release := archive.Status.Release
 	if release == nil {
 		return false
 	}
 	covered := a.covered[archive.UID]
-	if covered == nil && archive.Status.PackagesDigest == digest(of.packages) { // as before a restart
-		covered = map[pkg]bool{}
-		for one := range of.packages {
+	if covered == nil && archive.Status.PackagesDigest == probe.Digest(of.Packages) { // as before a restart
+		covered = map[probe.Package]bool{}
+		for one := range of.Packages {
 			covered[one] = true
 		}
 		a.covered[archive.UID] = covered
 	}
-	for one, date := range of.packages {
+	for one, date := range of.Packages {
 		if !covered[one] && date.Before(release.Date.Time) {
 			return false
 		}
@@ -109,7 +97,7 @@ func (a *Archives) jobs(ctx context.Context, archive *v1alpha1.Archive) ([]*batc
 		return nil, fmt.Errorf("list the Jobs of archive %s: %w", archive.Name, err)
 	}
 	names := map[string]bool{}
-	for part := range maxParts {
+	for part := range probe.MaxParts {
 		names[render.ProbeJobName(archive, part)] = true
 	}
 	var current []*batchv1.Job
@@ -129,7 +117,7 @@ func (a *Archives) jobs(ctx context.Context, archive *v1alpha1.Archive) ([]*batc
 }
 
 // start stores the number of the next check, and creates its Jobs.
-func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *demand) error {
+func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand) error {
 	builder, missing := a.Builders.Lookup(v1alpha1.BuilderReference{Name: archive.Spec.Builder})
 	if missing != nil {
 		return a.fail(ctx, archive, of, fmt.Sprintf("%s: %s", missing.Reason, missing.Message))
@@ -140,14 +128,14 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *dem
 	conditional := a.covers(archive, of) && archive.Status.Checks%fullEvery != 0
 	status := archive.Status.DeepCopy()
 	status.Checks++
-	of.report(status)
+	of.Report(status)
 	stored, err := a.patch(ctx, archive, status)
 	if err != nil {
 		return err
 	}
-	for part, packages := range parts(of.packages, a.covered[archive.UID]) {
+	for part, packages := range of.Questions(a.covered[archive.UID]) {
 		job, err := render.ProbeJob(stored, a.Namespace, part, render.InputProbe{
-			Archive: render.InputArchive{Components: of.components}, Conditional: conditional, Packages: packages, Release: stored.Status.Release,
+			Archive: render.InputArchive{Components: of.Components}, Conditional: conditional, Packages: packages, Release: stored.Status.Release,
 		}, builder)
 		if err != nil {
 			return a.fail(ctx, stored, of, err.Error())
@@ -177,8 +165,8 @@ func (a *Archives) createNamespace(ctx context.Context) error {
 }
 
 // finish stores the result of the current check once all of its Jobs have ended, and deletes them.
-func (a *Archives) finish(ctx context.Context, archive *v1alpha1.Archive, of *demand, jobs []*batchv1.Job) (time.Duration, error) {
-	var answers []answer
+func (a *Archives) finish(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, jobs []*batchv1.Job) (time.Duration, error) {
+	var answers []probe.Answer
 	var failures []string
 	for _, job := range jobs {
 		if !ended(job) {
@@ -212,40 +200,21 @@ func (a *Archives) finish(ctx context.Context, archive *v1alpha1.Archive, of *de
 	return look, err
 }
 
-// answer is what the Job of a check has found out about the packages that it asked for.
-type answer struct {
-	*result.Answer
-	asked map[pkg]bool
-}
-
 // read reads the answer of an ended Job, or why the Job gave no answer.
-func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found answer, failure string, err error) {
+func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found probe.Answer, failure string, err error) {
 	asked := question(job)
 	if asked == nil {
 		return found, fmt.Sprintf("the input of Job %s was changed", job.Name), nil
 	}
 	failure, err = a.readLog(ctx, job, func(end *corev1.ContainerStateTerminated, log io.Reader) string {
-		judged, failed := result.ParseProbe(end.Message, end.ExitCode, log, asked.Packages)
-		switch {
-		case failed != nil:
-			return failed.Message
-		case judged.Unchanged && !asked.Conditional:
-			return "the builder left out the packages, although it was asked for them without a condition: correct the builder"
+		read, failed := probe.ReadAnswer(end.Message, end.ExitCode, log, asked)
+		if failed != nil {
+			return failed.Error()
 		}
-		found = answer{judged, map[pkg]bool{}}
+		found = read
 		return ""
 	})
-	if failure != "" || err != nil {
-		return found, failure, err
-	}
-	for architecture, names := range asked.Packages {
-		for name, versions := range names {
-			for _, version := range versions {
-				found.asked[pkg{name, version, architecture}] = true
-			}
-		}
-	}
-	return found, "", nil
+	return found, failure, err
 }
 
 // readLog calls read with the end of the builder of an ended Job, and with its log. read returns why there is no answer, or "".
@@ -319,58 +288,22 @@ func endOf(job *batchv1.Job, pods []corev1.Pod) (pod *corev1.Pod, end *corev1.Co
 	return nil, nil
 }
 
-// succeed stores the answers of a check. The updates of packages that no answer is about stay.
-func (a *Archives) succeed(ctx context.Context, archive *v1alpha1.Archive, of *demand, answers []answer) error {
-	now, status := metav1.NewTime(a.Clock.Now().Truncate(time.Second)), archive.Status.DeepCopy()
-	first := map[pkg]metav1.Time{} // when each new version was first seen
-	for _, update := range status.Updates {
-		key := pkg{update.Name, update.To, update.Architecture}
-		if since, seen := first[key]; !seen || update.Since.Before(&since) {
-			first[key] = update.Since
-		}
+// succeed stores the answers of a check.
+func (a *Archives) succeed(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, answers []probe.Answer) error {
+	status := archive.Status.DeepCopy()
+	if err := of.Add(status, answers, a.Clock.Now()); err != nil {
+		return a.fail(ctx, archive, of, err.Error())
 	}
-	answered, covered := map[pkg]bool{}, maps.Clone(a.covered[archive.UID])
+	covered := maps.Clone(a.covered[archive.UID])
 	if covered == nil {
-		covered = map[pkg]bool{}
+		covered = map[probe.Package]bool{}
 	}
-	release := answers[0].Release
 	for _, answer := range answers {
-		if answer.Release.Date.Before(&release.Date) {
-			release = answer.Release // of the first of them, so that the next check sees what changed meanwhile
-		}
+		maps.Copy(covered, answer.Asked)
 	}
-	var found []v1alpha1.PackageUpdate
-	for _, answer := range answers {
-		for one := range answer.asked {
-			covered[one] = true
-			answered[one] = !answer.Unchanged
-		}
-		for _, update := range answer.Updates {
-			update.Since = release.Date
-			if since, seen := first[pkg{update.Name, update.To, update.Architecture}]; seen {
-				update.Since = since
-			}
-			found = append(found, update)
-		}
-	}
-	for _, update := range status.Updates {
-		if !answered[pkg{update.Name, update.From, update.Architecture}] {
-			found = append(found, update)
-		}
-	}
-	if release.Date.Sub(now.Time) > maxAhead {
-		return a.fail(ctx, archive, of, fmt.Sprintf("the archive is of %s, in the future: correct the clock of its mirror, or that of this machine", release.Date.UTC().Format(time.RFC3339)))
-	}
-	if status.Release != nil && release.Date.Before(&status.Release.Date) {
-		return a.fail(ctx, archive, of, fmt.Sprintf("the archive is of %s, older than in an earlier check (%s): its mirror may be outdated",
-			release.Date.UTC().Format(time.RFC3339), status.Release.Date.UTC().Format(time.RFC3339)))
-	}
-	maps.DeleteFunc(covered, func(one pkg, _ bool) bool { _, wanted := of.packages[one]; return !wanted })
-	changed := status.Release == nil || status.Release.SHA256 != release.SHA256
-	status.Release, status.LastCheckTime, status.LastAttemptTime, status.ConsecutiveFailures = &release, &now, &now, 0
-	status.Updates = found
-	of.report(status)
-	status.PackagesDigest = digest(covered)
+	maps.DeleteFunc(covered, func(one probe.Package, _ bool) bool { _, wanted := of.Packages[one]; return !wanted })
+	changed := archive.Status.Release == nil || archive.Status.Release.SHA256 != status.Release.SHA256
+	status.PackagesDigest = probe.Digest(covered)
 	a.ready(archive, status, metav1.ConditionTrue, v1alpha1.ReasonArchiveChecked, "")
 	if _, err := a.patch(ctx, archive, status); err != nil {
 		return err
@@ -388,11 +321,11 @@ func outcome(changed bool) string {
 }
 
 // fail stores why a check failed. What earlier checks found out stays.
-func (a *Archives) fail(ctx context.Context, archive *v1alpha1.Archive, of *demand, why string) error {
+func (a *Archives) fail(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, why string) error {
 	now, status := metav1.NewTime(a.Clock.Now().Truncate(time.Second)), archive.Status.DeepCopy()
 	status.LastAttemptTime = &now
 	status.ConsecutiveFailures++
-	of.report(status)
+	of.Report(status)
 	a.ready(archive, status, metav1.ConditionFalse, v1alpha1.ReasonArchiveCheckFailed, v1alpha1.CutMessage(why))
 	if _, err := a.patch(ctx, archive, status); err != nil {
 		return err
@@ -402,39 +335,14 @@ func (a *Archives) fail(ctx context.Context, archive *v1alpha1.Archive, of *dema
 }
 
 // count stores what Images ask for, if that has changed.
-func (a *Archives) count(ctx context.Context, archive *v1alpha1.Archive, of *demand) error {
+func (a *Archives) count(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand) error {
 	status := archive.Status.DeepCopy()
-	of.report(status)
+	of.Report(status)
 	if status.Images == archive.Status.Images && status.Packages == archive.Status.Packages && status.UpdateCount == archive.Status.UpdateCount {
 		return nil
 	}
 	_, err := a.patch(ctx, archive, status)
 	return err
-}
-
-// report sets the counts of a status, and drops updates of packages that nobody asks for. The security updates come first.
-func (d *demand) report(status *v1alpha1.ArchiveStatus) {
-	status.Images, status.Packages = d.images, int32(len(d.packages)) //nolint:gosec // locks have at most 20,000 packages
-	status.Updates = slices.DeleteFunc(status.Updates, func(update v1alpha1.PackageUpdate) bool {
-		_, wanted := d.packages[pkg{update.Name, update.From, update.Architecture}]
-		return !wanted
-	})
-	slices.SortFunc(status.Updates, func(a, b v1alpha1.PackageUpdate) int {
-		return cmp.Or(compareBool(b.Security, a.Security), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.From, b.From))
-	})
-	status.UpdateCount = int32(len(status.Updates)) //nolint:gosec // as above
-	bytes := 0
-	fits := slices.IndexFunc(status.Updates, func(update v1alpha1.PackageUpdate) bool {
-		bytes += len(update.Name) + len(update.Architecture) + len(update.From) + len(update.To)
-		for _, advisory := range update.Advisories {
-			bytes += len(advisory)
-		}
-		return bytes > maxUpdateBytes
-	})
-	if fits < 0 {
-		fits = len(status.Updates)
-	}
-	status.Updates = status.Updates[:min(fits, v1alpha1.MaxArchiveUpdates)]
 }
 
 func (a *Archives) ready(archive *v1alpha1.Archive, status *v1alpha1.ArchiveStatus, is metav1.ConditionStatus, reason, message string) {
@@ -455,50 +363,4 @@ func (a *Archives) patch(ctx context.Context, archive *v1alpha1.Archive, status 
 		return nil, fmt.Errorf("write the status of archive %s: %w", archive.Name, err)
 	}
 	return stored, nil
-}
-
-// parts splits packages into the questions of Jobs. Those that are not covered come first, because the Jobs may not have room for all.
-func parts(packages map[pkg]time.Time, covered map[pkg]bool) []map[string]map[string][]string {
-	var all []map[string]map[string][]string
-	bytes := partBytes
-	ordered := sorted(maps.Keys(packages))
-	slices.SortStableFunc(ordered, func(a, b pkg) int { return compareBool(covered[a], covered[b]) })
-	for _, one := range ordered {
-		if bytes += len(one.name) + len(one.version) + len(`"":["",],`); bytes >= partBytes {
-			all = append(all, map[string]map[string][]string{})
-			bytes = 0
-		}
-		part := all[len(all)-1]
-		if part[one.architecture] == nil {
-			part[one.architecture] = map[string][]string{}
-		}
-		part[one.architecture][one.name] = append(part[one.architecture][one.name], one.version)
-	}
-	return all[:min(len(all), maxParts)]
-}
-
-// compareBool orders false before true.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func sorted(packages iter.Seq[pkg]) []pkg {
-	return slices.SortedFunc(packages, func(a, b pkg) int {
-		return cmp.Or(cmp.Compare(a.architecture, b.architecture), cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version))
-	})
-}
-
-// digest identifies a set of packages.
-func digest[V any](packages map[pkg]V) string {
-	var text strings.Builder
-	for _, one := range sorted(maps.Keys(packages)) {
-		fmt.Fprintf(&text, "%s %s %s\n", one.name, one.version, one.architecture)
-	}
-	return contents.Digest([]byte(text.String()))
 }

@@ -7,15 +7,13 @@
 //	inputs of the latest builds ─ resolve.go ─▶ weekly a Job, in which a builder resolves them: what a build would install
 //	locks, Archives and Jobs ──── candidates.go ▶ trigger.Candidates, with which package image decides, and which it stores
 //
+// Package jobs/probe decides what locks ask of archives, and what answers and Archives mean for Images. This package stores and schedules.
 // The number of a check is stored before its Jobs are created, and their names have it. So a check that a crash interrupts is finished or
 // repeated, and never decides twice. What the package remembers can be read again: locks never change, and each Job has its own question.
 package archives
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -36,6 +34,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/probe"
 )
 
 const (
@@ -70,8 +69,8 @@ type Archives struct {
 	locks *locks
 
 	// Of the only worker.
-	demands map[string]*demand // by the names of Archives; nil before the first search
-	covered map[types.UID]map[pkg]bool
+	demands probe.Demands // nil before the first search
+	covered map[types.UID]map[probe.Package]bool
 	enqueue func(reconcile.Request)
 
 	mu      sync.Mutex                                       // guards enqueue and refused
@@ -84,7 +83,7 @@ type Archives struct {
 // New makes the controller. The cache was made with package caches.
 func New(options Options, cache client.Reader) *Archives {
 	return &Archives{
-		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[pkg]bool{}, reserved: map[types.UID]reserved{},
+		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[probe.Package]bool{}, reserved: map[types.UID]reserved{},
 		enqueue: func(reconcile.Request) {}, refused: map[types.UID]map[string]v1alpha1.PackageResolve{},
 	}
 }
@@ -183,33 +182,4 @@ func spread(wait time.Duration, of types.UID) time.Duration {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(of)) // never fails
 	return wait + wait*time.Duration(hash.Sum32()%100)/1000
-}
-
-// Name returns the name of the Archive of a builder, an address and a suite.
-func Name(builder, uri, suite string) string { return name{builder, uri, suite}.objectName() }
-
-// objectName returns the name of the Archive: a DNS label that begins with the builder and the suite.
-func (n name) objectName() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", n.builder, n.uri, n.suite)) // users choose the URI, and must not find that of another name
-	return cutLabel(n.builder+"-"+n.suite) + "-" + hex.EncodeToString(sum[:10])
-}
-
-// cutLabel makes the beginning of a DNS label of a text.
-func cutLabel(text string) string {
-	label := make([]byte, 0, len(text))
-	for _, letter := range []byte(text) {
-		switch {
-		case letter >= 'a' && letter <= 'z' || letter >= '0' && letter <= '9':
-			label = append(label, letter)
-		case letter >= 'A' && letter <= 'Z':
-			label = append(label, letter-'A'+'a')
-		case len(label) > 0 && label[len(label)-1] != '-':
-			label = append(label, '-')
-		}
-	}
-	label = label[:min(len(label), 40)]
-	for len(label) > 0 && label[len(label)-1] == '-' {
-		label = label[:len(label)-1]
-	}
-	return string(label)
 }

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -33,9 +34,8 @@ const (
 
 // whole is an Image without a base Image, which can be resolved as a whole, with its latest successful build.
 type whole struct {
-	image   *v1alpha1.Image
-	build   *v1alpha1.ImageBuild
-	content *content
+	image *v1alpha1.Image
+	probe.Packages
 }
 
 // resolveOf returns the last resolve of an Image, or nil.
@@ -48,26 +48,26 @@ func resolveOf(image *v1alpha1.Image) *v1alpha1.PackageResolve {
 
 // last returns the end of the last resolve of the build that is stored, or else that of the build.
 func (w *whole) last() time.Time {
-	if resolved := resolveOf(w.image); resolved != nil && w.image.Status.Packages.Build == w.build.Name {
+	if resolved := resolveOf(w.image); resolved != nil && w.image.Status.Packages.Build == w.Build.Name {
 		return resolved.Time.Time
 	}
-	if end := w.build.Status.CompletionTime; end != nil {
+	if end := w.Build.Status.CompletionTime; end != nil {
 		return end.Time
 	}
-	return w.build.CreationTimestamp.Time
+	return w.Build.CreationTimestamp.Time
 }
 
 // next returns when the next resolve may start, which is a little different for each Image.
 func (w *whole) next() time.Time {
 	wait := resolveInterval
-	if resolved := resolveOf(w.image); resolved != nil && resolved.Message != "" && w.image.Status.Packages.Build == w.build.Name {
+	if resolved := resolveOf(w.image); resolved != nil && resolved.Message != "" && w.image.Status.Packages.Build == w.Build.Name {
 		wait = resolveRetry
 	}
 	return w.last().Add(spread(wait, w.image.UID))
 }
 
 // job returns the name of the Job of the next resolve. Once its result is stored, the next resolve has another name.
-func (w *whole) job() string { return render.ResolveJobName(w.image, w.build, w.last()) }
+func (w *whole) job() string { return render.ResolveJobName(w.image, w.Build, w.last()) }
 
 // resolve deletes the Jobs of resolves whose results are stored, or which nobody needs. Then it starts the one that has been due for longest, unless
 // another resolve runs.
@@ -114,11 +114,8 @@ func (a *Archives) resolveDue(ctx context.Context, w *whole) bool {
 	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: w.image.Namespace, Name: w.job()}, &batchv1.Job{}); err == nil {
 		return false
 	}
-	return slices.ContainsFunc(w.content.origins, func(of origin) bool {
-		archive := &v1alpha1.Archive{}
-		err := a.cache.Get(ctx, client.ObjectKey{Name: of.archive.objectName()}, archive, client.UnsafeDisableDeepCopy)
-		return err == nil && unchecked(archive, a.Clock.Now()) == "" && archive.Status.Release.Date.After(of.date)
-	})
+	changed, err := w.Changed(ctx, known{a}, a.Clock.Now())
+	return err == nil && changed
 }
 
 // startResolve creates the Job of the next resolve. It returns false if the Image has changed, or the Job is refused.
@@ -130,16 +127,16 @@ func (a *Archives) startResolve(ctx context.Context, w *whole) (bool, error) {
 		}
 		return false, fmt.Errorf("get image %s: %w", w.image.Name, err)
 	}
-	now := whole{live, w.build, w.content}
+	now := whole{live, w.Packages}
 	if live.UID != w.image.UID || live.DeletionTimestamp != nil || now.job() != w.job() {
 		return false, nil
 	}
-	builder, missing := a.Builders.Lookup(w.build.Spec.Inputs.Builder)
+	builder, missing := a.Builders.Lookup(w.Build.Spec.Inputs.Builder)
 	if missing != nil {
 		a.refuse(w, missing.Message)
 		return false, nil
 	}
-	job, err := render.ResolveJob(w.image, w.build, w.last(), builder)
+	job, err := render.ResolveJob(w.image, w.Build, w.last(), builder)
 	if err != nil {
 		a.refuse(w, err.Error())
 		return false, nil
@@ -218,32 +215,8 @@ func (a *Archives) addResolve(ctx context.Context, w whole, to *trigger.Candidat
 		}
 		to.Resolved = a.resolveEnd(&w, at, failure)
 		if answer != nil && !answer.NotSupported {
-			to.Updates = append(to.Updates, w.content.changes(answer, to.Archives)...)
+			to.Updates = append(to.Updates, w.Content.Changes(answer, to.Archives)...)
 		}
 	}
 	return 0, nil
-}
-
-// changes returns the packages that a build would add to a content, or remove from it, as updates of the archive that has changed last. Other versions
-// of its packages are left to the checks of archives.
-func (c *content) changes(answer *result.Resolution, states []v1alpha1.ArchiveState) (updates []v1alpha1.PackageUpdate) {
-	newest := slices.MaxFunc(states, func(a, b v1alpha1.ArchiveState) int { return a.Date.Compare(b.Date.Time) })
-	add := func(name, architecture, from, to string) {
-		updates = append(updates, v1alpha1.PackageUpdate{
-			Name: name, Architecture: architecture, From: from, To: to, Since: newest.Date, Archive: newest.Name,
-		})
-	}
-	installed := map[named]bool{}
-	for _, one := range answer.Packages {
-		its := named{one.Name, one.Architecture}
-		if installed[its] = true; !c.names[its] {
-			add(one.Name, one.Architecture, "", one.Version)
-		}
-	}
-	for one := range c.packages {
-		if answer.Complete && !installed[named{one.name, one.architecture}] {
-			add(one.name, one.architecture, one.version, "")
-		}
-	}
-	return updates
 }

@@ -15,7 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -114,10 +116,10 @@ func TestTheInputsOfABuildAreResolvedWeekly(t *testing.T) {
 		t.Errorf("the update is of archive %q", update.Archive)
 	}
 	stale := require.Value(w.client.ImagesV1alpha1().Images("team").Get(t.Context(), "web", metav1.GetOptions{}))(t)
-	builds := require.Value(w.buildsOfBase(t.Context(), "team", "web"))(t)
+	builds := require.Value(caches.BuildsOf(t.Context(), w, stale))(t)
 	w.record("web", found)
 	w.resolves() // deletes the Job
-	if started := require.Value(w.startResolve(t.Context(), &whole{stale, &builds[0], &content{}}))(t); started {
+	if started := require.Value(w.startResolve(t.Context(), &whole{stale, probe.Packages{Build: &builds[0]}}))(t); started {
 		t.Error("a cache that is behind starts the same resolve again")
 	}
 	if got := w.resolves(); len(got) > 0 {
@@ -190,7 +192,7 @@ func TestTheEndOfAResolve(t *testing.T) {
 func TestAResolveEndsAfterTheLastOne(t *testing.T) {
 	w := newWorld(t)
 	last := metav1.NewTime(w.clock.Now())
-	of := whole{&v1alpha1.Image{}, &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{CompletionTime: &last}}, &content{}}
+	of := whole{&v1alpha1.Image{}, probe.Packages{Build: &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{CompletionTime: &last}}}}
 	if got := w.resolveEnd(&of, last.Add(-time.Hour), ""); !got.Time.After(last.Time) {
 		t.Errorf("ends at %s, after %s", got.Time, last)
 	}

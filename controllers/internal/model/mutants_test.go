@@ -368,22 +368,15 @@ var mutants = []mutant{
 		return o.packagesAgain(build)`, `o.packagesAgain(build).After(o.Now) {
 		return time.Time{}`, ""},
 	{"jobs/trigger/history.go", `expires = again // until`, `_ = again // until`, ""},
-	{"controllers/internal/archives/candidates.go", `(build == nil || *build.Spec.Number < last.Number):`, `build == nil:`, ""},
-	{"controllers/internal/archives/candidates.go", `&& (base == nil || !base.names[named{update.Name, update.Architecture}]) {`, `{`, ""},
-	{"controllers/internal/archives/candidates.go", `		if base = trigger.LatestSuccessful(builds); base == nil {
-			return`, `		if base = trigger.LatestSuccessful(builds); base == nil {
-			return nil, "", nil
-		}
-		if base == nil {
-			return`, ""},
-	{"controllers/internal/archives/candidates.go", `		if !follows || coming {
+	{"jobs/probe/candidates.go", `(build == nil || *build.Spec.Number < last.Number):`, `build == nil:`, ""},
+	{"jobs/probe/candidates.go", `&& (p.Base == nil || !p.Base.names[named{update.Name, update.Architecture}]) {`, `{`, ""},
+	{"jobs/probe/candidates.go", `missing = fmt.Sprintf("the builds of the base`, `_ = fmt.Sprintf("the builds of the base`, ""},
+	{"jobs/trigger/packages.go", `		if !follows || coming {
 			return coming, nil`, `		if !follows || coming {
 			return false, nil`, ""},
 	{"controllers/internal/archives/candidates.go", `!build.Status.Finished && build.Counts() }) {`, `false }) {`, ""},
-	{"controllers/internal/archives/candidates.go", `Now: a.Clock.Now()}) {
-			return true, nil`, `Now: a.Clock.Now()}) {
-			return false, nil`, ""},
-	{"controllers/internal/archives/candidates.go", `		image = base
+	{"controllers/internal/archives/candidates.go", `return found != nil && trigger.PackagesDue(`, `return false && trigger.PackagesDue(`, ""},
+	{"jobs/trigger/packages.go", `		image = base
 	}`, `		_ = base
 	}`, ""},
 	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From`, `return false && of.Name == update.Name`, ""},

@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/controllers/internal/archives"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -54,7 +54,9 @@ type content struct {
 const mirrorURI = "http://mirror.example"
 
 // objectName is the name of the Archive of a mirror.
-func (m *mirror) objectName() string { return archives.Name("mock", mirrorURI, m.suite) }
+func (m *mirror) objectName() string {
+	return probe.Archive{Builder: "mock", URI: mirrorURI, Suite: m.suite}.Name()
+}
 
 // at returns the newest version of a package that was published at a time.
 func (m *mirror) at(name string, date time.Time) int {

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const mirror = "http://deb.debian.org/debian"
+
+// locked returns a build, and its content of some packages, NAME=VERSION.
+func locked(name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
+	build := &v1alpha1.ImageBuild{}
+	build.Name, build.UID, build.Spec.Inputs.Builder.Name = name, types.UID(name), "debian"
+	lock := v1alpha1.Lock{Sources: []v1alpha1.PackageSource{{URI: mirror, Suite: "trixie", Component: "main"}}}
+	for _, one := range packages {
+		named, version, _ := strings.Cut(one, "=")
+		lock.Packages = append(lock.Packages, v1alpha1.Package{Name: named, Version: version, Architecture: "amd64"})
+	}
+	return build, NewContent(build, &v1alpha1.ImageBuildPackages{BuildUID: build.UID, Locks: []v1alpha1.ArtifactLock{{Lock: lock}}})
+}
+
+// A lock is text of a stranger, and its question is shared by all Images.
+func TestAStrangeLockDoesNotSpoilTheQuestion(t *testing.T) {
+	packages := []string{`a"b=1`, strings.Repeat("x", maxText+1) + "=1", "long=" + strings.Repeat("1", maxText+1), "openssl=1"}
+	for i := range maxVersions + 4 {
+		packages = append(packages, fmt.Sprintf("kernel=%02d", i))
+	}
+	_, content := locked("web-1", packages...)
+	demands := Demands{}
+	demands.Add(content)
+	asked := demands[content.Archives()[0].Name()].Questions(nil)[0]["amd64"]
+	if len(asked) != 2 || len(asked["openssl"]) != 1 || len(asked["kernel"]) != maxVersions {
+		t.Errorf("asks for %v", asked)
+	}
+}
+
+func TestManyPackagesAreSeveralQuestions(t *testing.T) {
+	demand := &Demand{Packages: map[Package]time.Time{}}
+	for i := range 9000 {
+		demand.Packages[Package{fmt.Sprintf("package-%d", i), "1.0-1", "amd64"}] = time.Time{}
+	}
+	all := demand.Questions(nil)
+	count := 0
+	for _, part := range all {
+		count += len(part["amd64"])
+	}
+	if len(all) < 2 || count != 9000 {
+		t.Errorf("%d questions ask for %d packages", len(all), count)
+	}
+}
+
+func TestAddressesHaveOneSpelling(t *testing.T) {
+	for given, want := range map[string]string{
+		"http://deb.debian.org/debian": "http://deb.debian.org/debian", "HTTPS://Deb.Debian.org:443/debian//": "https://deb.debian.org/debian",
+		"http://mirror:3142/Debian/": "http://mirror:3142/Debian", "http://mirror": "http://mirror", "file:///srv/": "file:///srv", "cdrom": "cdrom",
+	} {
+		if got := canonical(given); got != want {
+			t.Errorf("%s is %s, want %s", given, got, want)
+		}
+	}
+	if got := (Archive{"debian", mirror, "Trixie/Updates!"}).Name(); !strings.HasPrefix(got, "debian-trixie-updates-") {
+		t.Errorf("the name is %s", got)
+	}
+}
