@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/contents"
@@ -275,10 +274,8 @@ func PackagesDue(o Observed) bool {
 	if status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {
 		return false // its inputs do not resolve, or what has changed starts no build: if it starts one, the status tells of that
 	}
-	for _, kind := range []string{v1alpha1.ImageReconciling, v1alpha1.ImageStalled} {
-		if said := meta.FindStatusCondition(status.Conditions, kind); said != nil && said.Reason == v1alpha1.ReasonBuildRefused {
-			return false // a quota or a policy refuses its build
-		}
+	if refused(&status) {
+		return false
 	}
 	o.recordPackages(&status)
 	of := updates(&status)
@@ -381,7 +378,7 @@ func (o Observed) packagesPrevention(of []v1alpha1.PackageUpdate, status *v1alph
 	at = o.packagesTime(of)
 	switch {
 	case o.BaseComing || o.BasePackages:
-		return prevention{v1alpha1.ReasonWaitingForBase, fmt.Sprintf("the base (image %s) is built first", o.Image.Spec.Base.ImageRef.Name)}, time.Time{}
+		return prevention{v1alpha1.ReasonWaitingForBase, baseFirst(o.Image.Spec.Base.ImageRef.Name)}, time.Time{}
 	case at.IsZero():
 		return prevention{v1alpha1.ReasonPackagesChanged, "triggers.onPackageChange.window never opens: correct it, or ask for a build"}, at
 	case at.After(o.Now):
@@ -414,6 +411,15 @@ func sameState(a, b v1alpha1.ArchiveState) bool { return a.Name == b.Name && a.D
 
 // packagesMessage describes updates: the first of them, and how many more there are.
 func packagesMessage(of []v1alpha1.PackageUpdate, count int32) string {
+	message := "new packages: "
+	if !slices.ContainsFunc(of, func(update v1alpha1.PackageUpdate) bool { return !IsResolved(&update) }) {
+		message = "changed packages: "
+	}
+	return message + listUpdates(of, count)
+}
+
+// listUpdates lists updates: the first of them, and how many more there are.
+func listUpdates(of []v1alpha1.PackageUpdate, count int32) string {
 	var texts []string
 	seen := map[string]bool{}
 	for i := range of {
@@ -423,15 +429,11 @@ func packagesMessage(of []v1alpha1.PackageUpdate, count int32) string {
 		}
 	}
 	shown := texts[:min(len(texts), shownUpdates)]
-	message := "new packages: "
-	if !slices.ContainsFunc(of, func(update v1alpha1.PackageUpdate) bool { return !IsResolved(&update) }) {
-		message = "changed packages: "
-	}
-	message += strings.Join(shown, ", ")
+	list := strings.Join(shown, ", ")
 	if more := len(texts) - len(shown) + int(count) - len(of); more > 0 {
-		message += fmt.Sprintf(" and %d more", more)
+		list += fmt.Sprintf(" and %d more", more)
 	}
-	return message
+	return list
 }
 
 // updateMessage describes an update, such as openssl 3.5.6-1 → 3.5.7-1 (CVE-2026-1234), or libfoo 1.2 would be added.
