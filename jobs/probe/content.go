@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -99,24 +101,25 @@ func NoLock(build *v1alpha1.ImageBuild) *Content {
 	return &Content{Final: true, Unknown: fmt.Sprintf("build %s has no lock that the server has read: its builder writes none, or the image needs spec.output", build.Name)}
 }
 
-// NewContent returns the content of a build with these packages.
-func NewContent(build *v1alpha1.ImageBuild, packages *v1alpha1.ImageBuildPackages) *Content {
-	if packages.BuildUID != build.UID {
-		return &Content{Unknown: fmt.Sprintf("build %s was replaced by another build of its name", build.Name)}
+// ContentOf returns what a build is made of, by the answer of its subresource packages. An error is an error of the API, unless the records lack the
+// packages or do not answer.
+func ContentOf(build *v1alpha1.ImageBuild, packages *v1alpha1.ImageBuildPackages, err error) (*Content, error) {
+	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err):
+		return &Content{Unknown: v1alpha1.CutMessage(fmt.Sprintf("the packages of build %s cannot be read: %v", build.Name, err))}, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the packages of build %s: %w", build.Name, err)
+	case packages.BuildUID != build.UID:
+		return &Content{Unknown: fmt.Sprintf("build %s was replaced by another build of its name", build.Name)}, nil
 	}
 	read := &Content{packages: map[Package]bool{}, names: map[named]bool{}}
 	for i := range packages.Locks {
 		read.add(&packages.Locks[i].Lock, build.Spec.Inputs.Builder.Name)
 	}
 	if len(read.origins) == 0 {
-		return &Content{Unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name), Final: true}
+		return &Content{Unknown: fmt.Sprintf("the lock of build %s names no source that can be checked: one with the address of a host", build.Name), Final: true}, nil
 	}
-	return read
-}
-
-// Unreadable returns the content of a build whose packages cannot be read now.
-func Unreadable(build *v1alpha1.ImageBuild, err error) *Content {
-	return &Content{Unknown: v1alpha1.CutMessage(fmt.Sprintf("the packages of build %s cannot be read: %v", build.Name, err))}
+	return read, nil
 }
 
 // add adds the packages of a lock, and the archives that they came from. Packages that belong to no distribution come from other sources.

@@ -11,12 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const mirror = "http://deb.debian.org/debian"
 
 // locked returns a build, and its content of some packages, NAME=VERSION.
-func locked(name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
+func locked(t *testing.T, name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
 	build := &v1alpha1.ImageBuild{}
 	build.Name, build.UID, build.Spec.Inputs.Builder.Name = name, types.UID(name), "debian"
 	lock := v1alpha1.Lock{Sources: []v1alpha1.PackageSource{{URI: mirror, Suite: "trixie", Component: "main"}}}
@@ -24,7 +25,7 @@ func locked(name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
 		named, version, _ := strings.Cut(one, "=")
 		lock.Packages = append(lock.Packages, v1alpha1.Package{Name: named, Version: version, Architecture: "amd64"})
 	}
-	return build, NewContent(build, &v1alpha1.ImageBuildPackages{BuildUID: build.UID, Locks: []v1alpha1.ArtifactLock{{Lock: lock}}})
+	return build, require.Value(ContentOf(build, &v1alpha1.ImageBuildPackages{BuildUID: build.UID, Locks: []v1alpha1.ArtifactLock{{Lock: lock}}}, nil))(t)
 }
 
 // A lock is text of a stranger, and its question is shared by all Images.
@@ -33,7 +34,7 @@ func TestAStrangeLockDoesNotSpoilTheQuestion(t *testing.T) {
 	for i := range maxVersions + 4 {
 		packages = append(packages, fmt.Sprintf("kernel=%02d", i))
 	}
-	_, content := locked("web-1", packages...)
+	_, content := locked(t, "web-1", packages...)
 	demands := Demands{}
 	demands.Add(content)
 	asked := demands[content.Archives()[0].Name()].Questions(nil)[0]["amd64"]

@@ -25,6 +25,8 @@ const (
 	maxJobNameLen = 63
 	// maxOwnerNameLen is how much of the name of an Archive or an Image its Jobs have in theirs.
 	maxOwnerNameLen = 40
+	// fewerPackages is what to do about a question that is too large.
+	fewerPackages = "ask for fewer packages"
 )
 
 var archiveKind = v1alpha1.Kind("Archive")
@@ -69,22 +71,30 @@ func cutName(name, suffix string) string {
 // ProbeJob renders one part of the current check of an Archive, to be run by builder in a namespace. The Archive sets the URI and the suite of
 // the probe. It fails where the question is larger than MaxInputBytes, and where builder has no image.
 func ProbeJob(archive *v1alpha1.Archive, namespace string, part int, probe InputProbe, builder inputs.Builder) (*batchv1.Job, error) {
-	probe.Archive.URI, probe.Archive.Suite = archive.Spec.URI, archive.Spec.Suite
+	return questionJob(metav1.ObjectMeta{
+		Name:            ProbeJobName(archive, part),
+		Namespace:       namespace,
+		Labels:          map[string]string{v1alpha1.LabelArchive: archive.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(archive, archiveKind)},
+	}, probeInput(archive.Spec, probe), fewerPackages, &v1alpha1.BuildTemplate{}, builder)
+}
+
+// ProbeInput returns the input with which a builder is asked about an archive, as ProbeJob does.
+func ProbeInput(archive v1alpha1.ArchiveSpec, probe InputProbe) (string, error) {
+	return probeInput(archive, probe).encode(fewerPackages)
+}
+
+func probeInput(archive v1alpha1.ArchiveSpec, probe InputProbe) *Input {
+	probe.Archive.URI, probe.Archive.Suite = archive.URI, archive.Suite
 	if probe.Archive.Components == nil {
 		probe.Archive.Components = []string{}
 	}
 	if probe.Packages == nil {
 		probe.Packages = map[string]map[string][]string{}
 	}
-	input := &Input{
+	return &Input{
 		Version: InputVersion, Attempt: 1, Files: map[string]string{}, Parameters: map[string]string{}, Targets: []InputTarget{}, Probe: &probe,
 	}
-	return questionJob(metav1.ObjectMeta{
-		Name:            ProbeJobName(archive, part),
-		Namespace:       namespace,
-		Labels:          map[string]string{v1alpha1.LabelArchive: archive.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
-		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(archive, archiveKind)},
-	}, input, "ask for fewer packages", &v1alpha1.BuildTemplate{}, builder)
 }
 
 // questionJob renders a Job in which a builder answers a question, instead of making artifacts. remedy is what to do about a question that is too large.

@@ -48,6 +48,8 @@ type FleetPlan struct {
 	Start time.Time
 	// Waits is what it waits for until then, for users.
 	Waits string
+	// Build is the name of the unfinished build, in FleetBuilding.
+	Build string
 	// Packages are the newer versions. Nil if the Image has none of its own.
 	Packages *v1alpha1.PackagesPlan
 
@@ -195,6 +197,10 @@ func (p *FleetPlan) follow(base string, of *FleetPlan) {
 		return
 	case p.State != FleetAfterBase:
 		p.Reason, p.Message = v1alpha1.ReasonWaitingForBase, baseFirst(base)
+		if p.Packages != nil {
+			p.Packages = p.Packages.DeepCopy()
+			p.Packages.Reason, p.Packages.Message, p.Packages.StartTime = p.Reason, p.Message, nil
+		}
 	}
 	*p = FleetPlan{
 		State: FleetAfterBase, Reason: p.Reason, Message: p.Message, Layer: of.Layer + 1, After: base, Packages: p.Packages, starts: of.starts,
@@ -220,7 +226,7 @@ func (o Observed) fleetPlan() FleetPlan {
 		plan.Reason, plan.Message = packages.Reason, packages.Message
 		return o.planWithout(plan)
 	case packages.Reason == v1alpha1.ReasonBuildQueued:
-		plan.State, plan.starts = FleetBuilding, o.Now
+		plan.building(newest(o.Builds, unfinishedAndCounts), o.Now)
 	case packages.Reason == v1alpha1.ReasonWaitingForBase:
 		plan.State = FleetAfterBase
 	case refusedFor != "":
@@ -240,11 +246,19 @@ func (p *FleetPlan) later(start time.Time, waits string) {
 	p.State, p.Start, p.Waits, p.starts = FleetLater, start, waits, start
 }
 
+// building sets the build that has not finished. It may be nil.
+func (p *FleetPlan) building(build *v1alpha1.ImageBuild, now time.Time) {
+	p.State, p.starts = FleetBuilding, now
+	if build != nil {
+		p.Build = build.Name
+	}
+}
+
 // planWithout decides about an Image without updates that start a build: those that a build was started for, or that are unknown.
 func (o Observed) planWithout(plan FleetPlan) FleetPlan {
 	switch {
 	case newest(o.Builds, unfinishedForPackages) != nil:
-		plan.State, plan.starts = FleetBuilding, o.Now
+		plan.building(newest(o.Builds, unfinishedForPackages), o.Now)
 	case plan.Packages.StartTime != nil:
 		failed := newest(o.Builds, forPackages).Spec.Trigger.Packages
 		packages := *plan.Packages

@@ -4,11 +4,9 @@ package archives
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -45,7 +43,8 @@ func (l *locks) of(ctx context.Context, build *v1alpha1.ImageBuild, now time.Tim
 	if has && (known.Unknown == "" || known.Final || now.Sub(known.at) < readAgain) {
 		return known.Content, nil
 	}
-	read, err := l.read(ctx, build)
+	packages, err := l.client.ImagesV1alpha1().ImageBuilds(build.Namespace).GetPackages(ctx, build.Name, metav1.GetOptions{})
+	read, err := probe.ContentOf(build, packages, err)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +63,4 @@ func (l *locks) keep(builds map[types.UID]bool) {
 			delete(l.known, uid)
 		}
 	}
-}
-
-func (l *locks) read(ctx context.Context, build *v1alpha1.ImageBuild) (*probe.Content, error) {
-	packages, err := l.client.ImagesV1alpha1().ImageBuilds(build.Namespace).GetPackages(ctx, build.Name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err): // the records lack it, or do not answer
-		return probe.Unreadable(build, err), nil
-	case err != nil:
-		return nil, fmt.Errorf("read the packages of build %s: %w", build.Name, err)
-	}
-	return probe.NewContent(build, packages), nil
 }

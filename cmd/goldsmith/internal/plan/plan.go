@@ -25,6 +25,10 @@ import (
 type options struct {
 	sources
 
+	archive       string // archiveNow or archiveChecked, for a fleet
+	allNamespaces bool
+	ask           askBuilder
+
 	manager  string
 	force    bool
 	exitCode bool
@@ -34,15 +38,19 @@ type options struct {
 
 // NewCommand returns the verb. It is no client.NewVerb: it reports files that it cannot read also if it cannot connect.
 func NewCommand() *cobra.Command {
-	asked := &options{clock: clock.RealClock{}}
+	asked := &options{clock: clock.RealClock{}, ask: askProgram}
 	command := &cobra.Command{
-		Use:   "plan {IMAGE | -f FILE... | -k DIRECTORY}",
+		Use:   "plan {IMAGE | -f FILE... | -k DIRECTORY | --archive {now|checked}}",
 		Short: "Show whether an image would be built now, why, and with which Job",
 		Long: "Show whether an image would be built now and why, what has changed since its last build, and the " +
 			"Job that would run. With IMAGE, the command plans the existing image. With -f or -k, the command plans " +
 			"every Image in the files as if `kubectl apply` applied it: merged with the stored image, by server-side " +
 			"apply if --field-manager has applied the stored image so, and checked by a dry run. The command ignores " +
 			"objects of other kinds, and prints a notice. The command starts no build and stores no object.\n\n" +
+			"With --archive, the command lists which images of a namespace, or with -A of all namespaces, would be built because of " +
+			"new packages, bases first. With --archive now, it asks the archives itself, from this machine: their addresses come from the " +
+			"locks of builds. If it cannot ask an archive, what the controller's last check found counts. With --archive checked, only that " +
+			"counts. Archives have no namespace: `checked` needs permission to list them.\n\n" +
 			"The exit code is 0 whether or not the image would be built. With --exit-code it is 10 if at least one " +
 			"image would be built now, also if that build would wait in the queue. It is 0 if none would, for example " +
 			"because of spec.suspend or because the inputs do not resolve, and 1 if an image is refused, or if you may " +
@@ -50,11 +58,17 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/ --recursive --exit-code\n" +
-			"  goldsmith plan -f - <debian.yaml",
+			"  goldsmith plan -f - <debian.yaml\n" +
+			"  goldsmith plan --archive now --all-namespaces",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, client.Image),
 		ValidArgsFunction: completion.Images,
 		RunE: func(command *cobra.Command, args []string) error {
-			if asked.given() == (len(args) > 0) {
+			switch {
+			case command.Flags().Changed("archive"):
+				return runFleet(command, args, asked)
+			case asked.allNamespaces:
+				return errors.New("--all-namespaces needs --archive: add it, or omit --all-namespaces")
+			case asked.given() == (len(args) > 0):
 				return errors.New("set either IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
 			}
 			var documents []document
@@ -87,10 +101,35 @@ func NewCommand() *cobra.Command {
 	set.StringVar(&asked.manager, "field-manager", serverSideManager, "`name` under which server-side apply applies the files")
 	set.BoolVar(&asked.force, "force-conflicts", false, "plan server-side apply that takes fields from other managers")
 	set.BoolVar(&asked.exitCode, "exit-code", false, "exit code 10 if an image would be built now")
-	command.MarkFlagsMutuallyExclusive("filename", "kustomize")
+	set.StringVar(&asked.archive, "archive", "", "plan all images by their archives: as they are `now`, or as last checked")
+	set.BoolVarP(&asked.allNamespaces, "all-namespaces", "A", false, "images of all namespaces, with --archive")
+	command.MarkFlagsMutuallyExclusive("filename", "kustomize", "archive")
 	command.MarkFlagsMutuallyExclusive("recursive", "kustomize")
 	asked.format.AddTo(command)
+	err := command.RegisterFlagCompletionFunc("archive", cobra.FixedCompletions([]string{archiveNow, archiveChecked}, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // only of flags that the command has
+	}
 	return command
+}
+
+// runFleet plans all Images of a namespace, or of all namespaces.
+func runFleet(command *cobra.Command, args []string, asked *options) error {
+	switch {
+	case asked.archive != archiveNow && asked.archive != archiveChecked:
+		return fmt.Errorf("--archive is %q, must be %s or %s", asked.archive, archiveNow, archiveChecked)
+	case len(args) > 0:
+		return errors.New("--archive plans all images of a namespace: omit IMAGE, or omit --archive")
+	}
+	connection, err := client.FlagsOf(command).Connect(command.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	namespace := connection.Namespace
+	if asked.allNamespaces {
+		namespace = metav1.NamespaceAll
+	}
+	return ofFleet(command.Context(), connection, namespace, asked, command.OutOrStdout(), command.ErrOrStderr())
 }
 
 // ofImage plans an existing Image.
