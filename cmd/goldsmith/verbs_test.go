@@ -6,11 +6,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,6 +109,59 @@ func (s *session) provesArtifacts() {
 	s.types("artifacts", "get", "proven-2", "--document", "bundle", "-o", file+".bundle").says(file + ".bundle\n")
 	s.deletesImage("proven")
 	s.types("verify", file, "--rebuild").matches(`\n  reproduced +build rebuild-proven-2-[a-z0-9]{5} made the same content\n`)
+}
+
+// plansAFleet asks the archive of two images, one based on the other, for newer versions. The controller checks it later.
+func (s *session) plansAFleet() {
+	s.t.Helper()
+	var newer atomic.Bool
+	archive := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text := "date: 2026-11-28T10:00:00Z\nopenssl 3.5.6-1\nnginx 1.26-1\n"
+		if newer.Load() {
+			text = "date: 2026-11-28T12:00:00Z\nopenssl 3.5.6-1\nopenssl 3.5.7-1 security CVE-2026-1\nnginx 1.26-1\n"
+		}
+		_, _ = io.WriteString(w, text) // the client tells
+	}))
+	s.t.Cleanup(archive.Close)
+	const mock = "parameters: [{name: duration, value: 10ms}, {name: steps, value: \"1\"}"
+	for _, one := range [][3]string{{"ssl", "reference: debian:bookworm", "openssl"}, {"site", "imageRef: {name: ssl}", "nginx"}} {
+		s.apply(strings.NewReplacer("{name: web}", "{name: "+one[0]+"}", "reference: debian:bookworm", one[1], "spec:\n", "spec:\n  triggers: {onPackageChange: {}}\n",
+			mock, mock+", {name: archive, value: \""+archive.URL+"\"}, {name: packages, value: "+one[2]+"}").Replace(web))
+	}
+	s.waits("ssl-1", v1alpha1.BuildSucceeded)
+	s.waits("site-1", v1alpha1.BuildSucceeded)
+	s.types("plan", "--archive", "now", "--exit-code").matches(`^ARCHIVE +SUITE +STATE +UPDATES\n` + archive.URL + ` +<none> +asked now +0\n\n0 of 4 images would be built; 2 images without triggers.onPackageChange are left out\n$`)
+	newer.Store(true)
+	before := s.versions()
+	s.types("plan", "--archive", "now", "-A").matches(`(?s) asked now +1\n\nNAMESPACE +IMAGE +LAYER +WHEN +PACKAGES\ndefault +ssl +0 +now +openssl 3.5.6-1 → 3.5.7-1 \(CVE-2026-1\)\ndefault +site +1 +after ssl +<none>\n\n2 of 4 images would be built: 1 now, 1 after their bases; 2 images `)
+	s.types("plan", "--archive", "now", "--exit-code", "-o", "name").fails(exit.BuildDue)
+	if after := s.versions(); after != before {
+		s.t.Errorf("the plan has changed the server from %s to %s", before, after)
+	}
+	archive.Close()
+	s.types("plan", "--archive", "now").says("asking it failed: ArchiveUnavailable: ")
+	s.types("plan", "--archive", "checked").says(archive.URL)
+	s.types("plan", "--archive", "soon").fails(exit.Failure, `--archive is "soon", must be now or checked`)
+	s.types("plan", "--archive", "now", "web").fails(exit.Failure, "omit IMAGE")
+	s.types("plan", "-A").fails(exit.Failure, "--all-namespaces needs --archive")
+	s.types("plan", "--archive", "now", "-n", "empty").tells("there is no image in namespace empty\n")
+	for _, name := range []string{"site", "ssl"} {
+		s.deletesImage(name)
+	}
+}
+
+// versions are the resource versions of the Images and their builds.
+func (s *session) versions() string {
+	s.t.Helper()
+	connection := s.connect()
+	var all []string
+	for _, image := range require.Value(connection.ImagesV1alpha1().Images("").List(s.ctx, metav1.ListOptions{}))(s.t).Items {
+		all = append(all, image.Name+" "+image.ResourceVersion)
+	}
+	for _, build := range require.Value(connection.ImagesV1alpha1().ImageBuilds("").List(s.ctx, metav1.ListOptions{}))(s.t).Items {
+		all = append(all, build.Name+" "+build.ResourceVersion)
+	}
+	return strings.Join(all, ", ")
 }
 
 // TestTheVerbsWorkWithAServer is the session of a user with a shell: later commands build on earlier commands.
@@ -207,6 +264,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.pushesArtifacts()
 	s.provesArtifacts()
+
+	s.plansAFleet()
 
 	uid := s.deletesImage("web")
 	s.types("history", "--deleted", "image/web").matches(`^NAME +DELETED +UID\nweb +\d+s ago +` + uid + `\n$`)

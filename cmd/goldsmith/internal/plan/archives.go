@@ -66,7 +66,7 @@ func (f *fleet) readArchives(ctx context.Context, demands probe.Demands, asked *
 			return nil, err
 		}
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Errorf("list the archives, which need the permission to list archives in all namespaces: use --archive %s, which does without: %w", archiveNow, err)
+		return nil, fmt.Errorf("list the archives, which have no namespace: get permission to list them, or use --archive %s: %w", archiveNow, err)
 	case err != nil:
 		return nil, fmt.Errorf("list the archives: %w", err)
 	}
@@ -126,7 +126,7 @@ func readArchive(ctx context.Context, demand *probe.Demand, known *v1alpha1.Arch
 			state.found, state.updates = "asked now", next.Status.UpdateCount
 			return next, state
 		}
-		why = "not asked: " + err.Error()
+		why = "asking it failed: " + err.Error()
 	} else if ready := meta.FindStatusCondition(known.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && ready.Status == metav1.ConditionFalse {
 		why = "the last check failed: " + ready.Message
 	}
@@ -134,9 +134,10 @@ func readArchive(ctx context.Context, demand *probe.Demand, known *v1alpha1.Arch
 	if unchecked := probe.Unchecked(known, now); unchecked != "" {
 		if state.unknown = why; why == "" {
 			state.unknown = unchecked
+			return known, state
 		}
 		meta.SetStatusCondition(&known.Status.Conditions, metav1.Condition{ // for the messages of Images
-			Type: v1alpha1.ArchiveReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveCheckFailed, Message: state.unknown,
+			Type: v1alpha1.ArchiveReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonArchiveCheckFailed, Message: why,
 		})
 		return known, state
 	}

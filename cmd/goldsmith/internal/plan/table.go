@@ -28,6 +28,9 @@ const (
 // fleetOrder is the order of the states in the table.
 var fleetOrder = map[trigger.FleetState]int{trigger.FleetNever: 1, trigger.FleetUnknown: 2}
 
+// maxNamed is how many images of an unknown state are named.
+const maxNamed = 5
+
 // show prints the plan of a fleet: for programs the ImagePlans of the Images that new packages change, as a list.
 func (p *fleetPlan) show(format output.Format, out, stderr io.Writer) error {
 	affected := p.affected()
@@ -50,14 +53,21 @@ func (p *fleetPlan) show(format output.Format, out, stderr io.Writer) error {
 	if err := p.showArchives(wide, out); err != nil {
 		return err
 	}
-	if err := p.showImages(affected, wide, out); err != nil {
+	at := slices.IndexFunc(affected, func(i int) bool { return p.plans[i].State == trigger.FleetUnknown })
+	if at < 0 {
+		at = len(affected)
+	}
+	if err := p.showImages(affected[:at], wide, out); err != nil {
+		return err
+	}
+	if err := p.showUnknown(affected[at:], out); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(out, p.summary())
 	return err
 }
 
-// affected returns the positions of the Images that new packages change, by namespace: those that would be built, bases first, then the others.
+// affected returns the positions of the Images that new packages change: those that would be built, by namespace, bases first, then the others.
 func (p *fleetPlan) affected() []int {
 	var all []int
 	for i, plan := range p.plans {
@@ -67,7 +77,7 @@ func (p *fleetPlan) affected() []int {
 	}
 	slices.SortFunc(all, func(a, b int) int {
 		x, y := &p.plans[a], &p.plans[b]
-		return cmp.Or(cmp.Compare(p.images[a].Namespace, p.images[b].Namespace), cmp.Compare(fleetOrder[x.State], fleetOrder[y.State]),
+		return cmp.Or(cmp.Compare(fleetOrder[x.State], fleetOrder[y.State]), cmp.Compare(p.images[a].Namespace, p.images[b].Namespace),
 			cmp.Compare(x.Layer, y.Layer), x.Start.Compare(y.Start), cmp.Compare(p.images[a].Name, p.images[b].Name))
 	})
 	return all
@@ -108,7 +118,7 @@ func (p *fleetPlan) showImages(affected []int, wide bool, out io.Writer) error {
 	for _, i := range affected {
 		image, plan := p.images[i], &p.plans[i]
 		layer := fmt.Sprint(plan.Layer)
-		if plan.State == trigger.FleetNever || plan.State == trigger.FleetUnknown {
+		if plan.State == trigger.FleetNever {
 			layer = none
 		}
 		row := []any{image.Name, layer, shorten(when(plan), wide), output.OneLine(cmp.Or(plan.ListUpdates(), none))}
@@ -127,6 +137,36 @@ func (p *fleetPlan) showImages(affected []int, wide bool, out io.Writer) error {
 	return err
 }
 
+// showUnknown writes a line for each reason why Images are unknown.
+func (p *fleetPlan) showUnknown(unknown []int, out io.Writer) error {
+	names, whys := map[string][]string{}, []string(nil)
+	for _, i := range unknown {
+		why := p.plans[i].Message
+		if names[why] == nil {
+			whys = append(whys, why)
+		}
+		name := p.images[i].Name
+		if p.namespace == metav1.NamespaceAll {
+			name = p.images[i].Namespace + "/" + name
+		}
+		names[why] = append(names[why], name)
+	}
+	for _, why := range whys {
+		shown := strings.Join(names[why][:min(len(names[why]), maxNamed)], ", ")
+		if more := len(names[why]) - maxNamed; more > 0 {
+			shown += fmt.Sprintf(" and %d more", more)
+		}
+		if _, err := fmt.Fprintf(out, "unknown: %s: %s\n", shown, output.OneLine(why)); err != nil {
+			return err
+		}
+	}
+	if len(whys) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(out)
+	return err
+}
+
 // when tells when a build of an Image starts.
 func when(plan *trigger.FleetPlan) string {
 	text := ""
@@ -139,8 +179,6 @@ func when(plan *trigger.FleetPlan) string {
 		text = "building: " + plan.Build
 	case trigger.FleetLater:
 		text = fmt.Sprintf("%s (%s)", plan.Start.UTC().Format(time.RFC3339), plan.Waits)
-	case trigger.FleetUnknown:
-		text = "unknown: " + plan.Message
 	case trigger.FleetNever:
 		text = "never: " + plan.Reason
 		if plan.Reason == v1alpha1.ReasonPackagesChanged {
