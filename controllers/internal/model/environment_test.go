@@ -45,6 +45,8 @@ type environment struct {
 	archives table[*v1alpha1.Archive]
 	// mirrors have the packages of Images, if builds have locks.
 	mirrors []*mirror
+	// installs are the packages that Images install besides those of their bases.
+	installs map[string][]string
 	// troubled is true while builders fail, although all else is in peace.
 	troubled bool
 	// refusals are the messages of events about Jobs without a pod. Some are forged.

@@ -136,7 +136,7 @@ func (w *environment) contentOf(build *v1alpha1.ImageBuild) *content {
 	if ref := build.Spec.ImageRef; ref != nil {
 		name, held = ref.Name, w.truth.held[ref.UID]
 	}
-	for _, one := range installed[name] {
+	for _, one := range w.installs[name] {
 		made.own[one] = len(w.mirrorOf(one).published[one])
 		if one == held {
 			made.own[one] = 1

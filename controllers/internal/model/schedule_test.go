@@ -118,7 +118,7 @@ func newSchedule(seed uint64) schedule {
 // newEnvironment returns the environment in which a schedule begins.
 func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	random := rand.New(rand.NewPCG(s.seed, 2))
-	w := &environment{ctx: memo.ctx, memo: memo, cover: cover, now: epoch, events: s.events, refusals: map[types.UID]string{}, forbids: map[types.UID]bool{}}
+	w := &environment{ctx: memo.ctx, memo: memo, cover: cover, now: epoch, installs: installed, events: s.events, refusals: map[types.UID]string{}, forbids: map[types.UID]bool{}}
 	w.cluster = s.seed%2 == 0
 	w.limits = queue.Limits{Builds: random.IntN(4), PerNamespace: random.IntN(3), Automatic: random.IntN(3), AutomaticPerNamespace: random.IntN(3)}
 	if w.limits.Builds == 3 {

@@ -54,7 +54,7 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	if len(w.mirrors) > 0 {
 		spec.Triggers.OnPackageChange = packageTrigger(settings >> 9)
 		if two(13) == 0 {
-			w.truth.held[image.UID] = installed[name][settings>>15&1]
+			w.truth.held[image.UID] = w.installs[name][settings>>15&1]
 		}
 	}
 	spec.Triggers.OnSpecChange = new(!bit(10) || !bit(11) || !bit(6))
