@@ -17,7 +17,7 @@ import (
 const mirror = "http://deb.debian.org/debian"
 
 // locked returns a build, and its content of some packages, NAME=VERSION.
-func locked(t *testing.T, name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
+func locked(t testing.TB, name string, packages ...string) (*v1alpha1.ImageBuild, *Content) {
 	build := &v1alpha1.ImageBuild{}
 	build.Name, build.UID, build.Spec.Inputs.Builder.Name = name, types.UID(name), "debian"
 	lock := v1alpha1.Lock{Sources: []v1alpha1.PackageSource{{URI: mirror, Suite: "trixie", Component: "main"}}}

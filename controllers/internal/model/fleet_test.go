@@ -18,42 +18,40 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// The Images of a fleet: the first have no base, the next are based on these, and the others on those.
-const (
-	fleetBases   = 50
-	fleetMiddles = 250
-	fleetSize    = 1000
-)
+// fleetSize is how many Images a fleet has.
+const fleetSize = 1000
 
-// fleetBase returns the base of an Image of a fleet, by its number. It is -1 if it has none.
-func fleetBase(i int) int {
+// fleetBase returns the number of the base of an Image of a fleet. The first Images have none, which is -1. The next are based on these, and the others on
+// those.
+func fleetBase(i, size int) int {
+	bases, middles := size/20, size/4
 	switch {
-	case i < fleetBases:
+	case i < bases:
 		return -1
-	case i < fleetBases+fleetMiddles:
-		return (i - fleetBases) % fleetBases
+	case i < bases+middles:
+		return (i - bases) % bases
 	}
-	return fleetBases + (i-fleetBases-fleetMiddles)%fleetMiddles
+	return bases + (i-bases-middles)%middles
 }
 
-// newFleet returns an environment without faults, in which each Image of a fleet is built. A twentieth of them installs ssl.
-func newFleet() *environment {
+// newFleet returns an environment without faults, with a fleet. A fifth of the Images without a base, and a fiftieth of the others, install ssl.
+func newFleet(size int) *environment {
 	w := newEnvironment(schedule{}, newMemo(), newCoverage())
 	w.peace, w.cluster, w.limits, w.nodeClock = true, false, queue.Limits{}, 0
 	w.images, w.keys = table[*v1alpha1.Image]{}, nil
 	w.openMirrors()
 	w.installs = map[string][]string{}
-	for i := range fleetSize {
+	for i := range size {
 		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("f%d", i), Namespace: "x", UID: w.uid(), Generation: 1, CreationTimestamp: w.time()}}
 		image.Spec.Builder.Name, image.Spec.Base.Reference = "mock", "debian"
 		image.Spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
-		if base := fleetBase(i); base >= 0 {
+		if base := fleetBase(i, size); base >= 0 {
 			image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: fmt.Sprintf("f%d", base)}}
 		}
 		image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}}
 		v1alpha1.SetObjectDefaults_Image(image)
 		w.installs[image.Name] = []string{"tls"}
-		if i%20 == 3 {
+		if i < size/20 && i%5 == 3 || i%50 == 3 {
 			w.installs[image.Name] = []string{"tls", "ssl"}
 		}
 		put(w, &w.images, image)
@@ -81,27 +79,38 @@ func (w *environment) works() {
 	}
 }
 
+// buildFleet builds each Image, and returns how many builds there are.
+func (w *environment) buildFleet() int {
+	w.works()
+	w.checkMirrors()
+	w.works()
+	w.jobs, w.pods = table[*batchv1.Job]{}, table[*corev1.Pod]{} // which would only cost time
+	w.start(0)
+	w.works()
+	return len(w.builds.all)
+}
+
+// changePackage publishes a newer ssl, and lets the Images be built that have it.
+func (w *environment) changePackage() {
+	w.updatePackage(1)
+	w.checkMirrors()
+	w.works()
+}
+
 // TestAFleetIsBuiltForOnePackage has no faults, and many Images.
 func TestAFleetIsBuiltForOnePackage(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	w := newFleet()
+	w := newFleet(fleetSize)
 	defer func() {
 		if end, is := recover().(violation); is {
 			t.Fatal(end.text)
 		}
 	}()
-	w.works()
-	w.checkMirrors()
-	w.works()
-	first := len(w.builds.all)
+	first := w.buildFleet()
 	if first != fleetSize {
 		t.Fatalf("there are %d builds", first)
 	}
-	w.jobs, w.pods = table[*batchv1.Job]{}, table[*corev1.Pod]{} // which would only cost time
-	w.start(0)
-	w.updatePackage(1) // of stable-security
-	w.checkMirrors()
-	w.works()
+	w.changePackage()
 
 	built := map[types.UID]*v1alpha1.ImageBuild{}
 	for _, build := range w.builds.all[first:] {
@@ -113,7 +122,7 @@ func TestAFleetIsBuiltForOnePackage(t *testing.T) {
 	}
 	has := make([]bool, fleetSize)
 	for i, image := range slices.Clone(w.images.all) {
-		base := fleetBase(i)
+		base := fleetBase(i, fleetSize)
 		has[i] = slices.Contains(w.installs[image.Name], "ssl") || base >= 0 && has[base]
 		build := built[image.UID]
 		switch {
@@ -127,4 +136,24 @@ func TestAFleetIsBuiltForOnePackage(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d images were built, with %d versions of objects", len(built), fleetSize, w.version)
+}
+
+// BenchmarkFleet changes one package of a fleet of three layers, which a fifth of the Images has, and counts the writes of Images and builds. The figures
+// of 1,000 Images beside 100 are a ratio.
+func BenchmarkFleet(b *testing.B) {
+	measure := func(size int) (perBuild, share float64) {
+		w := newFleet(size)
+		first := w.buildFleet()
+		before := len(w.images.log) + len(w.builds.log)
+		w.changePackage()
+		built := float64(len(w.builds.all) - first)
+		return float64(len(w.images.log)+len(w.builds.log)-before) / built, built / float64(size)
+	}
+	for b.Loop() {
+		small, _ := measure(fleetSize / 10)
+		large, share := measure(fleetSize)
+		b.ReportMetric(large, "writes/build")
+		b.ReportMetric(large/small, "writes/writes-of-100")
+		b.ReportMetric(share, "builds/image")
+	}
 }
