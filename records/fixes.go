@@ -95,7 +95,9 @@ func CountFixes(fixes []Fix) (stats []FixStats) {
 		rank := func(percent int) time.Duration { return all[(len(all)*percent+99)/100-1] } // the nearest rank, as in stats.sql
 		stats = append(stats, FixStats{channel, Percentiles{Count: int64(len(all)), P50: rank(50), P90: rank(90)}})
 	}
-	slices.SortFunc(stats, func(a, b FixStats) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Channel, b.Channel)) })
+	slices.SortFunc(stats, func(a, b FixStats) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Channel, b.Channel))
+	})
 	stats = stats[:min(len(stats), maxChannels)]
 	slices.SortFunc(stats, func(a, b FixStats) int { return cmp.Compare(a.Channel, b.Channel) })
 	return stats

@@ -166,15 +166,15 @@ func versionOf(object client.Object) string {
 
 // imageVersion changes whenever the record of an Image has to be written again.
 func imageVersion(image *v1alpha1.Image) string {
-	version := fmt.Sprintf("%d/%t", image.Generation, v1alpha1.UnderLegalHold(image))
+	version := []any{image.Generation, v1alpha1.UnderLegalHold(image)}
 	for i := range image.Status.Fixes {
 		fix := &image.Status.Fixes[i]
-		version += fmt.Sprintf("/%d %d", fix.Number, fix.Since.Unix())
+		version = append(version, fix.Number, fix.Since.Unix())
 		for _, channel := range fix.Channels {
-			version += " " + channel.Name
+			version = append(version, channel.Name)
 		}
 	}
-	return version
+	return fmt.Sprint(version...)
 }
 
 // outcomeOf is the outcome of reconciling an Image: why it is stalled or its inputs do not resolve, or how its last build ended.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/duration"
 
@@ -50,11 +51,11 @@ func (p *page) fixOf(image *v1alpha1.Image) string {
 		if p.asked.name == p.build.Name && fix.Build != p.build.Name {
 			continue
 		}
-		line := fmt.Sprintf("%s, %s after the archive", fix.Build, duration.HumanDuration(fix.TimeUntil(fix.ReadyTime)))
+		parts := []string{fmt.Sprintf("%s, %s after the archive", fix.Build, duration.HumanDuration(fix.TimeUntil(fix.ReadyTime)))}
 		for _, channel := range fix.Channels {
-			line += fmt.Sprintf("; %s after %s", channel.Name, duration.HumanDuration(fix.TimeUntil(channel.Time)))
+			parts = append(parts, fmt.Sprintf("%s after %s", channel.Name, duration.HumanDuration(fix.TimeUntil(channel.Time))))
 		}
-		return line
+		return strings.Join(parts, "; ")
 	}
 	return ""
 }
