@@ -95,11 +95,11 @@ func cached[T any, P interface {
 	client.Object
 }](ctx context.Context, cache client.Reader, key client.ObjectKey, object P) (P, error) {
 	err := cache.Get(ctx, key, object, client.UnsafeDisableDeepCopy)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("get %T %s: %w", object, key, err)
+	if err == nil {
+		return object, nil
 	}
-	if err != nil {
-		return nil, nil
+	if err = client.IgnoreNotFound(err); err != nil {
+		err = fmt.Errorf("get %T %s: %w", object, key, err)
 	}
-	return object, nil
+	return nil, err
 }
