@@ -189,6 +189,16 @@ func TestAnAddressIsReadEachHourAndSoonerAfterAFailure(t *testing.T) {
 	}
 }
 
+func TestAnAddressIsNotLedAwayFromTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.RedirectHandler("http://127.0.0.1/", http.StatusFound))
+	defer server.Close()
+	reader := open(t, server.URL)
+	reader.client.Transport = server.Client().Transport
+	if got := reader.read(t); !strings.Contains(got, "cannot be read: request it: it redirects from https:// to http://") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestRunReadsAllSourcesUntilItIsStopped(t *testing.T) {
 	var places []string
 	for name, content := range map[string]string{"a": tracker, "b": osv} {
