@@ -6641,11 +6641,13 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref common.ReferenceC
 								"x-kubernetes-list-map-keys": []interface{}{
 									"reached",
 								},
-								"x-kubernetes-list-type": "map",
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "reached",
+								"x-kubernetes-patch-strategy":  "merge",
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "fixes tells how long the fixes of archives took over all Images that the list selects, as fixes in the statistics of one Image.",
+							Description: "fixes tells how long the fixes of archives took over all Images that the list selects, as fixes in the statistics of one Image. It is empty on pages, which a limit makes.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

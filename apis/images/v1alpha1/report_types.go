@@ -58,8 +58,11 @@ type ImageReportList struct {
 	// items lists the reports, sorted by namespace and name.
 	Items []ImageReport `json:"items" protobuf:"bytes,2,rep,name=items"`
 	// fixes tells how long the fixes of archives took over all Images that the list selects, as fixes in the statistics of one Image.
+	// It is empty on pages, which a limit makes.
 	// +optional
+	// +patchMergeKey=reached
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=reached
-	Fixes []FixCount `json:"fixes,omitempty" protobuf:"bytes,3,rep,name=fixes"`
+	Fixes []FixCount `json:"fixes,omitempty" patchStrategy:"merge" patchMergeKey:"reached" protobuf:"bytes,3,rep,name=fixes"`
 }

@@ -14,6 +14,7 @@ import (
 const (
 	writesItself = "the type writes its JSON itself"
 	emptyText    = "an empty text is a value, and has to be written"
+	listWithMore = "the type is a list, which has figures over its items, too; nobody writes it"
 )
 
 // exceptions are what the types of this module may differ in.
@@ -27,6 +28,9 @@ var exceptions = []validate.Exception{
 	{"optionalfields", `field ImageKindValue\.(Value|To) should have the omitempty tag`, emptyText},
 	{"optionalorrequired", `field ImageKindValue\.(Value|To) must not be marked`, emptyText},
 	{"arrayofstruct", `Builder\.Targets `, "nobody writes a Builder"},
+	{"arrayofstruct", `ImageReportList\.Items `, listWithMore},
+	{"optionalorrequired", `ImageReportList\.Items `, listWithMore},
+	{"ssatags", `ImageReportList\.Items `, listWithMore},
 	{"jsontags", `field (Duration\.time\.Duration|Duration\.Written|Quantity\.Text|Quantity\.Number) is missing`, writesItself},
 	{"optionalorrequired", `field (Duration\.time\.Duration|Duration\.Written|Quantity\.Text|Quantity\.Number) must`, writesItself},
 }
