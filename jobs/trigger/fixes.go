@@ -17,6 +17,9 @@ import (
 // to have it afterwards, are fixes: if the packages of a build are unknown, the next build with known packages decides. A fix that is stored stays,
 // because the builds before it are pruned.
 
+// maxFixedChannels is how many channels a fix has at most. Half of them have an earlier fix, so that channels with ever new names leave room for them.
+const maxFixedChannels = 16
+
 // recordFixes sets status.fixes, and status.packages.outdated.
 func (o Observed) recordFixes(status *v1alpha1.ImageStatus) {
 	if fix := o.recordOutdated(status); fix != nil {
@@ -27,9 +30,7 @@ func (o Observed) recordFixes(status *v1alpha1.ImageStatus) {
 	}
 	slices.SortFunc(status.Fixes, func(a, b v1alpha1.PackageFix) int { return cmp.Compare(b.Number, a.Number) })
 	status.Fixes = status.Fixes[:min(len(status.Fixes), v1alpha1.MaxImageFixes)]
-	for i := range status.Fixes {
-		o.recordChannels(&status.Fixes[i])
-	}
+	o.recordChannels(status.Fixes)
 }
 
 // addFix adds a fix. Several fixes of one build are one fix, since the oldest of them.
@@ -52,9 +53,14 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 	}
 	last := status.Packages.Outdated
 	var since *metav1.Time
+	var lacked []v1alpha1.PackageUpdate
 	for i := range known.Updates {
 		update := &known.Updates[i]
-		if o.outdates(update) && (since == nil || update.Since.Before(since)) {
+		if !o.outdates(update) {
+			continue
+		}
+		lacked = append(lacked, *update)
+		if since == nil || update.Since.Before(since) {
 			since = &update.Since
 		}
 	}
@@ -62,7 +68,7 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 	switch {
 	case known.Partial != "" && last != nil && (!same || since == nil):
 		return nil // an archive that is not known may have the version
-	case same && since != nil && last.Since.Before(since):
+	case same && since != nil && last.Since.Before(since) && (known.Partial != "" || !o.isWithdrawn(last, lacked)):
 		since = &last.Since // a later version has replaced the one that was there first
 	case last != nil && !same:
 		fix = o.installed(last, latest)
@@ -72,6 +78,20 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 		status.Packages.Outdated = &v1alpha1.OutdatedPackages{Since: *since, Build: known.Build}
 	}
 	return fix
+}
+
+// isWithdrawn reports whether the date since which a build is outdated is known to be that of updates that it lacks no longer: their versions vanished, or
+// the mode excludes them. lacked are the updates that it lacks now.
+func (o Observed) isWithdrawn(last *v1alpha1.OutdatedPackages, lacked []v1alpha1.PackageUpdate) bool {
+	dated := slices.DeleteFunc(o.lackedBy(last.Build), func(update v1alpha1.PackageUpdate) bool { return !update.Since.Equal(&last.Since) })
+	return len(dated) > 0 && !slices.ContainsFunc(dated, func(update v1alpha1.PackageUpdate) bool { return isLacked(lacked, &update) })
+}
+
+// isLacked reports whether updates have one of the same package as another update, of any newer version.
+func isLacked(updates []v1alpha1.PackageUpdate, update *v1alpha1.PackageUpdate) bool {
+	return slices.ContainsFunc(updates, func(of v1alpha1.PackageUpdate) bool {
+		return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From
+	})
 }
 
 // outdates reports whether a build that lacks an update is outdated.
@@ -87,13 +107,13 @@ func selects(trigger *v1alpha1.PackageTrigger, update *v1alpha1.PackageUpdate) b
 // installed returns a successful build as a fix if it has newer versions than an earlier one, which was outdated. A package that is held back has the
 // version that it had, and keeps no other package from being a fix.
 func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.SuccessfulBuild) *v1alpha1.PackageFix {
-	since, whole := metav1.Time{}, !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool {
-		return o.outdates(&update) && isAttempted(&update, o.Image.Status.Packages.Archives) // which was there for the earlier build, too
+	since, stored := metav1.Time{}, o.Image.Status.Packages.Archives
+	whole := !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool {
+		unknown := !slices.ContainsFunc(stored, func(state v1alpha1.ArchiveState) bool { return state.Name == update.Archive })
+		return o.outdates(&update) && (unknown || isAttempted(&update, stored)) // which was there for the earlier build, too, or may have been
 	})
 	for _, update := range o.lackedBy(last.Build) {
-		stays := slices.ContainsFunc(o.Candidates.Updates, func(of v1alpha1.PackageUpdate) bool {
-			return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From
-		})
+		stays := isLacked(o.Candidates.Updates, &update)
 		whole = whole && !stays
 		if !stays && (since.IsZero() || update.Since.Before(&since)) {
 			since = update.Since
@@ -187,14 +207,35 @@ func numberIn(build, image string) (number int64, ok bool) {
 	return number, ok && err == nil
 }
 
-// recordChannels adds the channels that have a fix. A channel that moves back later had it.
-func (o Observed) recordChannels(fix *v1alpha1.PackageFix) {
+// recordChannels adds to fixes, the newest first, the channels that have them. A channel that moves back later had its fixes. A channel that has no fix yet
+// gets only the newest one that its build has, because nobody knows since when there is a channel of this name. If it has a fix, it was at a build
+// without those after it.
+func (o Observed) recordChannels(fixes []v1alpha1.PackageFix) {
 	for i := range o.Image.Status.Channels {
 		channel := &o.Image.Status.Channels[i]
 		at := slices.IndexFunc(o.Builds, func(build v1alpha1.ImageBuild) bool { return build.Name == channel.Build })
-		had := slices.ContainsFunc(fix.Channels, func(of v1alpha1.FixedChannel) bool { return of.Name == channel.Name })
-		if !had && at >= 0 && number(&o.Builds[at]) >= fix.Number && !o.Builds[at].IsOneOff() {
-			fix.Channels = append(fix.Channels, v1alpha1.FixedChannel{Name: channel.Name, Time: channel.Time})
+		if at < 0 || o.Builds[at].IsOneOff() {
+			continue
+		}
+		newest := slices.IndexFunc(fixes, func(fix v1alpha1.PackageFix) bool { return fix.Number <= number(&o.Builds[at]) })
+		if newest < 0 {
+			continue
+		}
+		end, room := newest+1, maxFixedChannels/2
+		for j := range fixes {
+			if hasFix(&fixes[j], channel.Name) {
+				end, room = j, maxFixedChannels
+			}
+		}
+		for j := newest; j < end; j++ {
+			if fix := &fixes[j]; len(fix.Channels) < room && !hasFix(fix, channel.Name) {
+				fix.Channels = append(fix.Channels, v1alpha1.FixedChannel{Name: channel.Name, Time: channel.Time})
+			}
 		}
 	}
+}
+
+// hasFix reports whether a channel has a fix.
+func hasFix(fix *v1alpha1.PackageFix, channel string) bool {
+	return slices.ContainsFunc(fix.Channels, func(of v1alpha1.FixedChannel) bool { return of.Name == channel })
 }

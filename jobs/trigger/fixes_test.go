@@ -46,6 +46,12 @@ func (w *scenario) succeed(number int64, updates ...v1alpha1.PackageUpdate) {
 	w.Candidates.Build = build.Name
 }
 
+// unchecked makes debian-2 the build with the candidates, while the archive security cannot be checked.
+func (w *scenario) unchecked() {
+	w.Candidates = candidates(w.t, second)
+	w.Candidates.Build, w.Candidates.Archives, w.Candidates.Partial = "debian-2", w.Candidates.Archives[1:], "archive "+security
+}
+
 func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 	openssl, curl := newer(t, "openssl", security, first), newer(t, "curl", security, second)
 	tzdata := newer(t, "tzdata", main, first)
@@ -109,6 +115,54 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 			keep(w.Observed)
 			w.succeed(2)
 		}, "debian-2 since " + first},
+		"an archive that could not be checked had its update all the time": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.Builds = append(w.Builds, newBuild(2, v1alpha1.BuildSucceeded, "A"))
+				w.unchecked()
+				keep(w.Observed)
+				w.Candidates = candidates(w.t, second, openssl)
+				w.Candidates.Build = "debian-2"
+			}, "debian-2 lacks " + first,
+		},
+		"an archive that could not be checked has a later version": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.Builds = append(w.Builds, newBuild(2, v1alpha1.BuildSucceeded, "A"))
+				w.unchecked()
+				keep(w.Observed)
+				later := openssl
+				later.To, later.Since = "3", curl.Since
+				w.Candidates = candidates(w.t, second, later)
+				w.Candidates.Build = "debian-2"
+			}, "debian-2 lacks " + second,
+		},
+		"an archive that could not be checked has no update any more": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.Builds = append(w.Builds, newBuild(2, v1alpha1.BuildSucceeded, "A"))
+				w.unchecked()
+				keep(w.Observed)
+				w.Candidates = candidates(w.t, second)
+				w.Candidates.Build = "debian-2"
+			}, "debian-2 since " + first,
+		},
+		"the oldest version vanishes": {
+			[]v1alpha1.PackageUpdate{openssl, curl}, func(w *scenario) { w.Candidates.Updates = []v1alpha1.PackageUpdate{curl} }, "debian-1 lacks " + second,
+		},
+		"the oldest version vanishes, or is in an archive that cannot be checked": {
+			[]v1alpha1.PackageUpdate{openssl, curl}, func(w *scenario) {
+				w.Candidates.Updates, w.Candidates.Partial = []v1alpha1.PackageUpdate{curl}, "archive x"
+			}, lacks,
+		},
+		"the oldest version is replaced": {
+			[]v1alpha1.PackageUpdate{openssl, curl}, func(w *scenario) { w.Candidates.Updates[0].To, w.Candidates.Updates[0].Since = "3", curl.Since }, lacks,
+		},
+		"the mode excludes the oldest version": {
+			[]v1alpha1.PackageUpdate{curl}, func(w *scenario) {
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesAny
+				w.Candidates.Updates = append(w.Candidates.Updates, tzdata)
+				keep(w.Observed)
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesSecurity
+			}, "debian-1 lacks " + second,
+		},
 		"the trigger was removed": {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Image.Spec.Triggers.OnPackageChange = nil; w.succeed(2) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,5 +273,41 @@ func TestAChannelGetsAFixOnce(t *testing.T) {
 	}
 	if since := image.Status.Fixes[1].Channels[0].Time; !since.Equal(new(metav1.NewTime(at(t, first)))) {
 		t.Errorf("stable has debian-2 since %s", since)
+	}
+}
+
+// Names of channels can be of one use, such as those of changes or weeks.
+func TestANewChannelDoesNotGetOldFixes(t *testing.T) {
+	image := newImage()
+	o := observed(image, "A")
+	for number := int64(6); number > 0; number-- {
+		o.Builds = append([]v1alpha1.ImageBuild{newBuild(number, v1alpha1.BuildSucceeded, "A")}, o.Builds...)
+		image.Status.Fixes = append(image.Status.Fixes, v1alpha1.PackageFix{Build: fmt.Sprintf("debian-%d", number), Number: number, Since: metav1.NewTime(at(t, first))})
+	}
+	move := func(name string, number int64) {
+		image.Status.Channels = []v1alpha1.ImageChannel{{Name: name, Build: fmt.Sprintf("debian-%d", number), Time: metav1.NewTime(at(t, second))}}
+		keep(o)
+		keep(o)
+	}
+	fixesOf := func(name string) (numbers []int64) {
+		for i := range image.Status.Fixes {
+			if hasFix(&image.Status.Fixes[i], name) {
+				numbers = append(numbers, image.Status.Fixes[i].Number)
+			}
+		}
+		return numbers
+	}
+	move("stable", 3)
+	for i := range 3 * maxFixedChannels {
+		move(fmt.Sprintf("pr-%d", i), 5)
+	}
+	move("stable", 5)
+	for name, want := range map[string]string{"stable": "[5 4 3]", "pr-0": "[5]"} {
+		if got := fmt.Sprint(fixesOf(name)); got != want {
+			t.Errorf("%s has the fixes %s, want %s", name, got, want)
+		}
+	}
+	if got := len(image.Status.Fixes[1].Channels); got > maxFixedChannels {
+		t.Errorf("a fix has %d channels", got)
 	}
 }

@@ -380,13 +380,13 @@ var mutants = []mutant{
 	}`, `		_ = base
 	}`, ""},
 	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From`, `return false && of.Name == update.Name`, ""},
-	{"jobs/trigger/fixes.go", `&& isAttempted(&update, o.Image.Status.Packages.Archives) // which`, `&& false // which`, ""},
+	{"jobs/trigger/fixes.go", `(unknown || isAttempted(&update, stored)) // which`, `unknown // which`, ""},
 	{"jobs/trigger/fixes.go", `	case last != nil && !same:
 		fix = o.installed(last, latest)`, `	case last != nil && !same && since != nil:
 		fix = o.installed(last, latest)`, ""},
 	{"jobs/trigger/fixes.go", `if before > 0 && !o.counted(`, `if !o.counted(`, ""},
 	{"jobs/trigger/fixes.go", `			if base < fix.Number {`, `			if base <= fix.Number {`, ""},
-	{"jobs/trigger/fixes.go", `&& number(&o.Builds[at]) >= fix.Number &&`, `&& number(&o.Builds[at]) > 0 &&`, ""},
+	{"jobs/trigger/fixes.go", `fix.Number <= number(&o.Builds[at])`, `fix.Number > 0`, ""},
 	{"controllers/internal/image/reconciler.go", `, BaseFixes: r.baseFixes(ctx, image),`, `,`, ""},
 	{"controllers/internal/image/controller.go", `was && is && !sameArchive(before, after) {`, `was && is && sameArchive(before, after) {`, ""},
 
