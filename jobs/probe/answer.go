@@ -82,6 +82,12 @@ func (d *Demand) Add(status *v1alpha1.ArchiveStatus, answers []Answer, now time.
 			found = append(found, update)
 		}
 	}
+	unlisted := 0
+	for one := range d.Packages {
+		if !answered[one] {
+			unlisted = int(status.UpdateCount) - len(status.Updates)
+		}
+	}
 	for _, update := range status.Updates {
 		if !answered[Package{update.Name, update.From, update.Architecture}] {
 			found = append(found, update)
@@ -89,7 +95,7 @@ func (d *Demand) Add(status *v1alpha1.ArchiveStatus, answers []Answer, now time.
 	}
 	at := metav1.NewTime(now.Truncate(time.Second))
 	status.Release, status.LastCheckTime, status.LastAttemptTime, status.ConsecutiveFailures = &release, &at, &at, 0
-	status.Updates = found
+	status.Updates, status.UpdateCount = found, int32(len(found)+unlisted) //nolint:gosec // of packages of locks
 	d.Report(status)
 	return nil
 }

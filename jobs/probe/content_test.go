@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const mirror = "http://deb.debian.org/debian"
@@ -56,6 +57,37 @@ func TestManyPackagesAreSeveralQuestions(t *testing.T) {
 	if len(all) < 2 || count != 9000 {
 		t.Errorf("%d questions ask for %d packages", len(all), count)
 	}
+}
+
+func TestUpdatesThatAStatusDoesNotListStayCounted(t *testing.T) {
+	const count = v1alpha1.MaxArchiveUpdates + 5
+	demand, status := &Demand{Packages: map[Package]time.Time{}}, v1alpha1.ArchiveStatus{}
+	answer := Answer{&result.Answer{}, map[Package]bool{}}
+	for i := range count {
+		one := Package{fmt.Sprintf("package-%04d", i), "1", "amd64"}
+		demand.Packages[one], answer.Asked[one] = time.Time{}, true
+		answer.Updates = append(answer.Updates, v1alpha1.PackageUpdate{Name: one.Name, Architecture: one.Architecture, From: one.Version, To: "2"})
+	}
+	want := func(when string, listed, counted int) {
+		t.Helper()
+		if len(status.Updates) != listed || int(status.UpdateCount) != counted {
+			t.Errorf("%s: %d of %d updates are listed, want %d of %d", when, len(status.Updates), status.UpdateCount, listed, counted)
+		}
+	}
+	check := func(answer Answer) { require.NoError(t, demand.Add(&status, []Answer{answer}, time.Time{})) }
+	check(answer)
+	want("checked", v1alpha1.MaxArchiveUpdates, count)
+	demand.Report(&status)
+	want("counted again", v1alpha1.MaxArchiveUpdates, count)
+	check(Answer{&result.Answer{Unchanged: true}, answer.Asked})
+	want("unchanged", v1alpha1.MaxArchiveUpdates, count)
+	for i := range 7 {
+		delete(demand.Packages, Package{fmt.Sprintf("package-%04d", i), "1", "amd64"})
+	}
+	demand.Report(&status)
+	want("of fewer packages", v1alpha1.MaxArchiveUpdates-7, count-7)
+	check(Answer{&result.Answer{Updates: []v1alpha1.PackageUpdate{answer.Updates[7]}}, answer.Asked})
+	want("of a full answer", 1, 1)
 }
 
 func TestAddressesHaveOneSpelling(t *testing.T) {

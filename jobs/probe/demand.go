@@ -89,9 +89,11 @@ func (d *Demand) Questions(covered map[Package]bool) []map[string]map[string][]s
 	return all[:min(len(all), MaxParts)]
 }
 
-// Report sets the counts of a status, and drops updates of packages that nobody asks for. The security updates come first.
+// Report sets the counts of a status, and drops updates of packages that nobody asks for. The security updates come first. How many updates the status
+// does not list stays, as far as there are other packages that can have them.
 func (d *Demand) Report(status *v1alpha1.ArchiveStatus) {
 	status.Images, status.Packages = d.Images, int32(len(d.Packages)) //nolint:gosec // locks have at most 20,000 packages
+	unlisted := int(status.UpdateCount) - len(status.Updates)
 	status.Updates = slices.DeleteFunc(status.Updates, func(update v1alpha1.PackageUpdate) bool {
 		_, wanted := d.Packages[Package{update.Name, update.From, update.Architecture}]
 		return !wanted
@@ -99,7 +101,8 @@ func (d *Demand) Report(status *v1alpha1.ArchiveStatus) {
 	slices.SortFunc(status.Updates, func(a, b v1alpha1.PackageUpdate) int {
 		return cmp.Or(compareBool(b.Security, a.Security), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.From, b.From))
 	})
-	status.UpdateCount = int32(len(status.Updates)) //nolint:gosec // as above
+	unlisted = max(0, min(unlisted, len(d.Packages)-len(status.Updates)))
+	status.UpdateCount = int32(len(status.Updates) + unlisted) //nolint:gosec // as above
 	bytes := 0
 	fits := slices.IndexFunc(status.Updates, func(update v1alpha1.PackageUpdate) bool {
 		bytes += len(update.Name) + len(update.Architecture) + len(update.From) + len(update.To)

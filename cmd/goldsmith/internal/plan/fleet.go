@@ -222,7 +222,8 @@ type fleetPlan struct {
 	now       time.Time
 }
 
-// due returns the error for --exit-code, as options.due does: that a build is due, or that an archive is unknown.
+// due returns the error for --exit-code, as options.due does: that a build is due, or that an archive or the packages of an
+// Image are unknown. Images whose builder checks no archives are never built because of new packages.
 func (p *fleetPlan) due(exitCode bool) error {
 	if !exitCode {
 		return nil
@@ -235,6 +236,11 @@ func (p *fleetPlan) due(exitCode bool) error {
 	for _, archive := range p.archives {
 		if archive.unknown != "" {
 			return fmt.Errorf("archive %s is unknown: %s", archive.name(), archive.unknown)
+		}
+	}
+	for i, plan := range p.plans {
+		if plan.State == trigger.FleetUnknown && plan.Reason != v1alpha1.ReasonProbeNotSupported {
+			return fmt.Errorf("the packages of image %s are unknown: %s", p.images[i].Name, plan.Message)
 		}
 	}
 	return nil

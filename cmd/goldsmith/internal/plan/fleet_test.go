@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ shut    <none>   never: the window never opens   openssl 1 → 2 (CVE-2026-1)
 
 unknown: even, odd: no lock
 
-4 of 11 images would be built: 2 now, 1 after their bases, 1 later; 1 being built; 2 not until you act; 2 unknown; 1 image without triggers.onPackageChange is left out
+4 of 11 images would be built: 2 now, in waves as --rollout-wave of the controller sets, 1 after their bases, 1 later; 1 being built; 2 not until you act; 2 unknown; 1 image without triggers.onPackageChange is left out
 `; out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)
 	}
@@ -146,10 +147,31 @@ unknown: even, odd: no lock
 	if err := plan.due(true); exit.Code(t.Context(), err) != exit.Failure || !strings.HasPrefix(err.Error(), "archive http://packages is unknown: ") {
 		t.Errorf("an unknown archive is %v", err)
 	}
-	plan.archives, plan.images, plan.plans = nil, nil, nil
+	plan.archives = nil
+	for _, test := range []struct{ reason, want string }{{v1alpha1.ReasonPackagesUnknown, "the packages of image plain are unknown: no lock"}, {v1alpha1.ReasonProbeNotSupported, ""}} {
+		plan.plans = []trigger.FleetPlan{{State: trigger.FleetUnknown, Reason: test.reason, Message: "no lock"}}
+		plan.images = plan.images[len(plan.images)-1:]
+		err := plan.due(true)
+		if got := strings.TrimPrefix(fmt.Sprint(err), "<nil>"); got != test.want || err != nil && exit.Code(t.Context(), err) != exit.Failure {
+			t.Errorf("an unknown image, %s, is %v", test.reason, err)
+		}
+	}
+	plan.images, plan.plans = nil, nil
 	out.Reset()
 	require.NoError(t, errors.Join(plan.due(true), plan.show("", &out, &out)))
 	if out.String() != "there is no image in namespace team\n" {
 		t.Errorf("got %q", &out)
+	}
+}
+
+func TestAFleetIsPlannedWithoutFlagsOfFiles(t *testing.T) {
+	for _, flag := range []string{"--recursive", "--field-manager=me", "--force-conflicts"} {
+		command := NewCommand()
+		command.SetArgs([]string{"--archive=now", flag})
+		command.SetOut(io.Discard)
+		command.SetErr(io.Discard)
+		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "none of the others can be") {
+			t.Errorf("%s: got error %v", flag, err)
+		}
 	}
 }

@@ -50,11 +50,13 @@ func NewCommand() *cobra.Command {
 			"With --archive, the command lists which images of a namespace, or with -A of all namespaces, would be built because of " +
 			"new packages, bases first. With --archive now, it asks the archives itself, from this machine: their addresses come from the " +
 			"locks of builds. If it cannot ask an archive, what the controller's last check found counts. With --archive checked, only that " +
-			"counts. Archives have no namespace: `checked` needs permission to list them.\n\n" +
+			"counts. Archives have no namespace: `checked` needs permission to list them. If several images have the same new packages, the " +
+			"controller starts their builds in waves, which its flag --rollout-wave limits: the command lists them as now.\n\n" +
 			"The exit code is 0 whether or not the image would be built. With --exit-code it is 10 if at least one " +
 			"image would be built now, also if that build would wait in the queue. It is 0 if none would, for example " +
 			"because of spec.suspend or because the inputs do not resolve, and 1 if an image is refused, or if you may " +
-			"not read what the plan needs.",
+			"not read what the plan needs. With --archive it is also 1 if no image would be built now, but an archive or the packages of " +
+			"an image are unknown.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/ --recursive --exit-code\n" +
@@ -105,6 +107,9 @@ func NewCommand() *cobra.Command {
 	set.BoolVarP(&asked.allNamespaces, "all-namespaces", "A", false, "images of all namespaces, with --archive")
 	command.MarkFlagsMutuallyExclusive("filename", "kustomize", "archive")
 	command.MarkFlagsMutuallyExclusive("recursive", "kustomize")
+	for _, ofFiles := range []string{"recursive", "field-manager", "force-conflicts"} {
+		command.MarkFlagsMutuallyExclusive(ofFiles, "archive")
+	}
 	asked.format.AddTo(command)
 	err := command.RegisterFlagCompletionFunc("archive", cobra.FixedCompletions([]string{archiveNow, archiveChecked}, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {

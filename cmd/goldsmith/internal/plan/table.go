@@ -229,7 +229,11 @@ func (p *fleetPlan) summary() string {
 			parts = append(parts, fmt.Sprintf(text, counts[state]))
 		}
 	}
-	add(trigger.FleetNow, "%d now")
+	if counts[trigger.FleetNow] > 1 {
+		add(trigger.FleetNow, "%d now, in waves as --rollout-wave of the controller sets")
+	} else {
+		add(trigger.FleetNow, "%d now")
+	}
 	add(trigger.FleetAfterBase, "%d after their bases")
 	add(trigger.FleetLater, "%d later")
 	text := fmt.Sprintf("%d of %d images would be built", built, len(p.images))

@@ -83,7 +83,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the known vulnerabilities of the packages in the artifacts of a build, of an image's latest successful build, or of the build that a " +
 			"channel names. The server matches its advisories, which its operator sets with --advisories, with the packages of the locks. The table has the " +
 			"open vulnerabilities, the most severe first. With --all, it also has those that do not affect the image, and why. With -o openvex, the " +
-			"command prints an OpenVEX document about all of them.\n\n" +
+			"command prints an OpenVEX document, which has both without --all. --severity and --fixable apply to it, too.\n\n" +
 			"If the server has a records database, the command also finds deleted builds, and --uid selects one of several builds that had the " +
 			"same name.",
 		Example: "  goldsmith vulnerabilities debian\n" +
