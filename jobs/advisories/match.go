@@ -49,7 +49,7 @@ type component struct {
 type binary struct{ name, version, architecture string }
 
 // componentKey tells components apart.
-type componentKey struct{ ecosystem, release, name, version string }
+type componentKey struct{ label, kind, name, version string }
 
 // distributions are the ecosystems of OSV, and the types of package URLs, by the IDs of distributions (os-release(5)).
 var distributions = map[string]struct{ ecosystem, kind string }{
@@ -175,11 +175,11 @@ func (c *component) has(wanted purl, one *binary) bool {
 	}
 	arch := wanted.qualifiers.Get("arch")
 	if (wanted.name == c.name || wanted.name == c.codeName) && (arch == "" || arch == "source") {
-		if wanted.version == "" || wanted.version == c.version || wanted.version == c.codeVersion {
+		if wanted.ofVersion(c.version) || wanted.ofVersion(c.codeVersion) {
 			return true
 		}
 	}
-	return wanted.name == one.name && (wanted.version == "" || wanted.version == one.version) && (arch == "" || arch == one.architecture)
+	return wanted.name == one.name && wanted.ofVersion(one.version) && (arch == "" || arch == one.architecture)
 }
 
 // finding is a vulnerability of a component, as one or several sources know it.
@@ -214,9 +214,10 @@ func Match(sets []*Set, of Subject) Result {
 			m.unmatched[its.label] = true
 			continue
 		}
+		judged := m.judged(its)
 		for _, set := range sets {
 			m.tracked(set, its)
-			m.listed(set, its)
+			m.listed(set, its, judged)
 		}
 	}
 	result := Result{Unmatched: slices.Sorted(maps.Keys(m.unmatched))}
@@ -287,8 +288,34 @@ func (m *matcher) tracked(set *Set, its *component) {
 	}
 }
 
-// listed adds what OSV knows about a component.
-func (m *matcher) listed(set *Set, its *component) {
+// judged returns the vulnerabilities that Debian has judged for the source package and the release of a component. Its entries about updates are
+// less exact: a second update of the same vulnerabilities names a later version.
+func (m *matcher) judged(its *component) map[string]bool {
+	if its.ecosystem != debianEcosystem {
+		return nil
+	}
+	ids := map[string]bool{}
+	for _, set := range m.sets {
+		entries := set.tracker[its.codeName]
+		for i := range entries {
+			if entries[i].in(its.release) != nil {
+				ids[entries[i].id] = true
+			}
+		}
+		all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
+		for i := range all {
+			if of := all[i].of; all[i].release == its.release && !isUpdate(of.id) {
+				for _, id := range of.cves {
+					ids[id] = true
+				}
+			}
+		}
+	}
+	return ids
+}
+
+// listed adds what OSV knows about a component. Entries about updates add only what is not judged.
+func (m *matcher) listed(set *Set, its *component, judged map[string]bool) {
 	all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
 	specific := map[*advisory]bool{} // those that know the release of the component
 	for i := range all {
@@ -309,6 +336,9 @@ func (m *matcher) listed(set *Set, its *component) {
 			continue
 		}
 		for _, id := range one.of.cves {
+			if judged[id] && isUpdate(one.of.id) {
+				continue
+			}
 			m.add(id, append([]string{one.of.id}, one.of.aliases...), its, finding{
 				severity: worse(one.severity, one.of.severity), unimportant: one.unimportant, fixed: fixed, text: one.of.text,
 			})
@@ -341,26 +371,53 @@ func (m *matcher) add(id string, aliases []string, its *component, found finding
 	}
 }
 
-// merge merges each finding without a CVE into that of the CVE that another source gives it, such as GHSA-… of npm.
+// merge merges findings with a common ID, such as GHSA-… and PYSEC-…, into that with a CVE or, without a CVE, into that with the smallest ID. Two
+// CVEs stay two findings: an update of a distribution names several.
 func (m *matcher) merge() {
-	known := map[findingKey]*finding{} // by all IDs of findings with a CVE
-	for _, found := range m.findings {
-		if cvePattern.MatchString(found.id) {
-			for _, id := range found.ids {
-				known[findingKey{id, found.component}] = found
+	all := slices.SortedFunc(maps.Values(m.findings), mergeOrder)
+	into := map[*finding]*finding{}
+	last := func(of *finding) *finding {
+		for into[of] != nil {
+			if after := into[into[of]]; after != nil {
+				into[of] = after // a long chain is followed once
+			}
+			of = into[of]
+		}
+		return of
+	}
+	byID := map[findingKey]*finding{}
+	for _, found := range all {
+		for _, id := range found.ids {
+			key := findingKey{id, found.component}
+			if byID[key] == nil {
+				byID[key] = found
+			}
+			one, other := last(byID[key]), last(found)
+			if mergeOrder(one, other) > 0 {
+				one, other = other, one
+			}
+			if one != other && !cvePattern.MatchString(other.id) {
+				into[other] = one
 			}
 		}
 	}
-	for key, found := range m.findings {
-		if cvePattern.MatchString(found.id) {
-			continue
-		}
-		at := slices.IndexFunc(found.ids, func(id string) bool { return known[findingKey{id, found.component}] != nil })
-		if at >= 0 {
-			delete(m.findings, key)
-			m.add(known[findingKey{found.ids[at], found.component}].id, found.ids, found.component, *found)
+	for _, found := range all {
+		if target := last(found); target != found {
+			delete(m.findings, findingKey{found.id, found.component})
+			m.add(target.id, found.ids, found.component, *found)
 		}
 	}
+}
+
+// mergeOrder orders CVEs before other IDs, and the smaller before the larger.
+func mergeOrder(a, b *finding) int {
+	if first := cvePattern.MatchString(a.id); first != cvePattern.MatchString(b.id) {
+		if first {
+			return -1
+		}
+		return 1
+	}
+	return newerFirst(b.id, a.id)
 }
 
 // judge returns a finding for users. It is open if any of the packages is.

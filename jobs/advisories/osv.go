@@ -133,10 +133,7 @@ func (b *builder) addEntry(entry *osvEntry) error {
 	}
 	b.Entries++
 	if entry.Withdrawn != "" {
-		for i := range entry.Affected {
-			b.know(splitEcosystem(entry.Affected[i].Package.Ecosystem))
-		}
-		return b.store(0)
+		return nil
 	}
 	its := &advisory{id: strings.Clone(entry.ID), severity: worse(rated(entry.Severity), named(entry.Specific.severity))}
 	its.cves = b.namesOf(entry)
@@ -178,7 +175,7 @@ func (b *builder) namesOf(entry *osvEntry) (names []string) {
 		add(entry.Aliases)
 		add(entry.Upstream)
 	}
-	if len(names) == 0 && (strings.HasPrefix(entry.ID, "DSA-") || strings.HasPrefix(entry.ID, "DLA-")) {
+	if len(names) == 0 && isUpdate(entry.ID) {
 		add(entry.Related)
 	}
 	if len(names) == 0 {
@@ -186,6 +183,9 @@ func (b *builder) namesOf(entry *osvEntry) (names []string) {
 	}
 	return names
 }
+
+// isUpdate reports whether an entry is about an update of Debian, which can fix several vulnerabilities: DSA-6001-1.
+func isUpdate(id string) bool { return strings.HasPrefix(id, "DSA-") || strings.HasPrefix(id, "DLA-") }
 
 // splitEcosystem splits "Debian:13" and "Alpine:v3.20".
 func splitEcosystem(text string) (ecosystem, version string) {

@@ -62,7 +62,7 @@ func TestOSVKnowsPackagesOfEcosystems(t *testing.T) {
 		want string
 	}{
 		{"an advisory about two CVEs, of which one is known better", lockOf("debian 12", "libexpat1 2.5.0-1 expat"),
-			"CVE-2026-1001 Critical expat 2.5.0-1 libexpat1 fixed 2.5.0-1+deb12u2\nCVE-2026-1002 Unknown expat 2.5.0-1 libexpat1 fixed 2.5.0-1+deb12u2"},
+			"CVE-2026-1001 Critical expat 2.5.0-1 libexpat1\nCVE-2026-1002 Unknown expat 2.5.0-1 libexpat1 fixed 2.5.0-1+deb12u2"},
 		{"what the distribution calls unimportant", lockOf("debian 13", "libexpat1 2.7.1-1 expat"), "CVE-2026-1001 Negligible expat 2.7.1-1 libexpat1 fixed 2.7.1-2"},
 		{"the fix", lockOf("debian 13", "libexpat1 2.7.1-2 expat"), ""},
 		{"another release", lockOf("debian 11", "libexpat1 2.2.10-2 expat"), ""},
@@ -89,7 +89,7 @@ func TestOSVKnowsPackagesOfEcosystems(t *testing.T) {
 		{"another package of it", lockOf("rocky 9", "zsh 5.8"), ""},
 		{"Ubuntu, without its paid updates", lockOf("ubuntu 24.04", "bash 5.2.21-2ubuntu4"), "CVE-2026-1010 Medium bash 5.2.21-2ubuntu4 bash fixed 5.2.21-2ubuntu5"},
 		{"a Debian package in another lock", ofOthers("pkg:deb/debian/libexpat1@2.5.0-1%2Bb1?arch=amd64&distro=debian-12&upstream=expat"),
-			"CVE-2026-1001 Critical expat 2.5.0-1 x fixed 2.5.0-1+deb12u2\nCVE-2026-1002 Unknown expat 2.5.0-1 x fixed 2.5.0-1+deb12u2"},
+			"CVE-2026-1001 Critical expat 2.5.0-1 x\nCVE-2026-1002 Unknown expat 2.5.0-1 x fixed 2.5.0-1+deb12u2"},
 		{"a package of a distribution that nobody names", ofOthers("pkg:rpm/fedora/bash@5"), "unmatched rpm"},
 	} {
 		got := brief(advisories.Match(sets, advisories.Subject{Locks: []*v1alpha1.Lock{c.lock}}))
@@ -112,6 +112,65 @@ func TestSeveralSourcesAreOneVulnerability(t *testing.T) {
 	}
 	if got := result.Items[0].Description; got != "A use after free in TLS." {
 		t.Errorf("the description is %q", got)
+	}
+}
+
+func TestUpdatesOfDebianCountOnlyForWhatItHasNotJudged(t *testing.T) {
+	// The second update of openssl fixes a regression of the first.
+	again := strings.NewReplacer("expat", "openssl", "Debian:12", "Debian:13", "2.5.0-1+deb12u2", "3.5.4-1~deb13u3", "DSA-6001-1", "DSA-6001-2",
+		"CVE-2026-1001", "CVE-2026-2001", "CVE-2026-1002", "CVE-2026-2002").Replace(dsa)
+	lock := lockOf("debian 13", "openssl 3.5.4-1~deb13u2")
+	const (
+		unimportant = "CVE-2007-6755 Negligible openssl 3.5.4-1~deb13u2 openssl"
+		debian      = `{"id": "DEBIAN-CVE-2026-2001", "affected": [{"package": {"ecosystem": "Debian:13", "name": "openssl"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "3.5.4-1~deb13u2"}]}]}]}`
+		open        = " Unknown openssl 3.5.4-1~deb13u2 openssl fixed 3.5.4-1~deb13u3"
+	)
+	for _, c := range []struct {
+		name, want string
+		texts      []string
+	}{
+		{"judged by the tracker: fixed, or never affected", unimportant, []string{again, tracker}},
+		{"judged by an entry about the CVE", "CVE-2026-2002" + open, []string{again + debian}},
+		{"not judged", "CVE-2026-2002" + open + "\nCVE-2026-2001" + open, []string{again}},
+		{"undetermined", "CVE-2026-2003" + open + "\n" + unimportant, []string{strings.ReplaceAll(again, "CVE-2026-2002", "CVE-2026-2003"), tracker}},
+	} {
+		if got := brief(advisories.Match(read(t, c.texts...), advisories.Subject{Locks: []*v1alpha1.Lock{lock}})); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAWithdrawnEntryIsAboutNothing(t *testing.T) {
+	if got := brief(advisories.Match(read(t, withdrawn), advisories.Subject{Locks: []*v1alpha1.Lock{lockOf("debian 13", "expat 2.7.1-1")}})); got != "unmatched debian 13" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestNamesOfOneVulnerabilityAreMerged(t *testing.T) {
+	entry := func(id, aliases string) string {
+		severity := map[string]string{"A-1": "HIGH"}[id]
+		return fmt.Sprintf(`{"id": %q, "aliases": [%s], "database_specific": {"severity": %q}, "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "versions": ["1"]}]}`, id, aliases, severity)
+	}
+	for name, c := range map[string]struct {
+		entries []string
+		want    string
+	}{
+		"without a CVE":        {[]string{entry("PYSEC-2026-8", `"GHSA-1"`), entry("GHSA-1", "")}, "GHSA-1 Unknown"},
+		"a chain":              {[]string{entry("PYSEC-2026-8", `"B-22"`), entry("B-22", `"C-333"`), entry("C-333", "")}, "B-22 Unknown"},
+		"a chain to a CVE":     {[]string{entry("A-1", `"B-22"`), entry("B-22", `"X"`), entry("Y", `"X", "CVE-2026-1005"`)}, "CVE-2026-1005 High"},
+		"an alias of two CVEs": {[]string{entry("A-1", `"B"`), entry("B", `"CVE-2026-1006", "CVE-2026-1005"`)}, "CVE-2026-1005 High CVE-2026-1006 Unknown"},
+		"nothing in common":    {[]string{entry("A-1", `"B"`), entry("C-1", `"D"`)}, "A-1 High C-1 Unknown"},
+	} {
+		for range 20 { // maps have no order
+			result := advisories.Match(read(t, c.entries...), advisories.Subject{Locks: []*v1alpha1.Lock{ofOthers("pkg:pypi/a@1")}})
+			var ids []string
+			for _, item := range result.Items {
+				ids = append(ids, item.ID, string(item.Severity))
+			}
+			if got := strings.Join(ids, " "); got != c.want {
+				t.Fatalf("%s: got %s, want %s", name, got, c.want)
+			}
+		}
 	}
 }
 

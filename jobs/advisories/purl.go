@@ -51,8 +51,17 @@ func parsePURL(text string) (purl, bool) {
 		read.namespace, read.name = strings.ToLower(read.namespace), strings.ToLower(read.name)
 	case "pypi":
 		read.name = strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(read.name))
+	case "rpm":
+		if epoch := qualifiers.Get("epoch"); epoch != "" && read.version != "" {
+			read.version = epoch + ":" + read.version // as locks have it
+		}
 	}
 	return read, read.name != ""
+}
+
+// ofVersion reports whether the package URL names a version, or all versions. The epoch 0 is that of a version without an epoch.
+func (p purl) ofVersion(version string) bool {
+	return p.version == "" || strings.TrimPrefix(p.version, "0:") == strings.TrimPrefix(version, "0:")
 }
 
 // ecosystem returns the ecosystem of OSV of a package, and its name there. It is "" if OSV has none.

@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// trackerEntry is a vulnerability of a source package, as Debian's security tracker has it. Only releases that have or had it are kept.
+// trackerEntry is a vulnerability of a source package, as Debian's security tracker has it. Releases that it has not judged are left out.
 type trackerEntry struct {
 	id, text string
 	releases []trackerRelease
@@ -21,7 +21,7 @@ type trackerEntry struct {
 // trackerRelease is the state of a vulnerability in a release.
 type trackerRelease struct {
 	release string
-	// fixed is the version that fixed it, or empty if none did.
+	// fixed is the version that fixed it, neverAffected if the release never had it, or empty if no version fixes it.
 	fixed    string
 	severity v1alpha1.Severity
 }
@@ -38,7 +38,10 @@ type trackedRelease struct {
 	Urgency      string `json:"urgency"`
 }
 
-const debianEcosystem = "Debian"
+const (
+	debianEcosystem = "Debian"
+	neverAffected   = "0" // as the tracker writes it
+)
 
 // readTracker reads an object of source packages, each an object of vulnerabilities.
 func (b *builder) readTracker(decoder *json.Decoder) error {
@@ -107,16 +110,19 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 		return nil
 	}
 	b.Entries++
-	entry := trackerEntry{id: b.intern(id)}
+	entry, had := trackerEntry{id: b.intern(id)}, false
 	for codename, state := range read.Releases {
 		b.know(debianEcosystem, release(codename))
 		its := trackerRelease{release: b.intern(release(codename)), severity: urgency(state.Urgency)}
 		switch {
 		case state.Status == "open":
-		case state.Status == "resolved" && state.FixedVersion == "0", state.Status == "undetermined":
-			continue // the release never had it, or nobody knows
+			had = true
+		case state.Status == "undetermined":
+			continue
+		case state.Status == "resolved" && state.FixedVersion == neverAffected:
+			its.fixed = neverAffected
 		case state.Status == "resolved" && isDebian(state.FixedVersion):
-			its.fixed = b.intern(state.FixedVersion)
+			its.fixed, had = b.intern(state.FixedVersion), true
 		default:
 			b.skip(fmt.Sprintf("%s of %s in %s is %q, fixed in %q", id, name, codename, state.Status, state.FixedVersion))
 			continue
@@ -126,7 +132,9 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 	if len(entry.releases) == 0 {
 		return b.store(0)
 	}
-	entry.text = b.describe(read.Description)
+	if had {
+		entry.text = b.describe(read.Description)
+	}
 	name = b.intern(name)
 	b.tracker[name] = append(b.tracker[name], entry)
 	return b.store(entrySize + len(entry.releases)*releaseSize + len(id))
@@ -153,7 +161,7 @@ func urgency(text string) v1alpha1.Severity {
 	return v1alpha1.SeverityUnknown
 }
 
-// in returns the state of a vulnerability in a release, or nil if the release does not have it.
+// in returns the state of a vulnerability in a release, or nil if the tracker has not judged it.
 func (e *trackerEntry) in(release string) *trackerRelease {
 	for i := range e.releases {
 		if e.releases[i].release == release {
@@ -168,14 +176,14 @@ func (e *trackerEntry) in(release string) *trackerRelease {
 // for a release without an entry of its own.
 func (e *trackerEntry) affects(release, version string) (its *trackerRelease, fixed string, affected bool) {
 	its = e.in(release)
-	if its == nil {
-		return nil, "", false
+	if its == nil || its.fixed == neverAffected {
+		return its, "", false
 	}
 	if its.fixed != "" {
 		order, ok := compareDebian(version, its.fixed)
 		return its, its.fixed, !ok || order < 0
 	}
-	if sid := e.in("sid"); sid != nil && sid.fixed != "" {
+	if sid := e.in("sid"); sid != nil && sid.fixed != "" && sid.fixed != neverAffected {
 		if order, ok := compareDebian(backport.ReplaceAllString(version, ""), sid.fixed); ok && order >= 0 {
 			return its, "", false
 		}

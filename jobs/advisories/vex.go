@@ -27,7 +27,7 @@ type vexStatement struct {
 	Timestamp       string           `json:"timestamp"`
 	LastUpdated     string           `json:"last_updated"`
 	Products        []vexProduct     `json:"products"`
-	Subcomponents   []vexProduct     `json:"subcomponents"` // of version 0.0.1
+	Subcomponents   []vexComponent   `json:"subcomponents"` // of version 0.0.1
 	Status          string           `json:"status"`
 	Notes           text             `json:"status_notes"`
 	Justification   string           `json:"justification"`
@@ -50,25 +50,43 @@ func (v *vexVulnerability) UnmarshalJSON(content []byte) error {
 	return json.Unmarshal(content, (*object)(v)) //nolint:wrapcheck // of the same document
 }
 
-// vexProduct is an object, or its ID in version 0.0.1.
+// vexProduct is a component with subcomponents.
 type vexProduct struct {
-	ID          string `json:"@id"`
-	Identifiers struct {
-		PURL string `json:"purl"`
-	} `json:"identifiers"`
-	Subcomponents []vexProduct `json:"subcomponents"`
+	vexComponent
+	Subcomponents []vexComponent
 }
 
 // UnmarshalJSON reads both forms.
 func (p *vexProduct) UnmarshalJSON(content []byte) error {
-	if json.Unmarshal(content, &p.ID) == nil {
-		return nil
+	if err := p.vexComponent.UnmarshalJSON(content); err != nil || content[0] != '{' {
+		return err
 	}
-	type object vexProduct
-	return json.Unmarshal(content, (*object)(p)) //nolint:wrapcheck // of the same document
+	var parts struct {
+		Subcomponents []vexComponent `json:"subcomponents"`
+	}
+	err := json.Unmarshal(content, &parts)
+	p.Subcomponents = parts.Subcomponents
+	return err //nolint:wrapcheck // of the same document
 }
 
-func (p *vexProduct) purl() (purl, bool) { return parsePURL(cmp.Or(p.Identifiers.PURL, p.ID)) }
+// vexComponent is an object, or its ID in version 0.0.1. The subcomponents of a subcomponent are ignored, so that nesting costs no time.
+type vexComponent struct {
+	ID          string `json:"@id"`
+	Identifiers struct {
+		PURL string `json:"purl"`
+	} `json:"identifiers"`
+}
+
+// UnmarshalJSON reads both forms.
+func (c *vexComponent) UnmarshalJSON(content []byte) error {
+	if json.Unmarshal(content, &c.ID) == nil {
+		return nil
+	}
+	type object vexComponent
+	return json.Unmarshal(content, (*object)(c)) //nolint:wrapcheck // of the same document
+}
+
+func (c *vexComponent) purl() (purl, bool) { return parsePURL(cmp.Or(c.Identifiers.PURL, c.ID)) }
 
 // statement is whether a vulnerability affects a product.
 type statement struct {

@@ -4,10 +4,12 @@ package advisories_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/advisories"
+	"goldsmith.dev/goldsmith/jobs/sbom"
 )
 
 // vex is a document of OpenVEX with statements.
@@ -92,5 +94,33 @@ func TestStatementsAreAboutPackagesOfEcosystems(t *testing.T) {
 	got := brief(advisories.Match(read(t, ghsa, document), advisories.Subject{Locks: []*v1alpha1.Lock{ofOthers("pkg:npm/%40acme/pad@1.0.0")}}))
 	if want := "CVE-2026-1004 Medium @acme/pad 1.0.0 x fixed 1.4.2 NotAffected: inline_mitigations_already_exist"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestStatementsNameTheEpochOfAPackage(t *testing.T) {
+	const advisory = `{"id": "RLSA-1", "affected": [{"package": {"ecosystem": "Rocky Linux:9", "name": "bash"}, "versions": ["1:5.1-3"]}]}`
+	installed := lockOf("rocky 9", "bash 1:5.1-3")
+	url := sbom.PackageURL(installed, &installed.Packages[0])
+	byURL := lockOf("", "bash 1:5.1-3")
+	byURL.Packages[0].PURL = url
+	for product, open := range map[string]bool{url: false, "pkg:rpm/rocky/bash@5.1-3?epoch=1": false, "pkg:rpm/rocky/bash@5.1-3": true, "pkg:rpm/rocky/bash@5.1-3?epoch=2": true} {
+		document := vex(fmt.Sprintf(`{"vulnerability": {"name": "RLSA-1"}, "products": [%q], "status": "not_affected"}`, product))
+		for _, lock := range []*v1alpha1.Lock{installed, byURL} {
+			result := advisories.Match(read(t, advisory, document), advisories.Subject{Locks: []*v1alpha1.Lock{lock}})
+			if got := result.Counts; (got.Unknown == 1) != open || (got.NotAffected == 1) == open {
+				t.Errorf("%s: got %+v", product, got)
+			}
+		}
+	}
+}
+
+func TestNestedSubcomponentsAreIgnored(t *testing.T) {
+	allocations := func(levels int) float64 {
+		nested := strings.Repeat(`{"@id": "pkg:npm/a", "subcomponents": [`, levels) + strings.Repeat("]}", levels)
+		document := vex(said(nested))
+		return testing.AllocsPerRun(1, func() { read(t, document) })
+	}
+	if few, many := allocations(10), allocations(1000); many > 2*few {
+		t.Errorf("%v allocations of 1000 levels, %v of 10", many, few)
 	}
 }
