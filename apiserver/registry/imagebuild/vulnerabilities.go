@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,7 +104,11 @@ func subjectOf(build *v1alpha1.ImageBuild) advisories.Subject {
 		subject.Repository = build.Spec.Inputs.Output.Repository
 	}
 	for i := range build.Status.Artifacts {
-		subject.Digests = append(subject.Digests, build.Status.Artifacts[i].Digest)
+		its := &build.Status.Artifacts[i]
+		subject.Digests = append(subject.Digests, its.Digest)
+		if manifest, ok := strings.CutPrefix(its.Location, subject.Repository+"@"); ok && subject.Repository != "" { // the build published it
+			subject.Digests = append(subject.Digests, manifest)
+		}
 	}
 	return subject
 }
