@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,11 +52,9 @@ var justifications = []string{
 // printOpenVEX prints a statement about each vulnerability. Its product is the image, and its subcomponents are the packages. So the server reads the
 // document, once its user has changed a status, as advisories.
 func (o *options) printOpenVEX(build *v1alpha1.ImageBuild, found *v1alpha1.ImageBuildVulnerabilities, packages *v1alpha1.ImageBuildPackages) error {
-	image := build.Name
-	if ref := build.Spec.ImageRef; ref != nil {
-		image = ref.Name
-	} else if at := strings.LastIndexByte(image, '-'); at > 0 {
-		image = image[:at] // of a deleted build
+	image := imageOf(build)
+	if image == "" {
+		return fmt.Errorf("build %s has no image, which is the product of OpenVEX: name a build of an image", build.Name)
 	}
 	of := fmt.Sprintf("pkg:generic/%s/%s", found.Namespace, image)
 	made := document{
@@ -81,6 +80,18 @@ func (o *options) printOpenVEX(build *v1alpha1.ImageBuild, found *v1alpha1.Image
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(made)
+}
+
+// imageOf returns the Image of a build, or "" if it has none. Only the name of a deleted build tells its Image.
+func imageOf(build *v1alpha1.ImageBuild) string {
+	if ref := build.Spec.ImageRef; ref != nil {
+		return ref.Name
+	}
+	at := strings.LastIndexByte(build.Name, '-')
+	if _, err := strconv.ParseUint(build.Name[at+1:], 10, 63); build.ResourceVersion != "" || at < 0 || err != nil {
+		return ""
+	}
+	return build.Name[:at]
 }
 
 // components returns the package URLs of the packages that have a vulnerability.

@@ -108,6 +108,28 @@ func TestVulnerabilitiesAreATable(t *testing.T) {
 	}
 }
 
+func TestOpenVEXNamesTheImageOfABuild(t *testing.T) {
+	named := func(name, version string) *v1alpha1.ImageBuild {
+		return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
+	}
+	ofImage := named("web-x", "1")
+	ofImage.Spec.ImageRef = &v1alpha1.ImageReference{Name: "web"}
+	for _, c := range []struct {
+		build *v1alpha1.ImageBuild
+		want  string // empty: refused
+	}{{ofImage, "pkg:generic/team/web"}, {named("web-7", ""), "pkg:generic/team/web"}, {named("web-7", "1"), ""}, {named("foo-bar", "1"), ""}, {named("foo-bar", ""), ""}, {named("7", ""), ""}} {
+		var out bytes.Buffer
+		o := options{out: &out, clock: testingclock.NewFakePassiveClock(now)}
+		found := list(v1alpha1.Vulnerability{ID: "CVE-1", Status: v1alpha1.VulnerabilityOpen})
+		switch err := o.printOpenVEX(c.build, found, &v1alpha1.ImageBuildPackages{}); {
+		case c.want == "" && (err == nil || err.Error() != "build "+c.build.Name+" has no image, which is the product of OpenVEX: name a build of an image"):
+			t.Errorf("%s: got %v, %s", c.build.Name, err, &out)
+		case c.want != "" && (err != nil || !strings.Contains(out.String(), `"@id": "`+c.want+`"`)):
+			t.Errorf("%s: got %v, %s", c.build.Name, err, &out)
+		}
+	}
+}
+
 func parsed(t *testing.T, text string) (value any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text), &value))
