@@ -107,7 +107,7 @@ func TestAdvisoriesAreSmallInMemory(t *testing.T) {
 	if perEntry := used / vulnerabilities; perEntry > 1200 {
 		t.Errorf("%d bytes for each of %d vulnerabilities", perEntry, vulnerabilities)
 	}
-	if counted := uint64(advisories.Used(set)); counted < used*2/3 || counted > used*2 {
+	if counted := uint64(set.Memory()); counted < used*2/3 || counted > used*2 {
 		t.Errorf("counted %d bytes, of which %d are used", counted, used)
 	}
 	runtime.KeepAlive(set)

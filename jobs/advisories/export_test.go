@@ -4,9 +4,6 @@ package advisories
 
 import "io"
 
-// Used returns how much memory was counted for a Set.
-func Used(set *Set) int64 { return set.used }
-
 // ReadWithin reads advisories with limits of memory, size, and the size of one entry.
 func ReadWithin(content io.Reader, memory, size, entry int64) (*Set, error) {
 	b := newBuilder()

@@ -61,6 +61,9 @@ type Set struct {
 	used       int64                   // about how many bytes they need
 }
 
+// Memory returns about how many bytes the Set needs.
+func (s *Set) Memory() int64 { return s.used }
+
 // builder makes a Set, within the limit of memory.
 type builder struct {
 	Set

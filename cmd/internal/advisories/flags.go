@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/jobs/advisories"
 )
 
 const flag = "advisories"
@@ -87,7 +88,9 @@ func (f *Flags) Open() (*Reader, error) {
 	if err != nil || len(sources) == 0 {
 		return nil, err
 	}
-	f.reader = &Reader{sources: sources, clock: clock.RealClock{}, client: newClient()}
+	f.reader = &Reader{
+		sources: sources, clock: clock.RealClock{}, client: newClient(), memory: advisories.MaxMemory, reading: make(chan struct{}, 1),
+	}
 	return f.reader, nil
 }
 

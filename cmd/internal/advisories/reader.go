@@ -26,11 +26,14 @@ import (
 )
 
 const (
-	// fileInterval is the time between two looks at a file.
+	// fileInterval is the time between two checks of a file.
 	fileInterval = 10 * time.Second
-	// addressInterval is the time between two requests, and addressRetry that after a failure. The tracker makes its JSON anew every few minutes.
+	// addressInterval is the time between two requests, and addressRetry that after a failure: twice as long after each further answer that cannot be
+	// read, which may be large. The tracker makes its JSON anew every few minutes.
 	addressInterval = time.Hour
 	addressRetry    = 5 * time.Minute
+	// maxUnreadable is how many of these answers count. The time is then addressInterval.
+	maxUnreadable = 4
 	// jitter spreads the requests of several servers.
 	jitter = 0.1
 	// requestTimeout is for one request, with all of its answer.
@@ -47,6 +50,10 @@ type Reader struct {
 	sources []*source
 	clock   clock.Clock
 	client  *http.Client
+	memory  int64 // the maximum of all sources together
+
+	// reading has a value while a source is read. One at a time, because what was read before stays in memory until then.
+	reading chan struct{}
 }
 
 // source is a file or an address.
@@ -58,6 +65,9 @@ type source struct {
 	// What was read last. Only one goroutine reads.
 	seen               fs.FileInfo
 	etag, lastModified string
+	unreadable         int // answers of the address, one after the other
+
+	memory int64 // of set, for the holder of reading
 
 	mu     sync.Mutex
 	set    *advisories.Set // nil before the first success
@@ -109,7 +119,7 @@ func (r *Reader) pass(ctx context.Context, one *source, tell func(string)) time.
 	if one.address != nil {
 		set, err = r.fetch(ctx, one)
 	} else {
-		set, err = one.readFile(ctx)
+		set, err = r.readFile(ctx, one)
 	}
 	if ctx.Err() == nil {
 		if line := one.keep(set, err, r.clock.Now()); line != "" {
@@ -120,9 +130,34 @@ func (r *Reader) pass(ctx context.Context, one *source, tell func(string)) time.
 	case one.address == nil:
 		return fileInterval
 	case err != nil:
-		return wait.Jitter(addressRetry, jitter)
+		return wait.Jitter(min(addressInterval, addressRetry<<one.unreadable), jitter)
 	}
 	return wait.Jitter(addressInterval, jitter)
+}
+
+// read reads a source while no other source is read. It refuses what needs too much memory together with the other sources.
+func (r *Reader) read(ctx context.Context, one *source, read func() (*advisories.Set, error)) (*advisories.Set, error) {
+	select {
+	case r.reading <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other advisories: %w", ctx.Err())
+	}
+	defer func() { <-r.reading }()
+	set, err := read()
+	if err != nil {
+		return nil, err
+	}
+	memory := set.Memory()
+	for _, other := range r.sources {
+		if other != one {
+			memory += other.memory
+		}
+	}
+	if memory > r.memory {
+		return nil, fmt.Errorf("all advisories together need more than %d MiB of memory: use those of one distribution", r.memory>>20)
+	}
+	one.memory = set.Memory()
+	return set, nil
 }
 
 var (
@@ -165,16 +200,16 @@ func (s *source) keep(set *advisories.Set, err error, now time.Time) (news strin
 }
 
 // readFile reads a file if it has changed since the last pass.
-func (s *source) readFile(ctx context.Context) (*advisories.Set, error) {
-	info, err := os.Stat(s.place)
+func (r *Reader) readFile(ctx context.Context, one *source) (*advisories.Set, error) {
+	info, err := os.Stat(one.place)
 	if err != nil {
-		s.seen = nil
+		one.seen = nil
 		return nil, documents.WithoutPath(err)
 	}
-	if sameFile(s.seen, info) {
+	if sameFile(one.seen, info) {
 		return nil, errUnchanged
 	}
-	file, err := documents.OpenRegular(os.OpenFile, s.place, 0)
+	file, err := documents.OpenRegular(os.OpenFile, one.place, 0)
 	if err != nil {
 		return nil, documents.WithoutPath(err)
 	}
@@ -183,16 +218,16 @@ func (s *source) readFile(ctx context.Context) (*advisories.Set, error) {
 	if err != nil {
 		return nil, documents.WithoutPath(err)
 	}
-	set, problem := advisories.ReadFile(&interruptible{file, ctx}, before.Size())
+	set, problem := r.read(ctx, one, func() (*advisories.Set, error) { return advisories.ReadFile(&interruptible{file, ctx}, before.Size()) })
 	after, err := file.Stat()
 	switch {
 	case err != nil:
 		return nil, documents.WithoutPath(err)
 	case !sameFile(before, after):
-		s.seen = nil
+		one.seen = nil
 		return nil, errChanging
 	}
-	s.seen = after
+	one.seen = after
 	return set, documents.WithoutPath(problem)
 }
 
@@ -238,6 +273,8 @@ func newClient() *http.Client {
 
 // fetch reads an address if it has changed. It returns nothing if it has not.
 func (r *Reader) fetch(ctx context.Context, one *source) (*advisories.Set, error) {
+	unreadable := one.unreadable
+	one.unreadable = 0
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, one.address.String(), nil)
@@ -262,8 +299,9 @@ func (r *Reader) fetch(ctx context.Context, one *source) (*advisories.Set, error
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server answers %s", v1alpha1.CutMessage(answer.Status))
 	}
-	set, err := readAnswer(answer.Body)
+	set, err := r.read(ctx, one, func() (*advisories.Set, error) { return readAnswer(answer.Body) })
 	if err != nil {
+		one.unreadable = min(unreadable+1, maxUnreadable)
 		return nil, err
 	}
 	one.etag, one.lastModified = answer.Header.Get("ETag"), answer.Header.Get("Last-Modified")

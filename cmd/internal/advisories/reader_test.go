@@ -14,11 +14,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/advisories"
 )
 
 const (
@@ -176,17 +178,64 @@ func TestAnAddressIsAskedWhetherItHasChanged(t *testing.T) {
 }
 
 func TestAnAddressIsReadEachHourAndSoonerAfterAFailure(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) { _, _ = writer.Write([]byte(tracker)) }))
+	var content atomic.Value
+	content.Store(tracker)
+	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(writer, content.Load()) }))
 	defer server.Close()
 	reader := open(t, server.URL)
 	pass := func() time.Duration { return reader.pass(t.Context(), reader.sources[0], func(string) {}) }
 	if again := pass(); again < time.Hour || again > 66*time.Minute {
 		t.Errorf("read again after %s", again)
 	}
+	content.Store("<!DOCTYPE html>")
+	for _, want := range []time.Duration{10 * time.Minute, 20 * time.Minute, 40 * time.Minute, time.Hour, time.Hour, time.Hour} {
+		if again := pass(); again < want || again > want*11/10 {
+			t.Errorf("a page was read again after %s, want %s", again, want)
+		}
+	}
 	server.Close()
 	if again := pass(); again < 5*time.Minute || again > 6*time.Minute {
 		t.Errorf("tried again after %s", again)
 	}
+}
+
+func TestSourcesShareMemory(t *testing.T) {
+	var places []string
+	for name, content := range map[string]string{"a": tracker, "b": tracker} {
+		places = append(places, filepath.Join(t.TempDir(), name))
+		require.NoError(t, os.WriteFile(places[len(places)-1], []byte(content), 0o600))
+	}
+	set := require.Value(advisories.Read(strings.NewReader(tracker)))(t)
+	for memory, want := range map[int64]string{2 * set.Memory(): "", 2*set.Memory() - 1: "cannot be read: all advisories together need more than 0 MiB of memory: use those of one distribution"} {
+		reader := open(t, places...)
+		reader.memory = memory
+		for _, one := range append(reader.sources, reader.sources[0]) { // the first is replaced
+			one.seen = nil
+			reader.pass(t.Context(), one, func(string) {})
+		}
+		if _, _, err := reader.Current(); (err == nil) != (want == "") || err != nil && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d bytes: %v", memory, err)
+		}
+	}
+}
+
+func TestOneSourceIsReadAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tracker.json")
+	require.NoError(t, os.WriteFile(path, []byte(tracker), 0o600))
+	synctest.Test(t, func(t *testing.T) {
+		reader := open(t, path)
+		reader.reading <- struct{}{}
+		go reader.pass(t.Context(), reader.sources[0], func(string) {})
+		synctest.Wait()
+		if _, _, err := reader.Current(); err == nil {
+			t.Error("it was read while another source is read")
+		}
+		<-reader.reading
+		synctest.Wait()
+		if _, _, err := reader.Current(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAnAddressIsNotLedAwayFromTLS(t *testing.T) {
