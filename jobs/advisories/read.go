@@ -28,7 +28,7 @@ const (
 	MaxBytes = 4 << 30
 	// MaxZipBytes is the maximum size of a zip archive.
 	MaxZipBytes = 512 << 20
-	// MaxMemory is about how much memory the advisories of one source may need. Those of the tracker need 40 MiB.
+	// MaxMemory is about how much memory the advisories of one source may need, and those of all sources. Those of the tracker need 40 MiB.
 	MaxMemory = 512 << 20
 	// maxEntry is the maximum size of one entry, and maxItems that of a list in it, which could need a hundred times its size in memory.
 	maxEntry = 8 << 20

@@ -180,8 +180,8 @@ type BuildStats struct {
 	// +listType=map
 	// +listMapKey=name
 	Tests []TestCount `json:"tests,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,14,rep,name=tests"`
-	// fixes tells how long the fixes of archives took until a build with them succeeded, and until each channel had it, of those that got there
-	// in the window. fixes is empty if none did.
+	// fixes tells how long the fixes of archives took until a build with them succeeded, and until each channel had it. It counts the fixes that
+	// reached it in the window. fixes is empty if none did.
 	// +optional
 	// +patchMergeKey=reached
 	// +patchStrategy=merge
@@ -195,7 +195,7 @@ type FixCount struct {
 	// reached is Ready, when a build with the fix has succeeded, or the name of a channel that has such a build.
 	// +required
 	Reached string `json:"reached" protobuf:"bytes,1,opt,name=reached"`
-	// count is the number of fixes that got there. A build with several new versions is one fix.
+	// count is the number of fixes that reached it in the window. A build with several new versions is one fix.
 	// +required
 	Count int64 `json:"count" protobuf:"varint,2,opt,name=count"`
 	// times are the percentiles of the time from the date of the archive's release file with the oldest of the versions.
