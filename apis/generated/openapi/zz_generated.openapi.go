@@ -2395,7 +2395,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "fixes tells how long the fixes of archives took until a build with them succeeded, and until each channel had it, of those that got there in the window. fixes is empty if none did.",
+							Description: "fixes tells how long the fixes of archives took until a build with them succeeded, and until each channel had it. It counts the fixes that reached it in the window. fixes is empty if none did.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3186,7 +3186,7 @@ func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.Refere
 					},
 					"maxSeverity": {
 						SchemaProps: spec.SchemaProps{
-							Description: "maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to any severity.\n\nPossible enum values:\n - `\"High\"` allows vulnerabilities of high severity, but no critical ones.\n - `\"Low\"` allows vulnerabilities of low severity.\n - `\"Medium\"` allows vulnerabilities of medium severity.\n - `\"Negligible\"` allows negligible vulnerabilities.\n - `\"None\"` allows no vulnerability.",
+							Description: "maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to no limit.\n\nPossible enum values:\n - `\"High\"` allows vulnerabilities of high severity, but no critical ones.\n - `\"Low\"` allows vulnerabilities of low severity.\n - `\"Medium\"` allows vulnerabilities of medium severity.\n - `\"Negligible\"` allows negligible vulnerabilities.\n - `\"None\"` allows no vulnerability.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"High", "Low", "Medium", "Negligible", "None"},
@@ -3609,7 +3609,7 @@ func schema_goldsmith_apis_images_v1alpha1_FixCount(ref common.ReferenceCallback
 					},
 					"count": {
 						SchemaProps: spec.SchemaProps{
-							Description: "count is the number of fixes that got there. A build with several new versions is one fix.",
+							Description: "count is the number of fixes that reached it in the window. A build with several new versions is one fix.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -10106,7 +10106,7 @@ func schema_goldsmith_apis_images_v1alpha1_Vulnerability(ref common.ReferenceCal
 					},
 					"severity": {
 						SchemaProps: spec.SchemaProps{
-							Description: "severity is Critical, High, Medium, Low, Negligible or Unknown.\n\nPossible enum values:\n - `\"Critical\"` is a CVSS score from 9.0.\n - `\"High\"` is a CVSS score from 7.0, or the urgency high of Debian.\n - `\"Low\"` is a CVSS score above 0, or the urgency low of Debian.\n - `\"Medium\"` is a CVSS score from 4.0, or the urgency medium of Debian.\n - `\"Negligible\"` is a CVSS score of 0, or the urgency unimportant of Debian.\n - `\"Unknown\"` is that of a vulnerability that no advisory rates.",
+							Description: "severity is Critical, High, Medium, Low, Negligible or Unknown: the worst that an advisory gives. If Debian rates the vulnerability as unimportant, severity is Negligible, whatever its CVSS score.\n\nPossible enum values:\n - `\"Critical\"` is a CVSS score from 9.0.\n - `\"High\"` is a CVSS score from 7.0, or the urgency high of Debian.\n - `\"Low\"` is a CVSS score above 0, or the urgency low of Debian.\n - `\"Medium\"` is a CVSS score from 4.0, or the urgency medium of Debian.\n - `\"Negligible\"` is a CVSS score of 0, or the urgency unimportant of Debian, which counts before any other severity.\n - `\"Unknown\"` is that of a vulnerability that no advisory rates.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

@@ -68,7 +68,7 @@ type ChannelRequirements struct {
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
 	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is
 	// Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count.
-	// It needs advisories, which the operator of the server sets. Defaults to any severity.
+	// It needs advisories, which the operator of the server sets. Defaults to no limit.
 	// +optional
 	// +k8s:optional
 	MaxSeverity SeverityLimit `json:"maxSeverity,omitempty" protobuf:"bytes,3,opt,name=maxSeverity,casttype=SeverityLimit"`

@@ -20,8 +20,9 @@ type ChannelRequirementsApplyConfiguration struct {
 	// it tests again. It needs spec.output, with another attest than Never.
 	Attested *bool `json:"attested,omitempty"`
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
-	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that does not affect the image, as its
-	// operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to any severity.
+	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is
+	// Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count.
+	// It needs advisories, which the operator of the server sets. Defaults to no limit.
 	MaxSeverity *imagesv1alpha1.SeverityLimit `json:"maxSeverity,omitempty"`
 }
 
