@@ -21,6 +21,16 @@ type Vulnerabilities struct {
 	Unknown string
 }
 
+// UnknownVulnerabilities are those of a build for which the server has answered with an error. The messages about them name the build, so that its
+// name is cut from the error.
+func UnknownVulnerabilities(err error) *Vulnerabilities {
+	why := err.Error()
+	if _, after, cut := strings.Cut(why, " are unknown: "); cut {
+		why = after
+	}
+	return &Vulnerabilities{Unknown: v1alpha1.CutMessage(why)}
+}
+
 // tooSevere tells which vulnerabilities keep a build from a channel, with the remedy, or returns "". The vulnerabilities may be nil, if nobody
 // has asked for them.
 func tooSevere(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
@@ -40,7 +50,7 @@ func tooSevere(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *
 		return ""
 	}
 	return fmt.Sprintf("%s has %s more severe than %s (the worst: %s): build the image with fixed packages, or state why they do not affect it (OpenVEX)",
-		build.Name, countOpen(over), limit, strings.Join(known.Worst, ", "))
+		build.Name, countOpen(over), limit, strings.Join(known.Worst[:min(int(over), maxShownWorst, len(known.Worst))], ", "))
 }
 
 // moreSevere returns how many open vulnerabilities are more severe than a limit. Only the limit None counts those of unknown severity.

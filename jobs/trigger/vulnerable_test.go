@@ -3,6 +3,7 @@
 package trigger
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -129,6 +130,23 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 	} {
 		if got := WaitsFor(test.rule, &builds[0], test.known); got != test.want {
 			t.Errorf("waits for a build that %q, want %q", got, test.want)
+		}
+	}
+	severe := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 2, Medium: 3}, Worst: []string{"CVE-1", "CVE-2", "CVE-3", "CVE-4", "CVE-5"}}
+	const remedy = "): build the image with fixed packages, or state why they do not affect it (OpenVEX)"
+	for _, test := range []struct {
+		limit v1alpha1.SeverityLimit
+		known *Vulnerabilities
+		want  string
+	}{
+		{v1alpha1.SeverityLimitHigh, severe, ""},
+		{v1alpha1.SeverityLimitMedium, severe, "debian-1 has 2 open vulnerabilities more severe than Medium (the worst: CVE-1, CVE-2" + remedy},
+		{v1alpha1.SeverityLimitLow, severe, "debian-1 has 5 open vulnerabilities more severe than Low (the worst: CVE-1, CVE-2, CVE-3" + remedy},
+		{v1alpha1.SeverityLimitHigh, UnknownVulnerabilities(errors.New("the vulnerabilities of imagebuild debian-1 are unknown: not read yet")), "the vulnerabilities of debian-1 are unknown: not read yet"},
+		{v1alpha1.SeverityLimitHigh, UnknownVulnerabilities(errors.New("no database")), "the vulnerabilities of debian-1 are unknown: no database"},
+	} {
+		if diff := cmp.Diff(test.want, tooSevere(test.limit, &builds[0], test.known)); diff != "" {
+			t.Errorf("above %s (-want +got):\n%s", test.limit, diff)
 		}
 	}
 	many := observed(newImage(func(image *v1alpha1.Image) { image.Spec.Channels = []v1alpha1.ChannelRule{none} }), "A")

@@ -93,13 +93,18 @@ func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name 
 		return nil
 	}
 	build, err := p.vulnerabilities.GetBuild(ctx, name)
-	if err != nil || build.Status.Phase != v1alpha1.BuildSucceeded {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return trigger.UnknownVulnerabilities(err)
+	case build.Status.Phase != v1alpha1.BuildSucceeded:
 		return nil
 	}
 	found, err := p.vulnerabilities.Vulnerabilities(ctx, build)
 	switch {
 	case err != nil:
-		return &trigger.Vulnerabilities{Unknown: v1alpha1.CutMessage(err.Error())}
+		return trigger.UnknownVulnerabilities(err)
 	case found == nil:
 		return nil
 	}

@@ -3,14 +3,23 @@
 package image
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
+	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 func TestRulesOfChannels(t *testing.T) {
@@ -57,6 +66,23 @@ func TestRulesOfChannels(t *testing.T) {
 				t.Errorf("got %v, want %q", errs, test.text)
 			}
 		})
+	}
+}
+
+func TestAChannelTellsWhyTheVulnerabilitiesOfABuildAreUnknown(t *testing.T) {
+	rule := &v1alpha1.ChannelRule{Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitLow}}
+	for name, test := range map[string]struct {
+		err  error
+		want *trigger.Vulnerabilities
+	}{
+		"the storage is unavailable": {errors.New("no leader"), &trigger.Vulnerabilities{Unknown: "no leader"}},
+		"the build does not exist":   {apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "web-1"), nil},
+	} {
+		failing := &genericregistry.Store{NewFunc: func() runtime.Object { return nil }, KeyFunc: func(context.Context, string) (string, error) { return "", test.err }}
+		p := &promotion{vulnerabilities: &imagebuild.Store{Store: &resources.Store{Store: failing}}}
+		if diff := cmp.Diff(test.want, p.known(t.Context(), rule, "web-1")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 
