@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,10 +63,10 @@ type Vulnerabilities struct {
 
 // answer is what is known of a build.
 type answer struct {
-	*trigger.Vulnerabilities           // nil before the first answer
-	at                       time.Time // of the last counts
+	*trigger.Vulnerabilities           // nil before the first answer, and after a refused promotion until the next one
+	at                       time.Time // of the last counts; before the first ones, of the first question if the Image stores counts
 	due                      time.Time // when the build is asked for again
-	unread                   int       // answers before the first one with counts that the server has not read its advisories
+	unread                   int       // answers without earlier counts that the server has not read its advisories
 }
 
 // New makes the controller. The cache was made with package caches.
@@ -132,13 +131,15 @@ func (v *Vulnerabilities) known(image types.NamespacedName) map[types.UID]*trigg
 	return found
 }
 
-// AskAgain asks for the builds of an Image at once, because what is known allowed a promotion that the server has refused.
+// AskAgain asks for the builds of an Image at once, because what is known allowed a promotion that the server has refused. Until the server answers
+// with counts, nothing is known of the builds: the Image keeps its stored counts, and only its channels without maxSeverity move.
 func (v *Vulnerabilities) AskAgain(image types.NamespacedName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, its := range v.images[image] {
-		its.due = time.Time{}
+		its.Vulnerabilities, its.due = nil, time.Time{}
 	}
+	delete(v.told, image) // the Image controller is told of the answer, even if it is the same
 	v.again(reconcile.Request{NamespacedName: image})
 }
 
@@ -157,7 +158,7 @@ func (v *Vulnerabilities) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	judged := trigger.Observed{Image: image, Builds: builds, Now: v.Clock.Now()}.Judged()
-	due := v.keep(request.NamespacedName, judged)
+	due := v.keep(image, judged)
 	for _, build := range due {
 		if err = v.ask(ctx, request.NamespacedName, build); err != nil {
 			break
@@ -175,21 +176,24 @@ func (v *Vulnerabilities) forget(image types.NamespacedName) {
 }
 
 // keep forgets all other builds of an Image, and returns those that are due.
-func (v *Vulnerabilities) keep(image types.NamespacedName, judged []*v1alpha1.ImageBuild) (due []*v1alpha1.ImageBuild) {
+func (v *Vulnerabilities) keep(image *v1alpha1.Image, judged []*v1alpha1.ImageBuild) (due []*v1alpha1.ImageBuild) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	now, kept := v.Clock.Now(), map[types.UID]*answer{}
+	name, now, kept := client.ObjectKeyFromObject(image), v.Clock.Now(), map[types.UID]*answer{}
 	for _, build := range judged {
-		its := v.images[image][build.UID]
+		its := v.images[name][build.UID]
 		if its == nil {
 			its = &answer{}
+			if image.Status.Vulnerabilities != nil {
+				its.at = now // the stored counts count as long as the last ones
+			}
 		}
 		kept[build.UID] = its
 		if !now.Before(its.due) && !now.Before(v.absent) {
 			due = append(due, build)
 		}
 	}
-	v.images[image] = kept
+	v.images[name] = kept
 	return due
 }
 
@@ -221,17 +225,14 @@ func (v *Vulnerabilities) ask(ctx context.Context, image types.NamespacedName, b
 		its.due = now.Add(spread(reading, build.UID))
 	default:
 		v.absent = time.Time{}
-		if its.at.IsZero() || now.Sub(its.at) >= outdated {
-			_, why, cut := strings.Cut(err.Error(), " are unknown: ") // the condition tells of what
-			if !cut {
-				why = err.Error()
-			}
-			its.Vulnerabilities, its.at = &trigger.Vulnerabilities{Unknown: why}, time.Time{}
+		missing, wait := apierrors.IsNotFound(err), retry // missing: the build has no lock, or does not exist
+		if missing {
+			wait = refresh
 		}
-		its.due = now.Add(spread(retry, build.UID))
-		if apierrors.IsNotFound(err) {
-			its.due = now.Add(spread(refresh, build.UID))
+		if missing || its.at.IsZero() || now.Sub(its.at) >= outdated {
+			its.Vulnerabilities, its.at = trigger.UnknownVulnerabilities(err), time.Time{}
 		}
+		its.due = now.Add(spread(wait, build.UID))
 	}
 	return nil
 }
@@ -259,7 +260,7 @@ func (v *Vulnerabilities) tell(image *v1alpha1.Image, judged bool) (after time.D
 	}
 	v.told[its] = known
 	if known == nil && judged {
-		return v.absent.Sub(now) + spread(retry, image.UID)
+		return max(0, v.absent.Sub(now)) + spread(retry, image.UID)
 	}
 	for _, answer := range v.images[its] {
 		if in := max(answer.due.Sub(now), time.Second); after == 0 || in < after {

@@ -140,6 +140,9 @@ func (w *world) look(while time.Duration, asked []int, known map[types.UID]*trig
 	if (w.told > 0) != told {
 		w.Errorf("the Image controller is told %d times, want %t", w.told, told)
 	}
+	if w.image != nil && result.RequeueAfter <= 0 {
+		w.Error("the Image is forgotten")
+	}
 	return result.RequeueAfter
 }
 
@@ -165,6 +168,8 @@ func TestABuildIsAskedForAgainBeforeTenMinutesHavePassed(t *testing.T) {
 		t.Errorf("it is to be asked for %d times", w.again)
 	}
 	w.look(0, []int{1}, found{"uid-1": of(3)}, true)
+	w.AskAgain(types.NamespacedName{Namespace: "team", Name: "web"})
+	w.look(0, []int{1}, found{"uid-1": of(3)}, true) // although the answer is the same
 
 	w.image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic, Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitLow}}}
 	w.succeed(2)
@@ -187,8 +192,10 @@ func TestAServerWithoutAdvisoriesIsAskedOnceForAllImages(t *testing.T) {
 	}
 	w.succeed(2)
 	w.look(time.Minute, nil, nil, false)
+	w.status = 0 // of an API that is unavailable
+	w.look(after-time.Minute, []int{2}, nil, false)
 	w.counts(1)
-	w.look(after, []int{2}, found{"uid-2": of(1)}, true)
+	w.look(retry, []int{2}, found{"uid-2": of(1)}, true)
 	w.image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageVulnerable}}
 	w.refuse(http.StatusNotFound, metav1.StatusReasonNotFound, "no advisories", metav1.StatusCause{Type: v1alpha1.CauseNoAdvisories})
 	w.look(refresh, []int{2}, nil, true)
@@ -225,6 +232,43 @@ func TestTheLastCountsCountWhileThereAreNoOthers(t *testing.T) {
 	if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "team", Name: "web"}}); err == nil {
 		t.Error("a missing permission is no error")
 	}
+}
+
+func TestARefusedPromotionHasItsBuildUnansweredUntilTheServerAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.counts(0)
+	w.look(0, []int{1}, found{"uid-1": of(0)}, true)
+	w.AskAgain(types.NamespacedName{Namespace: "team", Name: "web"})
+	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "not read yet")
+	w.look(0, []int{1}, found{}, false)
+	w.refuse(http.StatusInternalServerError, metav1.StatusReasonInternalError, "no database")
+	w.look(reading, []int{1}, found{}, false)
+	w.counts(0)
+	w.look(retry, []int{1}, found{"uid-1": of(0)}, true)
+	w.refuse(http.StatusNotFound, metav1.StatusReasonNotFound, "it has no lock")
+	w.look(refresh, []int{1}, found{"uid-1": {Unknown: "it has no lock"}}, true)
+}
+
+func TestTheStoredCountsCountAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	w.image.Status.Vulnerabilities = &v1alpha1.ImageVulnerabilities{Build: "web-1"}
+	for status, reason := range map[int]metav1.StatusReason{
+		http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests, http.StatusInternalServerError: metav1.StatusReasonInternalError,
+		http.StatusGatewayTimeout: metav1.StatusReasonTimeout,
+	} {
+		w.refuse(status, reason, "busy")
+		w.look(retry, []int{1}, found{}, false)
+	}
+	w.refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "not read yet")
+	for range maxReading + 1 {
+		w.look(retry, []int{1}, found{}, false)
+	}
+	w.look(outdated, []int{1}, found{"uid-1": {Unknown: "not read yet"}}, true)
+
+	w = newWorld(t)
+	w.image.Status.Vulnerabilities = &v1alpha1.ImageVulnerabilities{Build: "web-0"}
+	w.refuse(http.StatusNotFound, metav1.StatusReasonNotFound, "it has no lock")
+	w.look(0, []int{1}, found{"uid-1": {Unknown: "it has no lock"}}, true)
 }
 
 func TestOtherBuildsAreJudgedAfterChangesOfAnImage(t *testing.T) {
