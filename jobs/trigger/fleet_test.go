@@ -147,12 +147,12 @@ func TestWhatNewPackagesDoForAFleet(t *testing.T) {
 					continue
 				}
 				text := fmt.Sprintf("%s %s %d", test.fleet[i].Image.Name, plan.State, plan.Layer)
-				switch {
-				case plan.State == FleetAfterBase:
+				switch plan.State {
+				case FleetAfterBase:
 					text += " " + plan.After
-				case plan.State == FleetLater:
+				case FleetLater:
 					text += fmt.Sprintf(" at %s %s", plan.Start.Format("15:04"), plan.Waits)
-				case plan.State == FleetNever || plan.State == FleetUnknown:
+				case FleetNever, FleetUnknown:
 					text += " (" + plan.Reason + ")"
 				}
 				if plan.State != FleetAfterBase && plan.After != "" {

@@ -240,13 +240,11 @@ func (p *fleetPlan) summary() string {
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	parts = nil
+	parts = []string{text}
 	add(trigger.FleetBuilding, "%d being built")
 	add(trigger.FleetNever, "%d not until you act")
 	add(trigger.FleetUnknown, "%d unknown")
-	for _, part := range parts {
-		text += "; " + part
-	}
+	text = strings.Join(parts, "; ")
 	switch {
 	case without == 1:
 		text += "; 1 image without triggers.onPackageChange is left out"
