@@ -7814,7 +7814,7 @@ func schema_goldsmith_apis_images_v1alpha1_PackageFix(ref common.ReferenceCallba
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "channels lists the channels that have named the build, or a later one that is not one-off, and since when.",
+							Description: "channels lists the channels that have named the build, or a later one that is not one-off, and since when. A channel without an earlier fix gets only the newest. At most 16.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -233,7 +233,7 @@ type PackageFix struct {
 	// readyTime is when the build succeeded.
 	// +required
 	ReadyTime metav1.Time `json:"readyTime" protobuf:"bytes,4,opt,name=readyTime"`
-	// channels lists the channels that have named the build, or a later one that is not one-off, and since when.
+	// channels lists the channels that have named the build, or a later one that is not one-off, and since when. A channel without an earlier fix gets only the newest. At most 16.
 	// +optional
 	// +patchMergeKey=name
 	// +patchStrategy=merge

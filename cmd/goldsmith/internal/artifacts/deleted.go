@@ -37,13 +37,25 @@ func FindWithDeleted(ctx context.Context, connection *client.Connection, argumen
 	return build, nil
 }
 
-func findByUID(ctx context.Context, connection *client.Connection, argument, uid string) (*v1alpha1.ImageBuild, error) {
+// CheckUID refuses a UID for an argument that names an image.
+func CheckUID(argument, uid string) error {
 	kind, name, err := client.SplitName(argument)
-	if err != nil {
-		return nil, err
+	if uid == "" || err != nil { // the argument is refused elsewhere
+		return nil
 	}
 	if kind == client.Image || strings.Contains(name, "@") {
-		return nil, fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", argument)
+		return fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", argument)
+	}
+	return nil
+}
+
+func findByUID(ctx context.Context, connection *client.Connection, argument, uid string) (*v1alpha1.ImageBuild, error) {
+	if err := CheckUID(argument, uid); err != nil {
+		return nil, err
+	}
+	_, name, err := client.SplitName(argument)
+	if err != nil {
+		return nil, err
 	}
 	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {

@@ -77,6 +77,9 @@ func (o *options) run(ctx context.Context, argument string) error {
 	if artifacts.IsPath(argument) {
 		return o.ofFile(ctx, argument)
 	}
+	if err := artifacts.CheckUID(argument, o.uid); err != nil {
+		return err
+	}
 	connection, err := o.connect()
 	if err != nil && artifacts.IsRegular(argument) {
 		return fmt.Errorf("%w; for the file of this name, use ./%s", err, argument)

@@ -22,7 +22,7 @@ type PackageFixApplyConfiguration struct {
 	Since *v1.Time `json:"since,omitempty"`
 	// readyTime is when the build succeeded.
 	ReadyTime *v1.Time `json:"readyTime,omitempty"`
-	// channels lists the channels that have named the build, or a later one that is not one-off, and since when.
+	// channels lists the channels that have named the build, or a later one that is not one-off, and since when. A channel without an earlier fix gets only the newest. At most 16.
 	Channels []FixedChannelApplyConfiguration `json:"channels,omitempty"`
 }
 
