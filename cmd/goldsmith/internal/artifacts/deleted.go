@@ -37,11 +37,14 @@ func FindWithDeleted(ctx context.Context, connection *client.Connection, argumen
 	return build, nil
 }
 
-// CheckUID refuses a UID for an argument that names an image.
+// CheckUID refuses a UID for an argument that names an image. Without a UID, any argument is right.
 func CheckUID(argument, uid string) error {
-	kind, name, err := client.SplitName(argument)
-	if uid == "" || err != nil { // the argument is refused elsewhere
+	if uid == "" {
 		return nil
+	}
+	kind, name, err := client.SplitName(argument)
+	if err != nil {
+		return err
 	}
 	if kind == client.Image || strings.Contains(name, "@") {
 		return fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", argument)
