@@ -27,6 +27,7 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 	}
 	o.recordRevocations(&status)
 	o.recordPackages(&status)
+	o.recordFixes(&status)
 	o.recordVulnerabilities(&status)
 	status.LatestBuild = latestBuild(o.Builds, status.LastFinished)
 	countFailures(o, &status)

@@ -52,7 +52,7 @@ type Options struct {
 	Packages Packages
 	// Vulnerabilities knows the vulnerabilities of builds. Nil is that of a server without advisories.
 	Vulnerabilities Vulnerabilities
-	// Metrics counts builds that were pruned too early.
+	// Metrics counts builds that were pruned too early, and fixes.
 	Metrics *metrics.Builds
 }
 
