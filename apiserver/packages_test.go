@@ -133,7 +133,7 @@ var _ = Describe("The packages of a build", Ordered, func() {
 		}{
 			{"waiting", "imagebuild waiting has no artifacts yet: it is Pending; wait until it succeeds", nil},
 			{"web-1", "imagebuild web-1 has no artifacts: it is Failed; use a build that succeeded", []string{"uid", string(failed.UID)}},
-			{"plain", "imagebuild plain has no lock of linux/amd64/raw, linux/arm64/raw that Goldsmith read: builder mock writes none, or the image needs spec.output; see docs/builders.md", nil},
+			{"plain", "imagebuild plain has no lock of linux/amd64/raw, linux/arm64/raw that Goldsmith read: its builder writes none, or the image needs spec.output; see docs/builders.md", nil},
 			{"plain", "imagebuild plain has no lock of linux/arm64/raw that Goldsmith read", []string{"target", arm64}},
 			{"unread", "imagebuild unread has no lock of linux/amd64/raw that Goldsmith read", nil},
 			{"kept", "does not have lock " + sha(missing) + " of imagebuild kept: get it with goldsmith artifacts get kept --document lock", nil},

@@ -101,10 +101,11 @@ func source(build string, document *v1alpha1.ArtifactDocument) string {
 	return "get it from " + document.Location
 }
 
-// unreadLock returns why an artifact has no lock that ReadLock returns, and what to do.
-func unreadLock(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) string {
+// unreadLock returns why an artifact has no lock that ReadLock returns, and what to do. It does not name the builder, because a condition has the text, which
+// tenants of the catalog read.
+func unreadLock(artifact *v1alpha1.Artifact) string {
 	if document := artifact.Document(v1alpha1.DocumentLock); document != nil && document.Location != "" {
 		return fmt.Sprintf("its lock is at %s, which Goldsmith has not read", document.Location)
 	}
-	return fmt.Sprintf("builder %s writes none, or the image needs spec.output; see docs/builders.md", build.Spec.Inputs.Builder.Name)
+	return "its builder writes none, or the image needs spec.output; see docs/builders.md"
 }

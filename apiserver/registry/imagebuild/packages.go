@@ -74,7 +74,7 @@ func withLocks(build *v1alpha1.ImageBuild, target, resource string) (found []*v1
 		if artifact.ReadLock() != nil {
 			found = append(found, artifact)
 		} else {
-			unread = unreadLock(build, artifact)
+			unread = unreadLock(artifact)
 		}
 	}
 	switch {
