@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -55,11 +54,11 @@ func putFixes(ctx context.Context, tx database, image *v1alpha1.Image, before in
 	return nil
 }
 
-// Fixes returns the fixes of Images that got somewhere in the window, in no order.
+// Fixes returns what fixes of Images have reached in the window, in no order: a build that succeeded, or a channel.
 func (s *Store) Fixes(ctx context.Context, images []types.UID, window Window) (all []Fix, err error) {
 	for some := range slices.Chunk(images, MaxLimit) {
 		var matching conditions
-		matching.add("image_uid IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(some)), ", ")+")", anySlice(some)...)
+		matching.addIn("image_uid", anySlice(some))
 		if !window.Since.IsZero() {
 			matching.add("until >= ?", window.Since.UnixMicro())
 		}

@@ -155,6 +155,12 @@ func (c *conditions) add(condition string, args ...any) {
 	c.all = append(c.all, condition)
 }
 
+// addIn adds the condition that a column has one of some values.
+func (c *conditions) addIn(column string, values []any) {
+	c.all = append(c.all, column+" IN ("+placeholders(len(c.args), len(values))+")")
+	c.args = append(c.args, values...)
+}
+
 // arg adds an argument and returns its placeholder.
 func (c *conditions) arg(value any) string {
 	c.args = append(c.args, value)

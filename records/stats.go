@@ -128,11 +128,7 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 		return nil, fmt.Errorf("%w: a report covers at most %d images, not %d", ErrInvalid, MaxLimit, len(query.Images))
 	}
 	if len(query.Images) > 0 {
-		var uids []any
-		for _, uid := range query.Images {
-			uids = append(uids, string(uid))
-		}
-		matching.add("uid IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(uids)), ", ")+")", uids...)
+		matching.addIn("uid", anySlice(query.Images))
 	}
 	if !query.Deleted {
 		matching.add("deleted IS NULL")

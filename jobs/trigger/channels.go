@@ -5,7 +5,6 @@ package trigger
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -121,9 +120,9 @@ func (o Observed) movesOn(channel string, build *v1alpha1.ImageBuild) bool {
 		return true
 	}
 	stored := &o.Image.Status.Channels[at]
-	of, err := strconv.ParseInt(strings.TrimPrefix(stored.Build, o.Image.Name+"-"), 10, 64) // the build may be deleted
+	of, known := numberIn(stored.Build, o.Image.Name)
 	switch finished := build.Status.CompletionTime; {
-	case err == nil && number(build) <= of, finished == nil:
+	case known && number(build) <= of, finished == nil:
 		return false
 	case finished.Equal(&stored.Time):
 		return build.Annotations[v1alpha1.AnnotationPromotion] == ""

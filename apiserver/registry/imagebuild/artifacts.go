@@ -207,7 +207,7 @@ func listed(build string, artifacts []v1alpha1.Artifact) string {
 	return fmt.Sprintf("imagebuild %s has %s", build, strings.Join(all, ", "))
 }
 
-func notServed(resource string, code int32, reason metav1.StatusReason, build, message string) error {
+func notServed(resource string, code int32, reason metav1.StatusReason, build, message string) *apierrors.StatusError {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
 		Details: &metav1.StatusDetails{Group: v1alpha1.GroupName, Kind: resource, Name: build},

@@ -116,21 +116,19 @@ func subjectOf(build *v1alpha1.ImageBuild) advisories.Subject {
 // noAdvisories is the error of a server whose operator has set no advisories. Its cause tells it from that of a build that does not exist.
 func noAdvisories(build string) error {
 	const message = "this server has no advisories; its operator sets them with --advisories"
-	err := &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
-		Message: fmt.Sprintf("the vulnerabilities of imagebuild %s are unknown: %s", build, message),
-		Details: &metav1.StatusDetails{Group: v1alpha1.GroupName, Kind: vulnerabilitiesResource, Name: build},
-	}}
+	err := unknownVulnerabilities(http.StatusNotFound, metav1.StatusReasonNotFound, build, message)
 	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: v1alpha1.CauseNoAdvisories, Message: message}}
 	return err
 }
 
 func unreadAdvisories(build string, why error) error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: http.StatusServiceUnavailable, Reason: metav1.StatusReasonServiceUnavailable,
-		Message: fmt.Sprintf("the vulnerabilities of imagebuild %s are unknown: %s", build, why),
-		Details: &metav1.StatusDetails{Group: v1alpha1.GroupName, Kind: vulnerabilitiesResource, Name: build, RetryAfterSeconds: advisoriesRetryAfter},
-	}}
+	err := unknownVulnerabilities(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, build, why.Error())
+	err.ErrStatus.Details.RetryAfterSeconds = advisoriesRetryAfter
+	return err
+}
+
+func unknownVulnerabilities(code int32, reason metav1.StatusReason, build, why string) *apierrors.StatusError {
+	return notServed(vulnerabilitiesResource, code, reason, build, fmt.Sprintf("the vulnerabilities of imagebuild %s are unknown: %s", build, why))
 }
 
 // Vulnerabilities returns the vulnerabilities of a build, for the rules of channels. It returns nil if the operator has set no advisories.

@@ -14,7 +14,6 @@ package archives
 
 import (
 	"context"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -179,7 +178,5 @@ func (a *Archives) next(archive *v1alpha1.Archive) time.Duration {
 
 // spread returns a wait that is up to a tenth longer, which is a little different for each object.
 func spread(wait time.Duration, of types.UID) time.Duration {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(of)) // never fails
-	return wait + wait*time.Duration(hash.Sum32()%100)/1000
+	return wait + wait*time.Duration(reconciliation.ShareOf(of, 100))/1000
 }

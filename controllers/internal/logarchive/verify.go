@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -56,9 +56,7 @@ func (s *sweeper) isDue(ctx context.Context, build *v1alpha1.ImageBuild) bool {
 	case reason != v1alpha1.ReasonLogArchived && reason != v1alpha1.ReasonLogArchivedInPart:
 		return false
 	}
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(build.UID)) // never fails
-	if int(hash.Sum32()%verifyShare) == s.Clock.Now().UTC().Hour() {
+	if int(reconciliation.ShareOf(build.UID, verifyShare)) == s.Clock.Now().UTC().Hour() {
 		return true
 	}
 	return slices.ContainsFunc(build.Status.Attempts, func(attempt v1alpha1.BuildAttempt) bool {

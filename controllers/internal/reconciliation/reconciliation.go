@@ -7,6 +7,7 @@ package reconciliation
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"reflect"
 	"time"
 
@@ -99,6 +100,13 @@ func ReadLive[T metav1.Object](
 		return live, fmt.Errorf("get %s %s/%s: %w", reflect.TypeFor[T]().Elem().Name(), namespace, name, err)
 	}
 	return found, nil
+}
+
+// ShareOf returns to which of a number of shares an object belongs, from 0, so that not all objects are handled at the same time.
+func ShareOf(object types.UID, shares uint32) uint32 {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(object)) // never fails
+	return hash.Sum32() % shares
 }
 
 // DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.

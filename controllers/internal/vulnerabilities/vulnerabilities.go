@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -272,7 +271,5 @@ func (v *Vulnerabilities) tell(image *v1alpha1.Image, judged bool) (after time.D
 
 // spread returns a wait that is up to a fifth shorter, which differs a little between objects.
 func spread(wait time.Duration, of types.UID) time.Duration {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(of)) // never fails
-	return wait - wait*time.Duration(hash.Sum32()%200)/1000
+	return wait - wait*time.Duration(reconciliation.ShareOf(of, 200))/1000
 }
