@@ -72,9 +72,7 @@ func describeInvalidFields(w *fixture) {
 		It("for what a change would do leaves the image as it was", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			before := w.waitForImage(ctx, "web", built(1))
-			changed := before.DeepCopy()
-			changed.Spec.Targets, changed.Spec.Base.Reference = nil, ""
-			_, err := w.Images().Update(ctx, changed, metav1.UpdateOptions{})
+			_, err := workspace.ChangeImage(ctx, w.Images(), "web", func(image *v1alpha1.Image) { image.Spec.Targets, image.Spec.Base.Reference = nil, "" })
 			Expect(err).To(workspace.BeInvalid("spec.base", "spec.targets"))
 			Expect(w.Images().Get(ctx, "web", metav1.GetOptions{})).To(HaveField("Spec", before.Spec))
 		})
