@@ -53,7 +53,7 @@ type client struct {
 	remote      *remote.Repository
 	credentials credentials
 	remedies    remedies
-	transport   *http.Transport
+	transport   roundTripper
 	guard       *guard
 	signed      *auth.Client // with credentials, for the registry's origin, which no redirect leaves with them
 	bare        *http.Client // for other hosts
@@ -92,12 +92,12 @@ func newClient(verb, repository string, o Options, actions ...string) (*client, 
 	if c.credentials, login, err = o.credentials(c.reference); err != nil {
 		return nil, c.fault(v1alpha1.ReasonRegistryDenied, err.Error(), "", err)
 	}
-	c.remedies = remediesFor(c.reference, o, login)
+	c.remedies = remediesFor(verb, c.reference, o, login)
 	roots, err := authorities(o.CA)
 	if err != nil {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
 	}
-	c.transport = newTransport(roots)
+	c.transport = newTransport(roots, o.Control)
 	c.guard = &guard{next: c.transport, plain: plain, clock: clock.RealClock{}}
 	c.bare = &http.Client{Transport: c.guard}
 	c.signed = &auth.Client{Client: c.bare, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
@@ -109,7 +109,7 @@ func newClient(verb, repository string, o Options, actions ...string) (*client, 
 	return c, nil
 }
 
-func remediesFor(reference registry.Reference, o Options, login string) remedies {
+func remediesFor(verb string, reference registry.Reference, o Options, login string) remedies {
 	if login != "" {
 		login = "run: " + login + " " + reference.Registry
 		return remedies{
@@ -121,14 +121,14 @@ func remediesFor(reference registry.Reference, o Options, login string) remedies
 	const operator = "the operator can allow that with --plain-http-registries"
 	const file = "in .dockerconfigjson of the Secret"
 	entry := fmt.Sprintf("the entry for %s %s", reference.Registry, file)
-	missing := "name a Secret in spec.output.secretRef with credentials for " + reference.Registry
+	missing := "name a Secret in " + o.SecretField + " with credentials for " + reference.Registry
 	if len(o.DockerConfig) > 0 {
 		missing = fmt.Sprintf("add an entry for %s %s, which has none", reference.Registry, file)
 	}
 	return remedies{
 		missing:   missing,
 		wrong:     "correct " + entry,
-		forbidden: "let the account push to the repository, or correct " + entry,
+		forbidden: "let the account " + verb + " the repository, or correct " + entry,
 		authority: "add the registry's authority to the Secret, as ca.crt",
 		plainHTTP: operator,
 		otherHost: operator,
@@ -149,17 +149,14 @@ func authorities(ca []byte) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func newTransport(roots *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			dialed, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return connection{dialed}, nil
-		},
+// roundTripper is an *http.Transport, or a Route.
+type roundTripper interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+func newTransport(roots *x509.CertPool, control func(netip.Addr) error) roundTripper {
+	template := &http.Transport{
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   dialTimeout,
 		ExpectContinueTimeout: time.Second,
@@ -168,6 +165,25 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		WriteBufferSize:       128 << 10,
 		ReadBufferSize:        128 << 10,
 	}
+	if control != nil {
+		check := func(address netip.Addr) error {
+			if err := control(address); err != nil {
+				return &addressError{err}
+			}
+			return nil
+		}
+		return NewRoute(template, check, func(dialed net.Conn) net.Conn { return connection{dialed} })
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	template.Proxy = http.ProxyFromEnvironment
+	template.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return connection{dialed}, nil
+	}
+	return template
 }
 
 // connection fails if its peer stalls.
@@ -215,6 +231,11 @@ type networkError struct {
 
 func (e *networkError) Error() string { return e.host + ": " + e.err.Error() }
 func (e *networkError) Unwrap() error { return e.err }
+
+// addressError reports an address that Options.Control refuses.
+type addressError struct{ error }
+
+func (e *addressError) Unwrap() error { return e.error }
 
 // guard refuses requests without TLS to hosts that need it, whoever named them: the registry, a redirect or the address of a token
 // server. It remembers what clients authenticate with.

@@ -147,7 +147,7 @@ func TestTheFirstLoginWithCredentialsCounts(t *testing.T) {
 		if err != nil || found.static.Username != test.user || found.has != (test.user != "") || command != test.command {
 			t.Errorf("%s: got %+v of %q, %v", test.name, found, command, err)
 		}
-		if got := remediesFor(registry.Reference{Registry: "registry.example"}, o, command); got.wrong != "run: "+test.command+" registry.example" {
+		if got := remediesFor("push to", registry.Reference{Registry: "registry.example"}, o, command); got.wrong != "run: "+test.command+" registry.example" {
 			t.Errorf("%s: the remedy is %q", test.name, got.wrong)
 		}
 	}

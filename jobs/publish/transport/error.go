@@ -210,6 +210,9 @@ func (c *client) connectionError(err error) error {
 	if errors.Is(err, auth.ErrBasicCredentialNotFound) {
 		return c.fault(v1alpha1.ReasonRegistryDenied, "HTTP 401 Unauthorized", c.remedies.missing, err)
 	}
+	if refused, ok := errors.AsType[*addressError](err); ok {
+		return c.fault(v1alpha1.ReasonRegistryRefused, refused.Error(), "", err)
+	}
 	if network, ok := errors.AsType[*networkError](err); ok {
 		return c.unreachable(network)
 	}

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -35,6 +36,10 @@ type Options struct {
 	CA []byte
 	// PlainHTTP are the hosts, each HOST or HOST:PORT, that are reached without TLS besides loopback hosts.
 	PlainHTTP []string
+	// Control refuses addresses to which no connection is made. A name is checked by each address that it resolves to, as Route tells. May be nil.
+	Control func(netip.Addr) error
+	// SecretField is the field that names the Secret, for errors. Defaults to spec.output.secretRef.
+	SecretField string
 	// Patience is how long an outage of the registry is retried: rate limits, server errors and broken connections. An outage ends
 	// with progress. Defaults to 2 minutes.
 	Patience time.Duration
@@ -56,8 +61,9 @@ type Options struct {
 	Log func(format string, args ...any)
 }
 
-// WithDefaults returns the options with the defaults of Patience, Clock, UserAgent and Log.
+// WithDefaults returns the options with the defaults of SecretField, Patience, Clock, UserAgent and Log.
 func (o Options) WithDefaults() Options {
+	o.SecretField = cmp.Or(o.SecretField, "spec.output.secretRef")
 	o.UserAgent, o.Patience = cmp.Or(o.UserAgent, "goldsmith"), cmp.Or(o.Patience, defaultPatience)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
