@@ -58,6 +58,8 @@ var list = []Metric{
 		Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400}},
 	{Name: "goldsmith_archive_checks_total", Kind: Counter, Program: Controller, Labels: []string{"outcome"},
 		Help: "Number of checks of archives of packages, by outcome: changed, unchanged or failed."},
+	{Name: "goldsmith_source_checks_total", Kind: Counter, Program: Controller, Labels: []string{"outcome"},
+		Help: "Number of checks of sources from Git and registries, by outcome: changed, unchanged or failed."},
 	{Name: "goldsmith_fix_duration_seconds", Kind: Histogram, Program: Controller, Labels: []string{"reached"},
 		Help:    "Time from the fix of a package in an archive until an image has it, and until a channel has it: Ready, or the name of the channel.",
 		Buckets: []float64{60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 345600, 604800, 1209600, 2592000}},

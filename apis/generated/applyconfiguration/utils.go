@@ -90,6 +90,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.FixedChannelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FlakyTest"):
 		return &imagesv1alpha1.FlakyTestApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GitSource"):
+		return &imagesv1alpha1.GitSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryLimits"):
 		return &imagesv1alpha1.HistoryLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryTTL"):
@@ -130,6 +132,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImagePackagesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageReference"):
 		return &imagesv1alpha1.ImageReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageSource"):
+		return &imagesv1alpha1.ImageSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageSpec"):
 		return &imagesv1alpha1.ImageSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageStatus"):
@@ -144,6 +148,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.InputChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LatestBuild"):
 		return &imagesv1alpha1.LatestBuildApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OCISource"):
+		return &imagesv1alpha1.OCISourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OutdatedPackages"):
 		return &imagesv1alpha1.OutdatedPackagesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Output"):
@@ -188,6 +194,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.SigningKeyStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Source"):
 		return &imagesv1alpha1.SourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SourceRevision"):
+		return &imagesv1alpha1.SourceRevisionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StatementSignature"):
 		return &imagesv1alpha1.StatementSignatureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SuccessfulBuild"):

@@ -81,6 +81,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.FixCount{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_FixCount(ref),
 		v1alpha1.FixedChannel{}.OpenAPIModelName():                     schema_goldsmith_apis_images_v1alpha1_FixedChannel(ref),
 		v1alpha1.FlakyTest{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref),
+		v1alpha1.GitSource{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_GitSource(ref),
 		v1alpha1.HTTPCheck{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_HTTPCheck(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
 		v1alpha1.HistoryTTL{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
@@ -124,6 +125,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageReference{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_ImageReference(ref),
 		v1alpha1.ImageReport{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageReport(ref),
 		v1alpha1.ImageReportList{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref),
+		v1alpha1.ImageSource{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_ImageSource(ref),
 		v1alpha1.ImageSpec{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref),
 		v1alpha1.ImageStats{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_ImageStats(ref),
 		v1alpha1.ImageStatsOptions{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_ImageStatsOptions(ref),
@@ -135,6 +137,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.LatestBuild{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
 		v1alpha1.Lock{}.OpenAPIModelName():                             schema_goldsmith_apis_images_v1alpha1_Lock(ref),
 		v1alpha1.NoteRecord{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
+		v1alpha1.OCISource{}.OpenAPIModelName():                        schema_goldsmith_apis_images_v1alpha1_OCISource(ref),
 		v1alpha1.OutdatedPackages{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_OutdatedPackages(ref),
 		v1alpha1.Output{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Output(ref),
 		v1alpha1.Package{}.OpenAPIModelName():                          schema_goldsmith_apis_images_v1alpha1_Package(ref),
@@ -173,6 +176,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.SigningKeyStatus{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_SigningKeyStatus(ref),
 		v1alpha1.Source{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Source(ref),
 		v1alpha1.SourcePackage{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref),
+		v1alpha1.SourceRevision{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_SourceRevision(ref),
 		v1alpha1.StatementSignature{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_StatementSignature(ref),
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                           schema_goldsmith_apis_images_v1alpha1_Target(ref),
@@ -951,6 +955,13 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 							Format:      "",
 						},
 					},
+					"sourceRevision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sourceRevision is what source.git or source.oci resolved to. It is empty for other sources, or if inputsDigest is empty.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"number"},
 			},
@@ -1643,7 +1654,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder. Inline files and those of a ConfigMap have at most 64 KiB in total: the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -1807,10 +1818,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SourceChange\"` starts a build because source.git or source.oci resolves to another commit or digest.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SourceChange", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -1922,12 +1933,18 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 							},
 						},
 					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is what source.git or source.oci of the build resolved to. It is empty for other sources, and if the inputs were not resolved.",
+							Ref:         ref(v1alpha1.SourceRevision{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"name", "uid"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.Revocation{}.OpenAPIModelName(), v1alpha1.SourceRevision{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -2030,10 +2047,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID tests:<digest>:<number>, TestsChange, or, with packages:<digest>:<number>, PackageChange. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or, with a requestID tests:<digest>:<number>, TestsChange, or, with packages:<digest>:<number>, PackageChange. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SourceChange\"` starts a build because source.git or source.oci resolves to another commit or digest.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SourceChange", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -2575,10 +2592,10 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"PackageChange\"` starts a build because an archive has newer versions of packages in the latest successful build.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SourceChange\"` starts a build because source.git or source.oci resolves to another commit or digest.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.\n - `\"TestsChange\"` tests the artifacts of the last build again, because the tests differ from those of that build.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SpecChange", "TestsChange"},
+							Enum:        []interface{}{"BaseChange", "Created", "Manual", "PackageChange", "Rerun", "Schedule", "SourceChange", "SpecChange", "TestsChange"},
 						},
 					},
 					"message": {
@@ -3682,6 +3699,54 @@ func schema_goldsmith_apis_images_v1alpha1_FlakyTest(ref common.ReferenceCallbac
 				Required: []string{"attempts"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_GitSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref names another one, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"url": {
+						SchemaProps: spec.SchemaProps{
+							Description: "url is the address of the repository: https://HOST/PATH, ssh://USER@HOST[:PORT]/PATH or USER@HOST:PATH, and http://HOST/PATH without secretRef. It has no password. At most 2048 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](2048),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"ref": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ref is a branch, a tag, a full name such as refs/heads/main, or a commit as 40 hexadecimal digits. A short name must not be that of a branch and of a tag. A build that belongs to no Image needs a commit. At most 255 characters. Without it, it is the default branch of the repository.",
+							MaxLength:   ptr.To[int64](255),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path is a directory of the repository, whose files the builder gets. At most 1024 characters. Without it, it is the whole repository.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for SSH, as those of Flux; those of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret. Defaults to none.",
+							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"url"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SecretReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -5302,7 +5367,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange. Defaults to all reasons.",
+							Description: "trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange. Defaults to all reasons.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -6455,11 +6520,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlanStatus(ref common.ReferenceC
 							Ref:         ref(v1alpha1.PackagesPlan{}.OpenAPIModelName()),
 						},
 					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is what source.git or source.oci resolved to in the last check. It is empty for other sources, and if the inputs cannot be resolved.",
+							Ref:         ref(v1alpha1.SourceRevision{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackagesPlan{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+			v1alpha1.InputChange{}.OpenAPIModelName(), v1alpha1.PackagesPlan{}.OpenAPIModelName(), v1alpha1.SourceRevision{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 
@@ -6667,6 +6738,88 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReportList(ref common.ReferenceC
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageSource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageSource reports the checks of the source of an Image.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"question": {
+						SchemaProps: spec.SchemaProps{
+							Description: "question is the digest of the fields of the source that is checked. What was found for another source does not count.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"checks": {
+						SchemaProps: spec.SchemaProps{
+							Description: "checks is the number of the last check that was started. It is stored before the check starts.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"startTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "startTime is when that check was started.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"ended": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ended is the number of the last check that ended.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"found": {
+						SchemaProps: spec.SchemaProps{
+							Description: "found is what the source was last resolved to. It stays if a later check fails.",
+							Ref:         ref(v1alpha1.SourceRevision{}.OpenAPIModelName()),
+						},
+					},
+					"foundBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "foundBy is the number of the check that found it.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"lastCheckTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastCheckTime is the end of the last check.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"failure": {
+						SchemaProps: spec.SchemaProps{
+							Description: "failure is why the last check failed. It is empty after a success.",
+							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
+						},
+					},
+					"consecutiveFailures": {
+						SchemaProps: spec.SchemaProps{
+							Description: "consecutiveFailures is the number of checks that have failed since the last success.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"hintTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "hintTime is when a webhook last told that the source may have changed. A check follows that starts later.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"question"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.SourceRevision{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -6690,7 +6843,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"source": {
 						SchemaProps: spec.SchemaProps{
-							Description: "source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
+							Description: "source provides files for the builder. Inline files and those of a ConfigMap have at most 64 KiB in total: the JSON encoding of names and contents, without HTML escaping. Defaults to no files.",
 							Ref:         ref(v1alpha1.Source{}.OpenAPIModelName()),
 						},
 					},
@@ -7141,11 +7294,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							Ref:         ref(v1alpha1.ImageVulnerabilities{}.OpenAPIModelName()),
 						},
 					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source reports the checks of source.git or source.oci. The controller sets it. It is empty for other sources.",
+							Ref:         ref(v1alpha1.ImageSource{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.ImageVulnerabilities{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.PackageFix{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.ImagePackages{}.OpenAPIModelName(), v1alpha1.ImageSource{}.OpenAPIModelName(), v1alpha1.ImageVulnerabilities{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.PackageFix{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -7515,6 +7674,46 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_OCISource(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "OCISource selects an artifact of an OCI registry with one layer, a tar of files, as `flux push artifact` and `oras push` make it. Its digest is an input, as the commit of git is.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"repository": {
+						SchemaProps: spec.SchemaProps{
+							Description: "repository is the repository: HOST[:PORT]/PATH, without a tag or a digest. At most 255 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](255),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tag": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tag is the tag, or a digest: \"sha256:\" and 64 hex digits. A build that belongs to no Image needs a digest. At most 128 characters. Without it, it is latest.",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef selects a Secret of the namespace with the credentials of the registry, as that of output. Defaults to none.",
+							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"repository"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SecretReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -8164,11 +8363,17 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.BaseBuild{}.OpenAPIModelName()),
 						},
 					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is what source.git or source.oci resolved to. source is empty for other sources.",
+							Ref:         ref(v1alpha1.SourceRevision{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BaseBuild{}.OpenAPIModelName()},
+			v1alpha1.BaseBuild{}.OpenAPIModelName(), v1alpha1.SourceRevision{}.OpenAPIModelName()},
 	}
 }
 
@@ -8610,12 +8815,18 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 							Ref:         ref(v1alpha1.BaseBuild{}.OpenAPIModelName()),
 						},
 					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source is what source.git or source.oci resolved to. source is empty for other sources.",
+							Ref:         ref(v1alpha1.SourceRevision{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"inputsDigest"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BaseBuild{}.OpenAPIModelName()},
+			v1alpha1.BaseBuild{}.OpenAPIModelName(), v1alpha1.SourceRevision{}.OpenAPIModelName()},
 	}
 }
 
@@ -9244,11 +9455,23 @@ func schema_goldsmith_apis_images_v1alpha1_Source(ref common.ReferenceCallback) 
 							Ref:         ref(v1alpha1.ConfigMapReference{}.OpenAPIModelName()),
 						},
 					},
+					"git": {
+						SchemaProps: spec.SchemaProps{
+							Description: "git selects a commit of a Git repository, whose files a build fetches.",
+							Ref:         ref(v1alpha1.GitSource{}.OpenAPIModelName()),
+						},
+					},
+					"oci": {
+						SchemaProps: spec.SchemaProps{
+							Description: "oci selects an artifact of an OCI registry that has files, such as that of a Flux OCIRepository, which a build fetches.",
+							Ref:         ref(v1alpha1.OCISource{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ConfigMapReference{}.OpenAPIModelName(), v1alpha1.InlineSource{}.OpenAPIModelName()},
+			v1alpha1.ConfigMapReference{}.OpenAPIModelName(), v1alpha1.GitSource{}.OpenAPIModelName(), v1alpha1.InlineSource{}.OpenAPIModelName(), v1alpha1.OCISource{}.OpenAPIModelName()},
 	}
 }
 
@@ -9278,6 +9501,50 @@ func schema_goldsmith_apis_images_v1alpha1_SourcePackage(ref common.ReferenceCal
 				Required: []string{"name"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SourceRevision(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SourceRevision is what a source was resolved to.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision is the commit or the digest of the artifact: \"sha1:\" and 40, or \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"ref": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ref is the full name of the branch or the tag of Git that named the commit, or the tag of the artifact. It is empty if the source itself names the revision.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"summary": {
+						SchemaProps: spec.SchemaProps{
+							Description: "summary is the first line of the commit, or the title of the artifact. At most 200 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is the time of the commit, or of the creation of the artifact, as its author tells it.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"revision"},
+			},
+		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -10048,7 +10315,7 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 				Properties: map[string]spec.Schema{
 					"onSpecChange": {
 						SchemaProps: spec.SchemaProps{
-							Description: "onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.",
+							Description: "onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead, and onSourceChange if only the commit of the source does. Defaults to true.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -10079,6 +10346,13 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 						SchemaProps: spec.SchemaProps{
 							Description: "onPackageChange starts a build when an archive has a newer version of a package in the latest successful build. It needs a builder that checks archives, and a lock of that build that the server can read. Packages that the base has are left to the base. Defaults to none, which ignores archives.",
 							Ref:         ref(v1alpha1.PackageTrigger{}.OpenAPIModelName()),
+						},
+					},
+					"onSourceChange": {
+						SchemaProps: spec.SchemaProps{
+							Description: "onSourceChange starts a build when source.git or source.oci resolves to another commit or digest. Defaults to true.",
+							Type:        []string{"boolean"},
+							Format:      "",
 						},
 					},
 				},

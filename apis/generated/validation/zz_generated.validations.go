@@ -2017,6 +2017,139 @@ func Validate_FlakyTest(
 	return errs
 }
 
+// Validate_GitSource validates an instance of GitSource according
+// to declarative validation rules in the API schema.
+func Validate_GitSource(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.GitSource) (errs field.ErrorList) {
+
+	{ // field v1alpha1.GitSource.URL
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 2048); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.GitSource) *string {
+				return &oldObj.URL
+			})
+		errs = append(errs, fn(fldPath.Child("url"), &obj.URL, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.GitSource.Ref
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 255); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.GitSource) *string {
+				return &oldObj.Ref
+			})
+		errs = append(errs, fn(fldPath.Child("ref"), &obj.Ref, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.GitSource.Path
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.GitSource) *string {
+				return &oldObj.Path
+			})
+		errs = append(errs, fn(fldPath.Child("path"), &obj.Path, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.GitSource.SecretRef
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.SecretReference,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_SecretReference(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.GitSource) *v1alpha1.SecretReference {
+				return oldObj.SecretRef
+			})
+		errs = append(errs, fn(fldPath.Child("secretRef"), obj.SecretRef, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_HTTPCheck validates an instance of HTTPCheck according
 // to declarative validation rules in the API schema.
 func Validate_HTTPCheck(
@@ -4490,6 +4623,108 @@ func Validate_NoteRecord(
 	return errs
 }
 
+// Validate_OCISource validates an instance of OCISource according
+// to declarative validation rules in the API schema.
+func Validate_OCISource(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.OCISource) (errs field.ErrorList) {
+
+	{ // field v1alpha1.OCISource.Repository
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 255); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.OCISource) *string {
+				return &oldObj.Repository
+			})
+		errs = append(errs, fn(fldPath.Child("repository"), &obj.Repository, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.OCISource.Tag
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.OCISource) *string {
+				return &oldObj.Tag
+			})
+		errs = append(errs, fn(fldPath.Child("tag"), &obj.Tag, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.OCISource.SecretRef
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.SecretReference,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_SecretReference(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.OCISource) *v1alpha1.SecretReference {
+				return oldObj.SecretRef
+			})
+		errs = append(errs, fn(fldPath.Child("secretRef"), obj.SecretRef, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_Output validates an instance of Output according
 // to declarative validation rules in the API schema.
 func Validate_Output(
@@ -5491,7 +5726,7 @@ func Validate_SigningKeySpec(
 	return errs
 }
 
-var zeroOrOneOfMembershipFor_goldsmith_dev_goldsmith_apis_images_v1alpha1_Source_ = validate.NewUnionMembership(validate.NewUnionMember("inline"), validate.NewUnionMember("configMapRef"))
+var zeroOrOneOfMembershipFor_goldsmith_dev_goldsmith_apis_images_v1alpha1_Source_ = validate.NewUnionMembership(validate.NewUnionMember("inline"), validate.NewUnionMember("configMapRef"), validate.NewUnionMember("git"), validate.NewUnionMember("oci"))
 
 // Validate_Source validates an instance of Source according
 // to declarative validation rules in the API schema.
@@ -5511,6 +5746,18 @@ func Validate_Source(
 				return false
 			}
 			return obj.ConfigMapRef != nil
+		},
+		func(obj *v1alpha1.Source) bool {
+			if obj == nil {
+				return false
+			}
+			return obj.Git != nil
+		},
+		func(obj *v1alpha1.Source) bool {
+			if obj == nil {
+				return false
+			}
+			return obj.OCI != nil
 		}); len(e) != 0 {
 		errs = append(errs, e...)
 	}
@@ -5571,6 +5818,66 @@ func Validate_Source(
 				return oldObj.ConfigMapRef
 			})
 		errs = append(errs, fn(fldPath.Child("configMapRef"), obj.ConfigMapRef, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.Source.Git
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.GitSource,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_GitSource(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.Source) *v1alpha1.GitSource {
+				return oldObj.Git
+			})
+		errs = append(errs, fn(fldPath.Child("git"), obj.Git, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.Source.OCI
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.OCISource,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_OCISource(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.Source) *v1alpha1.OCISource {
+				return oldObj.OCI
+			})
+		errs = append(errs, fn(fldPath.Child("oci"), obj.OCI, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -6397,5 +6704,6 @@ func Validate_Triggers(
 		errs = append(errs, fn(fldPath.Child("onPackageChange"), obj.OnPackageChange, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.Triggers.OnSourceChange has no validation
 	return errs
 }

@@ -120,6 +120,7 @@ func SetDefaults_CommandCheck(check *CommandCheck) {
 func SetDefaults_Triggers(triggers *Triggers) {
 	setDefault(&triggers.OnSpecChange, true)
 	setDefault(&triggers.OnBaseChange, true)
+	setDefault(&triggers.OnSourceChange, true)
 	setDefault(&triggers.DisableAfterFailures, DefaultMaxFailures)
 }
 

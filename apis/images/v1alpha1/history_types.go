@@ -43,7 +43,7 @@ type BuildRecord struct {
 	// phase is the last recorded phase of the build.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,4,opt,name=phase,casttype=BuildPhase"`
-	// trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
+	// trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange.
 	// +optional
 	Trigger TriggerReason `json:"trigger,omitempty" protobuf:"bytes,5,opt,name=trigger,casttype=TriggerReason"`
 	// message explains the trigger for a human reader.
@@ -102,6 +102,9 @@ type BuildRecord struct {
 	// +optional
 	// +listType=set
 	FailedTests []string `json:"failedTests,omitempty" protobuf:"bytes,20,rep,name=failedTests"`
+	// source is what source.git or source.oci of the build resolved to. It is empty for other sources, and if the inputs were not resolved.
+	// +optional
+	Source *SourceRevision `json:"source,omitempty" protobuf:"bytes,21,opt,name=source"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -378,7 +381,7 @@ type ImageHistoryOptions struct {
 	// outcome selects builds by phase, such as Succeeded, Failed or Cancelled. Defaults to all phases.
 	// +optional
 	Outcome string `json:"outcome,omitempty" protobuf:"bytes,3,opt,name=outcome"`
-	// trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange. Defaults to
+	// trigger selects builds by trigger reason: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange. Defaults to
 	// all reasons.
 	// +optional
 	Trigger string `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`

@@ -116,8 +116,8 @@ type BuildInputs struct {
 	// base selects the base of the image.
 	// +required
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
-	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
-	// encoding of names and contents, without HTML escaping. Defaults to no files.
+	// source provides files for the builder. Inline files and those of a ConfigMap have at most 64 KiB in total: the JSON encoding of names and
+	// contents, without HTML escaping. Defaults to no files.
 	// +optional
 	// +k8s:optional
 	Source *Source `json:"source,omitempty" protobuf:"bytes,3,opt,name=source"`
@@ -272,6 +272,117 @@ type Source struct {
 	// +k8s:optional
 	// +k8s:zeroOrOneOfMember
 	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty" protobuf:"bytes,2,opt,name=configMapRef"`
+	// git selects a commit of a Git repository, whose files a build fetches.
+	// +optional
+	// +k8s:optional
+	// +k8s:zeroOrOneOfMember
+	Git *GitSource `json:"git,omitempty" protobuf:"bytes,3,opt,name=git"`
+	// oci selects an artifact of an OCI registry that has files, such as that of a Flux OCIRepository, which a build fetches.
+	// +optional
+	// +k8s:optional
+	// +k8s:zeroOrOneOfMember
+	OCI *OCISource `json:"oci,omitempty" protobuf:"bytes,4,opt,name=oci"`
+}
+
+// GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref
+// names another one, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.
+type GitSource struct {
+	// url is the address of the repository: https://HOST/PATH, ssh://USER@HOST[:PORT]/PATH or USER@HOST:PATH, and http://HOST/PATH without secretRef. It
+	// has no password. At most 2048 characters.
+	// +required
+	// +k8s:required
+	// +k8s:maxLength=2048
+	URL string `json:"url" protobuf:"bytes,1,opt,name=url"`
+	// ref is a branch, a tag, a full name such as refs/heads/main, or a commit as 40 hexadecimal digits. A short name must not be that of a
+	// branch and of a tag. A build that belongs to no Image needs a commit. At most 255 characters. Without it, it is the default
+	// branch of the repository.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=255
+	Ref string `json:"ref,omitempty" protobuf:"bytes,2,opt,name=ref"`
+	// path is a directory of the repository, whose files the builder gets. At most 1024 characters. Without it, it is the whole repository.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
+	Path string `json:"path,omitempty" protobuf:"bytes,3,opt,name=path"`
+	// secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for
+	// SSH, as those of Flux; those of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with
+	// certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret.
+	// Defaults to none.
+	// +optional
+	// +k8s:optional
+	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,4,opt,name=secretRef"`
+}
+
+// OCISource selects an artifact of an OCI registry with one layer, a tar of files, as `flux push artifact` and `oras push` make it. Its digest is an
+// input, as the commit of git is.
+type OCISource struct {
+	// repository is the repository: HOST[:PORT]/PATH, without a tag or a digest. At most 255 characters.
+	// +required
+	// +k8s:required
+	// +k8s:maxLength=255
+	Repository string `json:"repository" protobuf:"bytes,1,opt,name=repository"`
+	// tag is the tag, or a digest: "sha256:" and 64 hex digits. A build that belongs to no Image needs a digest. At most 128 characters. Without it,
+	// it is latest.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
+	Tag string `json:"tag,omitempty" protobuf:"bytes,2,opt,name=tag"`
+	// secretRef selects a Secret of the namespace with the credentials of the registry, as that of output. Defaults to none.
+	// +optional
+	// +k8s:optional
+	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`
+}
+
+// SourceRevision is what a source was resolved to.
+type SourceRevision struct {
+	// revision is the commit or the digest of the artifact: "sha1:" and 40, or "sha256:" and 64 hex digits.
+	// +required
+	Revision string `json:"revision" protobuf:"bytes,1,opt,name=revision"`
+	// ref is the full name of the branch or the tag of Git that named the commit, or the tag of the artifact. It is empty if the source itself names the
+	// revision.
+	// +optional
+	Ref string `json:"ref,omitempty" protobuf:"bytes,2,opt,name=ref"`
+	// summary is the first line of the commit, or the title of the artifact. At most 200 characters.
+	// +optional
+	Summary string `json:"summary,omitempty" protobuf:"bytes,3,opt,name=summary"`
+	// time is the time of the commit, or of the creation of the artifact, as its author tells it.
+	// +optional
+	Time *metav1.Time `json:"time,omitempty" protobuf:"bytes,4,opt,name=time"`
+}
+
+// ImageSource reports the checks of the source of an Image.
+type ImageSource struct {
+	// question is the digest of the fields of the source that is checked. What was found for another source does not count.
+	// +required
+	Question string `json:"question" protobuf:"bytes,1,opt,name=question"`
+	// checks is the number of the last check that was started. It is stored before the check starts.
+	// +optional
+	Checks int64 `json:"checks,omitempty" protobuf:"varint,2,opt,name=checks"`
+	// startTime is when that check was started.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,3,opt,name=startTime"`
+	// ended is the number of the last check that ended.
+	// +optional
+	Ended int64 `json:"ended,omitempty" protobuf:"varint,4,opt,name=ended"`
+	// found is what the source was last resolved to. It stays if a later check fails.
+	// +optional
+	Found *SourceRevision `json:"found,omitempty" protobuf:"bytes,5,opt,name=found"`
+	// foundBy is the number of the check that found it.
+	// +optional
+	FoundBy int64 `json:"foundBy,omitempty" protobuf:"varint,6,opt,name=foundBy"`
+	// lastCheckTime is the end of the last check.
+	// +optional
+	LastCheckTime *metav1.Time `json:"lastCheckTime,omitempty" protobuf:"bytes,7,opt,name=lastCheckTime"`
+	// failure is why the last check failed. It is empty after a success.
+	// +optional
+	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,8,opt,name=failure"`
+	// consecutiveFailures is the number of checks that have failed since the last success.
+	// +optional
+	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty" protobuf:"varint,9,opt,name=consecutiveFailures"`
+	// hintTime is when a webhook last told that the source may have changed. A check follows that starts later.
+	// +optional
+	HintTime *metav1.Time `json:"hintTime,omitempty" protobuf:"bytes,10,opt,name=hintTime"`
 }
 
 // InlineSource contains the files of a source.
@@ -347,7 +458,8 @@ const (
 // Triggers configures the events that start a build without a request.
 type Triggers struct {
 	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
-	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.
+	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead, and onSourceChange if only the commit of
+	// the source does. Defaults to true.
 	// +optional
 	OnSpecChange *bool `json:"onSpecChange,omitempty" protobuf:"varint,1,opt,name=onSpecChange"`
 	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
@@ -371,6 +483,9 @@ type Triggers struct {
 	// +optional
 	// +k8s:optional
 	OnPackageChange *PackageTrigger `json:"onPackageChange,omitempty" protobuf:"bytes,5,opt,name=onPackageChange"`
+	// onSourceChange starts a build when source.git or source.oci resolves to another commit or digest. Defaults to true.
+	// +optional
+	OnSourceChange *bool `json:"onSourceChange,omitempty" protobuf:"varint,6,opt,name=onSourceChange"`
 }
 
 // PackageTrigger selects the newer packages that start a build, and when. One build installs all of them.
@@ -685,6 +800,9 @@ type ImageStatus struct {
 	// server has no advisories, or the build has no lock that the server can read.
 	// +optional
 	Vulnerabilities *ImageVulnerabilities `json:"vulnerabilities,omitempty" protobuf:"bytes,20,opt,name=vulnerabilities"`
+	// source reports the checks of source.git or source.oci. The controller sets it. It is empty for other sources.
+	// +optional
+	Source *ImageSource `json:"source,omitempty" protobuf:"bytes,21,opt,name=source"`
 }
 
 // ImageConformance reports which fields of an Image no object of its kind can have.
@@ -776,6 +894,9 @@ type AttemptedBuild struct {
 	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
 	// +optional
 	TestsDigest string `json:"testsDigest,omitempty" protobuf:"bytes,4,opt,name=testsDigest"`
+	// sourceRevision is what source.git or source.oci resolved to. It is empty for other sources, or if inputsDigest is empty.
+	// +optional
+	SourceRevision string `json:"sourceRevision,omitempty" protobuf:"bytes,5,opt,name=sourceRevision"`
 }
 
 // LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.

@@ -197,6 +197,9 @@ type PinnedInputs struct {
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	// +optional
 	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,3,opt,name=base"`
+	// source is what source.git or source.oci resolved to. source is empty for other sources.
+	// +optional
+	Source *SourceRevision `json:"source,omitempty" protobuf:"bytes,4,opt,name=source"`
 }
 
 // BaseBuild is a build of the base Image, with the artifacts that another build starts from.
@@ -246,11 +249,13 @@ const (
 	TriggerTestsChange TriggerReason = "TestsChange"
 	// TriggerPackageChange starts a build because an archive has newer versions of packages in the latest successful build.
 	TriggerPackageChange TriggerReason = "PackageChange"
+	// TriggerSourceChange starts a build because source.git or source.oci resolves to another commit or digest.
+	TriggerSourceChange TriggerReason = "SourceChange"
 )
 
 // BuildTrigger records why a build was created, and by whom.
 type BuildTrigger struct {
-	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange.
 	// +optional
 	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message explains the reason for a human reader.
@@ -509,6 +514,9 @@ type ResolvedInputs struct {
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	// +optional
 	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,4,opt,name=base"`
+	// source is what source.git or source.oci resolved to. source is empty for other sources.
+	// +optional
+	Source *SourceRevision `json:"source,omitempty" protobuf:"bytes,5,opt,name=source"`
 }
 
 // AttemptOutcome is the result of an attempt.

@@ -72,6 +72,9 @@ type ImagePlanStatus struct {
 	// triggers.onPackageChange.
 	// +optional
 	Packages *PackagesPlan `json:"packages,omitempty" protobuf:"bytes,10,opt,name=packages"`
+	// source is what source.git or source.oci resolved to in the last check. It is empty for other sources, and if the inputs cannot be resolved.
+	// +optional
+	Source *SourceRevision `json:"source,omitempty" protobuf:"bytes,11,opt,name=source"`
 }
 
 // PackagesPlan reports whether newer versions of packages in the latest successful build start a build. It is made from the stored status of

@@ -284,6 +284,8 @@ const (
 	ReasonImagePulling = "ImagePulling"
 	// ReasonFetchingBase means that the artifacts of the base are fetched from their registry.
 	ReasonFetchingBase = "FetchingBase"
+	// ReasonFetchingSource means that the files of the source are fetched from Git or a registry, and the artifacts of the base, if there are any.
+	ReasonFetchingSource = "FetchingSource"
 	// ReasonWaitingForPublisher means that the builder has ended, and the container that publishes its artifacts has not
 	// started. PodReady is True meanwhile.
 	ReasonWaitingForPublisher = "WaitingForPublisher"
@@ -359,6 +361,10 @@ const (
 	ReasonFileNotSupported     FailureReason = "FileNotSupported"
 	ReasonSourceNotFound       FailureReason = "SourceNotFound"
 	ReasonSourceTooLarge       FailureReason = "SourceTooLarge"
+	ReasonSourceUnresolved     FailureReason = "SourceUnresolved"
+	ReasonSourceDenied         FailureReason = "SourceDenied"
+	ReasonSourceInvalid        FailureReason = "SourceInvalid"
+	ReasonSourceUnavailable    FailureReason = "SourceUnavailable"
 	ReasonBaseNotFound         FailureReason = "BaseNotFound"
 	ReasonBaseRevoked          FailureReason = "BaseRevoked"
 	ReasonBuilderMisconfigured FailureReason = "BuilderMisconfigured"
@@ -437,11 +443,23 @@ var failureReasons = []explanation{
 		"the builder takes no file of this name",
 		"correct `spec.source`, as `goldsmith builders NAME` shows" + thenBuilt},
 	{ReasonSourceNotFound, FailureConfig, false,
-		"the ConfigMap is missing, or holds something other than text",
-		"create or correct the ConfigMap" + thenBuilt},
+		"the ConfigMap is missing, or holds something other than text; or the repository, the ref, the commit or the path of `spec.source` does not exist",
+		"create or correct what the message names" + thenBuilt},
 	{ReasonSourceTooLarge, FailureConfig, false,
-		"the files are larger than 64 KiB in all",
-		"make the files smaller" + thenBuilt},
+		"the files are larger than 64 KiB in all, or those of Git or a registry exceed [their limits](sources.md#limits)",
+		"make the files smaller, or set `spec.source.git.path`" + thenBuilt},
+	{ReasonSourceUnresolved, FailureConfig, false,
+		"no check has found out yet which commit or digest `spec.source` names, or the image of the build was deleted",
+		"wait some seconds; if it lasts, see whether the controller runs: `goldsmith status`"},
+	{ReasonSourceDenied, FailureConfig, false,
+		"the server of `spec.source` denies access, its host key or certificate is not the known one, or its address is not allowed",
+		"correct the Secret of `spec.source`, or its address: [sources](sources.md#credentials)" + thenBuilt},
+	{ReasonSourceInvalid, FailureConfig, false,
+		"the files of `spec.source` cannot be used: a submodule, a file of Git LFS, a link that leads out of them, or a name of both a branch and a tag",
+		"correct what the message names" + thenBuilt},
+	{ReasonSourceUnavailable, FailureInfrastructure, false,
+		"the server of `spec.source` does not answer, or fails",
+		"see the message. The controller repeats the check, and a build waits for it; it repeats an attempt as `spec.retry` sets"},
 	{ReasonBaseNotFound, FailureConfig, false,
 		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
 		"create, promote or build that image, or add a target to it" + thenBuilt + ". If an attempt could not fetch an artifact, and the base is built again as it was, build this image yourself: `goldsmith build`"},
@@ -542,7 +560,7 @@ var failureReasons = []explanation{
 		"a user cancelled the build (`spec.cancelRequested` tells who, and why), or deleted it, and a finalizer keeps it",
 		""},
 	{ReasonSuperseded, FailureCancelled, false,
-		"a newer build of the image replaced it while it waited (`runPolicy: SerialLatestOnly`)",
+		"a newer build of the image replaced it while it waited (`runPolicy: SerialLatestOnly`), or the image has another source by now",
 		""},
 	{ReasonRevoked, FailureCancelled, false,
 		"a user [revoked](recall.md) the build before it had finished, or a build with the same artifacts (the message tells who, and why)",
@@ -614,6 +632,8 @@ const (
 	EventPromoted = "Promoted"
 	// EventPromotionRefused is recorded on an Image when the API server refuses to move a channel that the controller promotes.
 	EventPromotionRefused = "PromotionRefused"
+	// EventSourceCheckFailed is recorded on an Image when a check of its source is refused, or fails for the second time in a row.
+	EventSourceCheckFailed = "SourceCheckFailed"
 	// EventRevoked is recorded on an ImageBuild when it is revoked.
 	EventRevoked = "Revoked"
 	// EventRestored is recorded on an ImageBuild when its revocation is removed.
@@ -639,6 +659,8 @@ const (
 	LabelArchive = GroupName + "/archive"
 	// LabelResolve is the label of the Job of a resolve with the name of its Image.
 	LabelResolve = GroupName + "/resolve"
+	// LabelSource is the label of the Job of a check of a source with the name of its Image.
+	LabelSource = GroupName + "/source"
 	// LabelAttempt is the number of the attempt, on Jobs and pods.
 	LabelAttempt = GroupName + "/attempt"
 	// LabelManagedBy is app.kubernetes.io/managed-by, on Jobs and pods.

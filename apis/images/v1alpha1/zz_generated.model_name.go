@@ -303,6 +303,11 @@ func (in FlakyTest) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in GitSource) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.GitSource"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in HTTPCheck) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.HTTPCheck"
 }
@@ -518,6 +523,11 @@ func (in ImageReportList) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageSource) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageSource"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageSpec) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageSpec"
 }
@@ -570,6 +580,11 @@ func (in Lock) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in NoteRecord) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.NoteRecord"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in OCISource) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.OCISource"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -760,6 +775,11 @@ func (in Source) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in SourcePackage) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.SourcePackage"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SourceRevision) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SourceRevision"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

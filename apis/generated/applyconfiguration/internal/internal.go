@@ -300,6 +300,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: sourceRevision
+      type:
+        scalar: string
     - name: testsDigest
       type:
         scalar: string
@@ -807,6 +810,22 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+- name: dev.goldsmith.images.v1alpha1.GitSource
+  map:
+    fields:
+    - name: path
+      type:
+        scalar: string
+    - name: ref
+      type:
+        scalar: string
+    - name: secretRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SecretReference
+    - name: url
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.HTTPCheck
   map:
     fields:
@@ -1262,6 +1281,40 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.ImageSource
+  map:
+    fields:
+    - name: checks
+      type:
+        scalar: numeric
+    - name: consecutiveFailures
+      type:
+        scalar: numeric
+    - name: ended
+      type:
+        scalar: numeric
+    - name: failure
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BuildFailure
+    - name: found
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SourceRevision
+    - name: foundBy
+      type:
+        scalar: numeric
+    - name: hintTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastCheckTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: question
+      type:
+        scalar: string
+      default: ""
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.ImageSpec
   map:
     fields:
@@ -1413,6 +1466,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - requestID
+    - name: source
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageSource
     - name: vulnerabilities
       type:
         namedType: dev.goldsmith.images.v1alpha1.ImageVulnerabilities
@@ -1503,6 +1559,19 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
       default: 0
     - name: phase
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.OCISource
+  map:
+    fields:
+    - name: repository
+      type:
+        scalar: string
+      default: ""
+    - name: secretRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SecretReference
+    - name: tag
       type:
         scalar: string
 - name: dev.goldsmith.images.v1alpha1.OutdatedPackages
@@ -1633,6 +1702,9 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: source
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SourceRevision
 - name: dev.goldsmith.images.v1alpha1.PortCheck
   map:
     fields:
@@ -1699,6 +1771,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: source
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SourceRevision
 - name: dev.goldsmith.images.v1alpha1.ResourceRequirements
   map:
     fields:
@@ -1822,9 +1897,31 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: configMapRef
       type:
         namedType: dev.goldsmith.images.v1alpha1.ConfigMapReference
+    - name: git
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.GitSource
     - name: inline
       type:
         namedType: dev.goldsmith.images.v1alpha1.InlineSource
+    - name: oci
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.OCISource
+- name: dev.goldsmith.images.v1alpha1.SourceRevision
+  map:
+    fields:
+    - name: ref
+      type:
+        scalar: string
+    - name: revision
+      type:
+        scalar: string
+      default: ""
+    - name: summary
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.goldsmith.images.v1alpha1.StatementSignature
   map:
     fields:
@@ -2037,6 +2134,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onPackageChange
       type:
         namedType: dev.goldsmith.images.v1alpha1.PackageTrigger
+    - name: onSourceChange
+      type:
+        scalar: boolean
     - name: onSpecChange
       type:
         scalar: boolean

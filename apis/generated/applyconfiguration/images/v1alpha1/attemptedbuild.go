@@ -20,6 +20,8 @@ type AttemptedBuildApplyConfiguration struct {
 	BaseDigest *string `json:"baseDigest,omitempty"`
 	// testsDigest is the digest of the tests of the build: "sha256:" and 64 hex digits. testsDigest is empty if the build has no tests.
 	TestsDigest *string `json:"testsDigest,omitempty"`
+	// sourceRevision is what source.git or source.oci resolved to. It is empty for other sources, or if inputsDigest is empty.
+	SourceRevision *string `json:"sourceRevision,omitempty"`
 }
 
 // AttemptedBuildApplyConfiguration constructs a declarative configuration of the AttemptedBuild type for use with
@@ -57,5 +59,13 @@ func (b *AttemptedBuildApplyConfiguration) WithBaseDigest(value string) *Attempt
 // If called multiple times, the TestsDigest field is set to the value of the last call.
 func (b *AttemptedBuildApplyConfiguration) WithTestsDigest(value string) *AttemptedBuildApplyConfiguration {
 	b.TestsDigest = &value
+	return b
+}
+
+// WithSourceRevision sets the SourceRevision field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SourceRevision field is set to the value of the last call.
+func (b *AttemptedBuildApplyConfiguration) WithSourceRevision(value string) *AttemptedBuildApplyConfiguration {
+	b.SourceRevision = &value
 	return b
 }

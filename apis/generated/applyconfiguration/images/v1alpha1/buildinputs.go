@@ -13,8 +13,8 @@ type BuildInputsApplyConfiguration struct {
 	Builder *BuilderReferenceApplyConfiguration `json:"builder,omitempty"`
 	// base selects the base of the image.
 	Base *BaseApplyConfiguration `json:"base,omitempty"`
-	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
-	// encoding of names and contents, without HTML escaping. Defaults to no files.
+	// source provides files for the builder. Inline files and those of a ConfigMap have at most 64 KiB in total: the JSON encoding of names and
+	// contents, without HTML escaping. Defaults to no files.
 	Source *SourceApplyConfiguration `json:"source,omitempty"`
 	// parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning.
 	// At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values,

@@ -13,7 +13,7 @@ import (
 //
 // BuildTrigger records why a build was created, and by whom.
 type BuildTriggerApplyConfiguration struct {
-	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange.
+	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange.
 	Reason *imagesv1alpha1.TriggerReason `json:"reason,omitempty"`
 	// message explains the reason for a human reader.
 	Message *string `json:"message,omitempty"`

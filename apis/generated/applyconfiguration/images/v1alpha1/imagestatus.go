@@ -77,6 +77,8 @@ type ImageStatusApplyConfiguration struct {
 	// vulnerabilities counts the known vulnerabilities of the packages in the latest successful build. The controller sets it. It is empty if the
 	// server has no advisories, or the build has no lock that the server can read.
 	Vulnerabilities *ImageVulnerabilitiesApplyConfiguration `json:"vulnerabilities,omitempty"`
+	// source reports the checks of source.git or source.oci. The controller sets it. It is empty for other sources.
+	Source *ImageSourceApplyConfiguration `json:"source,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -262,5 +264,13 @@ func (b *ImageStatusApplyConfiguration) WithFixes(values ...*PackageFixApplyConf
 // If called multiple times, the Vulnerabilities field is set to the value of the last call.
 func (b *ImageStatusApplyConfiguration) WithVulnerabilities(value *ImageVulnerabilitiesApplyConfiguration) *ImageStatusApplyConfiguration {
 	b.Vulnerabilities = value
+	return b
+}
+
+// WithSource sets the Source field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Source field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithSource(value *ImageSourceApplyConfiguration) *ImageStatusApplyConfiguration {
+	b.Source = value
 	return b
 }

@@ -17,6 +17,8 @@ type PinnedInputsApplyConfiguration struct {
 	Files map[string]string `json:"files,omitempty"`
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	Base *BaseBuildApplyConfiguration `json:"base,omitempty"`
+	// source is what source.git or source.oci resolved to. source is empty for other sources.
+	Source *SourceRevisionApplyConfiguration `json:"source,omitempty"`
 }
 
 // PinnedInputsApplyConfiguration constructs a declarative configuration of the PinnedInputs type for use with
@@ -52,5 +54,13 @@ func (b *PinnedInputsApplyConfiguration) WithFiles(entries map[string]string) *P
 // If called multiple times, the Base field is set to the value of the last call.
 func (b *PinnedInputsApplyConfiguration) WithBase(value *BaseBuildApplyConfiguration) *PinnedInputsApplyConfiguration {
 	b.Base = value
+	return b
+}
+
+// WithSource sets the Source field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Source field is set to the value of the last call.
+func (b *PinnedInputsApplyConfiguration) WithSource(value *SourceRevisionApplyConfiguration) *PinnedInputsApplyConfiguration {
+	b.Source = value
 	return b
 }

@@ -20,6 +20,8 @@ type ResolvedInputsApplyConfiguration struct {
 	BaseDigest *string `json:"baseDigest,omitempty"`
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	Base *BaseBuildApplyConfiguration `json:"base,omitempty"`
+	// source is what source.git or source.oci resolved to. source is empty for other sources.
+	Source *SourceRevisionApplyConfiguration `json:"source,omitempty"`
 }
 
 // ResolvedInputsApplyConfiguration constructs a declarative configuration of the ResolvedInputs type for use with
@@ -63,5 +65,13 @@ func (b *ResolvedInputsApplyConfiguration) WithBaseDigest(value string) *Resolve
 // If called multiple times, the Base field is set to the value of the last call.
 func (b *ResolvedInputsApplyConfiguration) WithBase(value *BaseBuildApplyConfiguration) *ResolvedInputsApplyConfiguration {
 	b.Base = value
+	return b
+}
+
+// WithSource sets the Source field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Source field is set to the value of the last call.
+func (b *ResolvedInputsApplyConfiguration) WithSource(value *SourceRevisionApplyConfiguration) *ResolvedInputsApplyConfiguration {
+	b.Source = value
 	return b
 }

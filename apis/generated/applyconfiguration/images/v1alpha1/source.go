@@ -13,6 +13,10 @@ type SourceApplyConfiguration struct {
 	Inline *InlineSourceApplyConfiguration `json:"inline,omitempty"`
 	// configMapRef selects a ConfigMap whose data are the files. The controller copies the files into each build.
 	ConfigMapRef *ConfigMapReferenceApplyConfiguration `json:"configMapRef,omitempty"`
+	// git selects a commit of a Git repository, whose files a build fetches.
+	Git *GitSourceApplyConfiguration `json:"git,omitempty"`
+	// oci selects an artifact of an OCI registry that has files, such as that of a Flux OCIRepository, which a build fetches.
+	OCI *OCISourceApplyConfiguration `json:"oci,omitempty"`
 }
 
 // SourceApplyConfiguration constructs a declarative configuration of the Source type for use with
@@ -34,5 +38,21 @@ func (b *SourceApplyConfiguration) WithInline(value *InlineSourceApplyConfigurat
 // If called multiple times, the ConfigMapRef field is set to the value of the last call.
 func (b *SourceApplyConfiguration) WithConfigMapRef(value *ConfigMapReferenceApplyConfiguration) *SourceApplyConfiguration {
 	b.ConfigMapRef = value
+	return b
+}
+
+// WithGit sets the Git field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Git field is set to the value of the last call.
+func (b *SourceApplyConfiguration) WithGit(value *GitSourceApplyConfiguration) *SourceApplyConfiguration {
+	b.Git = value
+	return b
+}
+
+// WithOCI sets the OCI field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OCI field is set to the value of the last call.
+func (b *SourceApplyConfiguration) WithOCI(value *OCISourceApplyConfiguration) *SourceApplyConfiguration {
+	b.OCI = value
 	return b
 }

@@ -10,7 +10,8 @@ package v1alpha1
 // Triggers configures the events that start a build without a request.
 type TriggersApplyConfiguration struct {
 	// onSpecChange starts the first build. After that, onSpecChange starts a build when the resolved inputs differ from
-	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead. Defaults to true.
+	// those of the last attempted build. If only the digest of the base differs, onBaseChange decides instead, and onSourceChange if only the commit of
+	// the source does. Defaults to true.
 	OnSpecChange *bool `json:"onSpecChange,omitempty"`
 	// onBaseChange starts a build when base.imageRef resolves to a new digest. Defaults to true.
 	OnBaseChange *bool `json:"onBaseChange,omitempty"`
@@ -24,6 +25,8 @@ type TriggersApplyConfiguration struct {
 	// that checks archives, and a lock of that build that the server can read. Packages that the base has are left to the base. Defaults to
 	// none, which ignores archives.
 	OnPackageChange *PackageTriggerApplyConfiguration `json:"onPackageChange,omitempty"`
+	// onSourceChange starts a build when source.git or source.oci resolves to another commit or digest. Defaults to true.
+	OnSourceChange *bool `json:"onSourceChange,omitempty"`
 }
 
 // TriggersApplyConfiguration constructs a declarative configuration of the Triggers type for use with
@@ -69,5 +72,13 @@ func (b *TriggersApplyConfiguration) WithDisableAfterFailures(value int32) *Trig
 // If called multiple times, the OnPackageChange field is set to the value of the last call.
 func (b *TriggersApplyConfiguration) WithOnPackageChange(value *PackageTriggerApplyConfiguration) *TriggersApplyConfiguration {
 	b.OnPackageChange = value
+	return b
+}
+
+// WithOnSourceChange sets the OnSourceChange field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnSourceChange field is set to the value of the last call.
+func (b *TriggersApplyConfiguration) WithOnSourceChange(value bool) *TriggersApplyConfiguration {
+	b.OnSourceChange = &value
 	return b
 }
