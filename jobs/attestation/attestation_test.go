@@ -77,7 +77,7 @@ func web() *v1alpha1.ImageBuild {
 		},
 		Attempts: []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2, StartTime: started, BuilderImage: "registry.example.com/builders/debian@" + digest("builder")}},
 	}
-	build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, build.Status.Resolved.Files, build.Status.Resolved.BaseDigest)
+	build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, build.Status.Resolved.Files, build.Status.Resolved.BaseDigest, "")
 	return build
 }
 
@@ -257,7 +257,7 @@ func TestInputsOfAProvenanceAreThoseOfTheBuild(t *testing.T) {
 	small := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
 		Base: v1alpha1.Base{Reference: "debian"}, Targets: web().Spec.Inputs.Targets,
 	}}}
-	small.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: inputs.Digest(small.Spec.Inputs, nil, "")}
+	small.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: inputs.Digest(small.Spec.Inputs, nil, "", "")}
 	statement := require.Value(Make(small, Subject{&v1alpha1.Artifact{Target: target, Digest: digest(disk)}, digest("manifest")}, nil, Builder{ID: builder}))(t)[0]
 	made = require.Value(require.Value(statement.Content())(t).Provenance())(t)
 	if diff := cmp.Diff(small.Spec.Inputs, require.Value(made.Inputs())(t)); diff != "" || made.StartedOn != nil || bytes.Contains(statement.Payload, []byte("null")) {

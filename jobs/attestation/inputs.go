@@ -137,8 +137,9 @@ func (p *Provenance) Inputs() (v1alpha1.BuildInputs, error) {
 			declared.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: maps.Clone(p.files)}}
 		}
 	}
-	if got := inputs.Digest(declared, inputs.Files(declared, nil), p.External.BaseDigest); got != p.Internal.InputsDigest {
+	if got := inputs.Digest(declared, inputs.Files(declared, nil), p.External.BaseDigest, p.External.SourceRevision); got != p.Internal.InputsDigest {
 		return v1alpha1.BuildInputs{}, fmt.Errorf("the inputs have the digest %s, but the build had inputs with the digest %.80q", got, p.Internal.InputsDigest)
 	}
+	inputs.PinSource(declared.Source, p.External.SourceRevision)
 	return declared, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/sbom"
 )
 
@@ -32,6 +33,7 @@ const (
 	dependencyBuilder = "builder"
 	dependencyTools   = "tools"
 	dependencyBase    = "base"
+	dependencySource  = "source"
 	dependencyFile    = "file"
 	dependencyRelease = "release"
 	dependencyPackage = "package"
@@ -71,6 +73,8 @@ type ExternalParameters struct {
 	Inputs v1alpha1.BuildInputs `json:"inputs"`
 	// BaseDigest is the digest that the base resolved to. Empty if the base is no Image.
 	BaseDigest string `json:"baseDigest,omitempty"`
+	// SourceRevision is the commit or the digest that source.git or source.oci resolved to. Empty for other sources.
+	SourceRevision string `json:"sourceRevision,omitempty"`
 	// Target is the target of the artifact.
 	Target string `json:"target"`
 	// Timeouts are those of the build.
@@ -132,6 +136,7 @@ func provenanceOf(build *v1alpha1.ImageBuild, of *Subject, its *v1alpha1.Lock, b
 	}
 	if resolved := build.Status.Resolved; resolved != nil {
 		external.BaseDigest, internal.InputsDigest = resolved.BaseDigest, resolved.InputsDigest
+		external.SourceRevision = inputs.Revision(resolved.Source)
 	}
 	if attempts := build.Status.Attempts; len(attempts) > 0 {
 		current := &attempts[len(attempts)-1]
@@ -151,6 +156,23 @@ func provenanceOf(build *v1alpha1.ImageBuild, of *Subject, its *v1alpha1.Lock, b
 	return made
 }
 
+// sourceDependency describes a commit or an artifact with files, as SLSA and in-toto do: git+URL@REF with the digest gitCommit.
+func sourceDependency(source *v1alpha1.Source, resolved *v1alpha1.SourceRevision) descriptor {
+	algorithm, digits, _ := strings.Cut(resolved.Revision, ":")
+	if source.OCI != nil {
+		return descriptor{Name: dependencySource, URI: ociScheme + source.OCI.Repository, Digest: digestSet(resolved.Revision)}
+	}
+	uri := "git+" + source.Git.URL
+	if resolved.Ref != "" {
+		uri += "@" + resolved.Ref
+	}
+	digest := map[string]string{"gitCommit": digits}
+	if algorithm == "sha256" {
+		digest["sha256"] = digits
+	}
+	return descriptor{Name: dependencySource, URI: uri, Digest: digest}
+}
+
 // dependencies returns what a build was made of, besides the inputs that users declared: the builder, the artifacts of the base, the files of a
 // ConfigMap, and the release files, the tools and the packages of the lock. So a file with this statement alone tells its packages.
 func dependencies(build *v1alpha1.ImageBuild, its *v1alpha1.Lock) (all []descriptor) {
@@ -159,6 +181,9 @@ func dependencies(build *v1alpha1.ImageBuild, its *v1alpha1.Lock) (all []descrip
 		all = append(all, descriptor{Name: dependencyBuilder, URI: reference, Digest: digestSet(digest)})
 	}
 	if resolved := build.Status.Resolved; resolved != nil {
+		if resolved.Source != nil {
+			all = append(all, sourceDependency(build.Spec.Inputs.Source, resolved.Source))
+		}
 		if base := resolved.Base; base != nil {
 			for i := range base.Artifacts {
 				artifact := &base.Artifacts[i]

@@ -58,7 +58,7 @@ func (r *Reproduction) Of(made *Provenance) bool {
 	}
 	given, err := made.Inputs()
 	given.Output = nil
-	return err == nil && r.InputsDigest == inputs.Digest(given, inputs.Files(given, nil), made.External.BaseDigest)
+	return err == nil && r.InputsDigest == inputs.Digest(given, inputs.Files(given, nil), made.External.BaseDigest, made.External.SourceRevision)
 }
 
 // reproductionOf returns what a build that reproduces another build states about an artifact. It returns nil if the content differs.
@@ -196,7 +196,7 @@ func madeFrom(build *v1alpha1.ImageBuild) string {
 	}
 	given := build.Spec.Inputs
 	given.Output = nil
-	return inputs.Digest(given, inputs.Files(given, resolved), resolved.BaseDigest)
+	return inputs.Digest(given, inputs.Files(given, resolved), resolved.BaseDigest, inputs.Revision(resolved.Source))
 }
 
 // outweighs reports whether a condition Reproduced replaces the one that a build has, or nil. A build that made the same content has shown that the artifacts

@@ -246,7 +246,7 @@ func TestARebuildStatesThatItMadeTheSameContent(t *testing.T) {
 	got := require.Value(content.Reproduction())(t)
 	want := &Reproduction{
 		Build: BuildName{"team", "web-8", "uid-of-web-8"}, Reproduces: BuildName{Name: "web-7", UID: "uid-of-web-7"},
-		InputsDigest: inputs.Digest(given, by.Status.Resolved.Files, by.Status.Resolved.BaseDigest),
+		InputsDigest: inputs.Digest(given, by.Status.Resolved.Files, by.Status.Resolved.BaseDigest, ""),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -256,7 +256,7 @@ func TestARebuildStatesThatItMadeTheSameContent(t *testing.T) {
 	}
 	other := web()
 	other.Spec.Inputs.Builder.Name = "other"
-	other.Status.Resolved.InputsDigest = inputs.Digest(other.Spec.Inputs, other.Status.Resolved.Files, other.Status.Resolved.BaseDigest)
+	other.Status.Resolved.InputsDigest = inputs.Digest(other.Spec.Inputs, other.Status.Resolved.Files, other.Status.Resolved.BaseDigest, "")
 	if !got.Of(provenance(web())) || got.Of(provenance(by)) || got.Of(provenance(other)) {
 		t.Error("it is not one of the build that it names, made from the same inputs, alone")
 	}

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // bind compiles the bindings and the derived values, and checks them together.
@@ -57,10 +58,23 @@ func (k *Kind) newBinding(declared *v1alpha1.ImageKindBinding, path *field.Path)
 		errs = append(errs, field.Invalid(path.Child("field"), declared.Field, "must be the path of a field of the schema that has no fields of its own"))
 	}
 	target, faults := k.freeTarget(declared.To, path.Child("to"))
+	if len(faults) == 0 && len(declared.Values) == 0 {
+		faults = k.checkDestination(target, path.Child("to"), "set it in the template, or list values")
+	}
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
 	return binding.New(declared, leaf, target, path)
+}
+
+// checkDestination refuses a target whose value decides where a Secret of the template is sent: users of the kind need no permission for the Secret,
+// and would choose who gets it.
+func (k *Kind) checkDestination(target *imagespec.Target, at *field.Path, remedy string) field.ErrorList {
+	secret := k.template.SecretSentTo(target)
+	if secret == "" {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(at, fmt.Sprintf("users of the kind would choose where the Secret of %s in the template is sent: %s", secret, remedy))}
 }
 
 // checkPresence checks that the field has a value whenever the Image has one without it: a default, or because it cannot do without.

@@ -19,6 +19,7 @@ func TestBindingsThatAreRefused(t *testing.T) {
 		noTarget = "must be the path of a scalar field of an Image, or of an entry in brackets, such as spec.base.reference or spec.parameters[size]"
 		text     = "a: {type: string}"
 		scalar   = `{field: spec.a, to: "spec.parameters[a]"}`
+		chosen   = "users of the kind would choose where the Secret of "
 	)
 	for _, test := range []struct {
 		name, template, properties, bindings string
@@ -67,6 +68,12 @@ func TestBindingsThatAreRefused(t *testing.T) {
 			bindings + `[0].to: Invalid value: "spec.template.priorityClassName": spec.template.priorityClassName cannot be set by users of the kind: set it in the template`}},
 		{"a variable", "", text, "{field: spec.a, to: 'spec.template.env[A]'}", []string{
 			bindings + `[0].to: Invalid value: "spec.template.env[A]": spec.template.env cannot be set by users of the kind: set it in the template`}},
+
+		// where a Secret of the template is sent
+		{"a URL for the Secret of the template", ", source: {git: {secretRef: {name: s}}}", "a: {type: string, minLength: 1, default: x}", "{field: spec.a, to: spec.source.git.url, prefix: 'https://'}", []string{
+			bindings + "[0].to: Forbidden: " + chosen + "spec.source.git.secretRef in the template is sent: set it in the template, or list values"}},
+		{"an artifact for the Secret of the template", ", source: {oci: {secretRef: {name: s}}}", "a: {type: string, minLength: 1, default: x}", "{field: spec.a, to: spec.source.oci.repository}", []string{
+			bindings + "[0].to: Forbidden: " + chosen + "spec.source.oci.secretRef in the template is sent: set it in the template, or list values"}},
 
 		// the codec
 		{"a list without JSON", "", "a: {type: array, items: {type: string}}", scalar, []string{bindings + "[0].json: Required value: must be true, or set join to the text between the items, because spec.a is of type array"}},
@@ -187,6 +194,12 @@ func TestBindingsThatAreAccepted(t *testing.T) {
 		{"a text in a duration", "", "a: {type: string}", "{field: spec.a, to: spec.history.ttl.failed}"},
 		{"an integer as an amount", "", "a: {type: integer}", `{field: spec.a, to: "spec.template.resources.limits[cpu]"}`},
 		{"values of a boolean", "", "a: {type: boolean}", `{field: spec.a, to: "spec.parameters[a]", values: [{value: "true", to: "on"}, {value: "false", to: "off"}]}`},
+		{"listed URLs for the Secret of the template", ", source: {git: {secretRef: {name: s}}}", "a: {type: string, enum: [b], default: b}",
+			"{field: spec.a, to: spec.source.git.url, values: [{value: b, to: 'https://git.example.com/b'}]}"},
+		{"a URL and its Secret", "", "a: {type: string, minLength: 1, default: x}, b: {type: string, minLength: 1, default: x}",
+			"{field: spec.a, to: spec.source.git.url}, {field: spec.b, to: spec.source.git.secretRef.name}"},
+		{"a repository for the Secret of the template", ", output: {secretRef: {name: s}}", "a: {type: string, minLength: 1, default: x}", "{field: spec.a, to: spec.output.repository}"},
+		{"a branch for the Secret of the template", ", source: {git: {url: 'https://git.example.com/b', secretRef: {name: s}}}", "a: {type: string, minLength: 1}", "{field: spec.a, to: spec.source.git.ref}"},
 		{"the name of a file", "", "a: {type: string}", `{field: spec.a, to: "spec.source.inline.files[etc/a[1].conf]"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -39,6 +39,9 @@ func (k *Kind) compileDerived(steps *expression.Steps, path *field.Path) field.E
 	for i := range k.version.Derived {
 		declared, at := &k.version.Derived[i], path.Index(i)
 		target, faults := k.freeTarget(declared.To, at.Child("to"))
+		if len(faults) == 0 {
+			faults = k.checkDestination(target, at.Child("to"), "set it in the template, or bind a field with values")
+		}
 		if errs = append(errs, faults...); len(faults) > 0 {
 			continue
 		}

@@ -136,6 +136,8 @@ func TestDerivedValuesThatAreRefused(t *testing.T) {
 			derived + ".to: Forbidden: the template sets spec.suspend"}},
 		{"a forbidden target", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.template.queueName, expression: "'x'"}`, []string{
 			derived + `.to: Invalid value: "spec.template.queueName": spec.template.queueName cannot be set by users of the kind: set it in the template`}},
+		{"a URL for the Secret of the template", ", source: {git: {secretRef: {name: s}}}", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.source.git.url, expression: "'x'"}`, []string{
+			derived + ".to: Forbidden: users of the kind would choose where the Secret of spec.source.git.secretRef in the template is sent: set it in the template, or bind a field with values"}},
 		{"the parent of a field that may be absent", "", "a: {type: string, minLength: 1}", "{field: spec.a, to: spec.output.repository}", `{to: spec.output.tagTemplate, expression: "'x'"}`, []string{
 			"spec.versions[0].schema.properties[a]: Invalid value: must be required or have a default, because an Image needs spec.output.repository"}},
 		{"expressions that need optional fields", "", "a: {type: string, maxLength: 9}, b: {type: object, properties: {c: {type: integer, default: 1}}}",

@@ -106,7 +106,7 @@ func TestResolveABaseImage(t *testing.T) {
 				return
 			}
 			checkFailure(t, failure, "", "")
-			if resolved.BaseDigest != test.want || resolved.InputsDigest != Digest(inputs, nil, test.want) {
+			if resolved.BaseDigest != test.want || resolved.InputsDigest != Digest(inputs, nil, test.want, "") {
 				t.Errorf("resolved to %+v, want the base %s", resolved, test.want)
 			}
 		})
@@ -116,7 +116,7 @@ func TestResolveABaseImage(t *testing.T) {
 func TestAReferenceResolvesToNoBaseDigest(t *testing.T) {
 	resolved, failure := Resolve(sampleInputs(), Found{Base: builtImage()})
 	checkFailure(t, failure, "", "")
-	if resolved.BaseDigest != "" || resolved.InputsDigest != Digest(sampleInputs(), nil, "") {
+	if resolved.BaseDigest != "" || resolved.InputsDigest != Digest(sampleInputs(), nil, "", "") {
 		t.Errorf("resolved to %+v", resolved)
 	}
 }

@@ -3,6 +3,7 @@
 package inputs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,6 +55,12 @@ type Publisher struct {
 	Image string
 	// PlainHTTP are the registries, HOST[:PORT], that are reached without TLS besides those on loopback addresses.
 	PlainHTTP []string
+	// Checker is the reference of a container image whose program finds out what the sources of Images name. Defaults to Image.
+	Checker string
+	// AllowedNetworks are the networks, ADDRESS/BITS, of sources that are reached although they are loopback or link-local.
+	AllowedNetworks []string
+	// Proxy are the variables of proxies, without credentials, for the containers that reach a source.
+	Proxy []corev1.EnvVar
 }
 
 // Builders are the builders that the operator allows.
@@ -67,6 +74,11 @@ type Builders struct {
 	AllowImages bool
 	// Publisher publishes the artifacts of all builders.
 	Publisher Publisher
+}
+
+// Checker returns what finds out what the sources of Images name.
+func (b Builders) Checker() Builder {
+	return Builder{Image: cmp.Or(b.Publisher.Checker, b.Publisher.Image), Publisher: b.Publisher}
 }
 
 // Lookup finds the builder that a build asks for. The failure is BuilderNotFound or BuilderNotAllowed.

@@ -22,13 +22,15 @@ type Snapshot struct {
 	Summarized bool
 	// BaseDigest is the digest of the Image that base.imageRef names. It is empty if the base is not an Image, or was not resolved.
 	BaseDigest string
+	// Source is what source.git or source.oci resolved to. It is nil for other sources, or if it was not resolved.
+	Source *v1alpha1.SourceRevision
 }
 
 // NewSnapshot returns the snapshot of inputs and of their resolution, which is nil if they did not resolve.
 func NewSnapshot(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snapshot {
 	taken := Snapshot{Inputs: inputs, Files: Files(inputs, resolved)}
 	if resolved != nil {
-		taken.BaseDigest = resolved.BaseDigest
+		taken.BaseDigest, taken.Source = resolved.BaseDigest, resolved.Source
 	}
 	return taken
 }
@@ -59,7 +61,7 @@ func (p path) String() string {
 // values are the values of the document by path. Files are added from the snapshot, which may have only their summaries.
 func (s Snapshot) values() map[path]Value {
 	values := map[path]Value{}
-	s.addValues(values, "", toJSONObject(newDocument(s.Inputs, nil, s.BaseDigest)))
+	s.addValues(values, "", toJSONObject(newDocument(s.Inputs, nil, s.BaseDigest, Revision(s.Source))))
 	return values
 }
 
@@ -74,6 +76,8 @@ func (s Snapshot) addValues(values map[path]Value, field string, value any) {
 			value = fmt.Sprint(value, ", channel ", channel)
 		}
 		values[path{field: "base.imageRef"}] = jsonValue(value)
+	case "source.git.revision", "source.oci.revision": // with its summary, which tells people what has changed
+		values[path{field: field}] = ValueOf(s.Source.Revision, RevisionText(s.Source))
 	case "output.secret":
 		values[path{field: "output.secretRef"}] = jsonValue(value)
 	case "files":

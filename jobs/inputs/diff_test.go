@@ -235,7 +235,7 @@ func TestDiffTellsWhatChangedInATemplate(t *testing.T) {
 			if diff := cmp.Diff([]v1alpha1.InputChange{test.want}, Diff(before, after)); diff != "" {
 				t.Errorf("unexpected changes (-want +got):\n%s", diff)
 			}
-			if Digest(before.Inputs, nil, "") == Digest(after.Inputs, nil, "") {
+			if Digest(before.Inputs, nil, "", "") == Digest(after.Inputs, nil, "", "") {
 				t.Error("the digest is the same")
 			}
 		})

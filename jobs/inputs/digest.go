@@ -12,9 +12,10 @@ import (
 )
 
 // Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over the canonical JSON of their document. baseDigest is the
-// digest of the Image that base.imageRef names, and counts only if base.imageRef is set.
-func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) string {
-	return contents.Digest(mustCanonicalJSON(newDocument(inputs, files, baseDigest)))
+// digest of the Image that base.imageRef names, and counts only if base.imageRef is set. revision is what source.git or source.oci resolves to, and
+// counts only if one of them is set.
+func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest, revision string) string {
+	return contents.Digest(mustCanonicalJSON(newDocument(inputs, files, baseDigest, revision)))
 }
 
 // ArtifactsDigest is the digest of a build's artifacts, which Images that are based on the build count as an input. For several

@@ -48,7 +48,7 @@ func TestDigestIsStable(t *testing.T) {
 	} {
 		inputs := sampleInputs()
 		change(&inputs)
-		if got := Digest(inputs, sampleFiles(), digestA); got != want {
+		if got := Digest(inputs, sampleFiles(), digestA, ""); got != want {
 			t.Errorf("the digest of %+v is %s, want %s", inputs, got, want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestDigestIgnoresTheOrderOfSets(t *testing.T) {
 	inputs := sampleInputs()
 	slices.Reverse(inputs.Parameters)
 	slices.Reverse(inputs.Targets)
-	if Digest(inputs, sampleFiles(), "") != Digest(sampleInputs(), sampleFiles(), "") {
+	if Digest(inputs, sampleFiles(), "", "") != Digest(sampleInputs(), sampleFiles(), "", "") {
 		t.Error("the order of parameters or targets changes the digest")
 	}
 }
@@ -75,7 +75,7 @@ func TestDigestCountsFilesByContent(t *testing.T) {
 	if fromInline.InputsDigest != fromConfigMap.InputsDigest {
 		t.Error("the same files digest differently inline and from a ConfigMap")
 	}
-	if Digest(inline, nil, "") != Digest(inline, map[string]string{}, "") {
+	if Digest(inline, nil, "", "") != Digest(inline, map[string]string{}, "", "") {
 		t.Error("no files digest differently as nil and as empty")
 	}
 }
@@ -96,7 +96,7 @@ func TestDigestTakesATemplateThatSaysNothingForNone(t *testing.T) {
 	} {
 		inputs := sampleInputs()
 		inputs.Template = empty
-		if Digest(inputs, sampleFiles(), "") != Digest(sampleInputs(), sampleFiles(), "") {
+		if Digest(inputs, sampleFiles(), "", "") != Digest(sampleInputs(), sampleFiles(), "", "") {
 			t.Errorf("the template %+v changes the digest", empty)
 		}
 		if changes := Diff(Snapshot{Inputs: sampleInputs()}, Snapshot{Inputs: inputs}); len(changes) > 0 {
@@ -110,12 +110,12 @@ func TestDigestOfATemplateIsStable(t *testing.T) {
 	inputs := sampleInputs()
 	inputs.Template = sampleTemplate()
 	original := *inputs.DeepCopy()
-	if got := Digest(inputs, sampleFiles(), ""); got != want {
+	if got := Digest(inputs, sampleFiles(), "", ""); got != want {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
 	for _, written := range []v1alpha1.Quantity{{Text: "2000m"}, {Text: "2.0"}, {Text: "2", Number: true}} {
 		inputs.Template.Resources.Limits["cpu"] = written
-		if got := Digest(inputs, sampleFiles(), ""); got != want {
+		if got := Digest(inputs, sampleFiles(), "", ""); got != want {
 			t.Errorf("digest is %s with %s for 2, want %s", got, written, want)
 		}
 		if changes := Diff(Snapshot{Inputs: original}, Snapshot{Inputs: inputs}); len(changes) > 0 {
@@ -127,7 +127,7 @@ func TestDigestOfATemplateIsStable(t *testing.T) {
 func TestDigestOfABaseImageCountsWhatItMade(t *testing.T) {
 	inputs := sampleInputs()
 	inputs.Base = basedOn("debian", "stable")
-	if Digest(inputs, sampleFiles(), digestA) == Digest(inputs, sampleFiles(), digestB) {
+	if Digest(inputs, sampleFiles(), digestA, "") == Digest(inputs, sampleFiles(), digestB, "") {
 		t.Error("another artifact of the base does not change the digest")
 	}
 }

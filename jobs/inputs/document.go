@@ -23,6 +23,7 @@ type document struct {
 	Files      map[string]string `json:"files"`
 	Output     *documentOutput   `json:"output,omitempty"`
 	Parameters map[string]any    `json:"parameters"`
+	Source     *documentSource   `json:"source,omitempty"`
 	Targets    []documentTarget  `json:"targets"`
 	Template   map[string]any    `json:"template,omitempty"`
 	v1alpha1.BuildInputs
@@ -46,17 +47,29 @@ type documentOutput struct {
 	v1alpha1.Output
 }
 
+// documentSource has what a source resolved to in the place of the ref or the tag that named it.
+type documentSource struct {
+	Git *documentGit `json:"git,omitempty"`
+	OCI *documentOCI `json:"oci,omitempty"`
+	v1alpha1.Source
+}
+
+type documentGit struct {
+	Revision string `json:"revision,omitempty"`
+	v1alpha1.GitSource
+}
+
+type documentOCI struct {
+	Revision string `json:"revision,omitempty"`
+	v1alpha1.OCISource
+}
+
 type documentTarget struct {
 	Format v1alpha1.ArtifactFormat `json:"format"`
 	v1alpha1.Target
 }
 
-func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) *document {
-	// Files count by name and content, wherever they come from.
-	inputs.Source = copyWithout(inputs.Source, func(source *v1alpha1.Source) {
-		source.Inline = copyWithout(source.Inline, func(inline *v1alpha1.InlineSource) { inline.Files = nil })
-		source.ConfigMapRef = copyWithout(source.ConfigMapRef, func(ref *v1alpha1.ConfigMapReference) { ref.Name = "" })
-	})
+func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest, revision string) *document {
 	if files == nil {
 		files = map[string]string{}
 	}
@@ -66,6 +79,7 @@ func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDiges
 		Builder:     documentBuilder{BuilderReference: inputs.Builder, Command: inputs.Builder.Command, Image: inputs.Builder.Image},
 		Files:       files,
 		Parameters:  make(map[string]any, len(inputs.Parameters)),
+		Source:      newDocumentSource(inputs.Source, revision),
 		Targets:     make([]documentTarget, 0, len(inputs.Targets)),
 		Template:    documentTemplate(inputs.Template),
 	}
@@ -90,6 +104,31 @@ func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDiges
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Format, b.Format))
 	})
 	return counted
+}
+
+// newDocumentSource returns a source without its files, which count by name and content, wherever they come from. It is nil if nothing is left.
+func newDocumentSource(source *v1alpha1.Source, revision string) *documentSource {
+	if source == nil {
+		return nil
+	}
+	counted := &documentSource{}
+	if git := source.Git; git != nil {
+		counted.Git = &documentGit{Revision: revision, GitSource: *git}
+		counted.Git.Ref = ""
+	}
+	if oci := source.OCI; oci != nil {
+		counted.OCI = &documentOCI{Revision: revision, OCISource: *oci}
+		counted.OCI.Tag = ""
+	}
+	rest := copyWithout(source, func(source *v1alpha1.Source) {
+		source.Inline = copyWithout(source.Inline, func(inline *v1alpha1.InlineSource) { inline.Files = nil })
+		source.ConfigMapRef = copyWithout(source.ConfigMapRef, func(ref *v1alpha1.ConfigMapReference) { ref.Name = "" })
+		source.Git, source.OCI = nil, nil
+	})
+	if rest != nil {
+		counted.Source = *rest
+	}
+	return copyWithout(counted, func(*documentSource) {})
 }
 
 // newDocumentBase returns a reference, or the name of an Image and the digest of its artifacts. Which channel or build has these

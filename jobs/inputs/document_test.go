@@ -25,6 +25,8 @@ type effect struct{ Digest, Diff, Job bool }
 var deviations = map[string]effect{
 	"base.imageRef.channel":    {Diff: true, Job: true},    // the digest of the artifacts counts, whichever channel has them
 	"source.configMapRef.name": {},                         // files count, wherever they come from
+	"source.git.ref":           {Job: true},                // the commit counts, whatever names it
+	"source.oci.tag":           {Job: true},                // the digest counts
 	"targets[].containerDisk":  {Digest: true, Diff: true}, // the Job has it in its output
 	"template.queueName":       {Job: true},                // a new queue is no reason to build again
 }
@@ -77,8 +79,12 @@ func observe(t *testing.T, value reflect.Value) observation {
 		ref.Name = "base"
 	}
 	original := given.DeepCopy()
+	var revision *v1alpha1.SourceRevision
+	if inputs.Checked(given.Source) {
+		revision = &v1alpha1.SourceRevision{Revision: "sha1:" + strings.Repeat("c", 40)}
+	}
 	resolved := inputs.ResolvePinned(given, &v1alpha1.PinnedInputs{
-		BaseDigest: "sha256:" + strings.Repeat("d", 64), Base: &v1alpha1.BaseBuild{Name: "base-1"}, Files: map[string]string{"file": "of a ConfigMap"},
+		Source: revision, BaseDigest: "sha256:" + strings.Repeat("d", 64), Base: &v1alpha1.BaseBuild{Name: "base-1"}, Files: map[string]string{"file": "of a ConfigMap"},
 	})
 	builders := inputs.Builders{
 		Registered:  map[string]inputs.Builder{"": {Image: "registered"}, "x": {Image: "other"}},

@@ -15,15 +15,15 @@ import (
 // inputs itself.
 func Pinned(build *v1alpha1.ImageBuild) *v1alpha1.PinnedInputs {
 	if resolved := build.Status.Resolved; resolved != nil {
-		return &v1alpha1.PinnedInputs{BaseDigest: resolved.BaseDigest, Base: resolved.Base.DeepCopy(), Files: maps.Clone(resolved.Files)}
+		return &v1alpha1.PinnedInputs{BaseDigest: resolved.BaseDigest, Base: resolved.Base.DeepCopy(), Files: maps.Clone(resolved.Files), Source: resolved.Source.DeepCopy()}
 	}
 	return build.Spec.Pinned.DeepCopy() // a rerun that was not reconciled yet
 }
 
 // ResolvePinned returns what the inputs of a rerun resolve to: the same files and digests as for the earlier build.
 func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *v1alpha1.ResolvedInputs {
-	resolved := &v1alpha1.ResolvedInputs{BaseDigest: pinned.BaseDigest, Base: pinned.Base.DeepCopy(), Files: maps.Clone(pinned.Files)}
-	resolved.InputsDigest = Digest(inputs, Files(inputs, resolved), resolved.BaseDigest)
+	resolved := &v1alpha1.ResolvedInputs{BaseDigest: pinned.BaseDigest, Base: pinned.Base.DeepCopy(), Files: maps.Clone(pinned.Files), Source: pinned.Source.DeepCopy()}
+	resolved.InputsDigest = Digest(inputs, Files(inputs, resolved), resolved.BaseDigest, Revision(resolved.Source))
 	return resolved
 }
 
@@ -32,7 +32,7 @@ func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *
 // resolve later, and like the Image's own if they have the same references.
 func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) bool {
 	if build.Pinned == nil {
-		return !sameReferences(build.Inputs, own) || Digest(build.Inputs, Files(build.Inputs, nil), "") != Digest(own, Files(own, nil), "")
+		return !sameReferences(build.Inputs, own) || Digest(build.Inputs, Files(build.Inputs, nil), "", "") != Digest(own, Files(own, nil), "", "")
 	}
 	return resolved == nil || ResolvePinned(build.Inputs, build.Pinned).InputsDigest != resolved.InputsDigest
 }

@@ -20,6 +20,8 @@ type Found struct {
 	Base *v1alpha1.Image
 	// Revoked is the revocation of the build that the base selects, RevocationOf SelectedBuild. It is nil unless it is in effect.
 	Revoked *v1alpha1.Revocation
+	// Source are the checks of source.git or source.oci of the Image. It is nil if there was none.
+	Source *v1alpha1.ImageSource
 	// Kept reports whether the server keeps the content with a digest. If it is nil, Resolve takes no artifact of the base for lost.
 	Kept func(digest string) bool
 }
@@ -34,6 +36,13 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 			return nil, failure
 		}
 		resolved.Files = files
+	}
+	if Checked(inputs.Source) {
+		found, failure := revisionOf(inputs.Source, found.Source)
+		if failure != nil {
+			return nil, failure
+		}
+		resolved.Source = found
 	}
 	files := Files(inputs, resolved)
 	if size := SourceBytes(files); size > MaxSourceBytes {
@@ -54,7 +63,7 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 		}
 		resolved.BaseDigest, resolved.Base = digest, base
 	}
-	resolved.InputsDigest = Digest(inputs, files, resolved.BaseDigest)
+	resolved.InputsDigest = Digest(inputs, files, resolved.BaseDigest, Revision(resolved.Source))
 	return resolved, nil
 }
 

@@ -126,7 +126,7 @@ func TestResolve(t *testing.T) {
 			if diff := cmp.Diff(tt.wantFiles, resolved.Files); diff != "" {
 				t.Errorf("unexpected files (-want +got):\n%s", diff)
 			}
-			if want := Digest(inputs, Files(inputs, resolved), ""); resolved.InputsDigest != want {
+			if want := Digest(inputs, Files(inputs, resolved), "", ""); resolved.InputsDigest != want {
 				t.Errorf("digest is %s, want %s", resolved.InputsDigest, want)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,8 @@ type Builder struct {
 	Env []EnvVar
 	// Workers is how many of Options.Workers the builder can occupy. Default: all.
 	Workers int
+	// NoWorker lets the program run although all workers are busy. It is for short programs that a build waits for.
+	NoWorker bool
 	// Unconfined lets the builder read and write all files that the user of this process can, whatever Options.Hidden.
 	Unconfined bool
 }
@@ -76,6 +79,8 @@ type Options struct {
 	// Artifacts gets the files that the results of successful processes name, and those that are fetched for a base. It should be on the file system of Dir. The message of
 	// such a process is one for result.Policy.Checked. Default: the agent does not read the files.
 	Artifacts *artifacts.Store
+	// AllowedNetworks are networks of sources that are reached although they are loopback or link-local.
+	AllowedNetworks []netip.Prefix
 	// Builds reads the builds to which artifacts belong. Required with Artifacts: nothing is stored for a pod that is not the current
 	// attempt of a build.
 	Builds imagesv1alpha1.ImageBuildsGetter
@@ -261,7 +266,7 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	if a.options.Artifacts != nil {
 		a.transfer = transfer.New(transfer.Options{
 			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, RecordLocks: a.options.RecordLocks, Attest: a.options.Attest, Secrets: a.options.Client.CoreV1(),
-			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
+			PlainHTTPRegistries: a.options.PlainHTTPRegistries, AllowedNetworks: a.options.AllowedNetworks, Clock: a.options.Clock, Logger: a.options.Logger,
 		})
 	}
 	var group sync.WaitGroup

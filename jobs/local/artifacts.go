@@ -5,6 +5,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -19,14 +20,22 @@ import (
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
+	sourcetransfer "goldsmith.dev/goldsmith/jobs/transfer"
 )
 
-// prepareBase provides the base of the builder before it starts, and reports whether it has one. A deletion of the pod, its deadline, and a stop
-// of the agent end that at once. stopped is whether the agent stops.
-func (r *run) prepareBase(builder Builder, e *ending, began time.Time) (based, stopped bool, err error) {
-	provided := func(artifact render.InputArtifact) bool { return artifact.Path != "" }
-	if r.agent.options.Artifacts == nil || r.input == nil || !slices.ContainsFunc(r.input.Base.Artifacts, provided) {
-		return false, false, nil
+// provided is what a builder finds besides its input.
+type provided struct{ base, source bool }
+
+// provide provides the base and the source of the builder before it starts. A deletion of the pod, its deadline, and a stop of the agent end that at
+// once. stopped is whether the agent stops.
+func (r *run) provide(builder Builder, e *ending, began time.Time) (has provided, stopped bool, err error) {
+	if r.agent.options.Artifacts == nil || r.input == nil {
+		return has, false, nil
+	}
+	has.base = slices.ContainsFunc(r.input.Base.Artifacts, func(artifact render.InputArtifact) bool { return artifact.Path != "" })
+	has.source = r.input.Source != nil && r.input.Source.Revision != ""
+	if has == (provided{}) {
+		return has, false, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -43,20 +52,20 @@ func (r *run) prepareBase(builder Builder, e *ending, began time.Time) (based, s
 	if err == nil {
 		err = ctx.Err() // it was provided too late
 	}
-	return true, stopped, err
+	return has, stopped, err
 }
 
 // transferred returns the pod for the transfer of its artifacts.
 func (r *run) transferred() transfer.Pod {
 	return transfer.Pod{
 		Ref: r.ref, Newest: func() *corev1.Pod { pod, _ := r.newest(); return pod }, Input: r.input,
-		Base: r.dir.base(), Output: r.dir.output(), Say: r.writeLog,
+		Base: r.dir.base(), Source: r.dir.source(), Output: r.dir.output(), Say: r.writeLog,
 		Waiting: func() { r.agent.workers.release(r.ref.UID) },
 	}
 }
 
-// baseFailure returns why the base could not be provided, and writes it to the log unless something ended that.
-func (r *run) baseFailure(err error, e *ending, began time.Time) notProvided {
+// provideFailure returns why the base or the source could not be provided, and writes it to the log unless something ended that.
+func (r *run) provideFailure(err error, e *ending, began time.Time) notProvided {
 	why := notProvided{began: began, deadlineExceeded: e.deadlineExceeded}
 	if e.asked || e.killed {
 		why.exitCode = exitTerminated
@@ -65,6 +74,9 @@ func (r *run) baseFailure(err error, e *ending, began time.Time) notProvided {
 	r.writeLog("%v", err)
 	why.exitCode, why.message, why.told = 1, err.Error(), err.Error()
 	if told := publish.NotFetchedOf(err); told != nil {
+		why.message = told.Text()
+	}
+	if told, is := errors.AsType[*sourcetransfer.NotFetchedError](err); is {
 		why.message = told.Text()
 	}
 	return why

@@ -70,7 +70,11 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if err != nil {
 		return err
 	}
-	if acquired, busy := a.workers.acquire(ref, pod.CreationTimestamp.Time, name); !acquired {
+	acquired, busy := builder.NoWorker, ""
+	if !acquired {
+		acquired, busy = a.workers.acquire(ref, pod.CreationTimestamp.Time, name)
+	}
+	if !acquired {
 		if waiting(pod) {
 			return nil
 		}

@@ -69,6 +69,7 @@ func (d podDirs) removeExcept(known map[types.UID]bool) error {
 func (d podDir) input() string     { return filepath.Join(string(d), "input") }
 func (d podDir) output() string    { return filepath.Join(string(d), "output") }
 func (d podDir) base() string      { return filepath.Join(string(d), "base") }
+func (d podDir) source() string    { return filepath.Join(string(d), "source") }
 func (d podDir) temporary() string { return filepath.Join(string(d), "tmp") }
 func (d podDir) result() string    { return filepath.Join(string(d), "result") }
 func (d podDir) log() string       { return filepath.Join(string(d), "log") }
@@ -105,7 +106,7 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 // removeUnused removes what nothing reads after the pod's end is stored: the pod has a copy of the input and of the result, and the
 // token is revoked. It keeps an output with files only if it is told to.
 func (d podDir) removeUnused(keepOutput bool) error {
-	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary(), d.mounts(), d.base()}
+	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary(), d.mounts(), d.base(), d.source()}
 	if !keepOutput {
 		unused = append(unused, d.output())
 	}

@@ -116,13 +116,13 @@ func (r *run) execute(builder Builder, mounts []mount) {
 	a := r.agent
 	began := a.options.Clock.Now()
 	var ended ending
-	based, stopped, err := r.prepareBase(builder, &ended, began)
+	has, stopped, err := r.provide(builder, &ended, began)
 	if stopped {
 		r.end()
 		return // the next start reports it
 	}
 	if err != nil {
-		why := r.baseFailure(err, &ended, began)
+		why := r.provideFailure(err, &ended, began)
 		r.end()
 		r.store(func(pod *corev1.Pod) { setNotProvided(pod, a.options.Clock.Now(), why) })
 		return
@@ -130,7 +130,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 	pod, _ := r.newest()
 	imageID := a.programs.imageID(pod.Spec.Containers[0].Image, builder.Path)
 	started := a.options.Clock.Now()
-	running, endReports, err := r.launch(builder, mounts, based)
+	running, endReports, err := r.launch(builder, mounts, has)
 	if errors.Is(err, process.ErrEnded) {
 		r.end()
 		r.storeLost()
@@ -216,7 +216,7 @@ func (r *run) finish() {
 }
 
 // launch starts the process, and writes its output to the log. endReports revokes the permission to report.
-func (r *run) launch(builder Builder, mounts []mount, based bool) (running *process.Process, endReports func(), err error) {
+func (r *run) launch(builder Builder, mounts []mount, has provided) (running *process.Process, endReports func(), err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.unmount())
@@ -250,8 +250,11 @@ func (r *run) launch(builder Builder, mounts []mount, based bool) (running *proc
 	if len(mounts) > 0 {
 		environment = append(environment, EnvMounts+"="+r.dir.mounts())
 	}
-	if based {
+	if has.base {
 		environment = append(environment, render.EnvBase+"="+r.dir.base())
+	}
+	if has.source {
+		environment = append(environment, render.EnvSource+"="+r.dir.source())
 	}
 	environment = append(environment, own...)
 	running, err = r.agent.currentSupervisor().Start(process.Command{
@@ -259,7 +262,7 @@ func (r *run) launch(builder Builder, mounts []mount, based bool) (running *proc
 		Args:        builder.Args,
 		Env:         environment,
 		Dir:         r.dir.output(),
-		Confinement: r.confinement(builder, reporting, len(mounts) > 0, based),
+		Confinement: r.confinement(builder, reporting, len(mounts) > 0, has),
 	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
@@ -284,7 +287,7 @@ func (r *run) confined(builder Builder) bool {
 }
 
 // confinement lets a builder change only its output, its result and its temporary directory.
-func (r *run) confinement(builder Builder, reporting []string, mounts, based bool) *process.Confinement {
+func (r *run) confinement(builder Builder, reporting []string, mounts bool, has provided) *process.Confinement {
 	if !r.confined(builder) {
 		return nil
 	}
@@ -295,8 +298,11 @@ func (r *run) confinement(builder Builder, reporting []string, mounts, based boo
 	if mounts {
 		readable = append(readable, r.dir.mounts())
 	}
-	if based {
+	if has.base {
 		readable = append(readable, r.dir.base())
+	}
+	if has.source {
+		readable = append(readable, r.dir.source())
 	}
 	if program, err := filepath.EvalSymlinks(builder.Path); err == nil { // a program that is not there does not start
 		readable = append(readable, program)

@@ -3,7 +3,8 @@
 // Package mock is a builder that builds nothing. It follows the builder contract, takes a configured time, and fails in
 // configured ways. It is for trying Goldsmith, and for tests.
 //
-// The artifact of each target is a file with the input of the builder, without build, attempt and the other targets. The same
+// The artifact of each target is a file with the input of the builder, without build, attempt and the other targets. Of a source from Git or a
+// registry it has a digest of the files, instead of its address and its commit. The same
 // inputs therefore give the same digests, and each target has a digest of its own. All targets have the same lock. It knows nothing of Kubernetes, and
 // talks to a network only where it is told to report its progress, which is its step and how many of its steps are done, or has an archive.
 //
@@ -32,6 +33,7 @@
 //	archive       the URL of an archive: packages without a version have their newest version there, and the lock and the
 //	              artifacts have the archive and the packages. Images that are based on such an image have them, too (none)
 //	reproducible  whether builds of the same inputs make the same content: otherwise it has the build and the attempt (true)
+//	sourceFile    the path of a file of the source, whose first 64 KiB are in the log (none)
 //	lock          good, none or malformed: the lock that it writes, one for all targets (good)
 //	onTerm        what it does when it is told to end: exit with code 143, ignore it, or hurry, which is to do the
 //	              rest without waiting (exit)

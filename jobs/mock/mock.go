@@ -48,6 +48,7 @@ func complain(stderr io.Writer, err error) {
 
 // builder is one run of the mock builder.
 type builder struct {
+	getenv     func(string) string
 	baseDir    string
 	outputDir  string
 	resultPath string
@@ -64,6 +65,7 @@ type builder struct {
 // newBuilder is a run that is told to end by the end of ctx.
 func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) *builder {
 	return &builder{
+		getenv:     getenv,
 		baseDir:    getenv(render.EnvBase),
 		outputDir:  getenv(render.EnvOutput),
 		resultPath: getenv(render.EnvResult),
@@ -90,12 +92,19 @@ func (b *builder) run(ctx context.Context, inputPath string) int {
 	if err != nil {
 		return b.refuse("BaseNotReadable", err)
 	}
+	source, err := b.readSource(ctx, input)
+	if err != nil {
+		return b.refuse("SourceNotReadable", err)
+	}
 	ingredients, err := b.resolve(ctx, base)
 	if err != nil {
 		return b.refuse(reasonOf(err), err)
 	}
 	if input.Resolve {
 		return b.answerPackages()
+	}
+	if source != nil {
+		made["source"] = source
 	}
 	if ingredients != nil {
 		made["ingredients"] = ingredients

@@ -79,6 +79,7 @@ type behaviour struct {
 	sources      []v1alpha1.PackageSource
 	distribution *v1alpha1.Distribution // nil: none
 	reproducible bool
+	sourceFile   string // empty: none
 	onTerm       string
 	crash        string
 }
@@ -95,6 +96,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
 		reproducible: p.boolean("reproducible", true),
+		sourceFile:   p.text("sourceFile", ""),
 		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
 		archive:      p.url("archive"),
 		packages:     packages(p.text("packages", defaultPackages)),

@@ -38,7 +38,7 @@ type Build struct {
 	Since time.Time
 	// Priority among the builds of its namespace that wait.
 	Priority int32
-	// Automatic is whether nobody asked for the build: a schedule, a changed base or new packages started it.
+	// Automatic is whether nobody asked for the build: a schedule, a changed base or source, or new packages started it.
 	Automatic bool
 	// State of the build.
 	State State
@@ -81,7 +81,7 @@ func automatic(build *v1alpha1.ImageBuild) bool {
 		return false
 	}
 	switch build.Spec.Trigger.Reason {
-	case v1alpha1.TriggerSchedule, v1alpha1.TriggerBaseChange, v1alpha1.TriggerPackageChange:
+	case v1alpha1.TriggerSchedule, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSourceChange, v1alpha1.TriggerPackageChange:
 		return true
 	}
 	return false

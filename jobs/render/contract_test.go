@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -71,9 +72,12 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 		"targets":    `"targets":[{"name":"linux/amd64/iso"}]`,
 		"large.conf": strings.Repeat("\"]}\n", 8000),
 	}
-	for name, build := range map[string]*v1alpha1.ImageBuild{"bare": bareBuild(), "full": fullBuild(), "tricky": tricky} {
+	sourced := sourcedBuild()
+	sourced.Spec.Inputs.Source.Git.Path = `},"targets":[]`
+	sourced.Spec.Inputs.Output = nil
+	for name, build := range map[string]*v1alpha1.ImageBuild{"bare": bareBuild(), "full": fullBuild(), "tricky": tricky, "sourced": sourced} {
 		t.Run(name, func(t *testing.T) {
-			input := inputOf(mustRender(t, build, 1, mockBuilder))
+			input := inputOf(mustRender(t, build, 1, inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Agent: true}}))
 			outputDir, message, exitCode := runBuilder(t, builder, input)
 			if exitCode != 0 {
 				t.Errorf("exit code %d", exitCode)
@@ -85,6 +89,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 			lasting := fieldsOf(t, input)
 			delete(lasting, "attempt")
 			delete(lasting, "build")
+			delete(lasting, "source")
 			for _, artifact := range outcome.Artifacts {
 				made := require.Value(os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-"))))(t)
 				target, rest, _ := strings.Cut(string(made), "\n")

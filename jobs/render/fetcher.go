@@ -12,7 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// FetcherName is the name of the container that fetches the artifacts of the base.
+// FetcherName is the name of the container that fetches the artifacts of the base, and the files of the source.
 const FetcherName = "fetcher"
 
 // Where the fetcher finds what it reads, and writes what it fetches. It reads PublishInput, PublishOutput and PublishSecret, too.
@@ -27,28 +27,40 @@ const (
 	baseVolume = "base"
 )
 
-// addFetcher lets a pod fetch the artifacts of its base before its builder runs. It uses the Secret of the build's own output, whose
-// author may read it, and not that of the base. The builder cannot change the files.
+// addFetcher lets a pod fetch the artifacts of its base, and the files of its source, before its builder runs. For the base it uses the Secret of the
+// build's own output, whose author may read it, and not that of the base. The builder cannot change the files.
 func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, attempt int32, publisher inputs.Publisher) {
-	if !fetches(build, attempt) {
+	based, sourced := fetches(build, attempt), fetchesSource(build, attempt)
+	if !based && !sourced {
 		return
 	}
-	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: baseVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 	builder := &pod.Containers[0]
 	fetcher := ownContainer(FetcherName, FetchCommand, builder, publisher)
-	fetcher.VolumeMounts = append(fetcher.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles})
+	provide := func(volume, path, variable string) {
+		pod.Volumes = append(pod.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+		fetcher.VolumeMounts = append(fetcher.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: path})
+		builder.Env = append(builder.Env, corev1.EnvVar{Name: variable, Value: path})
+		builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: path, ReadOnly: true})
+	}
+	if sourced {
+		provide(sourceVolume, SourceFiles, EnvSource)
+		reachSource(&fetcher, publisher)
+		raiseMemory(fetcher.Resources.Limits, sourceMemory)
+		mountSourceSecret(pod, &fetcher, build.Spec.Inputs.Source)
+	}
+	if based {
+		provide(baseVolume, FetchFiles, EnvBase)
+	}
 	if output := build.Spec.Inputs.Output; output != nil {
 		fetcher.VolumeMounts = append(fetcher.VolumeMounts, outputMounts(output)...)
 	}
 	pod.InitContainers = append(pod.InitContainers, fetcher)
-	builder.Env = append(builder.Env, corev1.EnvVar{Name: EnvBase, Value: FetchFiles})
-	builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles, ReadOnly: true})
 }
 
 // HasOwnContainers reports whether the pod of an attempt has containers of Goldsmith besides the builder: a fetcher or a publisher. It has none
 // where an agent runs the builder.
 func HasOwnContainers(build *v1alpha1.ImageBuild, attempt int32) bool {
-	return build.Spec.Inputs.Output != nil || fetches(build, attempt)
+	return build.Spec.Inputs.Output != nil || fetches(build, attempt) || fetchesSource(build, attempt)
 }
 
 // fetches reports whether the pod of an attempt fetches the artifacts that it starts from.

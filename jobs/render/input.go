@@ -5,6 +5,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ const (
 	EnvOutput = "GOLDSMITH_OUTPUT"
 	// EnvBase is the path of a directory with the artifacts of the base Image that Goldsmith provides. It is set only if there are any.
 	EnvBase = "GOLDSMITH_BASE"
+	// EnvSource is the path of a directory with the files of the source from Git or a registry. It is set only if the build has such a source.
+	EnvSource = "GOLDSMITH_SOURCE"
 	// EnvResult is the path of the file that the builder writes its result to.
 	EnvResult = "GOLDSMITH_RESULT"
 	// EnvReportURL is the URL to which a builder posts its reports. This variable and the next two are set only for builders
@@ -62,6 +65,9 @@ type Input struct {
 	Probe *InputProbe `json:"probe,omitempty"`
 	// Resolve is whether the builder only answers which packages a build of the input would install. Then Attempt is 1, and Build is empty.
 	Resolve bool `json:"resolve,omitempty"`
+	// Source is the source from Git or a registry. Nil for other sources, and for an attempt that runs tests. Without a Revision, a check asks for it,
+	// and everything else but Version and Attempt is empty.
+	Source *InputSource `json:"source,omitempty"`
 	// Targets are the artifacts to make, sorted by name. Empty if there are Tests.
 	Targets []InputTarget `json:"targets"`
 	// Tests are the tests to run, each with its target, of the artifacts of Base. Empty for an attempt that makes artifacts.
@@ -119,6 +125,22 @@ type InputArtifact struct {
 	Target    string `json:"target"`
 }
 
+// InputSource is a source from Git or a registry.
+type InputSource struct {
+	// OCI is whether the source is an artifact of a registry.
+	OCI bool `json:"oci,omitempty"`
+	// Path is the directory of the repository whose files the builder gets. Empty for the whole repository.
+	Path string `json:"path,omitempty"`
+	// Ref is what the user declared: a branch, a tag or a commit. Empty for the default branch, and for the tag latest.
+	Ref string `json:"ref,omitempty"`
+	// Revision is the commit or the digest: "sha1:" and 40, or "sha256:" and 64 hex digits.
+	Revision string `json:"revision,omitempty"`
+	// Secret is the name of the Secret with the credentials, which the builder cannot read. Empty if there are none.
+	Secret string `json:"secret,omitempty"`
+	// URL is the address of the repository.
+	URL string `json:"url"`
+}
+
 // InputBuild identifies an ImageBuild.
 type InputBuild struct {
 	Name      string    `json:"name"`
@@ -162,6 +184,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 	if len(input.Tests) > 0 {
 		return input
 	}
+	input.Source = inputSource(spec.Source, sourceOf(build))
 	for _, target := range spec.Targets {
 		input.Targets = append(input.Targets, InputTarget{
 			Base:     baseTarget(target, build.Status.Resolved),
@@ -221,6 +244,9 @@ func baseTarget(target v1alpha1.Target, resolved *v1alpha1.ResolvedInputs) strin
 func encodeInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) (string, error) {
 	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
 		return "", fmt.Errorf("files of ConfigMap %q are not resolved: build again", source.ConfigMapRef.Name)
+	}
+	if inputs.Checked(build.Spec.Inputs.Source) && sourceOf(build) == nil {
+		return "", errors.New("the commit of the source is not resolved: build again")
 	}
 	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
 		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)

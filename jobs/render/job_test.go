@@ -134,6 +134,12 @@ var rendered = []struct {
 		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
 	},
 	{
+		name: "sources", build: sourcedBuild(), attempt: 1,
+		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{
+			Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}, AllowedNetworks: []string{"127.0.0.0/8"},
+		}},
+	},
+	{
 		name: "tests", build: testedBuild(), attempt: 2,
 		builder: inputs.Builder{Image: "goldsmith-tester:1", Publisher: inputs.Publisher{Image: "goldsmith-controller:1"}},
 	},
@@ -163,6 +169,18 @@ func fetchingBuild() *v1alpha1.ImageBuild {
 		{Target: "linux/arm64/v8/oci", Digest: digest, SizeBytes: 7, MediaType: result.MediaTypeLayout, Location: location, Verified: v1alpha1.ArtifactVerifiedContent},
 		{Target: "linux/amd64/raw", Digest: digest, SizeBytes: 9, MediaType: "application/x-raw-disk-image", Location: location, Verified: v1alpha1.ArtifactVerifiedContent},
 	}}}
+	return build
+}
+
+// sourcedBuild is a build that publishes, with files of a Git repository.
+func sourcedBuild() *v1alpha1.ImageBuild {
+	build := publishingBuild()
+	build.Spec.Inputs.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{
+		URL: "https://git.example.com/team/images.git", Ref: "main", Path: "web", SecretRef: &v1alpha1.SecretReference{Name: "git"},
+	}}
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{Source: &v1alpha1.SourceRevision{
+		Revision: "sha1:0123456789abcdef0123456789abcdef01234567", Ref: "refs/heads/main", Summary: "Add a page",
+	}}
 	return build
 }
 
@@ -378,6 +396,8 @@ func TestJobIsRefused(t *testing.T) {
 	}
 	baseless := basedBuild()
 	baseless.Status.Resolved.BaseDigest = ""
+	unchecked := sourcedBuild()
+	unchecked.Status.Resolved = nil
 	unseen := basedBuild()
 	unseen.Status.Resolved = nil
 	tests := []struct {
@@ -390,6 +410,8 @@ func TestJobIsRefused(t *testing.T) {
 		{"before the base is resolved", unseen, mockBuilder, `render Job team/once-7c5a508: digest of base Image "debian" is not resolved: build again`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
 		{"before the files are resolved", unresolved, mockBuilder, `files of ConfigMap "setup" are not resolved: build again`},
+		{"before the source is checked", unchecked, mockBuilder, "the commit of the source is not resolved: build again"},
+		{"without a fetcher of sources", withoutOutput(sourcedBuild()), mockBuilder, "this controller cannot fetch a base or publish"},
 		{"without a publisher", publishingBuild(), mockBuilder, "this controller cannot fetch a base or publish: the operator sets --publisher-image"},
 		{"without a fetcher", withoutOutput(fetchingBuild()), mockBuilder, "this controller cannot fetch a base or publish"},
 		{"where the input is too large", tooLarge, mockBuilder, "more than the limit of 245760"},

@@ -93,10 +93,14 @@ func ownContainer(name, command string, builder *corev1.Container, publisher inp
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 		SecurityContext:          restricted(),
 	}
+	allowPlainHTTP(&container, publisher)
+	return container
+}
+
+func allowPlainHTTP(container *corev1.Container, publisher inputs.Publisher) {
 	for _, host := range publisher.PlainHTTP {
 		container.Args = append(container.Args, fmt.Sprintf("--%s=%s", PlainHTTPFlag, host))
 	}
-	return container
 }
 
 // outputMounts are where a container finds the Output and its Secret. The volumes are those of addPublisher.
@@ -108,17 +112,26 @@ func outputMounts(output *v1alpha1.Output) []corev1.VolumeMount {
 	return mounts
 }
 
-// publisherMemory is how much memory a publisher or a fetcher needs at most.
-const publisherMemory = 128 << 20
+const (
+	// publisherMemory is how much memory a publisher needs at most, and a fetcher without a source.
+	publisherMemory = 128 << 20
+	// sourceMemory is how much memory a fetcher needs at most for a source: package source tells for what.
+	sourceMemory = 256 << 20
+)
 
 // publisherResources are those of the builder, of which a publisher or a fetcher needs less, except memory: a pod needs the most that one
 // of its phases needs, so most of them add nothing to their pods.
 func publisherResources(builder corev1.ResourceRequirements) corev1.ResourceRequirements {
 	resources := *builder.DeepCopy()
-	if limit, limited := resources.Limits[corev1.ResourceMemory]; limited && limit.CmpInt64(publisherMemory) < 0 {
-		resources.Limits[corev1.ResourceMemory] = *resource.NewQuantity(publisherMemory, resource.BinarySI)
-	}
+	raiseMemory(resources.Limits, publisherMemory)
 	return resources
+}
+
+// raiseMemory raises a limit of memory to what is needed.
+func raiseMemory(limits corev1.ResourceList, needed int64) {
+	if limit, limited := limits[corev1.ResourceMemory]; limited && limit.CmpInt64(needed) < 0 {
+		limits[corev1.ResourceMemory] = *resource.NewQuantity(needed, resource.BinarySI)
+	}
 }
 
 // Publishes reports whether a pod publishes what its builder made. The pod may be cached after KeepFingerprint, and has a status.

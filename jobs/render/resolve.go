@@ -26,8 +26,8 @@ func ResolveJobName(image *v1alpha1.Image, build *v1alpha1.ImageBuild, last time
 	return cutName(image.Name, "-resolve-"+hex.EncodeToString(sum[:])[:hashLen])
 }
 
-// ResolveJob renders the first resolve of a build's inputs after a time, in the namespace of its Image. The builder gets the input of the build, and
-// the template of its pod without Secrets and without the service account.
+// ResolveJob renders the first resolve of a build's inputs after a time, in the namespace of its Image. The builder gets the input of the build, the
+// files of its source, and the template of its pod without Secrets and without the service account.
 func ResolveJob(image *v1alpha1.Image, build *v1alpha1.ImageBuild, last time.Time, builder inputs.Builder) (*batchv1.Job, error) {
 	inputsOnly := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: build.Spec.Inputs}, Status: v1alpha1.ImageBuildStatus{Resolved: build.Status.Resolved}}
 	input := newInput(inputsOnly, 1, builder.Publisher.Agent)
@@ -40,12 +40,21 @@ func ResolveJob(image *v1alpha1.Image, build *v1alpha1.ImageBuild, last time.Tim
 			return variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil
 		})
 	}
-	return questionJob(metav1.ObjectMeta{
+	job, err := questionJob(metav1.ObjectMeta{
 		Name:            ResolveJobName(image, build, last),
 		Namespace:       image.Namespace,
 		Labels:          map[string]string{v1alpha1.LabelResolve: image.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(image, imageKind)},
 	}, &input, "use smaller parameters or files", template, builder)
+	sourced := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{Source: build.Spec.Inputs.Source}}}
+	if err != nil || builder.Publisher.Agent || !fetchesSource(sourced, 1) {
+		return job, err
+	}
+	if builder.Publisher.Image == "" {
+		return nil, fmt.Errorf("render Job %s/%s: this controller cannot fetch a source: the operator sets --publisher-image", job.Namespace, job.Name)
+	}
+	addFetcher(&job.Spec.Template.Spec, sourced, 1, builder.Publisher)
+	return job, nil
 }
 
 // ResolveOf returns the Image whose build's inputs a Job resolves. ok is false for any other Job.

@@ -74,6 +74,44 @@ func TestTheJobOfAResolveHasTheInputOfABuildAndNoSecrets(t *testing.T) {
 	}
 }
 
+// A script of a source can install packages, so the builder needs the files. Only the fetcher reads the Secret.
+func TestAResolveFetchesTheSource(t *testing.T) {
+	image, build := resolvable()
+	build.Spec.Inputs.Source, build.Status.Resolved.Source = sourcedBuild().Spec.Inputs.Source, sourcedBuild().Status.Resolved.Source
+	build.Spec.Inputs.Output = sourcedBuild().Spec.Inputs.Output
+	builder := inputs.Builder{Image: "builder", Publisher: inputs.Publisher{Image: "controller"}}
+	job := require.Value(ResolveJob(image, build, time.Unix(1, 0), builder))(t)
+	pod := &job.Spec.Template.Spec
+	if got := secretsOf(pod); got != "source-secret=git" {
+		t.Errorf("the Secrets are %q", got)
+	}
+	if got := mountsOf(pod, sourceSecretVolume); got != "fetcher /goldsmith/source-secret (read-only)" {
+		t.Errorf("the Secret is mounted as %q", got)
+	}
+	if got := mountsOf(pod, sourceVolume); got != "fetcher /goldsmith/source, builder /goldsmith/source (read-only)" {
+		t.Errorf("the files are mounted as %q", got)
+	}
+	volumes := map[string]bool{}
+	for i := range pod.Volumes {
+		volumes[pod.Volumes[i].Name] = true
+	}
+	for _, container := range append(pod.InitContainers, pod.Containers...) {
+		for _, mount := range container.VolumeMounts {
+			if !volumes[mount.Name] {
+				t.Errorf("%s mounts the volume %s, which the pod lacks", container.Name, mount.Name)
+			}
+		}
+	}
+	builder.Publisher = inputs.Publisher{Agent: true}
+	if own := require.Value(ResolveJob(image, build, time.Unix(1, 0), builder))(t).Spec.Template.Spec.InitContainers; len(own) > 0 {
+		t.Errorf("for an agent, the pod has %v", own)
+	}
+	builder.Publisher = inputs.Publisher{}
+	if _, err := ResolveJob(image, build, time.Unix(1, 0), builder); err == nil || !strings.Contains(err.Error(), "the operator sets --publisher-image") {
+		t.Errorf("without a publisher: %v", err)
+	}
+}
+
 func TestEachResolveHasAJobOfItsOwn(t *testing.T) {
 	known := map[string]bool{}
 	add := func(seconds int64, change func(*v1alpha1.Image, *v1alpha1.ImageBuild)) {

@@ -10,11 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// Before the builder of a pod, a fetcher may fetch the artifacts of the base. The build is Starting meanwhile. timeouts.start counts neither
+// Before the builder of a pod, a fetcher may fetch the files of the source and the artifacts of the base. The build is Starting meanwhile. timeouts.start counts neither
 // that time nor anything else after it than the start of the builder; the deadline of the pod, timeouts.run, counts all.
 
 // fetching reports whether the fetcher of a pod has started, and has not ended successfully. The kubelet reports no end of containers that
@@ -39,15 +40,18 @@ func (t *transition) fetcherDelay(pod *corev1.Pod) startDelay {
 	case status == nil || end != nil && end.ExitCode == 0:
 		return startDelay{}
 	case status.State.Waiting == nil:
+		if inputs.Checked(t.Build.Spec.Inputs.Source) {
+			return startDelay{v1alpha1.ReasonFetchingSource, "the files of " + inputs.SourceName(t.Build.Spec.Inputs.Source) + " are being fetched"}
+		}
 		return startDelay{v1alpha1.ReasonFetchingBase, "the artifacts of the base are being fetched from their registry"}
 	}
 	waiting := status.State.Waiting
-	delay := startDelay{v1alpha1.ReasonWaitingForPod, fmt.Sprintf("the container that fetches the base has not started: %s: %s", waiting.Reason, waiting.Message)}
+	delay := startDelay{v1alpha1.ReasonWaitingForPod, fmt.Sprintf("the container that fetches the source or the base has not started: %s: %s", waiting.Reason, waiting.Message)}
 	switch {
 	case pullFailing(waiting):
 		delay.reason = v1alpha1.ReasonImagePulling
 	case waiting.Reason == "" || waiting.Reason == "ContainerCreating" || waiting.Reason == "PodInitializing":
-		return startDelay{v1alpha1.ReasonImagePulling, "the image of the container that fetches the base is being pulled"}
+		return startDelay{v1alpha1.ReasonImagePulling, "the image of the container that fetches the source or the base is being pulled"}
 	}
 	return delay
 }
@@ -69,9 +73,9 @@ func (t *transition) fetchTime() time.Duration {
 func notFetched(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	end := fetcherEnd(pod)
 	if isEndUnknown(end) {
-		return v1alpha1.ReasonNodeLost.Failure("node %s lost the container that fetched the base, for example by a restart: %s",
+		return v1alpha1.ReasonNodeLost.Failure("node %s lost the container that fetched the source or the base, for example by a restart: %s",
 			pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
 	}
 	return cmp.Or(result.ParseNotFetched(end.Message), v1alpha1.ReasonNodeRejected.Failure(
-		"the container that fetches the base of pod %s ended with exit code %d: %s", pod.Name, end.ExitCode, cmp.Or(end.Message, end.Reason)))
+		"the container that fetches the source or the base of pod %s ended with exit code %d: %s", pod.Name, end.ExitCode, cmp.Or(end.Message, end.Reason)))
 }

@@ -67,9 +67,9 @@ func TestAPodFetchesItsBaseBeforeItsBuilder(t *testing.T) {
 		why    string // the reason of the condition PodReady, or of the failure
 		saying string // in its message
 	}{
-		"its image is being pulled":         {given: fetches(pending, later, later), phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonImagePulling, saying: "that fetches the base is being pulled"},
-		"its image cannot be pulled":        {given: fetches(pending, unpulled, later), phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonImagePulling, saying: "that fetches the base has not started: ErrImagePull: no such host"},
-		"its image is never pulled":         {given: fetches(pending, unpulled, later), after: start + rounding, phase: v1alpha1.BuildFailed, action: DeleteJob, why: "StartTimeout", saying: "that fetches the base has not started: ErrImagePull: no such host"},
+		"its image is being pulled":         {given: fetches(pending, later, later), phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonImagePulling, saying: "that fetches the source or the base is being pulled"},
+		"its image cannot be pulled":        {given: fetches(pending, unpulled, later), phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonImagePulling, saying: "that fetches the source or the base has not started: ErrImagePull: no such host"},
+		"its image is never pulled":         {given: fetches(pending, unpulled, later), after: start + rounding, phase: v1alpha1.BuildFailed, action: DeleteJob, why: "StartTimeout", saying: "that fetches the source or the base has not started: ErrImagePull: no such host"},
 		"it fetches":                        {given: fetches(pending, fetching, later), phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonFetchingBase, saying: "are being fetched"},
 		"it fetches for long":               {given: fetches(pending, fetching, later), after: start + run, phase: v1alpha1.BuildStarting, why: v1alpha1.ReasonFetchingBase},
 		"its node does not report the end":  {given: fetches(pending, fetching, later), after: start + run + rounding, phase: v1alpha1.BuildFailed, action: DeleteJob, why: "StartTimeout", saying: "FetchingBase: the artifacts of the base"},
@@ -87,11 +87,11 @@ func TestAPodFetchesItsBaseBeforeItsBuilder(t *testing.T) {
 		"the registry refuses":              {given: fetches(failed, told("RegistryRefused"), later), phase: v1alpha1.BuildFailed, why: "RegistryRefused", saying: "the registry said no"},
 		"the registry is away":              {given: fetches(failed, told("RegistryUnavailable"), later), phase: v1alpha1.BuildRetrying, why: "RegistryUnavailable", saying: "the registry said no"},
 		"it says something else":            {given: fetches(failed, told("Stolen"), later), phase: v1alpha1.BuildRetrying, why: "NodeRejected", saying: "ended with exit code 1"},
-		"it crashed":                        {given: fetches(failed, terminatedWith(2, "panic"), later), phase: v1alpha1.BuildRetrying, why: "NodeRejected", saying: "that fetches the base of pod pod ended with exit code 2: panic"},
+		"it crashed":                        {given: fetches(failed, terminatedWith(2, "panic"), later), phase: v1alpha1.BuildRetrying, why: "NodeRejected", saying: "that fetches the source or the base of pod pod ended with exit code 2: panic"},
 		"it was evicted":                    {given: fetches(failed, terminatedWith(137, ""), later).with(func(w *scenario) { w.Pod.Status.Reason = "Evicted" }), phase: v1alpha1.BuildRetrying, why: "Evicted"},
 		"its node was restarted": {
 			given: fetches(failed, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "it could not be located"}}, later),
-			phase: v1alpha1.BuildRetrying, why: "NodeLost", saying: "lost the container that fetched the base",
+			phase: v1alpha1.BuildRetrying, why: "NodeLost", saying: "lost the container that fetched the source or the base",
 		},
 		"it was slow": {given: fetches(failed, terminatedWith(143, ""), later).with(because), phase: v1alpha1.BuildFailed, why: "RunTimeout", saying: "were not fetched within 1h of the start"},
 		"the builder's image was slow": {

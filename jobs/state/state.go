@@ -24,6 +24,9 @@ import (
 // spared a write.
 const startDelayGrace = 2 * time.Second
 
+// sourceLook is when a build that waits for a check of its source is looked at again.
+const sourceLook = time.Second
+
 // rounding is by how much a stored time may be too early.
 const rounding = time.Second
 
@@ -35,7 +38,9 @@ type Observed struct {
 	// is required while status.resolved is empty. Later, Unresolved only reports that the builder is no longer registered.
 	Resolved   *v1alpha1.ResolvedInputs
 	Unresolved *v1alpha1.BuildFailure
-	// Admission is whether the build may start. It is read only if Waits returns true.
+	// Waits is why the inputs cannot be resolved yet, for users. Then neither of the two is set.
+	Waits string
+	// Admission is whether the build may start. It is read only if func Waits returns true.
 	Admission Admission
 	// Job is the Job with the name that the current attempt recorded. It is nil if there is none.
 	Job *batchv1.Job
@@ -219,6 +224,11 @@ func (t *transition) admit() {
 		t.finish(v1alpha1.BuildCancelled, t.Unresolved)
 	case t.Unresolved != nil:
 		t.finish(v1alpha1.BuildFailed, t.Unresolved)
+	case t.Waits != "" && t.queueTimeLeft() <= 0:
+		t.finish(v1alpha1.BuildFailed, t.queueTimeout(t.Waits))
+	case t.Waits != "":
+		t.enqueue(string(v1alpha1.ReasonSourceUnresolved), t.Waits)
+		t.after = min(t.after, sourceLook)
 	case t.status.Resolved == nil:
 		t.finish(v1alpha1.BuildFailed, v1alpha1.ReasonSourceNotFound.Failure("the build has no resolved inputs: build again"))
 	case t.Admission.Admitted && t.Build.Spec.Retests != nil:

@@ -21,12 +21,15 @@ const seeFailure = "see status.failure"
 const exactTime = "2006-01-02T15:04:05.999Z07:00"
 
 // queue lets the build wait for its admission.
-func (t *transition) queue() {
+func (t *transition) queue() { t.enqueue(v1alpha1.ReasonWaitingForSlot, t.Admission.Message) }
+
+// enqueue lets the build wait, and tells why.
+func (t *transition) enqueue(reason, message string) {
 	t.status.Phase = v1alpha1.BuildQueued
 	if t.status.QueuedTime == nil {
 		t.status.QueuedTime = t.now()
 	}
-	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForSlot, t.Admission.Message)
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, reason, message)
 	t.unfinished()
 	t.after = t.queueTimeLeft()
 }

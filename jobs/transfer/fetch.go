@@ -14,8 +14,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// Fetch fetches the artifacts of the base, each to its path. If one cannot be fetched, it writes why as the message of the container, and
-// returns an error.
+// Fetch fetches the files of the source, and the artifacts of the base, each to its path. If one of them cannot be fetched, it writes why as the message
+// of the container, and returns an error.
 func Fetch(ctx context.Context, o Options) error {
 	p, err := start(o)
 	if err != nil {
@@ -24,11 +24,17 @@ func Fetch(ctx context.Context, o Options) error {
 	if err := p.read(render.PublishOutput, &p.output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err = p.fetchBase(ctx); err == nil {
+	if err = p.fetchSource(ctx); err == nil {
+		err = p.fetchBase(ctx)
+	}
+	if err == nil {
 		return nil
 	}
 	p.Log("%v", err)
 	notFetched := publish.NotFetchedOf(err)
+	if told, is := errors.AsType[*NotFetchedError](err); is {
+		notFetched = &told.NotFetched
+	}
 	if notFetched == nil {
 		return err // a fault of the pod
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package transfer holds the programs that move artifacts between the pod of a builder and registries. Fetch runs before the builder, and
-// fetches the artifacts of the base. Publish starts when the builder has ended successfully, waits for the builder's result, reads the files
+// Package transfer holds the programs that move artifacts and sources between the pod of a builder, registries and Git. Fetch runs before the builder,
+// and fetches the files of the source and the artifacts of the base. RunCheck, in a pod of its own, finds out what a source names. Publish starts when the builder has ended successfully, waits for the builder's result, reads the files
 // that the result names, pushes them to the repository of the build's output, and reports what it found. After tests it pushes their report, and moves
 // tags. Package render makes the pod. The controller judges what the programs report.
 package transfer
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -28,6 +29,8 @@ type Options struct {
 	Root string
 	// PlainHTTP are the registries that are reached without TLS besides those on loopback addresses.
 	PlainHTTP []string
+	// AllowedNetworks are networks of sources that are reached although they are loopback or link-local.
+	AllowedNetworks []netip.Prefix
 	// UserAgent is sent to the registry.
 	UserAgent string
 	// Builds uploads locks, and gets the statements about artifacts. Nil if the pod has no token for the API server.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // notAgain follows the ending of a build that did not succeed.
@@ -58,7 +59,11 @@ func (c conditions) setInputsResolved() {
 		c.set(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(c.Unresolved.Reason), c.Unresolved.Message)
 		return
 	}
-	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
+	message := ""
+	if checks := c.Image.Status.Source; checks != nil && checks.Failure != nil && c.Resolved != nil && c.Resolved.Source != nil {
+		message = fmt.Sprintf("the last check of the source failed, so %s stays: %s", inputs.ShortRevision(c.Resolved.Source.Revision), checks.Failure.Message)
+	}
+	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, v1alpha1.CutMessage(message))
 }
 
 // setReady sets whether the last finished build succeeded, and is not revoked. While no build has finished, it reports the first one.

@@ -271,8 +271,8 @@ func PackagesDue(o Observed) bool {
 		return false
 	}
 	status := *o.Image.Status.DeepCopy()
-	if status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {
-		return false // its inputs do not resolve, or what has changed starts no build: if it starts one, the status tells of that
+	if status.InputsDigest == "" || o.testsChanged(&status) {
+		return false // its inputs do not resolve, or a build without new packages is due, of which the status tells
 	}
 	if refused(&status) {
 		return false
@@ -331,7 +331,7 @@ func BaseComing(image *v1alpha1.Image, now time.Time, read func(name string) (*v
 	return false, nil
 }
 
-// decidePackages decides whether a build is due because of new packages, if the inputs have not changed. It returns false if no package starts
+// decidePackages decides whether a build is due because of new packages, unless other inputs start one. It returns false if no package starts
 // a build. next is when to decide again without an event.
 func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (decided bool, next time.Time) {
 	of := updates(status)
@@ -363,6 +363,7 @@ func (o Observed) decidePackages(d *Decision, status *v1alpha1.ImageStatus) (dec
 	d.Packages = status.Packages
 	d.Request = &v1alpha1.BuildRequest{
 		RequestID: packagesRequestID(status.Packages, status.LastAttempted), Reason: v1alpha1.TriggerPackageChange, Message: v1alpha1.CutMessage(message),
+		Changes: d.Changes,
 	}
 	return true, time.Time{}
 }

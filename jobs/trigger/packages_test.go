@@ -308,7 +308,7 @@ func TestABaseIsDue(t *testing.T) {
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, due: true},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, suspend: true},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, digest: "none"},
-		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, digest: "B"},
+		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, digest: "B", due: true},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "openssl", security, "2026-03-01T00:00:00Z")}, tests: "others"},
 		{updates: []v1alpha1.PackageUpdate{newer(t, "tzdata", main, "2026-03-01T00:00:00Z")}},
 	} {

@@ -30,8 +30,6 @@ func PlanPackages(o Observed, d Decision) *v1alpha1.PackagesPlan {
 		plan.Reason, plan.Message = d.Reason, "a build with them would start now"
 	case o.Unresolved != nil:
 		plan.Reason, plan.Message = d.Reason, "no build starts until the inputs resolve"
-	case inputsChanged(&d.Status):
-		plan.Reason, plan.Message = d.Reason, "no build starts until the changed inputs are built"
 	case why.reason == "":
 		plan.Reason, plan.Message = v1alpha1.ReasonPackagesChanged, "a build with them starts next"
 	default:

@@ -30,6 +30,7 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 		want    string // reason: message
 		start   string
 		count   int32
+		changes int // of the inputs, which the request for a build has
 	}{
 		"nothing newer":   {want: "PackagesUnchanged: no package of build debian-1 has a newer version in its archives"},
 		"excluded":        {updates: tzdata, want: "PackagesKept: build debian-1 has 1 package with a newer version, and starts no build"},
@@ -40,8 +41,8 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 			o.Resolved, o.Unresolved = nil, v1alpha1.ReasonSourceNotFound.Failure("no ConfigMap")
 		},
 			want: "SourceNotFound: no build starts until the inputs resolve", count: 1},
-		"with new inputs that are not built": {updates: openssl, change: func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = new(false) },
-			also: func(o *Observed) { o.Resolved.InputsDigest = "B" }, want: "Suspended: no build starts until the changed inputs are built", count: 1},
+		"with new inputs that start no build": {updates: openssl, change: func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = new(false) },
+			also: func(o *Observed) { o.Resolved.InputsDigest, o.Image.Spec.Base.Reference = "B", "debian:forky" }, want: "PackageChange: a build with them would start now", count: 1, changes: 2},
 		"suspended": {updates: openssl, also: func(o *Observed) { o.Image.Spec.Suspend = new(true) }, want: "Suspended: spec.suspend is true", count: 1},
 		"a base": {updates: openssl, change: func(i *v1alpha1.Image) {
 			i.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
@@ -73,7 +74,11 @@ func TestAPlanTellsWhatNewPackagesDo(t *testing.T) {
 			if c.also != nil {
 				c.also(&server)
 			}
-			plan := PlanPackages(server, Next(server))
+			next := Next(server)
+			if request := next.Request; request != nil && request.Reason == v1alpha1.TriggerPackageChange && len(request.Changes) != c.changes {
+				t.Errorf("the request has %+v", request)
+			}
+			plan := PlanPackages(server, next)
 			if got := plan.Reason + ": " + plan.Message; !strings.HasPrefix(got, c.want) {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}

@@ -5,6 +5,7 @@ package trigger
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,14 +68,16 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	reason, message := o.change(status)
 	switch why := o.preventionOf(reason, status); {
 	case why.reason != "":
-		d.Reason, d.Message = why.reason, message+", but "+why.message
+		if _, d.again = o.decidePackages(d, status); d.Request == nil { // which a trigger that is off does not hold up
+			d.Reason, d.Message = why.reason, message+", but "+why.message
+		}
 	default:
 		if pending := o.pending(); pending != nil {
 			waitFor(d, pending)
 			return
 		}
 		d.Reason, d.Message = string(reason), message
-		d.baseDigest = o.Resolved.BaseDigest
+		d.baseDigest, d.revision = o.Resolved.BaseDigest, inputs.Revision(o.Resolved.Source)
 		d.Request = &v1alpha1.BuildRequest{RequestID: requestID(status.InputsDigest, attempted), Reason: reason, Message: message, Changes: d.Changes}
 	}
 }
@@ -83,7 +86,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 func (o Observed) change(status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, string) {
 	last, attempted := status.LastFinished, status.LastAttempted
 	if attempted == nil || attempted.InputsDigest != "" {
-		return o.difference(attempted)
+		return o.difference(attempted, status)
 	}
 	var since *v1alpha1.AttemptedBuild
 	if earlier := o.comparedBuild(attempted); earlier != nil {
@@ -91,7 +94,7 @@ func (o Observed) change(status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, 
 	} else if latest := status.LatestSuccessful; latest != nil { // it was deleted
 		since = &v1alpha1.AttemptedBuild{Number: latest.Number, InputsDigest: latest.InputsDigest}
 	}
-	reason, message := o.difference(since)
+	reason, message := o.difference(since, status)
 	same := since != nil && since.InputsDigest == status.InputsDigest
 	switch failed := last != nil && last.Number == attempted.Number; {
 	case failed && same:
@@ -115,20 +118,46 @@ func (o Observed) comparedBuild(attempted *v1alpha1.AttemptedBuild) *v1alpha1.Im
 	})
 }
 
-// difference returns how the inputs differ from those of an attempted build. It is nil if there is none.
-func (o Observed) difference(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
+// cause is one of the differences between the inputs and those of an attempted build.
+type cause struct {
+	reason  v1alpha1.TriggerReason
+	message string
+}
+
+// difference returns how the inputs differ from those of an attempted build, which is nil if there is none. Several causes can hold, such as a commit and
+// a base. The first counts that may start a build, so that a trigger that is off holds up no other.
+func (o Observed) difference(attempted *v1alpha1.AttemptedBuild, status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, string) {
 	if attempted == nil {
 		return v1alpha1.TriggerCreated, "the image was never built"
 	}
+	causes := o.causes(attempted)
+	first := max(0, slices.IndexFunc(causes, func(c cause) bool { return o.preventionOf(c.reason, status).reason == "" }))
+	return causes[first].reason, causes[first].message
+}
+
+// causes returns the differences from an attempted build: at least one, in their order.
+func (o Observed) causes(attempted *v1alpha1.AttemptedBuild) (causes []cause) {
 	spec, build := o.Image.Spec.BuildInputs, BuildName(o.Image.Name, attempted.Number)
-	moved := spec.Base.ImageRef != nil && attempted.BaseDigest != "" && attempted.BaseDigest != o.Resolved.BaseDigest
-	onlyBase := moved && inputs.Digest(spec, inputs.Files(spec, o.Resolved), attempted.BaseDigest) == attempted.InputsDigest
-	switch {
-	case onlyBase, moved && !*o.Image.Spec.Triggers.OnSpecChange && o.followsBase():
-		return v1alpha1.TriggerBaseChange, fmt.Sprintf("the base (image %s) has changed since build %s", baseName(spec.Base.ImageRef), build)
-	default:
-		return v1alpha1.TriggerSpecChange, "the inputs differ from those of build " + build
+	base, revision := o.Resolved.BaseDigest, inputs.Revision(o.Resolved.Source)
+	sourceMoved := revision != "" && attempted.SourceRevision != "" && attempted.SourceRevision != revision
+	baseMoved := spec.Base.ImageRef != nil && attempted.BaseDigest != "" && attempted.BaseDigest != base
+	if sourceMoved {
+		revision = attempted.SourceRevision
 	}
+	if baseMoved {
+		base = attempted.BaseDigest
+	}
+	if !sourceMoved && !baseMoved || inputs.Digest(spec, inputs.Files(spec, o.Resolved), base, revision) != attempted.InputsDigest {
+		causes = append(causes, cause{v1alpha1.TriggerSpecChange, "the inputs differ from those of build " + build})
+	}
+	if sourceMoved {
+		causes = append(causes, cause{v1alpha1.TriggerSourceChange, fmt.Sprintf("the source has changed since build %s: %s → %s", build,
+			inputs.ShortRevision(attempted.SourceRevision), inputs.RevisionText(o.Resolved.Source))})
+	}
+	if baseMoved {
+		causes = append(causes, cause{v1alpha1.TriggerBaseChange, fmt.Sprintf("the base (image %s) has changed since build %s", baseName(spec.Base.ImageRef), build)})
+	}
+	return causes
 }
 
 func baseName(ref *v1alpha1.BaseImageReference) string {
@@ -148,6 +177,8 @@ func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.I
 		return prevention{v1alpha1.ReasonSuspended, "spec.suspend is true: set it to false, or ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}
+	case reason == v1alpha1.TriggerSourceChange && !*triggers.OnSourceChange:
+		return prevention{v1alpha1.ReasonSuspended, "triggers.onSourceChange is false: ask for a build"}
 	case (reason == v1alpha1.TriggerBaseChange || reason == v1alpha1.TriggerPackageChange) && o.tooManyFailures(status):
 		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
 	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange || reason == v1alpha1.TriggerTestsChange) && !*triggers.OnSpecChange:

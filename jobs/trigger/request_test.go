@@ -17,7 +17,7 @@ import (
 // based is an Image based on another, and what it resolves to with a digest of that.
 func based(image *v1alpha1.Image, base string, builds ...v1alpha1.ImageBuild) Observed {
 	return Observed{Image: image, Builds: builds, Now: now.Time, Resolved: &v1alpha1.ResolvedInputs{
-		InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, base), BaseDigest: base,
+		InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, base, ""), BaseDigest: base,
 	}}
 }
 
@@ -33,7 +33,7 @@ func onImage(change ...func(*v1alpha1.Image)) *v1alpha1.Image {
 
 // builtOn is a build of an Image as it is, on a digest of its base.
 func builtOn(n int64, phase v1alpha1.BuildPhase, image *v1alpha1.Image, base string) v1alpha1.ImageBuild {
-	build := newBuild(n, phase, inputs.Digest(image.Spec.BuildInputs, nil, base))
+	build := newBuild(n, phase, inputs.Digest(image.Spec.BuildInputs, nil, base, ""))
 	build.Spec.Inputs = image.Spec.BuildInputs
 	build.Status.Resolved.BaseDigest = base
 	return build
@@ -321,5 +321,116 @@ func TestABuildThatWasDeletedIsNotBuiltAgain(t *testing.T) {
 	}
 	if moved := Next(based(image, "two")); moved.Request == nil || moved.Request.Reason != v1alpha1.TriggerBaseChange {
 		t.Errorf("request %+v", moved.Request)
+	}
+}
+
+func TestANewCommitStartsABuild(t *testing.T) {
+	image := newImage()
+	image.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/a.git", Ref: "main"}}
+	before, after := "sha1:"+strings.Repeat("a", 40), "sha1:"+strings.Repeat("b", 40)
+	attempted := &v1alpha1.AttemptedBuild{
+		Number: 3, SourceRevision: before, BaseDigest: "sha256:old", InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, "", before),
+	}
+	resolved := &v1alpha1.ResolvedInputs{Source: &v1alpha1.SourceRevision{Revision: after, Summary: "Fix it"}}
+	resolved.InputsDigest = inputs.Digest(image.Spec.BuildInputs, nil, "", after)
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.Image)
+		reason string
+		asks   bool
+	}{
+		"only the commit":       {func(*v1alpha1.Image) {}, "SourceChange", true},
+		"after many failures":   {func(image *v1alpha1.Image) { image.Status.ConsecutiveFailures = 9 }, "SourceChange", true},
+		"while it is suspended": {func(image *v1alpha1.Image) { image.Spec.Suspend = new(true) }, "Suspended", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := image.DeepCopy()
+			image.Status.LastAttempted = attempted
+			test.change(image)
+			inputsNow := resolved.DeepCopy()
+			inputsNow.InputsDigest = inputs.Digest(image.Spec.BuildInputs, nil, "", after)
+			decision := Next(Observed{Image: image, Resolved: inputsNow, Now: now.Time})
+			if decision.Reason != test.reason || (decision.Request != nil) != test.asks {
+				t.Fatalf("%s: %s (%+v)", decision.Reason, decision.Message, decision.Request)
+			}
+			if test.reason == "SourceChange" && decision.Message != "the source has changed since build "+BuildName(image.Name, 3)+": aaaaaaaaaaaa → bbbbbbbbbbbb Fix it" {
+				t.Error(decision.Message)
+			}
+		})
+	}
+}
+
+func TestATriggerThatIsOffHoldsUpNoOther(t *testing.T) {
+	reasons := []v1alpha1.TriggerReason{v1alpha1.TriggerSpecChange, v1alpha1.TriggerSourceChange, v1alpha1.TriggerBaseChange}
+	before, after := "sha1:"+strings.Repeat("a", 40), "sha1:"+strings.Repeat("b", 40)
+	for changed := 1; changed < 8; changed++ {
+		for on := range 8 {
+			has := func(set, i int) bool { return set&(1<<i) != 0 }
+			image := onImage(func(i *v1alpha1.Image) {
+				i.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/a.git"}}
+				i.Spec.Triggers.OnSpecChange, i.Spec.Triggers.OnSourceChange, i.Spec.Triggers.OnBaseChange = new(has(on, 0)), new(has(on, 1)), new(has(on, 2))
+			})
+			image.Status.LastAttempted = &v1alpha1.AttemptedBuild{
+				Number: 1, SourceRevision: before, BaseDigest: "one", InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, "one", before),
+			}
+			revision, base := before, "one"
+			if has(changed, 0) {
+				image.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}}
+			}
+			if has(changed, 1) {
+				revision = after
+			}
+			if has(changed, 2) {
+				base = "two"
+			}
+			observed := based(image, base)
+			observed.Resolved.Source = &v1alpha1.SourceRevision{Revision: revision}
+			observed.Resolved.InputsDigest = inputs.Digest(image.Spec.BuildInputs, nil, base, revision)
+			want := v1alpha1.ReasonSuspended
+			for i, reason := range reasons {
+				if has(changed, i) && has(on, i) {
+					want = string(reason)
+					break
+				}
+			}
+			if decision := Next(observed); decision.Reason != want || (decision.Request == nil) != (want == v1alpha1.ReasonSuspended) {
+				t.Errorf("changed %03b, on %03b: %s (%s), want %s", changed, on, decision.Reason, decision.Message, want)
+			}
+		}
+	}
+}
+
+func TestWhatABuildWhoseSourceWasNotCheckedWouldHaveBuiltIsNotBuiltAgain(t *testing.T) {
+	image := newImage(func(i *v1alpha1.Image) {
+		i.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/a.git"}}
+	})
+	found := &v1alpha1.SourceRevision{Revision: "sha1:" + strings.Repeat("a", 40)}
+	resolved := &v1alpha1.ResolvedInputs{Source: found, InputsDigest: inputs.Digest(image.Spec.BuildInputs, nil, "", found.Revision)}
+	failed := func(reason v1alpha1.TriggerReason) v1alpha1.ImageBuild {
+		build := newBuild(2, v1alpha1.BuildFailed, "")
+		build.Spec.Inputs, build.Spec.Trigger = image.Spec.BuildInputs, &v1alpha1.BuildTrigger{Reason: reason}
+		build.Status.Failure = v1alpha1.ReasonSourceDenied.Failure("the token has expired")
+		return build
+	}
+	built := newBuild(1, v1alpha1.BuildSucceeded, resolved.InputsDigest)
+	built.Spec.Inputs = image.Spec.BuildInputs
+	if next := Next(Observed{Image: image, Builds: []v1alpha1.ImageBuild{built, failed(v1alpha1.TriggerManual)}, Resolved: resolved, Now: now.Time}); next.Request != nil {
+		t.Errorf("after a manual build: %+v", next.Request)
+	}
+	later := resolved.DeepCopy()
+	later.Source.Revision = "sha1:" + strings.Repeat("b", 40)
+	later.InputsDigest = inputs.Digest(image.Spec.BuildInputs, nil, "", later.Source.Revision)
+	for range 2 {
+		next := Next(Observed{Image: image, Builds: []v1alpha1.ImageBuild{built, failed(v1alpha1.TriggerManual)}, Resolved: later, Now: now.Time})
+		if next.Request == nil {
+			t.Errorf("a later commit: %s", next.Message)
+		}
+		image.Status = next.Status
+	}
+	image.Status = v1alpha1.ImageStatus{}
+	if next := Next(Observed{Image: image, Builds: []v1alpha1.ImageBuild{failed(v1alpha1.TriggerManual)}, Resolved: resolved, Now: now.Time}); next.Request == nil {
+		t.Errorf("the first build failed, and a branch appeared: %s", next.Message)
+	}
+	if next := Next(Observed{Image: image, Builds: []v1alpha1.ImageBuild{built, failed(v1alpha1.TriggerSchedule)}, Resolved: resolved, Now: now.Time}); next.Request == nil {
+		t.Error("after a build that asked for no check")
 	}
 }

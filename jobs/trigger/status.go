@@ -48,7 +48,9 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 			status.RecentRequests[i].UID = build.UID
 		}
 	}
-	known := build.Status.Resolved != nil || build.Status.Finished
+	// A build that waited for a check of the source in vain leaves the last attempt as it was: what an earlier check found need not be built again.
+	waited := build.Status.Failure != nil && slices.Contains(checkFailures, build.Status.Failure.Reason) && inputs.AskedForCheck(build)
+	known := build.Status.Resolved != nil || build.Status.Finished && !waited
 	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number || n == attempted.Number && failedWithoutInputs(build)) {
 		status.LastAttempted = o.attempt(build)
 	}
@@ -70,9 +72,15 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 func (o Observed) attempt(build *v1alpha1.ImageBuild) *v1alpha1.AttemptedBuild {
 	attempt := &v1alpha1.AttemptedBuild{Number: number(build), TestsDigest: inputs.TestsDigest(build.Spec.Tests)}
 	if resolved := o.attemptedInputs(build); resolved != nil {
-		attempt.InputsDigest, attempt.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+		attempt.InputsDigest, attempt.BaseDigest, attempt.SourceRevision = resolved.InputsDigest, resolved.BaseDigest, inputs.Revision(resolved.Source)
 	}
 	return attempt
+}
+
+// checkFailures are the reasons for which a build that waits for a check of its source fails.
+var checkFailures = []v1alpha1.FailureReason{
+	v1alpha1.ReasonSourceNotFound, v1alpha1.ReasonSourceDenied, v1alpha1.ReasonSourceInvalid, v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonSourceUnavailable,
+	v1alpha1.ReasonSourceUnresolved, v1alpha1.ReasonQueueTimeout,
 }
 
 // failedWithoutInputs reports whether a build failed before its inputs could be built: they did not resolve, the server no longer had

@@ -81,7 +81,7 @@ func (o Observed) decideTests(d *Decision, status *v1alpha1.ImageStatus, schedul
 	}
 	message += fmt.Sprintf(": the artifacts of build %s are tested again, and nothing is built", of.Name)
 	d.Reason, d.Message, d.Retests = string(v1alpha1.TriggerTestsChange), message, of
-	d.baseDigest = attempted.BaseDigest
+	d.baseDigest, d.revision = attempted.BaseDigest, attempted.SourceRevision
 	d.Request = &v1alpha1.BuildRequest{RequestID: testsRequestID(o.testsDigest(), attempted), Reason: v1alpha1.TriggerTestsChange, Message: message}
 	return true
 }

@@ -84,6 +84,7 @@ type Decision struct {
 	Prune []*v1alpha1.ImageBuild
 
 	baseDigest  string    // of the base that Request builds on
+	revision    string    // of the source that Request builds
 	testsDigest string    // of the tests of the build that Request asks for
 	start       time.Time // of the schedule that Request answers
 	again       time.Time // when packages are decided on again without an event
@@ -131,7 +132,7 @@ func (d Decision) DeletedStatus(records []v1alpha1.BuildRequestRecord) v1alpha1.
 	for _, record := range records {
 		if d.Request != nil && record.RequestID == d.Request.RequestID {
 			status.LastAttempted = &v1alpha1.AttemptedBuild{
-				Number: record.Number, InputsDigest: status.InputsDigest, BaseDigest: d.baseDigest, TestsDigest: d.testsDigest,
+				Number: record.Number, InputsDigest: status.InputsDigest, BaseDigest: d.baseDigest, TestsDigest: d.testsDigest, SourceRevision: d.revision,
 			}
 		}
 	}

@@ -72,6 +72,22 @@ func (t *Template) Target(path string, at *field.Path) (*Target, field.ErrorList
 	return target, nil
 }
 
+// destinations are the fields of an Image to which a Secret is sent, each with the field that selects the Secret. A Secret of a registry can name
+// hosts of many teams, such as *.azurecr.io. spec.output.repository is not one of them, because kinds with a field for it exist.
+var destinations = map[string][]string{
+	"spec.source.git.url":        {"source", "git", "secretRef"},
+	"spec.source.oci.repository": {"source", "oci", "secretRef"},
+}
+
+// SecretSentTo returns the field of the template that selects the Secret that is sent to the value of a target. It is empty if the template
+// selects none: then a user who selects a Secret needs permission to get it.
+func (t *Template) SecretSentTo(target *Target) string {
+	if fields := destinations[target.Path]; fields != nil && t.Has(fields...) {
+		return "spec." + strings.Join(fields, ".")
+	}
+	return ""
+}
+
 func (t *Template) sets(target *Target) bool {
 	switch target.place {
 	case inParameter:

@@ -10,6 +10,7 @@ package transfer
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -44,6 +45,8 @@ type Options struct {
 	Secrets typedcorev1.SecretsGetter
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
 	PlainHTTPRegistries []string
+	// AllowedNetworks are networks of sources that are reached although they are loopback or link-local.
+	AllowedNetworks []netip.Prefix
 	// Clock is the clock for outages of registries.
 	Clock clock.WithTicker
 	// Logger gets the failures of this machine.
@@ -71,8 +74,8 @@ type Pod struct {
 	Newest func() *corev1.Pod
 	// Input is the input of its builder.
 	Input *render.Input
-	// Base is the directory for the artifacts of its base, and Output that with the files that its builder made.
-	Base, Output string
+	// Base is the directory for the artifacts of its base, Source that for the files of its source, and Output that with the files that its builder made.
+	Base, Source, Output string
 	// Say writes a line to its log.
 	Say func(format string, args ...any)
 	// Waiting is called when the pod waits for somebody else, and needs no processor.

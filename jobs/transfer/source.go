@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/source"
+)
+
+// SourceOptions are how a source is reached.
+type SourceOptions struct {
+	// Secret is the data of the Secret that the source names. Nil if it does not exist.
+	Secret map[string][]byte
+	// Allowed are networks that are reached although they are loopback or link-local.
+	Allowed []netip.Prefix
+	// PlainHTTP are the registries, each HOST or HOST:PORT, that are reached without TLS besides loopback hosts.
+	PlainHTTP []string
+	// Log gets one line for each step. Defaults to none.
+	Log func(format string, args ...any)
+}
+
+// NotFetchedError is a source that cannot be resolved or fetched.
+type NotFetchedError struct{ result.NotFetched }
+
+// Error returns the message.
+func (e *NotFetchedError) Error() string { return e.Message }
+
+// FetchSource writes the files of a source to a directory, which is empty. The error is a *NotFetchedError, or a fault of the machine.
+func FetchSource(ctx context.Context, of *render.InputSource, directory string, o SourceOptions) error {
+	options, err := o.of(of)
+	if err != nil {
+		return err
+	}
+	if _, err := source.Fetch(ctx, sourceOf(of), of.Revision, directory, options); err != nil {
+		return notFetched(err)
+	}
+	return nil
+}
+
+// CheckSource finds out what a source names now. Errors are those of FetchSource.
+func CheckSource(ctx context.Context, of *render.InputSource, o SourceOptions) (*v1alpha1.SourceRevision, error) {
+	options, err := o.of(of)
+	if err != nil {
+		return nil, err
+	}
+	found, err := source.Resolve(ctx, sourceOf(of), options)
+	if err != nil {
+		return nil, notFetched(err)
+	}
+	revision := &v1alpha1.SourceRevision{Revision: found.ID, Ref: found.Ref, Summary: found.Summary}
+	if !found.Time.IsZero() {
+		revision.Time = new(metav1.NewTime(found.Time.UTC()))
+	}
+	return revision, nil
+}
+
+func sourceOf(of *render.InputSource) source.Source {
+	if of.OCI {
+		return source.Source{OCI: &source.OCI{Repository: of.URL, Tag: of.Ref}}
+	}
+	return source.Source{Git: &source.Git{URL: of.URL, Ref: of.Ref, Path: of.Path}}
+}
+
+func (o SourceOptions) of(of *render.InputSource) (source.Options, error) {
+	if of.Secret != "" && len(o.Secret) == 0 {
+		return source.Options{}, &NotFetchedError{result.NotFetched{
+			Reason: v1alpha1.ReasonSourceDenied, Message: fmt.Sprintf("Secret %q of the source does not exist, or is empty: create it", of.Secret),
+		}}
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	return source.Options{Secret: o.Secret, Allowed: o.Allowed, PlainHTTP: o.PlainHTTP, Log: o.Log}, nil
+}
+
+// notFetched returns the reason of an error of package source. Another error is a fault of the machine.
+func notFetched(err error) error {
+	failure, ok := errors.AsType[*source.Error](err)
+	if !ok {
+		return err
+	}
+	reasons := map[string]v1alpha1.FailureReason{
+		source.NotFound: v1alpha1.ReasonSourceNotFound, source.Denied: v1alpha1.ReasonSourceDenied, source.HostKey: v1alpha1.ReasonSourceDenied,
+		source.Refused: v1alpha1.ReasonSourceDenied, source.TooLarge: v1alpha1.ReasonSourceTooLarge, source.Unsupported: v1alpha1.ReasonSourceInvalid,
+		source.Unavailable: v1alpha1.ReasonSourceUnavailable,
+	}
+	return &NotFetchedError{result.NotFetched{Reason: reasons[failure.Reason], Message: err.Error()}}
+}
+
+// fetchSource fetches the source of the build, with the Secret that is mounted.
+func (p *program) fetchSource(ctx context.Context) error {
+	if p.input.Source == nil {
+		return nil
+	}
+	secret, err := readSecret(p.at(render.SourceSecret))
+	if err != nil {
+		return err
+	}
+	return FetchSource(ctx, p.input.Source, p.at(render.SourceFiles), SourceOptions{Secret: secret, Allowed: p.AllowedNetworks, PlainHTTP: p.PlainHTTP, Log: p.Log})
+}
+
+// RunCheck is the program of a check of a source: it answers the input by a result, as a builder does. mounts is the directory below which the Secret
+// is mounted.
+func RunCheck(ctx context.Context, getenv func(string) string, mounts string, o SourceOptions) error {
+	text, err := os.ReadFile(getenv(render.EnvInput))
+	if err != nil {
+		return fmt.Errorf("read the input: %w", err)
+	}
+	input, err := render.ParseInput(text)
+	if err != nil {
+		return err
+	}
+	if input.Source == nil {
+		return errors.New("the input has no source: the controller starts this command")
+	}
+	if o.Secret, err = readSecret(filepath.Join(mounts, render.SourceSecret)); err != nil {
+		return err
+	}
+	found, err := CheckSource(ctx, input.Source, o)
+	answer := ""
+	switch told, is := errors.AsType[*NotFetchedError](err); {
+	case err == nil:
+		answer = result.SourceText(*found)
+	case is:
+		answer = told.Text()
+	default:
+		return err
+	}
+	return errors.Join(err, os.WriteFile(getenv(render.EnvResult), []byte(answer), 0o600))
+}
+
+// readSecret reads the files of a Secret that a pod mounts. It returns nil for one that does not exist.
+func readSecret(directory string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the Secret of the source: %w", err)
+	}
+	secret := map[string][]byte{}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), "..") { // the kubelet's own links; no key of a Secret begins so
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(directory, entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read the Secret of the source: %w", err)
+		}
+		secret[entry.Name()] = content
+	}
+	return secret, nil
+}
