@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/sourcefiles"
 )
 
 const (
@@ -122,6 +123,8 @@ type build struct {
 
 	input  *render.Input
 	config *configuration
+	files  map[string]file     // that the image declares, by their names in the input
+	source *sourcefiles.Source // nil without one
 	ids    disk.Identifiers
 	// time is that of everything in the image.
 	time time.Time
@@ -162,7 +165,12 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	if b.config, err = newConfiguration(b.input); err != nil {
 		return nil, err
 	}
-	if b.ids, err = disk.NewIdentifiers(b.input); err != nil {
+	ofSource, err := b.readFiles(ctx)
+	defer func() { err = errors.Join(err, b.source.Close()) }()
+	if err != nil {
+		return nil, err
+	}
+	if b.ids, err = disk.NewIdentifiers(b.input, ofSource); err != nil {
 		return nil, err
 	}
 	digest, err := os.ReadFile(filepath.Join(b.tools, tools.Digest))
@@ -180,7 +188,7 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 		}
 	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
-		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
+		b.input.Attempt, release, len(b.config.packages), len(b.files), strings.Join(targetNames(b.input), ", "))
 	if b.input.Resolve {
 		return nil, b.resolve(ctx)
 	}

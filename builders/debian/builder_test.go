@@ -116,6 +116,9 @@ func (f *fixture) main(ctx context.Context) int {
 	if _, err := os.Stat(filepath.Join(f.directory, files["TMPDIR"], socketName)); err == nil {
 		files[kept.EnvSocket] = filepath.Join(files["TMPDIR"], socketName)
 	}
+	if f.input.Source != nil && f.input.Source.URL != "" {
+		files[render.EnvSource] = "source"
+	}
 	getenv := func(name string) string {
 		if file := files[name]; file != "" {
 			return filepath.Join(f.directory, file)

@@ -72,8 +72,9 @@ bind9 /etc/bind/rndc.key'
 inside sha256sum $(printf '%s\n' "$machine" | cut -d ' ' -f 2-) 2>/dev/null >"$plan/made" || true
 
 echo "files"
-inside tar --extract --touch --keep-directory-symlink <"$plan/root.tar" ||
+inside tar --extract --touch --keep-directory-symlink --no-overwrite-dir <"$plan/root.tar" ||
   fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
+rm "$plan/root.tar" # it can be large
 
 read -r zone <"$plan/timezone"
 if [ -n "$zone" ]; then

@@ -49,7 +49,7 @@ func FuzzPlan(f *testing.F) {
 				t.Errorf("%q is no word, or is an option", word)
 			}
 		}
-		p := newPlan(c, input.Files, "uuid")
+		p := newPlan(c, texts(input.Files), "uuid")
 		for name := range p.files {
 			if !fs.ValidPath(name) || name == "." {
 				t.Errorf("the file %q is not in the image", name)

@@ -122,6 +122,16 @@ func (b *build) keyOf(plan *plan, directory, list string) (string, error) {
 			return "", err
 		}
 	}
+	for _, name := range plan.early() {
+		file := plan.files[name]
+		content, err := file.open()
+		if err != nil {
+			return "", err
+		}
+		if digests["files/"+name], err = digestAll(content); err != nil {
+			return "", err
+		}
+	}
 	root := os.DirFS(directory)
 	err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -154,7 +164,7 @@ func (b *build) keyOf(plan *plan, directory, list string) (string, error) {
 		Digests           map[string]string
 		Tools, Base, Time string
 		Options, Releases []string
-	}{digests, b.toolsDigest, base, b.time.String(), append(options, plan.files["etc/hostname"], plan.files["etc/hosts"]), b.releases})
+	}{digests, b.toolsDigest, base, b.time.String(), options, b.releases})
 	if err != nil {
 		return "", err
 	}
@@ -168,6 +178,11 @@ func digestOf(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return digestAll(file)
+}
+
+// digestAll returns the SHA-256 of the rest of a file, in hexadecimal digits, and closes it.
+func digestAll(file io.ReadCloser) (string, error) {
 	defer func() { _ = file.Close() }() // only read from
 	sum := sha256.New()
 	if _, err := io.Copy(sum, file); err != nil {

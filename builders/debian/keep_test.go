@@ -75,6 +75,7 @@ func TestALaterBuildStartsFromThePackagesThatABuildHasKept(t *testing.T) {
 		"nothing":       func(*fixture) {},
 		"a script":      func(f *fixture) { f.input.Files["scripts/10"] = "#!/bin/sh\nfalse || true\n" },
 		"a file":        func(f *fixture) { f.input.Files["root/etc/motd"] = "hello" },
+		"a source":      func(f *fixture) { f.sourceWith(map[string]string{"root/etc/motd": "hello", "scripts/20": "true"}) },
 		"a user":        func(f *fixture) { f.input.Parameters["users"] = "[{name: admin}]" },
 		"a service":     func(f *fixture) { f.input.Parameters["services"] = "nginx" },
 		"the time zone": func(f *fixture) { f.input.Parameters["timeZone"] = "Europe/Berlin" },
@@ -84,14 +85,15 @@ func TestALaterBuildStartsFromThePackagesThatABuildHasKept(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*fixture){
-		"a package":      func(f *fixture) { f.input.Parameters["packages"] = "curl wget" },
-		"the kernel":     func(f *fixture) { f.input.Parameters["kernel"] = kernelGeneric },
-		"a locale":       func(f *fixture) { f.input.Parameters["locale"] = "en_GB.UTF-8" },
-		"acceptExpired":  func(f *fixture) { f.input.Parameters["acceptExpired"] = "true" },
-		"the host name":  func(f *fixture) { f.input.Parameters["hostname"] = "web" },
-		"the file hosts": func(f *fixture) { f.input.Files["root/etc/hosts"] = "127.0.0.1 localhost web" },
-		"the tools":      func(f *fixture) { f.write("tools"+tools.Digest, []byte("sha256:others\n")) },
-		"the mirror":     func(f *fixture) { f.input.Parameters["mirror"] = mirror() },
+		"a package":        func(f *fixture) { f.input.Parameters["packages"] = "curl wget" },
+		"the kernel":       func(f *fixture) { f.input.Parameters["kernel"] = kernelGeneric },
+		"a locale":         func(f *fixture) { f.input.Parameters["locale"] = "en_GB.UTF-8" },
+		"acceptExpired":    func(f *fixture) { f.input.Parameters["acceptExpired"] = "true" },
+		"the host name":    func(f *fixture) { f.input.Parameters["hostname"] = "web" },
+		"the file hosts":   func(f *fixture) { f.input.Files["root/etc/hosts"] = "127.0.0.1 localhost web" },
+		"a source's hosts": func(f *fixture) { f.sourceWith(map[string]string{"root/etc/hosts": "127.0.0.1 localhost db"}) },
+		"the tools":        func(f *fixture) { f.write("tools"+tools.Digest, []byte("sha256:others\n")) },
+		"the mirror":       func(f *fixture) { f.input.Parameters["mirror"] = mirror() },
 	} {
 		if installed, _ := run(change); !installed {
 			t.Errorf("with another value of %s no packages are installed", name)

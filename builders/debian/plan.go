@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -66,41 +67,46 @@ type plan struct {
 	config   *configuration
 	rootUUID string
 	packages []string
-	machine  string            // the list of sources for apt of the machine, or empty: that of the base stays
-	files    map[string]string // by their paths in the image
-	scripts  []script          // in their order
-	kept     bool              // the packages are installed already, in the tar that is unpacked
+	machine  string          // the list of sources for apt of the machine, or empty: that of the base stays
+	files    map[string]file // by their paths in the image
+	scripts  []script        // in their order
+	kept     bool            // the packages are installed already, in the tar that is unpacked
 	// simulated is whether apt only tells which packages it would install. Nothing else of the plan is applied then.
 	simulated bool
 }
 
-type script struct{ name, text string }
+type script struct {
+	name string
+	file file
+}
 
 // newPlan sorts the files of the image, and adds those that every image has.
-func newPlan(c *configuration, files map[string]string, rootUUID string) *plan {
-	p := &plan{config: c, rootUUID: rootUUID, packages: c.include(), files: map[string]string{}}
+func newPlan(c *configuration, files map[string]file, rootUUID string) *plan {
+	p := &plan{config: c, rootUUID: rootUUID, packages: c.include()}
+	own := map[string]string{}
 	if !c.based {
-		p.files["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
-		p.files["etc/systemd/system/sshd-keygen.service.d/missing.conf"] = keygenCondition
-		p.files["etc/systemd/network/80-dhcp.network"] = "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"
+		own["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
+		own["etc/systemd/system/sshd-keygen.service.d/missing.conf"] = keygenCondition
+		own["etc/systemd/network/80-dhcp.network"] = "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"
 	}
 	if !c.based || c.arguments != "" {
-		p.files["boot/grub/grub.cfg"] = fmt.Sprintf(grubConfig, rootUUID, strings.TrimSuffix(" "+c.arguments, " "))
+		own["boot/grub/grub.cfg"] = fmt.Sprintf(grubConfig, rootUUID, strings.TrimSuffix(" "+c.arguments, " "))
 	}
 	if c.hostname != "" {
-		p.files["etc/hostname"] = c.hostname + "\n"
+		own["etc/hostname"] = c.hostname + "\n"
 		names := c.hostname
 		if short, _, qualified := strings.Cut(c.hostname, "."); qualified {
 			names += " " + short
 		}
-		p.files["etc/hosts"] = "127.0.0.1 localhost\n127.0.1.1 " + names + "\n::1 localhost ip6-localhost ip6-loopback\n"
+		own["etc/hosts"] = "127.0.0.1 localhost\n127.0.1.1 " + names + "\n::1 localhost ip6-localhost ip6-loopback\n"
 	}
 	if c.locale != "" {
-		p.files["etc/locale.conf"] = "LANG=" + c.locale + "\n"
+		own["etc/locale.conf"] = "LANG=" + c.locale + "\n"
 	}
 	if c.timeZone != "" {
-		p.files["etc/timezone"] = c.timeZone + "\n"
+		own["etc/timezone"] = c.timeZone + "\n"
 	}
+	p.files = texts(own)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if strings.HasPrefix(name, testsPrefix) {
 			continue
@@ -144,7 +150,7 @@ func (p *plan) write(directory string) error {
 	var list []string
 	for i, script := range p.scripts {
 		list = append(list, fmt.Sprintf("%d %s", i, script.name))
-		w.put(fmt.Sprintf("scripts/%d", i), script.text, modeFile)
+		w.copy(fmt.Sprintf("scripts/%d", i), &script.file)
 	}
 	w.put("scripts.list", lines(list), modeFile)
 	var accounts []string
@@ -207,6 +213,27 @@ func (w *planWriter) put(name, content string, mode os.FileMode) {
 	}
 }
 
+// copy writes a file with the content of another one.
+func (w *planWriter) copy(name string, from *file) {
+	w.put(name, "", modeFile)
+	if w.err != nil {
+		return
+	}
+	content, err := from.open()
+	if err != nil {
+		w.err = err
+		return
+	}
+	defer func() { w.err = errors.Join(w.err, content.Close()) }()
+	to, err := os.OpenFile(filepath.Join(w.directory, filepath.FromSlash(name)), os.O_WRONLY, 0)
+	if err != nil {
+		w.err = err
+		return
+	}
+	_, err = io.Copy(to, content)
+	w.err = errors.Join(err, to.Close())
+}
+
 // writeRoot writes the files of the image as a tar, which belong to root. A tar has their modes, whatever the directory of the build does
 // to modes.
 func (p *plan) writeRoot(name string) (err error) {
@@ -217,16 +244,33 @@ func (p *plan) writeRoot(name string) (err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	archive := tar.NewWriter(file)
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
-		content := p.files[name]
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: modeOf(name, content), Size: int64(len(content)), Format: tar.FormatPAX}
-		if err := archive.WriteHeader(header); err != nil {
-			return err
-		}
-		if _, err := io.WriteString(archive, content); err != nil {
+		file := p.files[name]
+		if err := file.writeTo(archive, name); err != nil {
 			return err
 		}
 	}
 	return archive.Close()
+}
+
+// writeTo adds a file to the tar of the image.
+func (f *file) writeTo(archive *tar.Writer, name string) (err error) {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: f.mode(name), Size: f.size(), Format: tar.FormatPAX}
+	switch f.of.Type {
+	case fs.ModeSymlink:
+		header.Typeflag, header.Linkname = tar.TypeSymlink, f.target
+	case fs.ModeDir:
+		header.Typeflag, header.Name = tar.TypeDir, name+"/"
+	}
+	if err := archive.WriteHeader(header); err != nil || !f.regular() {
+		return err
+	}
+	content, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	_, err = io.Copy(archive, content)
+	return err
 }
 
 // modes are those of files that programs refuse, or complain about, if others can read them. The first pattern that matches counts.
@@ -243,14 +287,14 @@ var modes = []struct {
 	{"root/.ssh/*", modePrivate},
 }
 
-// modeOf returns the mode of a file of the image.
-func modeOf(name, content string) int64 {
+// mode returns the mode of a file in the image. A source tells which of its files are executable.
+func (f *file) mode(name string) int64 {
 	for _, known := range modes {
-		if matches, _ := path.Match(known.pattern, name); matches { // the patterns are valid
+		if matches, _ := path.Match(known.pattern, name); matches && f.regular() { // the patterns are valid
 			return known.mode
 		}
 	}
-	if strings.HasPrefix(content, "#!") {
+	if f.of.Executable || !f.regular() || strings.HasPrefix(f.text, "#!") {
 		return modeProgram
 	}
 	return modeFile

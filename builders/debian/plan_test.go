@@ -21,11 +21,11 @@ import (
 func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	c, err := newConfiguration(inputWith(map[string]string{"hostname": "web.example.com", "kernelArguments": "panic=5"}))
 	require.NoError(t, err)
-	p := newPlan(c, map[string]string{
+	p := newPlan(c, texts(map[string]string{
 		"root/etc/hosts": "127.0.0.1 all\n", "root/usr/local/bin/hello": "#!/bin/sh\necho hello\n", "root/../../escape": "",
 		"root/etc/sudoers.d/admin": "admin ALL=(ALL) NOPASSWD: ALL\n", "root/etc/NetworkManager/system-connections/lan.nmconnection": "#!", "root/root/.ssh/config": "",
 		"scripts/20-b": "b", "scripts/10-a": "a", "tests/site.yaml": "port: {}",
-	}, "ROOT")
+	}), "ROOT")
 	directory := filepath.Join(t.TempDir(), "plan")
 	require.NoError(t, p.write(directory))
 
@@ -69,7 +69,11 @@ func TestTheHostNameIsThatOfTheImage(t *testing.T) {
 	files := func(hostname string) map[string]string {
 		c, err := newConfiguration(inputWith(map[string]string{"hostname": hostname}))
 		require.NoError(t, err)
-		return newPlan(c, nil, "ROOT").files
+		contents := map[string]string{}
+		for name, file := range newPlan(c, nil, "ROOT").files {
+			contents[name] = file.text
+		}
+		return contents
 	}
 	for _, test := range []struct {
 		files         map[string]string
@@ -127,7 +131,7 @@ func applied(t *testing.T, parameters, files map[string]string, fail, static str
 	t.Helper()
 	c, err := newConfiguration(inputWith(parameters))
 	require.NoError(t, err)
-	return apply(t, newPlan(c, files, "ROOT"), fail, static)
+	return apply(t, newPlan(c, texts(files), "ROOT"), fail, static)
 }
 
 func apply(t *testing.T, p *plan, fail, static string) (calls string, failed error) {

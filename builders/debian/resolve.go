@@ -49,7 +49,7 @@ func (b *build) resolve(ctx context.Context) error {
 		b.logf("%s", line)
 	}
 	complete := true
-	for name := range b.input.Files {
+	for name := range b.files {
 		complete = complete && !strings.HasPrefix(name, scriptsPrefix)
 	}
 	b.resolved = &result.Resolved{Packages: len(b.simulated), Complete: complete}

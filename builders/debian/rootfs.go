@@ -44,7 +44,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan := newPlan(b.config, b.input.Files, b.ids.Root())
+	plan := newPlan(b.config, b.files, b.ids.Root())
 	plan.simulated = b.input.Resolve
 	if plan.machine = b.config.machineList(ofMachine); plan.machine != "" {
 		b.logf("apt of the machine: %s", cmp.Or(urlsOf(ofMachine), "no mirror"))
@@ -133,8 +133,7 @@ func (p *plan) mmdebstrap(directory string) []string {
 			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends "+namesOnly+" install "+strings.Join(exactly(p.packages), " ")+" >"+filepath.Join(directory, planSimulated))
 	}
 	// Scripts of packages write the host name into certificates and settings.
-	names := slices.DeleteFunc([]string{"etc/hostname", "etc/hosts"}, func(name string) bool { return p.files[name] == "" })
-	if len(names) > 0 {
+	if names := p.early(); len(names) > 0 {
 		options = append(options, `--setup-hook=tar --extract --touch --directory "$1" --file `+filepath.Join(directory, "root.tar")+" "+strings.Join(names, " "))
 	}
 	if !p.needsMirror() || p.kept {
@@ -144,6 +143,14 @@ func (p *plan) mmdebstrap(directory string) []string {
 		options = append(options, "--aptopt=Acquire::Check-Valid-Until \"false\"")
 	}
 	return options
+}
+
+// early returns the paths of the files of the image that are there before its packages.
+func (p *plan) early() []string {
+	return slices.DeleteFunc([]string{"etc/hostname", "etc/hosts"}, func(name string) bool {
+		file := p.files[name]
+		return !file.regular() || file.size() == 0
+	})
 }
 
 // namesOnly lets apt take no name for a regular expression.

@@ -37,7 +37,7 @@ func (b *build) findShared(context.Context) error {
 			break
 		}
 		origin := ""
-		if _, declared := b.input.Files[rootPrefix+finding.Path]; declared {
+		if _, declared := b.files[rootPrefix+finding.Path]; declared {
 			origin = ", a file of the image"
 		}
 		b.logf("all machines share %s%s", finding, origin)

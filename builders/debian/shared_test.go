@@ -17,19 +17,21 @@ func TestTheLogAndTheResultTellWhatAllMachinesShare(t *testing.T) {
 	const key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAA\n-----END PRIVATE KEY-----\n"
 	f := newFixture(t, map[string]string{})
 	f.input.Files["root/etc/ssl/mine.key"] = key
-	f.write("rootfs.tar", rootFS(t, map[string]string{"./etc/ssl/mine.key": key, "./etc/nvme/hostid": "8c4fb1ad-2b3c-4a5d-9e6f-0123456789ab\n"}))
+	f.sourceWith(map[string]string{"root/etc/ssl/source.key": key})
+	f.write("rootfs.tar", rootFS(t, map[string]string{"./etc/ssl/mine.key": key, "./etc/ssl/source.key": key, "./etc/nvme/hostid": "8c4fb1ad-2b3c-4a5d-9e6f-0123456789ab\n"}))
 	f.input.Targets = append(f.input.Targets, render.InputTarget{Name: "linux/amd64/oci", Platform: platform, Format: v1alpha1.ArtifactFormatOCI})
 	code, said := f.run()
 	if code != 0 || len(said.Artifacts) != 2 {
 		t.Fatalf("exit code %d, result %+v", code, said)
 	}
-	for _, line := range []string{"all machines share /etc/nvme/hostid (identifier of a machine)\n", "all machines share /etc/ssl/mine.key (private key), a file of the image\n"} {
+	for _, line := range []string{"all machines share /etc/nvme/hostid (identifier of a machine)\n", "all machines share /etc/ssl/mine.key (private key), a file of the image\n",
+		"all machines share /etc/ssl/source.key (private key), a file of the image\n"} {
 		if !strings.Contains(f.log.String(), line) {
 			t.Errorf("the log lacks %s", line)
 		}
 	}
 	for _, artifact := range said.Artifacts {
-		if got := artifact.Annotations["debian.shared"]; got != "/etc/nvme/hostid (identifier of a machine), /etc/ssl/mine.key (private key)" {
+		if got := artifact.Annotations["debian.shared"]; got != "/etc/nvme/hostid (identifier of a machine), /etc/ssl/mine.key (private key), /etc/ssl/source.key (private key)" {
 			t.Errorf("the annotation of %s is %q", artifact.Target, got)
 		}
 	}

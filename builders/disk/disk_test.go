@@ -33,10 +33,11 @@ func TestTheBootSectorFindsTheCore(t *testing.T) {
 }
 
 func TestIdentifiersDependOnTheInputsAndNotOnTheBuild(t *testing.T) {
+	source := ""
 	ids := func(change func(*render.Input)) string {
 		input := &render.Input{Build: render.InputBuild{Name: "web-1"}, Attempt: 1, Parameters: map[string]string{"size": "2G"}}
 		change(input)
-		ids, err := NewIdentifiers(input)
+		ids, err := NewIdentifiers(input, source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,6 +49,10 @@ func TestIdentifiersDependOnTheInputsAndNotOnTheBuild(t *testing.T) {
 	}
 	if other := ids(func(input *render.Input) { input.Parameters["size"] = "3G" }); other == first {
 		t.Error("another input has the same UUID")
+	}
+	source = "sha256:of another source"
+	if other := ids(func(*render.Input) {}); other == first {
+		t.Error("another source has the same UUID")
 	}
 	if len(first) != len("00000000-0000-0000-0000-000000000000") || first[14] != '8' {
 		t.Errorf("%s is no UUID of version 8", first)

@@ -14,12 +14,13 @@ import (
 // two disks with different inputs can be attached to one machine.
 type Identifiers [sha256.Size]byte
 
-// NewIdentifiers returns the identifiers of the disk of an input.
-func NewIdentifiers(input *render.Input) (Identifiers, error) {
+// NewIdentifiers returns the identifiers of the disk of an input, and of a digest of the files of its source, if it has one.
+func NewIdentifiers(input *render.Input, source string) (Identifiers, error) {
 	text, err := json.Marshal(struct {
 		Reference, Digest string
 		Files, Parameters map[string]string
-	}{input.Base.Reference, input.Base.Digest, input.Files, input.Parameters})
+		Source            string `json:",omitempty"`
+	}{input.Base.Reference, input.Base.Digest, input.Files, input.Parameters, source})
 	if err != nil {
 		return Identifiers{}, fmt.Errorf("compute the UUIDs of the disk: %w", err)
 	}

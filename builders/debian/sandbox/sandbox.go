@@ -21,6 +21,7 @@ type place struct {
 var places = []place{
 	{variable: render.EnvInput, at: tools.Mounts + "/input"},
 	{variable: render.EnvBase, at: tools.Mounts + "/base"},
+	{variable: render.EnvSource, at: tools.Mounts + "/source"},
 	{variable: local.EnvMounts, at: tools.Mounts + "/mounts"},
 	{variable: render.EnvReportToken, at: tools.Mounts + "/report-token"},
 	{variable: render.EnvReportCA, at: tools.Mounts + "/report-ca.crt"},

@@ -24,7 +24,7 @@ import (
 func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
 	t.Parallel()
 	environment := map[string]string{
-		"GOLDSMITH_INPUT": "/pod/input", "GOLDSMITH_BASE": "/pod/base", "GOLDSMITH_OUTPUT": "/pod/output", "GOLDSMITH_RESULT": "/pod/result",
+		"GOLDSMITH_INPUT": "/pod/input", "GOLDSMITH_BASE": "/pod/base", "GOLDSMITH_SOURCE": "/pod/source", "GOLDSMITH_OUTPUT": "/pod/output", "GOLDSMITH_RESULT": "/pod/result",
 		"GOLDSMITH_REPORT_URL": "https://server/report", "GOLDSMITH_REPORT_TOKEN": "/pod/report-token", "GOLDSMITH_REPORT_CA": "/pod/report-ca.crt",
 		"TMPDIR": "/pod/tmp", "HTTPS_PROXY": "http://user:password@proxy", "SECRET": "hidden", "PATH": "/home/user/bin", "XDG_CACHE_HOME": "/cache",
 	}
@@ -35,7 +35,7 @@ func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
 		--ro-bind /tools / --dev /dev --proc /proc --remount-ro /proc
 		--ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/hosts /etc/hosts
 		--ro-bind /bin/goldsmith /debian-builder --tmpfs /goldsmith
-		--ro-bind /pod/input /goldsmith/input --ro-bind /pod/base /goldsmith/base
+		--ro-bind /pod/input /goldsmith/input --ro-bind /pod/base /goldsmith/base --ro-bind /pod/source /goldsmith/source
 		--ro-bind /pod/report-token /goldsmith/report-token --ro-bind /pod/report-ca.crt /goldsmith/report-ca.crt
 		--bind /pod/output /goldsmith/output --bind /pod/result /goldsmith/result --bind /pod/tmp /tmp
 		--remount-ro /goldsmith --chdir /goldsmith/output /debian-builder`)
@@ -46,7 +46,7 @@ func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"GOLDSMITH_BASE=/goldsmith/base", "GOLDSMITH_INPUT=/goldsmith/input", "GOLDSMITH_OUTPUT=/goldsmith/output",
 		"GOLDSMITH_REPORT_CA=/goldsmith/report-ca.crt", "GOLDSMITH_REPORT_TOKEN=/goldsmith/report-token",
-		"GOLDSMITH_REPORT_URL=https://server/report", "GOLDSMITH_RESULT=/goldsmith/result", "HOME=/tmp",
+		"GOLDSMITH_REPORT_URL=https://server/report", "GOLDSMITH_RESULT=/goldsmith/result", "GOLDSMITH_SOURCE=/goldsmith/source", "HOME=/tmp",
 		"HTTPS_PROXY=http://user:password@proxy", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR=/tmp",
 	}, variables); diff != "" {
 		t.Error(diff)
