@@ -181,7 +181,7 @@ var _ = Describe("Instantiating an Image", func() {
 	It("accepts a reserved request ID only for the build that its trigger requests now", func(ctx SpecContext) {
 		scheduleSince(ctx, images, "debian", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
-		own := resolution.Digest(image.Spec.BuildInputs, nil, "")
+		own := resolution.Digest(image.Spec.BuildInputs, nil, "", "")
 		take := func(id string) error {
 			_, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
 			return err

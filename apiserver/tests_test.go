@@ -23,7 +23,7 @@ var _ = Describe("Testing a build again", func() {
 		first  *v1alpha1.ImageBuild
 	)
 	inputsDigest := func() string {
-		return buildinputs.Digest(image.Spec.BuildInputs, buildinputs.Files(image.Spec.BuildInputs, nil), "")
+		return buildinputs.Digest(image.Spec.BuildInputs, buildinputs.Files(image.Spec.BuildInputs, nil), "", "")
 	}
 	BeforeEach(func(ctx SpecContext) {
 		namespace := newNamespace()

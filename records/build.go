@@ -21,7 +21,7 @@ const batch = 100
 
 const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
-		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off, contents, revocation"
+		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off, contents, revocation, source"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
 	// newer is when a write replaces the recorded build. A build's resource version only grows, unless the objects are restored from a
 	// backup, which Restored handles. The same version replaces the record if the legal hold differs, so that a repetition corrects an
@@ -141,11 +141,16 @@ func recordHolds(ctx context.Context, tx database, uids []string) error {
 
 func buildRow(build *v1alpha1.ImageBuild) ([]any, error) {
 	status := build.Status
-	var revocation []byte
+	var revocation, source []byte
+	var err error
 	if status.Revoked != nil {
-		var err error
 		if revocation, err = json.Marshal(status.Revoked); err != nil {
 			return nil, fmt.Errorf("encode the revocation of build %s: %w", build.UID, err)
+		}
+	}
+	if resolved := status.Resolved; resolved != nil && resolved.Source != nil {
+		if source, err = json.Marshal(resolved.Source); err != nil {
+			return nil, fmt.Errorf("encode the source of build %s: %w", build.UID, err)
 		}
 	}
 	image, trigger, failure := v1alpha1.ImageReference{}, v1alpha1.BuildTrigger{}, v1alpha1.BuildFailure{}
@@ -171,7 +176,7 @@ func buildRow(build *v1alpha1.ImageBuild) ([]any, error) {
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(status.AttemptsToMake()),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), length(took, ended), length(waited, begun),
 		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
-		boolean(len(filesOf(&build.Spec, &build.Status)) > 0), string(revocation),
+		boolean(len(filesOf(&build.Spec, &build.Status)) > 0), string(revocation), string(source),
 	}, nil
 }
 

@@ -60,6 +60,24 @@ func TestARevocationAndTheFailedTestsAreListed(t *testing.T) {
 	})
 }
 
+func TestTheRevisionOfASourceIsListed(t *testing.T) {
+	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
+		resolved := &v1alpha1.SourceRevision{Revision: "sha1:0123456789abcdef0123456789abcdef01234567", Ref: "refs/heads/main", Summary: `Add a "page" ü`, Time: later(9)}
+		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildFailed, 1, 2)
+		entry := func() records.Entry {
+			return valueOf(store.History(ctx, records.Query{ImageUID: debian.UID}))(g).Items[0]
+		}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(entry().Source).To(BeNil())
+		build.ResourceVersion, build.Status.Resolved = "300", &v1alpha1.ResolvedInputs{Source: resolved}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(entry().Source).To(HaveValue(And(
+			HaveField("Revision", resolved.Revision), HaveField("Ref", resolved.Ref), HaveField("Summary", resolved.Summary),
+			HaveField("Time.Time", BeTemporally("==", at(9).Time)))))
+		g.Expect(valueOf(store.Build(ctx, "team", build.UID))(g).Entry).To(Equal(entry()))
+	})
+}
+
 func TestABuildOfItsOwnHasNoImage(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		build := newBuild(debian, 1, 0)

@@ -73,7 +73,8 @@ type Entry struct {
 	Deleted        time.Time     // when the deletion of the object was observed
 	OneOff         bool          // it does not count for its Image
 	Revoked        *v1alpha1.Revocation
-	FailedTests    []string // names of the tests that gate the build and did not pass, sorted
+	Source         *v1alpha1.SourceRevision // nil unless it is from Git or a registry
+	FailedTests    []string                 // names of the tests that gate the build and did not pass, sorted
 }
 
 // Record is the complete record of a build.
@@ -88,7 +89,7 @@ type Record struct {
 }
 
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
-	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off, b.revocation, " +
+	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off, b.revocation, b.source, " +
 	"(SELECT string_agg(t.name, ',' ORDER BY t.name) FROM tests t WHERE t.build_uid = b.uid AND t.gates = 1 AND t.outcome IN ('Failed', 'Error'))"
 
 const selectRecords = "SELECT " + entryColumns + ", COALESCE(i.namespace_uid, b.namespace_uid), b.contents, d.spec, d.status " +
@@ -203,11 +204,11 @@ func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	var e Entry
 	var created, hold, oneOff int64
 	var queued, started, completed, took, waited, deleted sql.NullInt64
-	var revocation string
+	var revocation, source string
 	var failedTests sql.NullString
 	err := scan(append([]any{
 		&e.Namespace, &e.Name, &e.UID, &e.Image, &e.ImageUID, &e.Number, &e.Trigger, &e.TriggerMessage, &e.RequestedBy, &e.Phase,
-		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted, &oneOff, &revocation, &failedTests,
+		&e.Class, &e.Reason, &e.Message, &e.Attempts, &created, &queued, &started, &completed, &took, &waited, &hold, &deleted, &oneOff, &revocation, &source, &failedTests,
 	}, more...)...)
 	if err != nil {
 		return e, err
@@ -223,6 +224,11 @@ func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	if revocation != "" {
 		if err := json.Unmarshal([]byte(revocation), &e.Revoked); err != nil {
 			return e, fmt.Errorf("decode the revocation: %w", err)
+		}
+	}
+	if source != "" {
+		if err := json.Unmarshal([]byte(source), &e.Source); err != nil {
+			return e, fmt.Errorf("decode the source: %w", err)
 		}
 	}
 	return e, nil

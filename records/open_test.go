@@ -341,7 +341,7 @@ func openInAnotherProcess(ctx context.Context, address string) error {
 }
 
 // current is the version of this program.
-const current = 7
+const current = 8
 
 // next is this program's migrations, and one more.
 func next(t *testing.T, statements string) fstest.MapFS {

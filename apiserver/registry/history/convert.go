@@ -25,7 +25,7 @@ func build(entry *records.Entry) v1alpha1.BuildRecord {
 	build := v1alpha1.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
 		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff, ImageUID: entry.ImageUID,
-		Revoked: entry.Revoked, FailedTests: entry.FailedTests,
+		Revoked: entry.Revoked, FailedTests: entry.FailedTests, Source: entry.Source,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {

@@ -79,7 +79,7 @@ func (s *Sources) Revoked(ctx context.Context, ref *v1alpha1.BaseImageReference,
 
 // resolve returns what the inputs of an Image resolve to now, or why they do not resolve.
 func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
-	given, found := image.Spec.BuildInputs, inputs.Found{}
+	given, found := image.Spec.BuildInputs, inputs.Found{Source: image.Status.Source}
 	var err error
 	if source := given.Source; source != nil && source.ConfigMapRef != nil {
 		if found.ConfigMap, err = s.ConfigMap(ctx, image.Namespace, source.ConfigMapRef.Name); err != nil {

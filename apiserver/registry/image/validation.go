@@ -59,7 +59,9 @@ func ValidateStatus(image *v1alpha1.Image) field.ErrorList {
 		errs = append(errs, validation.Digest(attempted.InputsDigest, path.Child("inputsDigest"))...)
 		errs = append(errs, validation.Digest(attempted.BaseDigest, path.Child("baseDigest"))...)
 		errs = append(errs, validation.Digest(attempted.TestsDigest, path.Child("testsDigest"))...)
+		errs = append(errs, validation.Revision(attempted.SourceRevision, path.Child("sourceRevision"))...)
 	}
+	errs = append(errs, validateChecks(current.Source, status.Child("source"))...)
 	if latest := current.LatestBuild; latest != nil {
 		path := status.Child("latestBuild")
 		errs = append(errs, validation.BuildName(latest.Name, path.Child("name"))...)
@@ -80,6 +82,30 @@ func ValidateStatus(image *v1alpha1.Image) field.ErrorList {
 	}
 	errs = append(errs, validation.ImagePackages(current.Packages, status.Child("packages"))...)
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+}
+
+// validateChecks validates the checks of a source: those that ended were started, and one that runs has a time.
+func validateChecks(source *v1alpha1.ImageSource, path *field.Path) field.ErrorList {
+	if source == nil {
+		return nil
+	}
+	errs := validation.SourceRevision(source.Found, path.Child("found"))
+	if source.Question == "" {
+		errs = append(errs, field.Required(path.Child("question"), "set the digest of the source that is checked"))
+	}
+	errs = append(errs, validation.Digest(source.Question, path.Child("question"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(source.FoundBy, path.Child("foundBy"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(source.ConsecutiveFailures), path.Child("consecutiveFailures"))...)
+	if source.FoundBy > source.Ended {
+		errs = append(errs, field.Invalid(path.Child("foundBy"), source.FoundBy, "must be at most ended"))
+	}
+	if source.Ended < 0 || source.Ended > source.Checks {
+		errs = append(errs, field.Invalid(path.Child("ended"), source.Ended, "must be from 0 to checks"))
+	}
+	if source.Ended < source.Checks && source.StartTime == nil {
+		errs = append(errs, field.Required(path.Child("startTime"), "set when the check that runs was started"))
+	}
+	return errs
 }
 
 func validateSuccessfulBuild(build *v1alpha1.SuccessfulBuild, path *field.Path) field.ErrorList {

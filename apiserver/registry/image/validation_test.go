@@ -426,6 +426,12 @@ func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
 		"too many updates": {func(s *v1alpha1.ImageStatus) {
 			s.Packages.Updates, s.Packages.UpdateCount = slices.Repeat(s.Packages.Updates, v1alpha1.MaxImageUpdates+1), v1alpha1.MaxImageUpdates+1
 		}, []string{packages + "updates"}},
+		"a source that was never checked": {func(s *v1alpha1.ImageStatus) { s.Source = &v1alpha1.ImageSource{Question: s.InputsDigest} }, nil},
+		"checks of nothing":               {func(s *v1alpha1.ImageStatus) { s.Source = &v1alpha1.ImageSource{} }, []string{"status.source.question"}},
+		"a check that never started":      {func(s *v1alpha1.ImageStatus) { s.Source = &v1alpha1.ImageSource{Question: s.InputsDigest, Checks: 1} }, []string{"status.source.startTime"}},
+		"checks that ended before they were started": {func(s *v1alpha1.ImageStatus) {
+			s.Source = &v1alpha1.ImageSource{Question: "main", Checks: 1, Ended: 2, FoundBy: 3, ConsecutiveFailures: -1}
+		}, []string{"status.source.question", "status.source.ended", "status.source.foundBy", "status.source.consecutiveFailures"}},
 		"a condition without reason": {func(s *v1alpha1.ImageStatus) { s.Conditions[0].Reason = "" }, []string{"status.conditions[0].reason"}},
 	}
 }

@@ -104,6 +104,16 @@ func requestsOf(ctx context.Context) map[string]func() (object any, judge func()
 			image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
 			return image, func() field.ErrorList { return Validate(image) }
 		},
+		"an image of a repository": func() (any, func() field.ErrorList) {
+			image := validationtest.Image()
+			image.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/team/web.git", Ref: "main", Path: "files"}}
+			return image, func() field.ErrorList { return Validate(image) }
+		},
+		"an image of an artifact": func() (any, func() field.ErrorList) {
+			image := validationtest.Image()
+			image.Spec.Source = &v1alpha1.Source{OCI: &v1alpha1.OCISource{Repository: "registry.example.com/team/web", Tag: "stable"}}
+			return image, func() field.ErrorList { return Validate(image) }
+		},
 		"a build": func() (any, func() field.ErrorList) {
 			build := validationtest.ImageBuild()
 			sum := "sha256:" + strings.Repeat("a", 64)

@@ -56,6 +56,7 @@ func ValidateDirect(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) 
 	if build.Spec.Retests != nil {
 		errs = append(errs, field.Forbidden(spec.Child("retests"), "remove retests: the server sets it; to test a build again, use the build's tests subresource"))
 	}
+	errs = append(errs, validation.FixedSource(build.Spec.Inputs.Source, spec.Child("inputs", "source"))...)
 	return append(errs, validateImageBuildSpec(build)...)
 }
 

@@ -77,6 +77,7 @@ func validateResolved(resolved, stored *v1alpha1.ResolvedInputs, path *field.Pat
 	}
 	errs := validation.RequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
 	errs = append(errs, validation.Digest(resolved.BaseDigest, path.Child("baseDigest"))...)
+	errs = append(errs, validation.SourceRevision(resolved.Source, path.Child("source"))...)
 	if resolved.Base != nil {
 		errs = append(errs, validation.BuildName(resolved.Base.Name, path.Child("base", "name"))...)
 		errs = append(errs, validation.Artifacts(resolved.Base.Artifacts, path.Child("base", "artifacts"))...)

@@ -119,7 +119,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	if unresolved != nil {
 		return status, nil
 	}
-	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+	status.InputsDigest, status.BaseDigest, status.Source = resolved.InputsDigest, resolved.BaseDigest, resolved.Source
 	if decision.Retests != nil {
 		return status, nil
 	}

@@ -18,7 +18,7 @@ import (
 
 // resolve resolves the inputs of an Image as the controllers do, if the user may read the objects that they refer to.
 func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
-	given, found := image.Spec.BuildInputs, inputs.Found{Kept: p.kept}
+	given, found := image.Spec.BuildInputs, inputs.Found{Source: image.Status.Source, Kept: p.kept}
 	if refused := p.builders.Check(&given); refused != nil {
 		return nil, refused, nil
 	}
@@ -54,6 +54,13 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		unresolved = inputs.CheckTestFiles(image.Spec.Tests, given, resolved)
 	}
 	if unresolved != nil {
+		if unresolved.Reason == v1alpha1.ReasonSourceUnresolved {
+			next := "a check follows within a few seconds after the image is stored"
+			if image.Spec.Suspend != nil && *image.Spec.Suspend {
+				next = "spec.suspend is true, so set it to false, or ask for a build"
+			}
+			unresolved = inputs.NotChecked(given.Source, next)
+		}
 		return nil, unresolved, nil
 	}
 	return resolved, nil, nil

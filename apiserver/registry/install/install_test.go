@@ -96,7 +96,7 @@ func TestDefaults(t *testing.T) {
 	}
 	for _, test := range []struct{ object, want runtime.Object }{
 		{&v1alpha1.Image{}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
-			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), DisableAfterFailures: new(int32(5))},
+			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), OnSourceChange: new(true), DisableAfterFailures: new(int32(5))},
 			RunPolicy: v1alpha1.RunPolicySerial, Suspend: new(false),
 			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
 				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: &v1alpha1.Quantity{Text: "1Gi"}, FileRetention: &v1alpha1.Duration{Duration: 90 * 24 * time.Hour, Written: "90d"},

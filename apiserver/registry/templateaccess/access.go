@@ -27,34 +27,45 @@ const (
 
 // access is the permission that a user needs for one field of inputs.
 type access struct {
-	field    *field.Path
+	field *field.Path
+	// part is the part of the inputs that uses the object, whatever its index in a list.
+	part     string
 	verb     string
 	resource string
 	name     string
 }
 
-// wantedBy lists the objects that inputs give their builds access to, each object once. An author can read the contents of a
+// wantedBy lists the objects that inputs give their builds access to, each object once for each part of the inputs. An author can read the contents of a
 // ConfigMap in status.resolved.files or in the log.
 func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 	var wanted []access
-	want := func(path *field.Path, verb, resource, name string) {
-		known := func(other access) bool { return other.resource == resource && other.name == name }
+	want := func(part string, path *field.Path, verb, resource, name string) {
+		known := func(other access) bool { return other.part == part && other.resource == resource && other.name == name }
 		if !slices.ContainsFunc(wanted, known) {
-			wanted = append(wanted, access{path, verb, resource, name})
+			wanted = append(wanted, access{path, part, verb, resource, name})
 		}
 	}
-	if source := inputs.Source; source != nil && source.ConfigMapRef != nil {
-		want(path.Child("source", "configMapRef", "name"), "get", configMaps, source.ConfigMapRef.Name)
+	if source := inputs.Source; source != nil {
+		path := path.Child("source")
+		if source.ConfigMapRef != nil {
+			want("files", path.Child("configMapRef", "name"), "get", configMaps, source.ConfigMapRef.Name)
+		}
+		if source.Git != nil && source.Git.SecretRef != nil {
+			want("git", path.Child("git", "secretRef", "name"), "get", secrets, source.Git.SecretRef.Name)
+		}
+		if source.OCI != nil && source.OCI.SecretRef != nil {
+			want("oci", path.Child("oci", "secretRef", "name"), "get", secrets, source.OCI.SecretRef.Name)
+		}
 	}
 	if output := inputs.Output; output != nil && output.SecretRef != nil {
-		want(path.Child("output", "secretRef", "name"), "get", secrets, output.SecretRef.Name)
+		want("output", path.Child("output", "secretRef", "name"), "get", secrets, output.SecretRef.Name)
 	}
 	if inputs.Template == nil {
 		return wanted
 	}
 	path = path.Child("template")
 	if name := inputs.Template.ServiceAccountName; name != "" && name != defaultAccount {
-		want(path.Child("serviceAccountName"), "use", "serviceaccounts", name)
+		want("account", path.Child("serviceAccountName"), "use", "serviceaccounts", name)
 	}
 	for i := range inputs.Template.Env {
 		from, path := inputs.Template.Env[i].ValueFrom, path.Child("env").Index(i).Child("valueFrom")
@@ -62,10 +73,10 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 			continue
 		}
 		if key := from.SecretKeyRef; key != nil {
-			want(path.Child("secretKeyRef", "name"), "get", secrets, key.Name)
+			want("env", path.Child("secretKeyRef", "name"), "get", secrets, key.Name)
 		}
 		if key := from.ConfigMapKeyRef; key != nil {
-			want(path.Child("configMapKeyRef", "name"), "get", configMaps, key.Name)
+			want("env", path.Child("configMapKeyRef", "name"), "get", configMaps, key.Name)
 		}
 	}
 	return wanted
@@ -75,7 +86,8 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 type grantedKey struct{}
 
 // Granting returns a context in which users need no permissions for the objects that these inputs name, because somebody with the
-// permissions has granted their use: the author of a kind of the catalog, whose users only choose the values of its fields.
+// permissions has granted their use: the author of a kind of the catalog, whose users only choose the values of its fields. The use is granted for
+// the same part of the inputs only: nobody may send the Secret of a registry to a Git server.
 func Granting(ctx context.Context, inputs *v1alpha1.BuildInputs) context.Context {
 	return context.WithValue(ctx, grantedKey{}, inputs)
 }
@@ -89,7 +101,7 @@ func withoutGranted(ctx context.Context, wanted []access) []access {
 	granted := wantedBy(inputs, nil)
 	return slices.DeleteFunc(wanted, func(one access) bool {
 		return slices.ContainsFunc(granted, func(other access) bool {
-			return other.verb == one.verb && other.resource == one.resource && other.name == one.name
+			return other.part == one.part && other.verb == one.verb && other.resource == one.resource && other.name == one.name
 		})
 	})
 }

@@ -105,6 +105,18 @@ func withOutput(image *v1alpha1.Image) *v1alpha1.Image {
 	return image
 }
 
+// withGit has an Image take its files from a Git repository.
+func withGit(image *v1alpha1.Image, secret string) *v1alpha1.Image {
+	image.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/a", SecretRef: &v1alpha1.SecretReference{Name: secret}}}
+	return image
+}
+
+// withOCI has an Image take its files from a registry.
+func withOCI(image *v1alpha1.Image, secret string) *v1alpha1.Image {
+	image.Spec.Source = &v1alpha1.Source{OCI: &v1alpha1.OCISource{Repository: "localhost/a", SecretRef: &v1alpha1.SecretReference{Name: secret}}}
+	return image
+}
+
 func publishing(image *v1alpha1.Image, repository string) *v1alpha1.Image {
 	image.Spec.Output.Repository = repository
 	return image
@@ -126,6 +138,11 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	rerunWithFiles := rerun.DeepCopy()
 	rerunWithFiles.Spec.Inputs.Source, rerunWithFiles.Spec.Inputs.Template = withFiles(image("mock", nil)).Spec.Source, withSecrets("key")
 
+	moved := withGit(image("mock", nil), "key")
+	moved.Spec.Source.Git.URL = "https://attacker.example/a"
+	public := withGit(image("mock", nil), "key")
+	public.Spec.Source.Git.SecretRef = nil
+
 	for name, test := range map[string]struct {
 		object, old runtime.Object
 		subresource string
@@ -143,6 +160,10 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 		"an Image with files and an account":             {object: withFiles(image("mock", withAccount("builder"))), needs: []string{getFiles, useBuilder}},
 		"another builder for the same files":             {object: withFiles(image("other", nil)), old: withFiles(image("mock", nil)), needs: []string{getFiles}},
 		"an Image whose files are taken away":            {object: image("mock", nil), old: withFiles(image("mock", nil))},
+		"an Image with the Secret of a Git repository":   {object: withGit(image("mock", nil), "key"), needs: []string{getKey}},
+		"an Image with the Secret of an artifact":        {object: withOCI(image("mock", nil), "key"), needs: []string{getKey}},
+		"another URL for the same Secret":                {object: moved, old: withGit(image("mock", nil), "key"), needs: []string{getKey}},
+		"an Image of a public repository":                {object: public, old: withGit(image("mock", nil), "key")},
 		"another builder under the same account":         {object: image("other", withAccount("builder")), old: image("mock", withAccount("builder")), needs: []string{useBuilder}},
 		"an account for an Image that had none":          {object: image("mock", withAccount("builder")), old: image("mock", nil), needs: []string{useBuilder}},
 		"an Image whose account is taken away":           {object: image("mock", nil), old: image("mock", withAccount("builder"))},
@@ -226,7 +247,7 @@ func TestItDoesNotStartWithoutAnAuthorizer(t *testing.T) {
 }
 
 func TestUsersNeedNoPermissionForWhatAKindGrants(t *testing.T) {
-	granted := image("mock", withAccount("builder")).Spec.BuildInputs
+	granted := withGit(withOutput(image("mock", withAccount("builder"))), "git").Spec.BuildInputs
 	made, err := New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -237,9 +258,13 @@ func TestUsersNeedNoPermissionForWhatAKindGrants(t *testing.T) {
 		object *v1alpha1.Image
 		asked  []string
 	}{
-		"the account of the kind": {object: image("mock", withAccount("builder"))},
-		"another account":         {object: image("mock", withAccount("root")), asked: []string{"use serviceaccounts/root"}},
-		"files of the user":       {object: withFiles(image("mock", withAccount("builder"))), asked: []string{"get configmaps/files"}},
+		"the account of the kind":               {object: image("mock", withAccount("builder"))},
+		"another account":                       {object: image("mock", withAccount("root")), asked: []string{"use serviceaccounts/root"}},
+		"files of the user":                     {object: withFiles(image("mock", withAccount("builder"))), asked: []string{"get configmaps/files"}},
+		"the Secrets of the kind":               {object: withGit(withOutput(image("mock", nil)), "git")},
+		"another Secret":                        {object: withGit(image("mock", nil), "other"), asked: []string{"get secrets/other"}},
+		"a Secret of the kind for another part": {object: withGit(withOutput(image("mock", nil)), "key"), asked: []string{"get secrets/key"}},
+		"a Secret of the kind for a registry":   {object: withOCI(image("mock", nil), "git"), asked: []string{"get secrets/git"}},
 	} {
 		none.asked = nil
 		attributes := admission.NewAttributesRecord(test.object, nil, v1alpha1.Kind("Image"), "team", "debian",

@@ -4,6 +4,7 @@ package validation
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -12,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/source/reference"
 )
 
 // maxParametersBytes limits the JSON of all parameters.
@@ -55,11 +57,36 @@ func validateReference(reference string, path *field.Path) field.ErrorList {
 	return Line(reference, path)
 }
 
-func validateSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
-	if source.Inline == nil {
-		return nil
+func validateSource(source *v1alpha1.Source, path *field.Path) (errs field.ErrorList) {
+	if source.Inline != nil {
+		errs = Files(source.Inline.Files, path.Child("inline", "files"))
 	}
-	return Files(source.Inline.Files, path.Child("inline", "files"))
+	asked := reference.Source{}
+	if git := source.Git; git != nil {
+		asked.Git = &reference.Git{URL: git.URL, Ref: git.Ref, Path: git.Path}
+	}
+	if oci := source.OCI; oci != nil {
+		asked.OCI = &reference.OCI{Repository: oci.Repository, Tag: oci.Tag}
+	}
+	if !inputs.Checked(source) || asked.Git != nil && asked.OCI != nil { // the tags of the API refuse both
+		return errs
+	}
+	for _, invalid := range reference.Check(asked, inputs.SecretOf(source) != nil) {
+		parent, name, _ := strings.Cut(invalid.Field, ".")
+		errs = append(errs, field.Invalid(path.Child(parent, name), invalid.Value, invalid.Message)) // the value has no credentials
+	}
+	return errs
+}
+
+// FixedSource validates the source of a build that belongs to no Image: no check finds out what it names.
+func FixedSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
+	switch {
+	case !inputs.Checked(source) || inputs.FixedRevision(source) != "":
+		return nil
+	case source.Git != nil:
+		return field.ErrorList{field.Invalid(path.Child("git", "ref"), source.Git.Ref, "must be a commit, as 40 or 64 hexadecimal digits: only an Image follows a branch or a tag")}
+	}
+	return field.ErrorList{field.Invalid(path.Child("oci", "tag"), source.OCI.Tag, "must be a digest, such as sha256:…: only an Image follows a tag")}
 }
 
 // Parameters validates the names of parameters, and their size together.
@@ -114,4 +141,27 @@ func validateTargets(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorL
 		}
 	}
 	return errs
+}
+
+var revisionPattern = regexp.MustCompile(`\A(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})\z`)
+
+// SourceRevision validates what a source resolved to. It may be nil.
+func SourceRevision(found *v1alpha1.SourceRevision, path *field.Path) field.ErrorList {
+	if found == nil {
+		return nil
+	}
+	if found.Revision == "" {
+		return field.ErrorList{field.Required(path.Child("revision"), "set the commit or the digest")}
+	}
+	errs := Revision(found.Revision, path.Child("revision"))
+	errs = append(errs, Line(found.Ref, path.Child("ref"))...)
+	return append(errs, Line(found.Summary, path.Child("summary"))...)
+}
+
+// Revision validates a commit or a digest, or the empty text.
+func Revision(revision string, path *field.Path) field.ErrorList {
+	if revision == "" || revisionPattern.MatchString(revision) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, revision, `must be "sha1:" and 40, or "sha256:" and 64 hexadecimal digits`)}
 }

@@ -254,6 +254,9 @@ func (t *tests) gossFile(test *v1alpha1.ImageTest, path *field.Path) field.Error
 		}
 		return errs
 	}
+	if inputs.Checked(source) {
+		return append(errs, field.Forbidden(path, "tests get no files of source.git and source.oci: use checks, or source.inline or source.configMapRef"))
+	}
 	content, found := inputs.Files(*t.given, nil)[test.Goss]
 	if !found {
 		return append(errs, field.Invalid(path, v1alpha1.Escape(test.Goss), "is not a file of source.inline.files: add the file, or correct the name"))

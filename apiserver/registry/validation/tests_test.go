@@ -133,6 +133,9 @@ func TestTests(t *testing.T) {
 		}},
 		"no file of goss":     {func(t *v1alpha1.ImageTest, _ *v1alpha1.BuildInputs) { t.Goss = "tests/other.yaml" }, map[string]string{inTest + "goss": "is not a file of source.inline.files"}},
 		"goss without source": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) { given.Source = nil }, map[string]string{inTest + "goss": "is not a file of source.inline.files"}},
+		"goss of Git": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
+			given.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example.com/images.git"}}
+		}, map[string]string{inTest + "goss": "tests get no files of source.git"}},
 		"goss of a ConfigMap": {func(_ *v1alpha1.ImageTest, given *v1alpha1.BuildInputs) {
 			given.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
 		}, nil},

@@ -93,5 +93,5 @@ var Phases = []v1alpha1.BuildPhase{
 // TriggerReasons are the reasons that a BuildRequest may have. A rerun has a request of its own.
 var TriggerReasons = []v1alpha1.TriggerReason{
 	v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual,
-	v1alpha1.TriggerTestsChange, v1alpha1.TriggerPackageChange,
+	v1alpha1.TriggerTestsChange, v1alpha1.TriggerPackageChange, v1alpha1.TriggerSourceChange,
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // InputWarnings warns about valid inputs that are probably mistakes.
@@ -38,15 +39,15 @@ func passwordWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
 	return warnings
 }
 
-func sourceWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
-	source := inputs.Source
+func sourceWarnings(given *v1alpha1.BuildInputs, path *field.Path) []string {
+	source := given.Source
 	switch {
-	case source == nil:
+	case source == nil || inputs.Checked(source):
 		return nil
 	case source.ConfigMapRef != nil:
-		return lendingWarnings(inputs, path)
+		return lendingWarnings(given, path)
 	case source.Inline == nil:
-		return []string{fmt.Sprintf("%s: sets neither inline nor configMapRef, so the builder gets no files", path.Child("source"))}
+		return []string{fmt.Sprintf("%s: sets none of inline, configMapRef, git and oci, so the builder gets no files", path.Child("source"))}
 	case len(source.Inline.Files) == 0:
 		return []string{fmt.Sprintf("%s: is empty, so the builder gets no files", path.Child("source", "inline", "files"))}
 	}
