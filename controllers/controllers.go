@@ -37,6 +37,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/records"
 	"goldsmith.dev/goldsmith/controllers/internal/restoration"
+	"goldsmith.dev/goldsmith/controllers/internal/sources"
 	"goldsmith.dev/goldsmith/controllers/internal/vulnerabilities"
 	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -82,6 +83,8 @@ type Options struct {
 	Records *records.Connection
 	// ArchiveInterval is the time between two checks of an archive of packages. Defaults to 0: new packages start no builds.
 	ArchiveInterval time.Duration
+	// SourceInterval is the time between two checks of a source from Git or a registry. Required.
+	SourceInterval time.Duration
 	// RolloutWave is how many builds because of the same new packages run at the same time until as many have succeeded. Defaults to no limit.
 	RolloutWave int
 	// ArchiveNamespace is where the Jobs of these checks run. Required with ArchiveInterval.
@@ -180,8 +183,13 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err := questions.AddTo(mgr, begin); err != nil {
 		return err
 	}
+	checks, err := metrics.NewSourceChecks(options.Registerer)
+	if err != nil {
+		return err
+	}
 	images := image.New(image.Options{
-		Options: given, Packages: packages, Vulnerabilities: known, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+		Options: given, Packages: packages, Sources: sources.New(sources.Options{Options: given, Interval: options.SourceInterval}, mgr.GetCache()), SourceChecks: checks,
+		Vulnerabilities: known, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
 	}, mgr.GetCache())
 	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache()), known.Changes()); err != nil {
 		return err
@@ -212,7 +220,7 @@ func addArchives(mgr manager.Manager, options Options, given reconciliation.Opti
 	if options.ArchiveInterval == 0 {
 		return nil, nil
 	}
-	measured, err := metrics.NewArchives(options.Registerer)
+	measured, err := metrics.NewArchiveChecks(options.Registerer)
 	if err != nil {
 		return nil, err
 	}

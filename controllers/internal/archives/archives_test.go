@@ -106,7 +106,7 @@ func (w *world) restart() {
 	}}
 	w.Archives = New(Options{
 		Options:   reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock, Builders: builders},
-		Namespace: v1alpha1.ArchiveNamespace, Interval: interval, Wave: 2, Metrics: require.Value(metrics.NewArchives(prometheus.NewRegistry()))(w.T),
+		Namespace: v1alpha1.ArchiveNamespace, Interval: interval, Wave: 2, Metrics: require.Value(metrics.NewArchiveChecks(prometheus.NewRegistry()))(w.T),
 	}, w)
 }
 
@@ -259,14 +259,19 @@ func (w *world) end(message string, exitCode int32) {
 // endIn ends all Jobs of a namespace with a message.
 func (w *world) endIn(namespace, message string, exitCode int32) {
 	w.Helper()
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode, Message: message}}
+	w.endPodsIn(namespace, corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: render.ContainerName, State: ended}}})
+}
+
+// endPodsIn ends the Jobs of a namespace, each with a pod of this status.
+func (w *world) endPodsIn(namespace string, status corev1.PodStatus) {
+	w.Helper()
 	jobs := w.kube.BatchV1().Jobs(namespace)
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&job, batchv1.SchemeGroupVersion.WithKind("Job"))},
-		}}
-		ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exitCode, Message: message}}
-		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: ended}}
+		}, Status: status}
 		require.Value(w.kube.CoreV1().Pods(job.Namespace).Create(w.Context(), pod, metav1.CreateOptions{}))(w.T)
 		job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.clock.Now())}}
 		require.Value(jobs.UpdateStatus(w.Context(), &job, metav1.UpdateOptions{}))(w.T)

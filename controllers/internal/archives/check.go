@@ -3,6 +3,7 @@
 package archives
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
@@ -225,7 +227,7 @@ func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*cor
 	}
 	pod, end := endOf(job, pods.Items)
 	if end == nil {
-		return "its pod was lost" + whyFailed(job), nil
+		return cmp.Or(notFetched(job, pods.Items), "its pod was lost"+whyFailed(job)), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
@@ -266,6 +268,20 @@ func whyFailed(job *batchv1.Job) string {
 	for _, condition := range job.Status.Conditions {
 		if condition.Type == batchv1.JobFailed && condition.Message != "" {
 			return ": " + condition.Message
+		}
+	}
+	return ""
+}
+
+// notFetched returns why the pod of a Job did not fetch the source for its builder, or "".
+func notFetched(job *batchv1.Job, pods []corev1.Pod) string {
+	for i := range pods {
+		status := render.FetcherStatus(&pods[i])
+		if !metav1.IsControlledBy(&pods[i], job) || status == nil || status.State.Terminated == nil || status.State.Terminated.ExitCode == 0 {
+			continue
+		}
+		if failure := result.ParseNotFetched(status.State.Terminated.Message); failure != nil {
+			return fmt.Sprintf("%s: %s", failure.Reason, failure.Message)
 		}
 	}
 	return ""

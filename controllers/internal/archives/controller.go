@@ -58,7 +58,7 @@ type Options struct {
 	// Wave is how many builds because of the same new packages run at the same time until as many have succeeded. 0 is no limit.
 	Wave int
 	// Metrics counts checks.
-	Metrics *metrics.Archives
+	Metrics *metrics.Checks
 }
 
 // Archives knows which packages of images have newer versions. It is safe for concurrent use.
@@ -173,10 +173,5 @@ func (a *Archives) next(archive *v1alpha1.Archive) time.Duration {
 	if failures := status.ConsecutiveFailures; failures > 0 {
 		wait = min(wait, time.Minute<<min(failures-1, 10))
 	}
-	return spread(wait, archive.UID)
-}
-
-// spread returns a wait that is up to a tenth longer, which is a little different for each object.
-func spread(wait time.Duration, of types.UID) time.Duration {
-	return wait + wait*time.Duration(reconciliation.ShareOf(of, 100))/1000
+	return reconciliation.Spread(wait, archive.UID)
 }

@@ -63,7 +63,7 @@ func (w *whole) next() time.Time {
 	if resolved := resolveOf(w.image); resolved != nil && resolved.Message != "" && w.image.Status.Packages.Build == w.Build.Name {
 		wait = resolveRetry
 	}
-	return w.last().Add(spread(wait, w.image.UID))
+	return w.last().Add(reconciliation.Spread(wait, w.image.UID))
 }
 
 // job returns the name of the Job of the next resolve. Once its result is stored, the next resolve has another name.

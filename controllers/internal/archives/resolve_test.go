@@ -11,6 +11,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -155,6 +157,13 @@ func TestTheEndOfAResolve(t *testing.T) {
 		"not supported": {end: func(w *world) {
 			w.endIn("team", `{"version":1,"outcome":"Failed","failure":{"reason":"ResolveNotSupported"}}`, 1)
 		}},
+		"without the files of the source": {end: func(w *world) {
+			state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: (&result.NotFetched{Reason: v1alpha1.ReasonSourceDenied, Message: "HTTP 401"}).Text()}}
+			w.endPodsIn("team", corev1.PodStatus{
+				InitContainerStatuses: []corev1.ContainerStatus{{Name: render.FetcherName, State: state}},
+				ContainerStatuses:     []corev1.ContainerStatus{{Name: render.ContainerName}},
+			})
+		}, message: "SourceDenied: HTTP 401"},
 		"failed":                {end: func(w *world) { w.endIn("team", nothing, 1) }, message: "MirrorUnavailable: 503"},
 		"a builder that builds": {end: func(w *world) { w.endIn("team", `{"version":1,"outcome":"Succeeded"}`, 0) }, message: "fail with the reason ResolveNotSupported"},
 		"without end":           {end: func(w *world) { w.clock.SetTime(w.clock.Now().Add(jobLimit)) }, message: "has not ended within 20m0s"},

@@ -22,7 +22,7 @@ func (w *fixture) upToDate(names ...string) {
 		w.finish(v1alpha1.BuildSucceeded)
 		for _, name := range names {
 			image := w.image(name)
-			now, err := w.r.sources(resolution.FromAPI(w.client)).Resolve(w.t.Context(), namespace, image.Spec.BuildInputs)
+			now, err := w.r.sources(resolution.FromAPI(w.client)).Resolve(w.t.Context(), namespace, image.Spec.BuildInputs, nil)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(now.Unresolved).To(BeNil(), name)
 			g.Expect(meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageUpToDate)).To(BeTrue(), name)

@@ -5,6 +5,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -50,6 +51,10 @@ type Options struct {
 	BuildsRecorded bool
 	// Packages finds newer versions of the packages of images. Nil finds none.
 	Packages Packages
+	// Sources checks the sources of images from Git and registries. Nil checks none.
+	Sources Sources
+	// SourceChecks counts these checks.
+	SourceChecks *metrics.Checks
 	// Vulnerabilities knows the vulnerabilities of builds. Nil is that of a server without advisories.
 	Vulnerabilities Vulnerabilities
 	// Metrics counts builds that were pruned too early, and fixes.
@@ -64,6 +69,13 @@ type Packages interface {
 	BaseComing(ctx context.Context, image *v1alpha1.Image) (bool, error)
 	// Hold returns why a build that is due because of new packages waits for builds of other Images. If it is nil, the build is created.
 	Hold(ctx context.Context, image *v1alpha1.Image, updates []v1alpha1.PackageUpdate) (*trigger.Hold, error)
+}
+
+// Sources checks the sources of images.
+type Sources interface {
+	// Next brings the check of the source of an Image forward, and returns what its status.source is to be. again is when to call it again without an
+	// event; 0 means never.
+	Next(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (next *v1alpha1.ImageSource, again time.Duration, err error)
 }
 
 // Vulnerabilities knows the vulnerabilities of builds.
@@ -86,9 +98,10 @@ func New(options Options, cache client.Reader) *reconciliation.Controller {
 		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
 	}
 	if options.Packages != nil {
-		watches = append(watches,
-			reconciliation.Watch{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()},
-			reconciliation.Watch{Object: &batchv1.Job{}, Events: handler.EnqueueRequestsFromMapFunc(resolvedImage)})
+		watches = append(watches, reconciliation.Watch{Object: &v1alpha1.Archive{}, Events: r.archiveEvents()})
+	}
+	if options.Packages != nil || options.Sources != nil {
+		watches = append(watches, reconciliation.Watch{Object: &batchv1.Job{}, Events: handler.EnqueueRequestsFromMapFunc(imageOfJob)})
 	}
 	return &reconciliation.Controller{Reconciler: r, Name: "image", Workers: workers, Watches: watches}
 }
@@ -210,9 +223,10 @@ func failure(archive *v1alpha1.Archive) string {
 	return ""
 }
 
-// resolvedImage finds the Image whose packages a Job resolves.
-func resolvedImage(_ context.Context, job client.Object) []reconcile.Request {
-	if name := job.GetLabels()[v1alpha1.LabelResolve]; name != "" {
+// imageOfJob finds the Image whose packages a Job resolves, or whose source it checks.
+func imageOfJob(_ context.Context, job client.Object) []reconcile.Request {
+	labels := job.GetLabels()
+	if name := cmp.Or(labels[v1alpha1.LabelResolve], labels[v1alpha1.LabelSource]); name != "" {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: job.GetNamespace(), Name: name}}}
 	}
 	return nil
@@ -242,7 +256,7 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 				return
 			}
 			promoted := !equality.Semantic.DeepEqual(before.Status.Channels, after.Status.Channels)
-			if promoted || v1alpha1.UnderLegalHold(before) != v1alpha1.UnderLegalHold(after) {
+			if promoted || hinted(before, after) || v1alpha1.UnderLegalHold(before) != v1alpha1.UnderLegalHold(after) {
 				q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)})
 			}
 			if before.ResourceVersion != after.ResourceVersion {
@@ -256,6 +270,11 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
 	}
+}
+
+// hinted reports whether a webhook told that the source of an Image may have changed.
+func hinted(before, after *v1alpha1.Image) bool {
+	return after.Status.Source != nil && after.Status.Source.HintTime != nil && (before.Status.Source == nil || !after.Status.Source.HintTime.Equal(before.Status.Source.HintTime))
 }
 
 // sameFixes reports whether two lists of fixes tell Images that are based on their Image the same.

@@ -61,6 +61,10 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	if err != nil {
 		return 0, err
 	}
+	look, stored, err := r.checkSource(ctx, image, builds)
+	if stored || err != nil {
+		return look, err
+	}
 	now, err := r.sources(resolution.FromCache(r.cache)).ResolveImage(ctx, image, r.Clock.Now())
 	if err != nil {
 		return 0, fmt.Errorf("resolve inputs: %w", err)
@@ -86,8 +90,10 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 			decision = trigger.Next(observed)
 		}
 	}
-	if again > 0 && (decision.After == 0 || again < decision.After) {
-		decision.After = again
+	for _, again := range []time.Duration{look, again} {
+		if again > 0 && (decision.After == 0 || again < decision.After) {
+			decision.After = again
+		}
 	}
 	status := decision.Status
 	var refused error // with ReasonBuildRefused: the status is still written, and old builds are pruned

@@ -114,7 +114,7 @@ func newFixture(t *testing.T) *fixture {
 	w.Expect(caches.AddIndexes(t.Context(), w.mgr.GetFieldIndexer())).To(Succeed())
 	w.counted = prometheus.NewRegistry()
 	builds := require.Value(metrics.NewBuilds(w.counted))(w.t)
-	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, Options: reconciliation.Options{
+	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, SourceChecks: require.Value(metrics.NewSourceChecks(w.counted))(w.t), Options: reconciliation.Options{
 		Client: w.client, Kube: kubernetes.NewForConfigOrDie(cfg), Events: w.events, Clock: w.clock,
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}},
 	}}}

@@ -147,6 +147,11 @@ func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Obser
 		if err != nil {
 			return err
 		}
+		if now.Waits != "" {
+			observed.Waits = now.Waits
+			r.Queue.Release(client.ObjectKeyFromObject(build)) // others may start before it
+			return nil
+		}
 		observed.Resolved, observed.Unresolved = now.Resolved, now.Unresolved
 	} else {
 		var err error

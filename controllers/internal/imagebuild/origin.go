@@ -4,7 +4,6 @@ package imagebuild
 
 import (
 	"context"
-	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,12 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// origin finds out who created the Job with the name of the attempt's Job. It compares a Job of another process with what the API server
-// would store now, because only the server knows its defaults and the changes of webhooks.
+// origin finds out who created the Job with the name of the attempt's Job. It compares a Job of another process with what it renders.
 func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) (state.Origin, error) {
 	key := client.ObjectKeyFromObject(build)
 	if created, ok := r.created.Load(key); ok && created == job.UID {
@@ -42,17 +41,16 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 	if job, err = r.withTemplate(ctx, job); job == nil || err != nil {
 		return state.Unknown, err
 	}
-	rendered.Name, rendered.GenerateName = "", rendered.Name+"-"
-	expected, err := r.Kube.BatchV1().Jobs(build.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	same, err := reconciliation.IsAsRendered(ctx, r.Kube, job, rendered)
 	switch {
-	case isRefused(err):
+	case reconciliation.IsRefused(err):
 		seen.giveUp(job, err)
 		return state.Unknown, nil
 	case err != nil:
-		return state.Unknown, fmt.Errorf("compare Job %s with a dry run of its creation: %w", job.Name, err)
+		return state.Unknown, err
 	}
 	seen.comparedTo, seen.origin = job.UID, state.Foreign
-	if render.SameJob(job, expected) {
+	if same {
 		seen.origin = state.Rendered
 		r.created.Store(key, job.UID)
 	}
@@ -83,7 +81,7 @@ func (r *reconciler) forbidden(ctx context.Context, job *batchv1.Job) (string, e
 	pod.OwnerReferences = []metav1.OwnerReference{{
 		APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true),
 	}}
-	if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); isRefused(err) {
+	if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); reconciliation.IsRefused(err) {
 		return err.Error(), nil
 	}
 	return "", nil

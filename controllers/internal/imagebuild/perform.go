@@ -63,20 +63,11 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 			seen.job, err = nil, nil // deleted meanwhile, which requires a new decision
 		}
 		return err == nil, err
-	case isRefused(err):
+	case reconciliation.IsRefused(err):
 		seen.reject(err)
 		return true, nil
 	}
 	return false, err
-}
-
-// isRefused reports whether the API server refused a Job, in a namespace that does not terminate. A webhook's refusal without a code is a
-// bad request.
-func isRefused(err error) bool {
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return false
-	}
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
 // deletePod deletes a pod, but not another pod of its name. A pod that does not exist is no error.

@@ -151,10 +151,11 @@ func TestTheControllerHasEveryDeclaredMetric(t *testing.T) {
 	registered := &registered{Registerer: prometheus.NewRegistry()}
 	_, errBuilds := metrics.NewBuilds(registered)
 	_, errQueue := metrics.NewQueue(registered)
-	_, errArchives := metrics.NewArchives(registered)
+	_, errArchives := metrics.NewArchiveChecks(registered)
+	_, errSources := metrics.NewSourceChecks(registered)
 	_, errLogs := metrics.NewLogs(registered, nil, nil, nil)
 	_, errRecords := metrics.NewRecords(registered, nil, nil, nil)
-	require.NoError(t, errors.Join(errBuilds, errQueue, errArchives, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
+	require.NoError(t, errors.Join(errBuilds, errQueue, errArchives, errSources, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
 	var want []string
 	for _, metric := range published.All() {
 		if metric.Program == published.Controller {

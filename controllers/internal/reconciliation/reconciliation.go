@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package reconciliation has the shared parts of the reconcilers: their options, reading an object from the API, writing a condition,
-// deleting a Job, and the result of a reconciliation that ends with an error.
+// comparing and deleting a Job, and the result of a reconciliation that ends with an error.
 package reconciliation
 
 import (
@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,16 +108,9 @@ func ShareOf(object types.UID, shares uint32) uint32 {
 	return hash.Sum32() % shares
 }
 
-// DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.
-func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) error {
-	background := metav1.DeletePropagationBackground
-	err := kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
-		Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,
-	})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete Job %s: %w", job.Name, err)
-	}
-	return nil
+// Spread returns a wait that is up to a tenth longer, which is a little different for each object.
+func Spread(wait time.Duration, of types.UID) time.Duration {
+	return wait + wait*time.Duration(ShareOf(of, 100))/1000
 }
 
 // Result ends a reconciliation. Without an error it returns the result. After a conflict the object is reconciled again shortly. A

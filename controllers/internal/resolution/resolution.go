@@ -31,6 +31,8 @@ type Resolution struct {
 	MayAppear bool
 	// BaseComing is trigger.BaseBuildPending of the base.
 	BaseComing bool
+	// Waits is why the inputs of a build cannot be resolved yet, for users. Resolved and Unresolved are nil then.
+	Waits string
 	// RevokedFrom is when the scheduled revocation of the base takes effect. It is zero if none is scheduled.
 	RevokedFrom time.Time
 }
@@ -49,8 +51,8 @@ type Sources struct {
 	Kept func(digest string) bool
 }
 
-// Resolve resolves inputs. An error is an error of the API, and not of the inputs.
-func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
+// Resolve resolves inputs. checks are those of their source, or nil. An error is an error of the API, and not of the inputs.
+func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.BuildInputs, checks *v1alpha1.ImageSource) (Resolution, error) {
 	if refused := s.Builders.Check(&given); refused != nil {
 		return Resolution{Unresolved: refused}, nil
 	}
@@ -67,13 +69,13 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	if err != nil {
 		return Resolution{}, err
 	}
-	found, now := inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept}, s.Clock.Now()
+	found, now := inputs.Found{ConfigMap: configMap, Base: base, Source: checks, Kept: s.Kept}, s.Clock.Now()
 	if revoked.InEffect(now) {
 		found.Revoked = revoked
 	}
 	resolved, unresolved := inputs.Resolve(given, found)
-	// A missing ConfigMap is the first failure of inputs. A base without artifacts, or with revoked ones, may always get some.
-	mayAppear := missing || unresolved != nil && (unresolved.Reason == v1alpha1.ReasonBaseNotFound || unresolved.Reason == v1alpha1.ReasonBaseRevoked)
+	// A missing ConfigMap, or commit, is the first failure of inputs. A base without artifacts, or with revoked ones, may always get some.
+	mayAppear := missing || unresolved != nil && inputs.Checked(given.Source) || unresolved != nil && (unresolved.Reason == v1alpha1.ReasonBaseNotFound || unresolved.Reason == v1alpha1.ReasonBaseRevoked)
 	return Resolution{
 		Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base), RevokedFrom: revoked.Pending(now),
 	}, nil
@@ -82,8 +84,11 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 // ResolveImage resolves the inputs of an Image at a time. They do not resolve if the required tests of its next build cannot be run, because that
 // build would fail. Errors are those of Resolve.
 func (s Sources) ResolveImage(ctx context.Context, image *v1alpha1.Image, now time.Time) (Resolution, error) {
-	found, err := s.Resolve(ctx, image.Namespace, image.Spec.BuildInputs)
+	found, err := s.Resolve(ctx, image.Namespace, image.Spec.BuildInputs, image.Status.Source)
 	if err != nil || found.Unresolved != nil {
+		if failure := found.Unresolved; failure != nil && failure.Reason == v1alpha1.ReasonSourceUnresolved && image.Spec.Suspend != nil && *image.Spec.Suspend {
+			found.Unresolved = inputs.NotChecked(image.Spec.Source, "spec.suspend is true, so set it to false, or ask for a build")
+		}
 		return found, err
 	}
 	if found.Unresolved = s.Builders.CheckTests(inputs.NextBuild(image, metav1.NewTime(now))); found.Unresolved == nil {
@@ -103,8 +108,11 @@ func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (
 	var found Resolution
 	switch pinned := build.Spec.Pinned; {
 	case pinned == nil:
-		var err error
-		if found, err = s.Resolve(ctx, build.Namespace, given); err != nil {
+		checks, wait, refused, err := s.checks(ctx, build)
+		if err != nil || wait != "" || refused != nil {
+			return Resolution{Waits: wait, Unresolved: refused}, err
+		}
+		if found, err = s.Resolve(ctx, build.Namespace, given, checks); err != nil {
 			return found, err
 		}
 	case build.Spec.Retests == nil:
@@ -177,6 +185,25 @@ func (s Sources) build(ctx context.Context, namespace, name string) (*v1alpha1.I
 		return nil, fmt.Errorf("read imagebuild %s/%s: %w", namespace, name, err)
 	}
 	return build, nil
+}
+
+// checks returns the checks of the source of a build, or why the build waits for the next one, or cannot have it.
+func (s Sources) checks(ctx context.Context, build *v1alpha1.ImageBuild) (checks *v1alpha1.ImageSource, wait string, refused *v1alpha1.BuildFailure, err error) {
+	if !inputs.Checked(build.Spec.Inputs.Source) || build.Spec.ImageRef == nil {
+		return nil, "", nil, nil
+	}
+	image, err := s.base(ctx, build.Namespace, &v1alpha1.BaseImageReference{Name: build.Spec.ImageRef.Name})
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if image != nil && image.UID != build.Spec.ImageRef.UID { // another one of its name
+		image = nil
+	}
+	if image != nil {
+		checks = image.Status.Source
+	}
+	wait, refused = inputs.AwaitCheck(build, image)
+	return checks, wait, refused, nil
 }
 
 // configMap reads the ConfigMap that a source names, if it names one.

@@ -87,7 +87,7 @@ func TestALostBaseThatNoRegistryHasIsNotFound(t *testing.T) {
 			base.Status.LatestSuccessful.Artifacts[0].Location = location
 			for _, kept := range []bool{false, true} {
 				all.Kept = func(digest string) bool { return kept || digest != "sha256:lost" }
-				got, err := all.Resolve(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
+				got, err := all.Resolve(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }), nil)
 				require.NoError(t, err)
 				there := kept || published
 				if lost := got.Unresolved; there != (lost == nil) || !there && (lost.Reason != v1alpha1.ReasonBaseNotFound || !strings.HasSuffix(lost.Message, want) || !got.MayAppear) {
@@ -131,7 +131,7 @@ func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
 		"a base by reference":               {given: given(func(i *v1alpha1.BuildInputs) { i.Base = v1alpha1.Base{Reference: "debian:bookworm"} })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := sources(bases, nil).Resolve(t.Context(), "team", c.given)
+			got, err := sources(bases, nil).Resolve(t.Context(), "team", c.given, nil)
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -205,14 +205,14 @@ func TestAnErrorOfTheAPIIsNoAnswer(t *testing.T) {
 		"it fails":        errors.New("away"),
 		"nobody knows it": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", v1alpha1.Resource("images"), "debian", "", 0, true),
 	} {
-		if got, err := sources(nil, failure).Resolve(t.Context(), "team", given()); !errors.Is(err, failure) {
+		if got, err := sources(nil, failure).Resolve(t.Context(), "team", given(), nil); !errors.Is(err, failure) {
 			t.Errorf("%s: %+v, error %v", name, got, err)
 		}
 	}
 }
 
 func TestARerunResolvesToWhatItWas(t *testing.T) {
-	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Resolve(t.Context(), "team", given())
+	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Resolve(t.Context(), "team", given(), nil)
 	require.NoError(t, err)
 	rerun := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
 	rerun.Spec.Inputs = given()

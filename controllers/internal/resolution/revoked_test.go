@@ -19,7 +19,7 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 	base.Status.LatestSuccessful.Name = "debian-1"
 	immediate, past := &v1alpha1.Revocation{Reason: "bad"}, &v1alpha1.Revocation{Reason: "bad", EffectiveTime: new(metav1.NewTime(now))}
 	later := &v1alpha1.Revocation{Reason: "bad", EffectiveTime: new(metav1.NewTime(now.Add(time.Hour)))}
-	first, err := sources(map[string]*v1alpha1.Image{"team/debian": base}, nil).Resolve(t.Context(), "team", given())
+	first, err := sources(map[string]*v1alpha1.Image{"team/debian": base}, nil).Resolve(t.Context(), "team", given(), nil)
 	require.NoError(t, err)
 	plain := func(*v1alpha1.ImageBuild) {}
 	pinned := func(build *v1alpha1.ImageBuild) {
@@ -91,7 +91,7 @@ func TestABuildOfABaseThatCannotBeReadIsNoAnswer(t *testing.T) {
 	base.Status.LatestSuccessful.Name = "debian-1"
 	all := sources(map[string]*v1alpha1.Image{"team/debian": base}, nil)
 	all.Bases.Build = func(context.Context, string, string) (*v1alpha1.ImageBuild, error) { return nil, failure }
-	if got, err := all.Resolve(t.Context(), "team", given()); !errors.Is(err, failure) {
+	if got, err := all.Resolve(t.Context(), "team", given(), nil); !errors.Is(err, failure) {
 		t.Errorf("%+v, error %v", got, err)
 	}
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconciliation
+
+import (
+	"context"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// IsAsRendered reports whether a Job is what the API server would store for a rendered Job now. A dry run tells that, because only the server
+// knows its defaults and the changes of webhooks. With an error that IsRefused, nothing is known about the Job.
+func IsAsRendered(ctx context.Context, kube kubernetes.Interface, job, rendered *batchv1.Job) (bool, error) {
+	rendered = rendered.DeepCopy()
+	rendered.Name, rendered.GenerateName = "", rendered.Name+"-"
+	expected, err := kube.BatchV1().Jobs(job.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	switch {
+	case IsRefused(err):
+		return false, err
+	case err != nil:
+		return false, fmt.Errorf("compare Job %s with a dry run of its creation: %w", job.Name, err)
+	}
+	return render.SameJob(job, expected), nil
+}
+
+// IsRefused reports whether the API server refused a Job or a pod, in a namespace that does not terminate. A webhook's refusal without a code is a
+// bad request.
+func IsRefused(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+}
+
+// DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.
+func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) error {
+	background := metav1.DeletePropagationBackground
+	err := kube.BatchV1().Jobs(job.Namespace).Delete(ctx, job.Name, metav1.DeleteOptions{
+		Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,
+	})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete Job %s: %w", job.Name, err)
+	}
+	return nil
+}
