@@ -122,6 +122,12 @@ func (c cacheReader) List(_ context.Context, list client.ObjectList, given ...cl
 				list.Items = append(list.Items, *image)
 			}
 		}
+	case *batchv1.JobList:
+		for _, job := range c.p.jobCache.all {
+			if ours(job) && (options.Namespace == "" || job.Namespace == options.Namespace) && (options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(job.Labels))) {
+				list.Items = append(list.Items, *job)
+			}
+		}
 	case *v1alpha1.ImageBuildList:
 		uid := value(caches.BuildsByImage)
 		for _, build := range c.p.buildCache.all {

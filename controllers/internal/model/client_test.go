@@ -3,6 +3,7 @@
 package model_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -98,7 +99,11 @@ func (c imageClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*
 
 // Patch writes the status of an Image.
 func (c imageClient) Patch(_ context.Context, name string, _ types.PatchType, patch []byte, _ metav1.PatchOptions, _ ...string) (*v1alpha1.Image, error) {
-	return &v1alpha1.Image{}, c.p.write("image status", func() error {
+	point := "image status"
+	if bytes.Contains(patch, []byte(`"source":`)) {
+		point = sourceStored
+	}
+	return &v1alpha1.Image{}, c.p.write(point, func() error {
 		live, ok := c.p.images.get(name)
 		if !ok {
 			return notFound(name)
@@ -256,7 +261,11 @@ func (c jobClient) Create(_ context.Context, job *batchv1.Job, options metav1.Cr
 		}
 		return job, nil
 	}
-	err = c.p.write("Job created", func() (err error) {
+	point := "Job created"
+	if checksSource(job) {
+		point = checkCreated
+	}
+	err = c.p.write(point, func() (err error) {
 		created, err = c.p.createJob(job)
 		return err
 	})
@@ -276,7 +285,11 @@ func (c jobClient) Delete(_ context.Context, name string, options metav1.DeleteO
 	}
 	c.p.checkDeletion(name)
 	overtake(c.p, &c.p.jobs, name)
-	return c.p.write("Job deleted", func() error { return c.p.deleteJob(name, options.Preconditions) })
+	point := "Job deleted"
+	if job, ok := c.p.jobs.get(name); ok && checksSource(job) {
+		point = checkDeleted
+	}
+	return c.p.write(point, func() error { return c.p.deleteJob(name, options.Preconditions) })
 }
 
 // List reads pods by their labels.

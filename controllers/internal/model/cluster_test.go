@@ -77,7 +77,7 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 	if len(job.OwnerReferences) == 0 {
 		return false // a stranger's: it is only there
 	}
-	if w.ownerOfJob(job) == nil {
+	if w.ownerOfJob(job) == nil && !w.ownedByImage(job) {
 		if w.truth.restoredAway[job.OwnerReferences[0].UID] {
 			return false // the garbage collector takes another build of that name for the lost one
 		}
@@ -113,6 +113,12 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 	return false
 }
 
+// ownedByImage reports whether a Job checks the source of an Image that exists.
+func (w *environment) ownedByImage(job *batchv1.Job) bool {
+	image, ok := w.images.get(job.OwnerReferences[0].Name)
+	return ok && checksSource(job) && metav1.IsControlledBy(job, image)
+}
+
 func wasSuspended(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
 }
@@ -145,7 +151,7 @@ func (w *environment) makePod(job *batchv1.Job, how int) bool {
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}},
 	}, Spec: job.Spec.Template.Spec}
 	pod.Status.Phase = corev1.PodPending
-	w.truth.pods[uid] = &podTruth{job: job.UID, node: nodeUp}
+	w.truth.pods[uid] = &podTruth{job: job.UID, node: nodeUp, question: job.Spec.Template.Annotations[v1alpha1.AnnotationInput]}
 	put(w, &w.pods, pod)
 	return true
 }
@@ -282,12 +288,16 @@ func digest(number int) string { return fmt.Sprintf("sha256:%064d", number) }
 // terminate ends the container of a pod. Each pod that succeeds makes a different artifact, except for some that reproduce one.
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
-	_, tests := w.testedBy(pod)
+	build, tests := w.testedBy(pod)
 	switch {
 	case success && publishing(pod):
 		how.message = w.publish(pod)
 	case success && tests != nil:
 		how.message = w.runTests(pod, tests)
+	case tests != nil && how.code == 1:
+		w.failTests(pod, build, tests)
+	case success && truth.answer != nil:
+		how = *truth.answer
 	case success:
 		w.truth.results++
 		truth.made = !publishes(pod)

@@ -78,10 +78,10 @@ var unused = []transition{
 	{v1alpha1.BuildStarting, v1alpha1.BuildCancelled}, {v1alpha1.BuildRunning, v1alpha1.BuildCancelled}, {v1alpha1.BuildRetrying, v1alpha1.BuildFailed},
 }
 
-// elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large, and the
-// builder takes all inputs and makes all targets.
+// elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large, the
+// builder takes all inputs and makes all targets, and no Image is deleted or suspended while a build of it waits for the first check of its source.
 var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonInvalidParameters, v1alpha1.ReasonTargetNotSupported,
-	v1alpha1.ReasonBaseNotSupported, v1alpha1.ReasonFileNotSupported}
+	v1alpha1.ReasonBaseNotSupported, v1alpha1.ReasonFileNotSupported, v1alpha1.ReasonSourceUnresolved}
 
 // publicTypes is the folder with the sources of the public types.
 const publicTypes = "../../../apis/images/v1alpha1"
@@ -96,7 +96,7 @@ func valuesOf(t *testing.T, kind string) []string {
 
 // points are the writes of the controllers.
 func points() []string {
-	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "channel moved", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed, resultStored}
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "channel moved", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed, resultStored, sourceStored, checkCreated, checkDeleted}
 	for _, phase := range []v1alpha1.BuildPhase{
 		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildTesting, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
 		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // checkNewJob checks that a Job is created for a stored attempt that has not ended. The Job of a crashed process may
@@ -41,8 +42,14 @@ func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.
 		w.checkOnce(build)
 		w.checkSelected(build, image)
 		w.checkBasesFirst(build, image)
-	case v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange:
+	case v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSourceChange:
 		w.checkChanged(build, image)
+	}
+	if trigger.Reason == v1alpha1.TriggerSourceChange {
+		w.checkMoved(build, image)
+	}
+	if inputs.AsksForCheck(build) {
+		w.truth.since[build.UID] = w.moment()
 	}
 	w.truth.created = append(w.truth.created, build)
 	if w.tracing {
@@ -70,7 +77,7 @@ func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.I
 	now := w.resolveImage(image)
 	var last *v1alpha1.ImageBuild
 	for _, other := range w.truth.created {
-		if other.Spec.ImageRef.UID == image.UID && !other.IsOneOff() && (last == nil || numberOf(other) > numberOf(last)) {
+		if other.Spec.ImageRef.UID == image.UID && !other.IsOneOff() && !w.uncheckedBuild(other, image, now.resolved) && (last == nil || numberOf(other) > numberOf(last)) {
 			last = other
 		}
 	}

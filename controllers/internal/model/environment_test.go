@@ -47,6 +47,8 @@ type environment struct {
 	mirrors []*mirror
 	// installs are the packages that Images install besides those of their bases.
 	installs map[string][]string
+	// repositories have the sources of Images. Few schedules have any.
+	repositories []*gitRepository
 	// troubled is true while builders fail, although all else is in peace.
 	troubled bool
 	// refusals are the messages of events about Jobs without a pod. Some are forged.

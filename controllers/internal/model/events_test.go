@@ -104,7 +104,7 @@ func (w *environment) happen(kind kind, a, b int) {
 		} else if ok {
 			w.disrupt(pod, b)
 		}
-	case editImage, askForBuild, createDirectly, recreateImage:
+	case editImage, askForBuild, createDirectly, recreateImage, hintSource, editSource:
 		if image, ok := pick(&w.images, a); ok {
 			w.happenToImage(kind, image, b)
 		}
@@ -112,6 +112,10 @@ func (w *environment) happen(kind kind, a, b int) {
 		w.updatePackage(a)
 	case archiveCheck:
 		w.checkMirror(a, b%5 == 0)
+	case pushCommit:
+		w.push(a, b)
+	case gitServer:
+		w.disturbServer(a, b)
 	case workOnAll:
 		w.workOnEverything(a, b)
 	case holdSomething:
@@ -228,6 +232,10 @@ func (w *environment) happenToImage(kind kind, image *v1alpha1.Image, b int) {
 		}
 	case createDirectly:
 		w.createDirectly(image, b%2 == 0)
+	case hintSource:
+		w.hint(image)
+	case editSource:
+		w.editSource(image, b)
 	case recreateImage:
 		w.recreate(image, uint32(b)<<8)
 	}
@@ -245,7 +253,9 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 	case deleteBuild:
 		w.deleteByHand(build, b%3 > 0)
 	case strangersJob:
-		w.createStrangersJob(build, b)
+		if !w.forgeCheck(build.Spec.ImageRef) {
+			w.createStrangersJob(build, b)
+		}
 	case rerunBuild:
 		reproduce := b/8%2 > 0
 		if succeeded := w.someSuccess(b); reproduce && succeeded != nil {

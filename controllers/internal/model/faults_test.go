@@ -109,6 +109,9 @@ const resultPassed = "result passed"
 // resultStored is the write of the result of a build that reproduces another build.
 const resultStored = "result stored"
 
+// The writes of checks of sources.
+const sourceStored, checkCreated, checkDeleted = "source stored", "Job of check created", "Job of check deleted"
+
 // apiOf is the API of a write.
 func apiOf(point string) api {
 	return !api(strings.HasPrefix(point, "Job ") || strings.HasPrefix(point, "pod ") || point == resultPassed)
@@ -146,7 +149,7 @@ func (w *environment) read(by api) error {
 
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "channel moved" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == resultStored || point == "Retrying" || point == "Succeeded" || point == "Testing"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "channel moved" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == resultStored || point == checkCreated || point == checkDeleted || point == "Retrying" || point == "Succeeded" || point == "Testing"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.

@@ -38,6 +38,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 		w.truth.digests[is.UID] = after.Resolved.InputsDigest
 	}
 	w.checkRequeued(is, before, after)
+	w.checkFresh(was, after.Resolved)
 	w.checkKept(was, is)
 	w.checkAttempts(is, before, after)
 	w.checkTests(is, before, after)
@@ -229,6 +230,8 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	case reason == v1alpha1.ReasonRevoked:
 	case reason == v1alpha1.ReasonSuperseded && len(status.Attempts) > 0:
 		w.broken("%s was superseded after it had started", build.Name)
+	case reason == v1alpha1.ReasonSuperseded && w.hasOtherSource(build):
+		w.cover.point("a build is superseded by another source")
 	case (reason == v1alpha1.ReasonSuperseded || reason == v1alpha1.ReasonCancelRequested) != ((build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil) && status.Phase == v1alpha1.BuildCancelled):
 		w.broken("%s ended with %s", build.Name, reason)
 	case reason == v1alpha1.ReasonQueueTimeout:
@@ -293,6 +296,10 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	case v1alpha1.ReasonNoSigningKey, v1alpha1.ReasonSigningKeyExpired, v1alpha1.ReasonSigningKeyUnusable:
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.unsigned != attempt.Failure.Reason {
 			w.broken("attempt %d of %s ended with %s, which its publisher does not say", attempt.Number, build.Name, attempt.Failure.Reason)
+		}
+	case v1alpha1.ReasonSourceUnavailable, v1alpha1.ReasonSourceDenied, v1alpha1.ReasonSourceInvalid, v1alpha1.ReasonSourceNotFound:
+		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.unfetched != attempt.Failure.Reason {
+			w.broken("attempt %d of %s ended with %s, which its fetcher does not say", attempt.Number, build.Name, attempt.Failure.Reason)
 		}
 	case v1alpha1.ReasonTestsFailed:
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || !slices.Contains(slices.Collect(maps.Values(pod.tested)), v1alpha1.TestFailed) {

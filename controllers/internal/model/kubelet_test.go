@@ -85,6 +85,9 @@ func (w *environment) schedule(pod *corev1.Pod, how int) {
 
 // startPod starts the builder or the publisher, or sets the reason why the container waits.
 func (w *environment) startPod(pod *corev1.Pod, how int) {
+	if !w.fetch(pod) {
+		return
+	}
 	waiting := func(reason, message string) {
 		w.changePod(pod, func(next *corev1.Pod) {
 			setState(next, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}})
@@ -116,6 +119,7 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 		if !publishing(pod) {
 			w.truth.pods[pod.UID].startedAt = w.now
 			w.beginContent(pod)
+			w.ask(pod)
 		}
 		if publishing(pod) || !publishes(pod) {
 			next.Status.Phase = corev1.PodRunning

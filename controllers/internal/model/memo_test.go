@@ -22,6 +22,7 @@ type memo struct {
 	resolutions map[resolveKey]resolution
 	ctx         context.Context
 	counts      *metrics.Builds
+	checks      *metrics.Checks
 	waits       *metrics.Queue
 	logs        func() *rest.Request
 }
@@ -29,6 +30,7 @@ type memo struct {
 // resolveKey is all that inputs differ in here.
 type resolveKey struct {
 	builder, reference, image, channel, source, queue, repository string
+	checks                                                        string
 	attest                                                        v1alpha1.AttestPolicy
 	parameters                                                    [2]v1alpha1.Parameter
 	baseThere                                                     bool
@@ -41,14 +43,15 @@ const maxRemembered = 2000
 func newMemo() *memo {
 	counts, err := metrics.NewBuilds(prometheus.NewRegistry())
 	waits, err2 := metrics.NewQueue(prometheus.NewRegistry())
-	if err := errors.Join(err, err2); err != nil {
+	checks, err3 := metrics.NewSourceChecks(prometheus.NewRegistry())
+	if err := errors.Join(err, err2, err3); err != nil {
 		panic(err)
 	}
 	return &memo{
-		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1", Capabilities: capability.Capabilities{Probe: true}}, inputs.Tester: {Image: "tester:1"}, otherRunner: {Image: "theirs:1"}}, Publisher: inputs.Publisher{Agent: true}},
+		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1", Capabilities: capability.Capabilities{Probe: true}}, inputs.Tester: {Image: "tester:1"}, otherRunner: {Image: "theirs:1"}}, Publisher: inputs.Publisher{Agent: true, Checker: "checker:1"}},
 		resolutions: map[resolveKey]resolution{},
 		ctx:         logr.NewContext(context.Background(), logr.Discard()),
-		counts:      counts, waits: waits, logs: newLogs(),
+		counts:      counts, waits: waits, checks: checks, logs: newLogs(),
 	}
 }
 
@@ -85,8 +88,10 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 	if ref := given.Base.ImageRef; ref != nil {
 		key.image, key.channel = ref.Name, ref.Channel
 	}
-	if given.Source != nil {
-		key.source = given.Source.ConfigMapRef.Name
+	if of := given.Source; of != nil && of.Git != nil {
+		key.source = of.Git.URL + " " + of.Git.Ref
+	} else if of != nil {
+		key.source = of.ConfigMapRef.Name
 	}
 	if given.Template != nil {
 		key.queue = given.Template.QueueName
@@ -97,9 +102,15 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 	return key
 }
 
-// resolve resolves inputs with their base, if it exists, which may be revoked. No ConfigMap ever exists.
-func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image, revoked *v1alpha1.Revocation) resolution {
+// resolve resolves inputs with the checks of their source and with their base, if it exists, which may be revoked. No ConfigMap ever exists.
+func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image, revoked *v1alpha1.Revocation, checks *v1alpha1.ImageSource) resolution {
 	key := keyOf(given)
+	if checks != nil && inputs.Checked(given.Source) {
+		key.checks = checks.Question + inputs.Revision(checks.Found)
+		if checks.Failure != nil {
+			key.checks += string(checks.Failure.Reason) + checks.Failure.Message
+		}
+	}
 	if base != nil {
 		key.baseThere, key.awaited = true, inputs.AwaitedBuild(base)
 		if latest := base.Status.LatestSuccessful; latest != nil && key.channel == "" {
@@ -115,12 +126,12 @@ func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image, revoke
 		}
 	}
 	if revoked != nil {
-		resolved, unresolved := inputs.Resolve(*given, inputs.Found{Base: base, Revoked: revoked})
+		resolved, unresolved := inputs.Resolve(*given, inputs.Found{Base: base, Revoked: revoked, Source: checks})
 		return resolution{resolved, unresolved}
 	}
 	known, ok := m.resolutions[key]
 	if !ok {
-		known.resolved, known.unresolved = inputs.Resolve(*given, inputs.Found{Base: base})
+		known.resolved, known.unresolved = inputs.Resolve(*given, inputs.Found{Base: base, Source: checks})
 		remember(m.resolutions, key, known)
 	}
 	return known

@@ -21,6 +21,10 @@
 //
 // Some of the schedules have archives of packages, locks, and triggers for new packages. The packages are found by controllers/internal/archives, in Archives
 // that the environment writes, as late as a check may be: the Jobs of checks, which have tests of their own, would take most of the events of a schedule.
+//
+// Some of the schedules have repositories of Git, which several Images may share. Their branches are pushed forward and back, and their servers refuse everybody
+// for a while. The Jobs of the checks of sources run as others do, and find what the branch names when their pod starts. Webhooks come, and are not lost. There are
+// no artifacts of registries as sources, no limits of checks, and no Secrets.
 package model_test
 
 import (

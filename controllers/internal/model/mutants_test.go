@@ -279,7 +279,7 @@ var mutants = []mutant{
 `, `		seen.reject(err)
 		return true, nil
 `, ""},
-	{"controllers/internal/imagebuild/perform.go", `case isRefused(err):`, `case false:`, ""},
+	{"controllers/internal/imagebuild/perform.go", `case reconciliation.IsRefused(err):`, `case false:`, ""},
 	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
 	{"controllers/internal/imagebuild/perform.go", `"activeDeadlineSeconds": stopDeadline}`, `"activeDeadlineSeconds": 3600}`, ""},
 	{"controllers/internal/imagebuild/perform.go", `		"uid":         pod.UID,
@@ -287,10 +287,10 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/perform.go", `cmp.Or(state.ResultOf(pod), "\n")`, `cmp.Or(pod.Status.Message, "\n")`, ""},
 	{"controllers/internal/imagebuild/origin.go", `created == job.UID {`, `created != "" {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `uid == "" || number == 0 {`, "jobs/state asks again whose the Job says to be"},
-	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if render.SameJob(expected, expected) {`, ""},
-	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if !render.SameJob(job, expected) {`, ""},
-	{"controllers/internal/imagebuild/origin.go", `; isRefused(err) {
-		return err.Error(), nil`, `; err == nil || isRefused(err) {
+	{"controllers/internal/reconciliation/job.go", `return render.SameJob(job, expected), nil`, `return render.SameJob(expected, expected), nil`, ""},
+	{"controllers/internal/reconciliation/job.go", `return render.SameJob(job, expected), nil`, `return !render.SameJob(job, expected), nil`, ""},
+	{"controllers/internal/imagebuild/origin.go", `; reconciliation.IsRefused(err) {
+		return err.Error(), nil`, `; err == nil || reconciliation.IsRefused(err) {
 		return "pod is forbidden: by an event", nil`, ""},
 	{"controllers/internal/imagebuild/controller.go", `isSuspended(before) != isSuspended(job)`, `isSuspended(before) != isSuspended(before)`, "an active build is reconciled every ten minutes"},
 	{"controllers/internal/imagebuild/controller.go", `pod.DeletionTimestamp != nil || state.Ended(pod) {`, `false {`, "the reconciliation only comes later"},
@@ -300,7 +300,7 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/expiry.go", `left > 0 {`, `left > time.Hour {`, ""},
 	{"controllers/internal/imagebuild/expiry.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
 	{"controllers/internal/imagebuild/expiry.go", `&& build.Spec.ImageRef == nil && build.Status.Finished`, `&& build.Spec.ImageRef == nil && !build.Status.Finished`, ""},
-	{"controllers/internal/reconciliation/reconciliation.go", `Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,`, `PropagationPolicy: &background,`, "the Job was read from the API just before"},
+	{"controllers/internal/reconciliation/job.go", `Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,`, `PropagationPolicy: &background,`, "the Job was read from the API just before"},
 	{"controllers/internal/reconciliation/reconciliation.go", `return ctrl.Result{RequeueAfter: staleRetry}, nil`, `return ctrl.Result{}, nil`, "the write that led to the conflict is an event"},
 	{"controllers/internal/reconciliation/reconciliation.go", `return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()`, `return false`, "the queue admits the new build, and the new Image is reconciled a minute later"},
 
@@ -360,9 +360,9 @@ var mutants = []mutant{
 	{"jobs/trigger/packages.go", `unfinished := newest(o.Builds, unfinishedAndCounts); unfinished != nil {`, `unfinished := newest(o.Builds, unfinishedAndCounts); unfinished == nil && unfinished != nil {`, ""},
 	{"jobs/trigger/packages.go", `	case o.BaseComing || o.BasePackages:`, `	case o.BaseComing:`, ""},
 	{"jobs/trigger/packages.go", `next = o.Now.Add(baseRecheck)`, `_ = o.Now.Add(baseRecheck)`, ""},
-	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `inputsChanged(&status) || o.testsChanged(&status) {`, ""},
-	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `status.InputsDigest == "" || o.testsChanged(&status) {`, ""},
-	{"jobs/trigger/packages.go", `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, `status.InputsDigest == "" || inputsChanged(&status) {`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `o.testsChanged(&status) {`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `status.InputsDigest == "" {`, ""},
+	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, ""},
 	{"jobs/trigger/packages.go", `o.Image.Spec.Triggers.OnPackageChange == nil || o.suspended() || o`, `o.Image.Spec.Triggers.OnPackageChange == nil || o`, ""},
 	{"jobs/trigger/packages.go", `o.packagesAgain(build).After(o.Now) {
 		return o.packagesAgain(build)`, `o.packagesAgain(build).After(o.Now) {
@@ -460,4 +460,14 @@ var mutants = []mutant{
 `, ``, ""},
 	{"jobs/state/status.go", `attempt.BuilderImage = render.BuilderStatus(t.Pod).ImageID`, `_ = render.BuilderStatus(t.Pod).ImageID`, ""},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
+
+	// What new commits start.
+	{"jobs/trigger/request.go", `first := max(0, slices.IndexFunc(causes,`, `first := 0 * max(0, slices.IndexFunc(causes,`, ""},
+	{"jobs/trigger/request.go", `reason == v1alpha1.TriggerSourceChange && !*triggers.OnSourceChange:`, `reason == v1alpha1.TriggerSourceChange && false:`, ""},
+	{"jobs/inputs/source.go", ` || asks && (checks.StartTime == nil || !checks.StartTime.After(created))`, ``, ""},
+	{"controllers/internal/imagebuild/observe.go", `			r.Queue.Release(client.ObjectKeyFromObject(build)) // others`, `			// others`, ""},
+	{"controllers/internal/sources/sources.go", `case !started.After(build.CreationTimestamp.Time):`, `case false:`, ""},
+	{"controllers/internal/sources/sources.go", `hint != nil && !started.After(hint.Time)`, `hint != nil && false`, ""},
+	{"controllers/internal/sources/job.go", `deviation != "" { // or`, `deviation == "-" { // or`, ""},
+	{"controllers/internal/sources/job.go", `	case !same:`, `	case !same && same:`, ""},
 }

@@ -29,6 +29,7 @@ func (w *environment) makePeace() {
 		w.builderGone = false
 		w.start(0)
 	}
+	w.answerAll()
 	w.truth.endedAt = w.now
 	for _, image := range slices.Clone(w.images.all) {
 		if w.queueGone && image.Spec.Triggers.Schedule != nil { // or there are ever more builds that wait in vain
@@ -41,17 +42,25 @@ func (w *environment) makePeace() {
 	for len(w.promotions) > 0 {
 		w.finishPromotion()
 	}
-	for i := range w.truth.asked {
-		if w.truth.asked[i].answer == "" {
-			w.askAgain(i)
-		}
-	}
+	w.repeatRequests()
 	w.process.relist()
 	w.settle()
 	if len(w.mirrors) > 0 {
 		w.settlePackages()
 	}
+	if len(w.repositories) > 0 {
+		w.settleSources()
+	}
 	w.checkPeace()
+}
+
+// repeatRequests has people repeat the requests that have no answer.
+func (w *environment) repeatRequests() {
+	for i := range w.truth.asked {
+		if w.truth.asked[i].answer == "" {
+			w.askAgain(i)
+		}
+	}
 }
 
 // settle lets the controllers and the cluster work until nothing is due.
@@ -116,6 +125,7 @@ func (w *environment) clusterWorks() (worked bool) {
 
 // waitForNext advances the clock until an object is due to be reconciled. It returns false if no object is.
 func (w *environment) waitForNext() bool {
+	w.checkSlots()
 	p := w.process
 	next := time.Time{}
 	for _, item := range p.ofExpiry.work.items {
@@ -168,6 +178,9 @@ func earlier(a, b time.Time) time.Time {
 func (w *environment) checkPeace() {
 	byUID, byName := w.buildsByUID(), map[string]*v1alpha1.ImageBuild{}
 	for _, job := range w.jobs.all {
+		if checksSource(job) {
+			w.broken("Job %s of a check stays", job.Name)
+		}
 		if len(job.OwnerReferences) > 0 { // or it is a stranger's
 			_, orphaned := invariants.Owner(job, byUID)
 			w.hold(orphaned)
@@ -192,6 +205,8 @@ func (w *environment) checkPeace() {
 	}
 	for _, image := range w.images.all {
 		w.checkImage(image)
+		w.checkFollowed(image)
+		w.checkAttempted(image)
 		w.hold(invariants.Latest(image, byName))
 	}
 }
@@ -261,8 +276,8 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 		w.broken("%s reports %+v as the latest build, and the newest that exists is %d", image.Name, status.LatestBuild, newest)
 	case status.InputsDigest != digest:
 		w.broken("%s does not know what its inputs resolve to", image.Name)
-	case digest == "" || *spec.Suspend || !*spec.Triggers.OnSpecChange || tooMany:
-	case status.LastAttempted == nil || status.LastAttempted.InputsDigest != digest:
+	case digest == "" || status.LastAttempted != nil && status.LastAttempted.InputsDigest == digest:
+	case w.startsBuild(image, now.resolved, tooMany):
 		w.broken("%s has changed, and there is no build", image.Name)
 	}
 }
@@ -272,7 +287,7 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 	now := w.resolveImage(image)
 	observed := trigger.Observed{
 		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
-		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonBaseRevoked || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
+		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonBaseRevoked || strings.HasPrefix(string(now.unresolved.Reason), "Source")),
 		BaseComing: w.baseComing(image),
 	}
 	w.knownPackages(&observed)

@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/controllers/internal/sources"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -85,7 +86,11 @@ func (w *environment) start(ago int) {
 	if len(w.mirrors) > 0 {
 		p.packages = archives.New(archives.Options{Options: given}, cached)
 	}
-	p.ofImages = p.runs(image.New(image.Options{Options: given, Metrics: w.memo.counts, Packages: p.packages}, cached))
+	options := image.Options{Options: given, Metrics: w.memo.counts, SourceChecks: w.memo.checks, Packages: p.packages}
+	if len(w.repositories) > 0 {
+		options.Sources = sources.New(sources.Options{Options: given, Interval: sourceInterval}, cached)
+	}
+	p.ofImages = p.runs(image.New(options, cached))
 	p.ofBuilds = p.runs(imagebuild.New(imagebuild.Options{Options: given, Metrics: w.memo.counts, Queue: p.queue}, cached))
 	p.ofOrphans = p.runs(imagebuild.NewOrphans(given, cached))
 	p.ofExpiry = p.runs(imagebuild.NewExpiry(imagebuild.ExpiryOptions{Options: given, TTL: directTTL, Metrics: w.memo.counts}, cached))

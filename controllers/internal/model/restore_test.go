@@ -23,12 +23,13 @@ type backup struct {
 	ended       map[numbered]ended
 	fixes       map[numbered]bool
 	scheduledAt map[string]time.Time
+	founds      map[types.UID][]string
 }
 
 func (w *environment) backUp() {
 	w.backup = &backup{
 		images: slices.Clone(w.images.all), builds: slices.Clone(w.builds.all), archives: slices.Clone(w.archives.all), given: slices.Clone(w.truth.given),
-		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), ended: maps.Clone(w.truth.ended), scheduledAt: maps.Clone(w.truth.scheduledAt), fixes: maps.Clone(w.truth.fixes),
+		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), ended: maps.Clone(w.truth.ended), scheduledAt: maps.Clone(w.truth.scheduledAt), fixes: maps.Clone(w.truth.fixes), founds: maps.Clone(w.truth.founds),
 	}
 }
 
@@ -59,7 +60,7 @@ func (w *environment) restore() {
 		}
 	}
 	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
-	w.truth.ended, w.truth.fixes = maps.Clone(w.backup.ended), maps.Clone(w.backup.fixes)
+	w.truth.ended, w.truth.fixes, w.truth.founds = maps.Clone(w.backup.ended), maps.Clone(w.backup.fixes), maps.Clone(w.backup.founds)
 	w.othersMove("")
 	w.late, w.former, w.promotions = nil, nil, nil
 	clear(w.truth.owners) // a build that was restored does not know the pods of its later attempts

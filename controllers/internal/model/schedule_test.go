@@ -43,6 +43,10 @@ const (
 	kueue
 	newPackage
 	archiveCheck
+	pushCommit
+	gitServer
+	hintSource
+	editSource
 	workOnAll
 	changeOperator
 	signerWorks
@@ -61,7 +65,7 @@ const (
 var kindNames = [...]string{
 	"news arrive", "image controller looks", "build controller looks", "controller of orphans looks", "controller of expired builds looks", "Job controller works", "kubelet works", "time passes", "image is edited",
 	"build is asked for", "request is repeated", "build is cancelled", "build is revoked or restored", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
-	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "a package is published", "an archive is checked", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
+	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "a package is published", "an archive is checked", "a branch is pushed", "a Git server fails or recovers", "a webhook comes", "a source is edited", "cluster works", "operator changes something", "signer works", "keys change", "news are lost",
 	"news are repeated", "relist", "process crashes", "another process leads", "late write arrives", "backup", "restore",
 }
 
@@ -72,6 +76,9 @@ var weights = [kinds]int{
 	strangersJob: 6, strangersPod: 12, kueue: 60, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12, newPackage: 24, archiveCheck: 36,
 }
+
+// sourceWeights are the additional weights of the kinds of events if Images have sources.
+var sourceWeights = [kinds]int{pushCommit: 90, gitServer: 40, hintSource: 60, editSource: 50, lookAtImage: 260, deliverNews: 100, workOnAll: 100, passTime: 50}
 
 // event is one step of a schedule. The meaning of its numbers depends on the objects that exist when it happens.
 type event struct {
@@ -98,9 +105,12 @@ const longestTurnBack = 5 * time.Second
 // newSchedule makes the schedule of a seed.
 func newSchedule(seed uint64) schedule {
 	random := rand.New(rand.NewPCG(seed, 1))
-	total := 0
-	for _, weight := range weights {
-		total += weight
+	weights, total := weights, 0
+	for kind := range weights {
+		if hasSources(seed) {
+			weights[kind] += sourceWeights[kind]
+		}
+		total += weights[kind]
 	}
 	events := make([]event, 24+random.IntN(24))
 	for i := range events {
@@ -126,6 +136,7 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	}
 	w.truth = truth{
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, owners: map[types.UID]types.UID{}, pods: map[types.UID]*podTruth{}, passed: map[passedTest]bool{},
+		checks: map[sourceCheck]moment{}, since: map[types.UID]moment{}, founds: map[types.UID][]string{}, startedBy: map[types.UID]string{},
 		moved: map[string]int{}, strangers: map[string]bool{}, contents: map[string]*content{}, held: map[types.UID]string{}, fixes: map[numbered]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
 	}
 	images := [...][]string{{"a", "c"}, {"a", "b"}, {"a"}, {"a", "b"}}
@@ -133,6 +144,9 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	if s.seed%packageSchedules == 1 {
 		w.openMirrors()
 		names = [...][]string{{"a", "b"}, {"a", "b", "d"}, {"a"}}[random.IntN(3)]
+	}
+	if hasSources(s.seed) {
+		w.openRepositories()
 	}
 	for _, name := range names {
 		w.createImage(name, map[string]string{"a": "x", "b": "x", "c": "y", "d": "x"}[name], random.Uint32())
@@ -142,7 +156,7 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	}
 	w.nodeClock = [...]time.Duration{0, 0, -time.Hour, time.Hour}[random.IntN(4)]
 	w.start(0)
-	if random.IntN(earlySuccess) == 0 || len(w.mirrors) > 0 {
+	if random.IntN(earlySuccess) == 0 || len(w.mirrors) > 0 || len(w.repositories) > 0 && s.seed/sourceSchedules%3 > 0 {
 		w.beginWithBuilds()
 	}
 	return w
@@ -153,6 +167,12 @@ const earlySuccess = 5
 
 // packageSchedules is of how many schedules one has archives of packages. It is even, because they need an agent, and not a cluster.
 const packageSchedules = 12
+
+// sourceSchedules is of how many schedules two have sources from Git: one in a cluster, and one with an agent.
+const sourceSchedules = 24
+
+// hasSources reports whether Images of a schedule have sources from Git.
+func hasSources(seed uint64) bool { return seed%sourceSchedules == 4 || seed%sourceSchedules == 19 }
 
 // beginWithBuilds lets the controllers and the cluster work without faults for a while. Then the Images get other tests, and rules of
 // channels, which the builds may meet.

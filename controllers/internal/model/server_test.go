@@ -199,7 +199,7 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		}
 	}
 	if r.rerunOf != nil || len(r.parameters) > 0 {
-		oneOff := build.Spec.Reproduces != nil || inputs.OneOff(&build.Spec, image.Spec.BuildInputs, w.resolve(&image.Spec.BuildInputs, w.images.get).resolved)
+		oneOff := build.Spec.Reproduces != nil || inputs.OneOff(&build.Spec, image.Spec.BuildInputs, w.resolve(&image.Spec.BuildInputs, image.Status.Source, w.images.get).resolved)
 		build.Spec.OneOff = &oneOff
 		if !oneOff {
 			w.cover.point("a rerun counts")
@@ -240,8 +240,12 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 			}
 		}
 	}
-	w.checkReport(live, &next.Status)
-	w.checkFixes(live, &next.Status)
+	if equality.Semantic.DeepEqual(live.Status.Source, next.Status.Source) {
+		w.checkReport(live, &next.Status)
+		w.checkFixes(live, &next.Status)
+	} else { // nothing else is written then
+		w.checkSource(live, &next.Status)
+	}
 	if !equality.Semantic.DeepEqual(&next.Status, &live.Status) { // a store does not write what it has
 		put(w, &w.images, &next)
 	}
@@ -296,12 +300,19 @@ func (w *environment) createJob(job *batchv1.Job) (*batchv1.Job, error) {
 		w.truth.rejected[job.Name] = true
 		return nil, errRejected
 	}
-	w.checkNewJob(job)
+	if checksSource(job) {
+		w.checkNewCheck(job)
+	} else {
+		w.checkNewJob(job)
+	}
 	next := *job
 	next.UID, next.CreationTimestamp = w.uid(), w.time()
 	render.KeepFingerprint(&next) // here and not in each cache, because it is slow
 	put(w, &w.jobs, &next)
-	w.truth.jobs[next.UID], w.truth.owners[next.UID] = next.Name, next.OwnerReferences[0].UID
+	w.truth.jobs[next.UID] = next.Name
+	if !checksSource(job) {
+		w.truth.owners[next.UID] = next.OwnerReferences[0].UID
+	}
 	return &next, nil
 }
 
@@ -437,8 +448,8 @@ type resolution struct {
 	unresolved *v1alpha1.BuildFailure
 }
 
-// resolve resolves inputs with a base as somebody knows it.
-func (w *environment) resolve(given *v1alpha1.BuildInputs, base func(name string) (*v1alpha1.Image, bool)) resolution {
+// resolve resolves inputs with the checks of their source, and with a base as somebody knows it.
+func (w *environment) resolve(given *v1alpha1.BuildInputs, checks *v1alpha1.ImageSource, base func(name string) (*v1alpha1.Image, bool)) resolution {
 	if failure := w.memo.lookup(given.Builder, w.builderGone); failure != nil {
 		return resolution{unresolved: failure}
 	}
@@ -448,13 +459,16 @@ func (w *environment) resolve(given *v1alpha1.BuildInputs, base func(name string
 			found = image
 		}
 	}
-	return w.memo.resolve(given, found, w.revocation(given.Base.ImageRef, found))
+	return w.memo.resolve(given, found, w.revocation(given.Base.ImageRef, found), checks)
 }
 
 // resolveImage resolves the inputs of an Image, which do not resolve if its tests cannot run.
 func (w *environment) resolveImage(image *v1alpha1.Image) resolution {
-	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	now := w.resolve(&image.Spec.BuildInputs, image.Status.Source, w.images.get)
 	if now.unresolved != nil {
+		if now.unresolved.Reason == v1alpha1.ReasonSourceUnresolved && *image.Spec.Suspend {
+			now.unresolved = inputs.NotChecked(image.Spec.Source, "spec.suspend is true, so set it to false, or ask for a build")
+		}
 		return now
 	}
 	if failure := w.registered(w.builderGone).CheckTests(inputs.NextBuild(image, w.time())); failure != nil {

@@ -88,6 +88,17 @@ func (w *environment) runTests(pod *corev1.Pod, attempt *v1alpha1.BuildAttempt) 
 	return string(message)
 }
 
+// failTests lets a runner end with exit code 1, by which one that is not Goldsmith's tells that its tests have failed.
+func (w *environment) failTests(pod *corev1.Pod, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) {
+	truth := w.truth.pods[pod.UID]
+	truth.tested = map[string]v1alpha1.TestOutcome{}
+	for _, name := range attempt.Tests {
+		if test := inputs.FindTest(build.Spec.Tests, name); test != nil && inputs.Runner(test) == otherRunner {
+			truth.tested[name] = v1alpha1.TestFailed
+		}
+	}
+}
+
 // checkTags checks that the publisher of a pod moves tags only after all tests that gate have passed.
 func (w *environment) checkTags(pod *corev1.Pod) {
 	build, attempt := w.testedBy(pod)

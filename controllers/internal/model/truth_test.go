@@ -29,12 +29,18 @@ type truth struct {
 
 	passed map[passedTest]bool
 
+	checks    map[sourceCheck]moment // when checks of sources began
+	since     map[types.UID]moment   // when somebody asked for a build that waits for a check
+	founds    map[types.UID][]string // what the source of an Image was found to name, one after the other
+	startedBy map[types.UID]string   // the commit that started a build
+
 	moved        map[string]int // how often the inputs of an Image have changed
 	anew         int
 	strangers    map[string]bool      // Jobs that are not ours
 	rejected     map[string]bool      // Jobs that admission has refused
 	uncompared   map[string]bool      // Jobs whose dry runs admission has refused
 	forbidden    map[string]bool      // Jobs whose pods admission has refused
+	checkDelayed bool                 // a check of a source has failed, or time has passed before it could begin
 	restoredAway map[types.UID]bool   // builds that a restore has lost
 	scheduledAt  map[string]time.Time // since when an Image has had its schedule
 	serverCrash  bool
@@ -110,5 +116,8 @@ type podTruth struct {
 	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool
-	content   *content // what the builder installs
+	content   *content               // what the builder installs
+	answer    *end                   // of a check of a source
+	question  string                 // the input of a check of a source
+	unfetched v1alpha1.FailureReason // why the fetcher failed
 }

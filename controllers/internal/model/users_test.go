@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -55,6 +56,12 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 		spec.Triggers.OnPackageChange = packageTrigger(settings >> 9)
 		if two(13) == 0 {
 			w.truth.held[image.UID] = w.installs[name][settings>>15&1]
+		}
+	}
+	if len(w.repositories) > 0 {
+		spec.Source = w.gitSource(int(settings >> 17))
+		if two(24) == 0 {
+			spec.Triggers.OnSourceChange = new(false)
 		}
 	}
 	spec.Triggers.OnSpecChange = new(!bit(10) || !bit(11) || !bit(6))
@@ -154,7 +161,7 @@ func (w *environment) idToCome(image *v1alpha1.Image, b int) string {
 	given := image.Spec.BuildInputs
 	given.Parameters = []v1alpha1.Parameter{{Name: "v", Value: strconv.Itoa(b / 2 % 3)}}
 	digest := ""
-	if resolved := w.resolve(&given, w.images.get).resolved; resolved != nil {
+	if resolved := w.resolve(&given, image.Status.Source, w.images.get).resolved; resolved != nil {
 		digest = resolved.InputsDigest
 	}
 	return fmt.Sprintf("%s:%d", digest, image.Status.BuildCounter+int64(b/6%2))
@@ -230,6 +237,9 @@ func (w *environment) createStrangersPod(job *batchv1.Job, how int) {
 	pod.Status.Phase = corev1.PodSucceeded
 	w.truth.strangers[job.Name] = true
 	w.truth.pods[uid] = &podTruth{node: nodeUp}
+	if checksSource(job) {
+		w.truth.pods[uid].answer = forgedAnswer()
+	}
 	put(w, &w.pods, pod)
 	w.terminate(pod, end{code: 0, started: true}, true)
 	w.cover.point("a stranger's pod says to be a Job's")
@@ -249,6 +259,10 @@ func (w *environment) createDirectly(image *v1alpha1.Image, taken bool) {
 	build.Spec = v1alpha1.ImageBuildSpec{
 		Trigger: &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}, Inputs: image.Spec.BuildInputs,
 		Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, Tests: image.Spec.Tests,
+	}
+	if inputs.Checked(image.Spec.Source) { // the server refuses one that follows a branch
+		build.Spec.Inputs.Source = image.Spec.Source.DeepCopy()
+		inputs.PinSource(build.Spec.Inputs.Source, w.repositoryAt(image.Spec.Source.Git.URL).now())
 	}
 	build.Status.Phase = v1alpha1.BuildPending
 	put(w, &w.builds, build)
