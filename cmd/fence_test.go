@@ -33,7 +33,7 @@ type layer struct {
 	may    []string
 }
 
-var pureFunctions = []string{"jobs/advisories", "jobs/attestation", "jobs/capability", "jobs/catalog", "jobs/inputs", "jobs/lock", "jobs/probe", "jobs/queue", "jobs/render", "jobs/result", "jobs/sbom", "jobs/signing", "jobs/state",
+var pureFunctions = []string{"jobs/advisories", "jobs/attestation", "jobs/capability", "jobs/catalog", "jobs/inputs", "jobs/lock", "jobs/probe", "jobs/queue", "jobs/render", "jobs/result", "jobs/sbom", "jobs/signing", "jobs/source/reference", "jobs/state",
 	"jobs/trigger"}
 
 var layers = slices.Concat([]layer{

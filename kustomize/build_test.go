@@ -45,6 +45,7 @@ const (
 	debianBuilder   = "debian-builder"
 	tester          = "tester"
 	testerKVM       = "tester-kvm"
+	sourceWebhooks  = "source-webhooks"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -83,7 +84,7 @@ func installations(t *testing.T) []installation {
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds, debianBuilder, tester, testerKVM}} {
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue, sourceWebhooks}, {catalogOnly, catalogKinds, debianBuilder, tester, testerKVM}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -210,6 +211,7 @@ func TestInstallations(t *testing.T) {
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"UsersGetTheirPermissionsByTheClustersRoles":    usersGetTheirPermissionsByTheClustersRoles,
+		"WebhooksReachTheController":                    webhooksReachTheController,
 		"TheCatalogIsForUsersOfEveryNamespace":          theCatalogIsForUsersOfEveryNamespace,
 	}
 	for _, each := range installations(t) {

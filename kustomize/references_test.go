@@ -45,6 +45,9 @@ func secretNames(t *testing.T, built installation) []string {
 	if built.has(archiveS3) {
 		found = append(found, "goldsmith-log-archive")
 	}
+	if built.has(sourceWebhooks) {
+		found = append(found, "goldsmith-source-webhooks")
+	}
 	if built.has(recordsExternal) || built.has(recordsPostgres) {
 		found = append(found, "goldsmith-records")
 	}

@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
+	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
 
@@ -40,6 +41,7 @@ type options struct {
 	retention  retention.Flags
 	registries registries.Flags
 	archives   archives.Flags
+	sources    sources.Flags
 
 	archiveNamespace string
 	publisherImage   string
@@ -95,6 +97,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.retention.AddTo(flags)
 	o.registries.AddTo(flags)
 	o.archives.AddTo(flags)
+	o.sources.AddTo(flags)
 	flags.StringVar(&o.archiveNamespace, "archive-namespace", v1alpha1.ArchiveNamespace, "namespace of the Jobs that check archives, which must exist")
 	flags.StringVar(&o.publisherImage, "publisher-image", "",
 		"container image of the containers that push the artifacts of builds with spec.output, and fetch the artifacts of bases; default: the image of this process's pod")

@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/certificates"
@@ -68,11 +69,15 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	checks, err := o.sources.Read()
+	if err != nil {
+		return err
+	}
 	elect, err := o.election(namespace)
 	if err != nil {
 		return err
 	}
-	if builders.Publisher, err = o.publisher(ctx, config, namespace); err != nil {
+	if builders.Publisher, err = o.publisher(ctx, logger, config, namespace); err != nil {
 		return err
 	}
 	monitor := outages.NewMonitor(logger, clock.RealClock{})
@@ -91,6 +96,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 		LogArchive:    logs,
 		Records:       history,
 
+		SourceInterval:   checks.Interval,
 		ArchiveInterval:  archives.Interval,
 		RolloutWave:      archives.Wave,
 		ArchiveNamespace: o.archiveNamespace,
@@ -110,6 +116,16 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 				Outages:   monitor,
 				Logger:    logger,
 			})
+		})
+	}
+	if checks.Webhook != "" {
+		images, err := imagesv1alpha1.NewForConfig(config)
+		if err != nil {
+			return fmt.Errorf("reach the API server: %w", err)
+		}
+		parts = append(parts, func(ctx context.Context) error {
+			return checks.Serve(ctx, images, func(err error) { logger.Error(err, "a webhook was lost") },
+				func(address string) { logger.Info("receiving webhooks", "address", address) })
 		})
 	}
 	logger.Info("starting", "version", buildversion.Get(version), "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -20,7 +21,9 @@ import (
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
+	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/transfer"
@@ -32,25 +35,34 @@ const containerName = "goldsmith-controller"
 // newTransferCommands returns the commands that the controller runs in the pods of builds, beside their builders.
 func newTransferCommands() []*cobra.Command {
 	return []*cobra.Command{
-		newTransferCommand(render.FetchCommand, "Fetch the artifacts of the base for the builder of this pod; the controller starts it", transfer.Fetch),
+		newTransferCommand(render.FetchCommand, "Fetch the source and the artifacts of the base for the builder of this pod; the controller starts it", transfer.Fetch),
+		newTransferCommand(render.CheckSourceCommand, "Find out what the source of an image names; the controller starts it", func(ctx context.Context, o transfer.Options) error {
+			return transfer.RunCheck(ctx, os.Getenv, "/", transfer.SourceOptions{Allowed: o.AllowedNetworks, PlainHTTP: o.PlainHTTP, Log: o.Log})
+		}),
 		newTransferCommand(render.PublishCommand, "Publish what the builder of this pod made; the controller starts it", transfer.Publish),
 	}
 }
 
 func newTransferCommand(name, short string, run func(context.Context, transfer.Options) error) *cobra.Command {
 	var trusted registries.Flags
+	var networks sources.Networks
 	command := &cobra.Command{
 		Use:   name,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			memory.Manage(command.Context())
 			builds, err := buildsOfPod()
+			if err != nil {
+				return err
+			}
+			allowed, err := networks.Prefixes()
 			if err != nil {
 				return err
 			}
 			return run(command.Context(), transfer.Options{
 				Builds:    builds,
-				PlainHTTP: trusted.PlainHTTP,
+				PlainHTTP: trusted.PlainHTTP, AllowedNetworks: allowed,
 				UserAgent: "goldsmith/" + buildversion.Get(version),
 				Log: func(format string, args ...any) {
 					_, _ = fmt.Fprintf(command.OutOrStdout(), "goldsmith: "+format+"\n", args...) // a log that cannot be written is lost
@@ -59,6 +71,7 @@ func newTransferCommand(name, short string, run func(context.Context, transfer.O
 		},
 	}
 	trusted.AddTo(command.Flags())
+	networks.AddTo(command.Flags())
 	return command
 }
 
@@ -103,8 +116,12 @@ func (t publisherToken) RoundTrip(request *http.Request) (*http.Response, error)
 }
 
 // publisher returns the publisher of builds. Without the flag its image is that of this process, whose pod is in the namespace.
-func (o *options) publisher(ctx context.Context, config *rest.Config, namespace string) (inputs.Publisher, error) {
-	found := inputs.Publisher{Image: o.publisherImage, PlainHTTP: o.registries.PlainHTTP}
+func (o *options) publisher(ctx context.Context, logger logr.Logger, config *rest.Config, namespace string) (inputs.Publisher, error) {
+	found := inputs.Publisher{Image: o.publisherImage, PlainHTTP: o.registries.PlainHTTP, AllowedNetworks: o.sources.Allowed}
+	var withheld []string
+	if found.Proxy, withheld = sources.PodProxy(os.Getenv); len(withheld) > 0 {
+		logger.Info("Pods reach the sources of images without these proxies, whose credentials users could read", "variables", withheld)
+	}
 	name := os.Getenv(podNameVariable)
 	if found.Image != "" || name == "" || namespace == "" {
 		return found, nil

@@ -279,7 +279,7 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: must be Succeeded, Failed, `,
 			"--deleted --outcome failed": "--deleted lists images",
 			"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
-			"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange or PackageChange",
+			"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange",
 			"--deleted --limit -1":       "--limit -1: must be 0",
 			"--deleted":                  client.ErrNoKubeconfig.Error(),
 			"--deleted web":              client.ErrNoKubeconfig.Error(),

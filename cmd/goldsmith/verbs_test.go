@@ -285,7 +285,7 @@ func asksTheRecords(s *session) {
 		s.t.Fatal(err)
 	}
 	s.types("history", "web").matches(`(?s)^NAME +PHASE +WHY +TRIGGER +TOOK +AGE *\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*\n.*web-1 +Succeeded`)
-	s.types("history", "web", "-o", "wide").matches(`(?s)^NAME .* DELETED +UID +MESSAGE *\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*` + uid + ` .*\n.*web-1 +Succeeded`)
+	s.types("history", "web", "-o", "wide").matches(`(?s)^NAME .* DELETED +UID +SOURCE +MESSAGE *\nweb-7 +Succeeded .*\nweb-3 +Failed +BuilderFailed +Manual .*` + uid + ` .*\n.*web-1 +Succeeded`)
 	s.types("history", "web", "--outcome", "cancelled", "-o", "custom-columns=BUILD:.name,UID:.uid").matches(`^BUILD +UID\nweb-6 +[0-9a-f-]{36}\n$`)
 	s.types("history", "web", "--outcome", "Cancelled").matches(`^NAME .*\nweb-6 +Cancelled +CancelRequested .*\n$`)
 	s.types("history", "web", "--limit", "1").matches(`^NAME .*\nweb-7 .*\n$`)

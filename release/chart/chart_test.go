@@ -178,8 +178,8 @@ func tested() []combination {
 	for i, etcd := range []string{"", "single-node etcd-backup", "etcd-ha etcd-backup", "external-etcd", "single-node external-etcd"} {
 		for j, rest := range []string{
 			"cert-manager monitoring", "archive-s3 namespaced kueue", "cert-manager monitoring archive-s3 archive-s3-ca records-postgres",
-			"monitoring archive-s3 records-external kueue", "catalog-only catalog-kinds debian-builder tester records-sqlite",
-			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder tester tester-kvm archive-s3 archive-s3-ca records-external",
+			"monitoring archive-s3 records-external kueue source-webhooks", "catalog-only catalog-kinds debian-builder tester records-sqlite",
+			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder tester tester-kvm source-webhooks archive-s3 archive-s3-ca records-external",
 		} {
 			if !testing.Short() || i == j {
 				all = append(all, combine(strings.Fields(etcd+" "+rest)...))

@@ -30,6 +30,7 @@ var components = []component{
 	{name: "debian-builder", condition: ".Values.debianBuilder.enabled", values: values("debianBuilder", enabled())},
 	{name: "tester", condition: ".Values.tester.enabled", values: values("tester", enabled())},
 	{name: "tester-kvm", condition: ".Values.tester.kvm", values: values("tester", values("kvm", true))},
+	{name: "source-webhooks", condition: ".Values.sourceWebhooks.enabled", values: values("sourceWebhooks", enabled())},
 	{name: "archive-s3", condition: ".Values.logArchive.url", values: values("logArchive", values("url", exampleURL))},
 	{name: "archive-s3-ca", condition: ".Values.logArchive.ca", values: values("logArchive", values("url", exampleURL, "ca", exampleAuthority))},
 	{name: "records-external", condition: `eq .Values.records "external"`, values: values("records", "external"), excludes: []string{"records-postgres", "records-sqlite"}},

@@ -41,12 +41,17 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	if notice := neighboursNotice(hidden, manyNeighbours); notice != "" && process.LandlockVersion() > 0 {
 		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
 	}
+	networks, err := s.options.Sources.Allowed.Prefixes()
+	if err != nil {
+		return err
+	}
 	agent, err := local.New(local.Options{
 		Client:              client,
 		Builders:            s.builders.Local(),
 		Dir:                 s.data.Builds,
 		Artifacts:           s.artifacts,
 		PlainHTTPRegistries: s.options.Registries.PlainHTTP,
+		AllowedNetworks:     networks,
 		Builds:              images.ImagesV1alpha1(),
 		Fit:                 fit,
 		RecordLocks:         s.recordLocks,

@@ -34,7 +34,7 @@ func (o *Options) registry() registry.Options {
 	}
 	return registry.Options{
 		Pairs: o.Builders, Documents: o.BuilderDocuments, Optional: o.defaultBuilders, Unconfined: o.Unconfined,
-		Executable: o.Executable, Cache: cache, CacheMaxBytes: o.builderCacheMax,
+		Executable: o.Executable, CheckSource: checkSourceArgs(o), Cache: cache, CacheMaxBytes: o.builderCacheMax,
 	}
 }
 

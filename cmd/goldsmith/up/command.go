@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
+	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
@@ -131,7 +132,10 @@ func RunChild(args []string) (code int, ok bool) {
 			return builder.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
 		}
 	}
-	if len(args) < 2 || args[1] != SuperviseCommand {
+	switch {
+	case len(args) > 1 && args[1] == CheckSourceCommand:
+		return checkSource(args[2:], os.Getenv, os.Getenv(local.EnvMounts)), true
+	case len(args) < 2 || args[1] != SuperviseCommand:
 		return 0, false
 	}
 	if err := process.Supervise(); err != nil {

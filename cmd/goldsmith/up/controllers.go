@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
@@ -32,6 +33,10 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	if err != nil {
 		return err
 	}
+	sources, err := s.options.Sources.Read()
+	if err != nil {
+		return err
+	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.builders.Allowed(),
@@ -47,6 +52,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 		LogArchive: s.logs,
 		Records:    s.records,
 
+		SourceInterval:   sources.Interval,
 		ArchiveInterval:  archives.Interval,
 		RolloutWave:      archives.Wave,
 		ArchiveNamespace: v1alpha1.ArchiveNamespace,
@@ -59,6 +65,16 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	s.components.start(ctx, "controllers", func(ctx context.Context) error { return controllers.Run(ctx, running) })
 	if !running.GetCache().WaitForCacheSync(ctx) {
 		return errors.Join(errors.New("wait for the caches of the controllers: the caches did not sync"), ctx.Err())
+	}
+	if sources.Webhook != "" {
+		images, err := imagesv1alpha1.NewForConfig(config)
+		if err != nil {
+			return fmt.Errorf("connect the receiver of webhooks: %w", err)
+		}
+		s.components.start(ctx, "webhooks", func(ctx context.Context) error {
+			return sources.Serve(ctx, images, func(err error) { klog.Background().Error(err, "A webhook was lost") },
+				func(address string) { s.notice(ctx, "webhooks: http://"+address+"/hooks/source/NAMESPACE/IMAGE") })
+		})
 	}
 	return nil
 }

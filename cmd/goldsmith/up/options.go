@@ -34,6 +34,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
+	"goldsmith.dev/goldsmith/cmd/internal/sources"
 )
 
 // Options configure Run. The zero value of each option is its default.
@@ -95,6 +96,8 @@ type Options struct {
 	// Defaults to 5Gi. With "0", and with Memory, they keep none.
 	BuilderCacheMax string
 
+	// Sources is how sources from Git and registries are checked, and reached. Defaults to a check each five minutes.
+	Sources sources.Flags
 	// Registries is how registries are reached. Defaults to TLS, except for loopback hosts.
 	Registries registries.Flags
 
@@ -162,6 +165,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Results.AddTo(flags)
 	o.Retention.AddTo(flags)
 	o.Archives.AddTo(flags)
+	o.Sources.AddTo(flags)
 	o.Advisories.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
@@ -221,6 +225,8 @@ func (o *Options) complete() (err error) {
 	report(retained)
 	_, checked := o.Archives.Read()
 	report(checked)
+	_, reached := o.Sources.Read()
+	report(reached)
 	report(o.Advisories.Check())
 	if o.Apply != "" {
 		if o.Apply, err = filepath.Abs(o.Apply); err != nil {

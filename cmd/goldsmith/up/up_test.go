@@ -3,6 +3,7 @@
 package up
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -31,6 +32,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
+	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 )
@@ -334,6 +336,7 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		{"--workers=0", "--workers must be 1 or greater"},
 		{"--apply=/nowhere", "--apply /nowhere: no such file or directory: create the directory, or correct the path"},
 		{"--plain-http-registries=localhost,http://registry", `--plain-http-registries: registry "http://registry": must be HOST or HOST:PORT`},
+		{"--source-webhook-address=:0", "--source-webhook-address and --source-webhook-secret-file need each other: set both, or none"},
 		{"--workers=-1", "--workers must be 1 or greater"},
 		{"--cors-allowed-origins=https://example.com", `use '^https://example\.com$'`},
 	} {
@@ -350,6 +353,36 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 			t.Errorf("%s: the data directory is there", test.flag)
 		}
 	}
+}
+
+func TestWebhooksOfSourcesAreReceived(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("a secret of webhooks"), 0o600))
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	notices, printed := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := Run(ctx, Options{DataDirectory: t.TempDir(), Memory: true, Listen: "127.0.0.1", Out: io.Discard, Notices: printed,
+			Sources: sources.Flags{Webhook: "127.0.0.1:0", WebhookSecret: secret}})
+		ended <- errors.Join(err, printed.Close())
+	}()
+	lines, url := bufio.NewScanner(notices), ""
+	for url == "" && lines.Scan() {
+		url, _ = strings.CutPrefix(lines.Text(), "webhooks: ")
+	}
+	go io.Copy(io.Discard, notices) //nolint:errcheck // so that the server can print more
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, http.NoBody)
+	require.NoError(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	if answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("an unsigned webhook for %s is answered with %s", url, answer.Status)
+	}
+	stop()
+	require.NoError(t, <-ended)
 }
 
 func TestACheckTellsAllMistakesOfAFile(t *testing.T) {

@@ -38,7 +38,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet, unlimited string) {
 	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is "+unlimited+"; a build is active from its first attempt until it has finished")
 	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
 		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
-	flags.IntVar(&f.MaxAutomatic, maxAutomatic, 0, "maximum number of active builds that a schedule, a changed base or new packages started; 0 is no limit")
+	flags.IntVar(&f.MaxAutomatic, maxAutomatic, 0, "maximum number of active builds that a schedule, a changed base or source, or new packages started; 0 is no limit")
 	flags.IntVar(&f.MaxAutomaticPerNamespace, maxAutomaticPer, 0, "maximum number of such builds of a namespace; 0 is no limit")
 }
 

@@ -26,7 +26,7 @@ func outcomes() choice {
 
 func triggers() choice {
 	return choice{values: texts(v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule,
-		v1alpha1.TriggerManual, v1alpha1.TriggerRerun, v1alpha1.TriggerTestsChange, v1alpha1.TriggerPackageChange)}
+		v1alpha1.TriggerManual, v1alpha1.TriggerRerun, v1alpha1.TriggerTestsChange, v1alpha1.TriggerPackageChange, v1alpha1.TriggerSourceChange)}
 }
 
 func texts[Value ~string](values ...Value) (texts []string) {

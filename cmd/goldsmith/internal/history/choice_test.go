@@ -54,8 +54,8 @@ func TestAChoiceIsMadeInAnyCase(t *testing.T) {
 func TestChoicesAreCompletedInAnyCase(t *testing.T) {
 	offered := triggers()
 	for begun, want := range map[string][]string{
-		"s": {"SpecChange", "Schedule"}, "SP": {"SpecChange"}, "Manual": {"Manual"}, "Manually": nil,
-		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun", "TestsChange", "PackageChange"},
+		"s": {"SpecChange", "Schedule", "SourceChange"}, "SP": {"SpecChange"}, "Manual": {"Manual"}, "Manually": nil,
+		"": {"Created", "SpecChange", "BaseChange", "Schedule", "Manual", "Rerun", "TestsChange", "PackageChange", "SourceChange"},
 	} {
 		if got, directive := offered.complete(nil, nil, begun); !slices.Equal(got, want) || directive != cobra.ShellCompDirectiveNoFileComp {
 			t.Errorf("%q: got %q, %d", begun, got, directive)

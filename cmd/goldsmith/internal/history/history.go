@@ -139,7 +139,7 @@ func names(builds []v1alpha1.BuildRecord, out io.Writer) error {
 // narrow has the columns that fit in 80 characters. wide has the columns that -o wide adds.
 var (
 	narrow = []string{"Name", "Phase", "Why", "Trigger", "Took", "Age"}
-	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID", "Message"}
+	wide   = []string{"Attempts", "Waited", "OneOff", "By", "Deleted", "UID", "Source", "Message"}
 )
 
 // Table prints builds as kubectl prints its tables. If all is true and some builds belong to earlier images of the name, the last
@@ -152,7 +152,7 @@ func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 		row := []any{build.Name, phase(build), orNone(why(build, all, now)), orNone(string(build.Trigger)), formatDuration(build.Duration), age(build.CreationTime, now)}
 		if all {
 			row = append(row, build.Attempts, formatDuration(build.QueueTime), strconv.FormatBool(build.OneOff), orNone(output.OneLine(build.RequestedBy)),
-				deletionAge(build.DeletionTime, now), string(build.UID), orNone(output.OneLine(build.Message)))
+				deletionAge(build.DeletionTime, now), string(build.UID), orNone(output.OneLine(output.Source(build.Source))), orNone(output.OneLine(build.Message)))
 		}
 		switch {
 		case earlier && build.ImageUID != image:

@@ -43,7 +43,7 @@ func TestBuildsAreATable(t *testing.T) {
 			Name: "web-2", UID: "b", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, RequestedBy: "jane\x1b[31m", Attempts: 3, OneOff: true,
 			Failure: &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonOOMKilled}, CreationTime: before(3 * time.Hour), DeletionTime: before(2 * time.Hour), QueueTime: lasting(5 * time.Second), Duration: lasting(4 * time.Minute),
 		},
-		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second), Message: "new packages:\nopenssl 1\x1b → 2"},
+		{Name: "web-1", UID: "a", Phase: v1alpha1.BuildSucceeded, Trigger: v1alpha1.TriggerCreated, Attempts: 1, QueueTime: lasting(0), Duration: lasting(time.Second), Source: &v1alpha1.SourceRevision{Revision: "sha1:0123456789abcdef0123456789abcdef01234567", Ref: "refs/heads/main", Summary: "Fix it"}, Message: "new packages:\nopenssl 1\x1b → 2"},
 	}
 	for all, want := range map[bool][][]string{
 		false: {
@@ -56,13 +56,13 @@ func TestBuildsAreATable(t *testing.T) {
 			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>"},
 		},
 		true: {
-			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID", "MESSAGE"},
-			{"web-6", "Failed", "TestsFailed:", "answers,", "boots", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "f", "<none>"},
-			{"web-5", "Cancelled", "Revoked", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "e", "<none>"},
-			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "1s", "ago", "d", "<none>"},
-			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c", "<none>"},
-			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane^[[31m", "120m", "ago", "b", "<none>"},
-			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>", "1", "0s", "false", "<none>", "<none>", "a", "new", "packages:", "openssl", "1^[", "→", "2"},
+			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID", "SOURCE", "MESSAGE"},
+			{"web-6", "Failed", "TestsFailed:", "answers,", "boots", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "f", "<none>", "<none>"},
+			{"web-5", "Cancelled", "Revoked", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "e", "<none>", "<none>"},
+			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "1s", "ago", "d", "<none>", "<none>"},
+			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c", "<none>", "<none>"},
+			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane^[[31m", "120m", "ago", "b", "<none>", "<none>"},
+			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>", "1", "0s", "false", "<none>", "<none>", "a", "0123456789ab", "Fix", "it", "(refs/heads/main)", "new", "packages:", "openssl", "1^[", "→", "2"},
 		},
 	} {
 		var out strings.Builder

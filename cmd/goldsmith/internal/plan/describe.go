@@ -34,6 +34,7 @@ func describe(plan *v1alpha1.ImagePlan, now time.Time, out io.Writer) error {
 	output.Labelled(lines, "changes", output.Changes(status.Changes)...)
 	output.Labelled(lines, "inputs", status.InputsDigest)
 	output.Labelled(lines, "base", status.BaseDigest)
+	output.Labelled(lines, "source", output.Source(status.Source))
 	if !status.Build && status.Job != nil {
 		output.Labelled(lines, "next build", status.BuildName)
 	}

@@ -280,7 +280,7 @@ func based(channel string) *v1alpha1.ImageBuild {
 	build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
 	artifacts := []v1alpha1.Artifact{{Target: raw, Digest: digest("golden disk")}}
 	build.Status.Resolved.Base, build.Status.Resolved.BaseDigest = &v1alpha1.BaseBuild{Name: "golden-3", Artifacts: artifacts}, inputs.ArtifactsDigest(artifacts)
-	build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, build.Status.Resolved.BaseDigest)
+	build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, build.Status.Resolved.BaseDigest, "")
 	return build
 }
 
@@ -303,13 +303,13 @@ func TestAFileIsBuiltAgain(t *testing.T) {
 	long.Spec.Inputs.Output = &v1alpha1.Output{Repository: "registry.example.com/web"}
 	long.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: &v1alpha1.Duration{Duration: time.Hour}}
 	long.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(2))}
-	long.Status.Resolved.InputsDigest = inputs.Digest(long.Spec.Inputs, nil, "")
+	long.Status.Resolved.InputsDigest = inputs.Digest(long.Spec.Inputs, nil, "", "")
 	wrong := web()
 	wrong.Spec.Inputs.Builder.Name = "another"
 	lent := func(template v1alpha1.BuildTemplate) *v1alpha1.ImageBuild {
 		build := web()
 		build.Spec.Inputs.Template = &template
-		build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, "")
+		build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, "", "")
 		return build
 	}
 	token := func(from corev1.EnvVarSource) *v1alpha1.ImageBuild {
@@ -499,7 +499,7 @@ func TestAReproductionIsShown(t *testing.T) {
 	claims := again.DeepCopy() // made of other inputs
 	claims.Name, claims.UID, claims.Spec.Inputs.Builder.Name = "web-9", "uid-of-web-9", "copy"
 	claims.Status.Attempts[0].StartTime = web().Status.Attempts[0].StartTime // times have seconds
-	claims.Status.Resolved.InputsDigest = inputs.Digest(claims.Spec.Inputs, nil, "")
+	claims.Status.Resolved.InputsDigest = inputs.Digest(claims.Spec.Inputs, nil, "", "")
 	all := statements(t, raw, "disk", location, manifest)
 	for _, build := range []*v1alpha1.ImageBuild{again, claims} {
 		all = append(all, statementsOf(t, build, raw, "disk", location, manifest)...)

@@ -96,7 +96,7 @@ func web() *v1alpha1.ImageBuild {
 	build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "jane"}
 	build.Spec.Inputs.Builder.Name = "debian"
 	build.Status = v1alpha1.ImageBuildStatus{
-		Phase: v1alpha1.BuildSucceeded, Finished: true, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: inputs.Digest(build.Spec.Inputs, nil, "")},
+		Phase: v1alpha1.BuildSucceeded, Finished: true, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: inputs.Digest(build.Spec.Inputs, nil, "", "")},
 		Attempts: []v1alpha1.BuildAttempt{{Number: 1, StartTime: metav1.NewTime(now), BuilderImage: "registry.example.com/debian@" + digest("builder")}},
 	}
 	return build

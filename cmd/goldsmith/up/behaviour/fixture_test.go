@@ -70,6 +70,7 @@ func (f *fixture) start(name string, optionsIn func(directory string) up.Options
 	options.Executable = f.Executable
 	options.Out = ginkgo.GinkgoWriter
 	options.CompactionInterval = compaction
+	options.Sources.Allowed = []string{"127.0.0.0/8"} // where specs serve repositories
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	options.OnReady = func(_ *rest.Config, kubeconfig string) { ready <- kubeconfig }
 	running, stop := context.WithCancel(context.Background())

@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
+	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -35,7 +36,12 @@ type Options struct {
 	// Cache is the directory for what the builders that ship keep for later builds, of at most CacheMaxBytes. Empty: they keep nothing.
 	Cache         string
 	CacheMaxBytes int64
+	// CheckSource are the arguments with which Executable finds out what a source names.
+	CheckSource []string
 }
+
+// checkerName is the name of the program for the agent that finds out what a source names. No builder can have it.
+const checkerName = "source.check"
 
 // Registry holds the registered builders. It is safe for concurrent use.
 type Registry struct {
@@ -53,6 +59,7 @@ type setup struct {
 	fixed      map[string]builder // of the flags, and those that ship
 	declared   map[string]builder // of the documents
 	unconfined []string           // names of --unconfined
+	checker    local.Builder      // of sources
 }
 
 // Read returns the builders of the flags and of the documents, and those that ship. The error has a line for each problem.
@@ -83,7 +90,11 @@ func read(o Options) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)
 	}
-	setup := &setup{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined}
+	checker := local.Builder{Path: o.Executable, Args: o.CheckSource, NoWorker: true}
+	for _, variable := range sources.Proxy(os.Getenv) {
+		checker.Env = append(checker.Env, local.EnvVar{Name: variable.Name, Value: variable.Value})
+	}
+	setup := &setup{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined, checker: checker}
 	return setup, checkUnconfined(o.Unconfined, setup.with(declared).builders)
 }
 
@@ -156,11 +167,12 @@ func (o *Options) register(shipped builders.Builder) builder {
 type registered struct {
 	builders map[string]builder
 	allowed  map[string]inputs.Builder
+	checker  local.Builder
 }
 
 // with returns the fixed builders and those of the documents.
 func (s *setup) with(declared map[string]builder) *registered {
-	next := &registered{builders: map[string]builder{}, allowed: map[string]inputs.Builder{}}
+	next := &registered{builders: map[string]builder{}, allowed: map[string]inputs.Builder{}, checker: s.checker}
 	for _, builders := range []map[string]builder{s.fixed, declared} {
 		for name, builder := range builders {
 			builder.Unconfined = builder.Unconfined || slices.Contains(s.unconfined, name)
@@ -176,7 +188,7 @@ func (s *setup) with(declared map[string]builder) *registered {
 
 // local returns the builders that the agent runs.
 func (r *registered) local() map[string]local.Builder {
-	builders := map[string]local.Builder{}
+	builders := map[string]local.Builder{checkerName: r.checker}
 	for name, builder := range r.builders {
 		builders[name] = builder.Builder
 	}
@@ -209,7 +221,7 @@ func (r *Registry) Changed() <-chan struct{} { return r.changed }
 func (r *Registry) Allowed() inputs.Builders {
 	return inputs.Builders{
 		Current:   func() map[string]inputs.Builder { return r.current.Load().allowed },
-		Publisher: inputs.Publisher{Agent: true},
+		Publisher: inputs.Publisher{Agent: true, Checker: local.Image(checkerName)},
 	}
 }
 

@@ -158,9 +158,22 @@ func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
 	if err := r.replace(setup.with(declared), set); err != nil || len(r.changed) != 1 {
 		t.Errorf("a change: %v, %d changes", err, len(r.changed))
 	}
-	want := []string{"agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new, server both new"}
+	want := []string{"agent both=/after new=/new old=/old source.check=, server both old", "agent both=/after new=/new old=/old source.check=, server both old", "agent both=/after new=/new source.check=, server both new"}
 	if !slices.Equal(steps, want) {
 		t.Errorf("got %q, want %q", steps, want)
+	}
+}
+
+// The program that finds out what a source names reaches servers as the server does.
+func TestTheCheckerOfSourcesHasTheProxyOfTheServer(t *testing.T) {
+	var want []local.EnvVar
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+		t.Setenv(name, "user:s3cret@"+name)
+		want = append(want, local.EnvVar{Name: name, Value: "user:s3cret@" + name})
+	}
+	r := require.Value(Read(Options{Documents: t.TempDir(), Executable: "/goldsmith", CheckSource: []string{"check-source"}}))(t)
+	if diff := cmp.Diff(want, r.current.Load().local()[checkerName].Env); diff != "" {
+		t.Error(diff)
 	}
 }
 
