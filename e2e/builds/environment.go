@@ -107,6 +107,7 @@ func LocalSpecs(environment func() Environment) {
 		describeProcesses(w)
 		describeForeignJobs(w)
 		describeBusyWorkers(w)
+		describeGitSources(w, onThisMachine)
 		local := func(context.Context) func(*v1alpha1.Image) { return func(*v1alpha1.Image) {} }
 		describePackages(w, onThisMachine, local)
 		describeVulnerabilities(w, local)
@@ -125,6 +126,7 @@ func ClusterSpecs(environment func() Environment) {
 		describeAdmission(w)
 		describeTemplates(w)
 		describePublishing(w)
+		describeGitSources(w, func(ctx context.Context) string { return host.Address(ctx, w.Kube) })
 		describePackages(w, func(ctx context.Context) string { return host.Address(ctx, w.Kube) }, w.withRegistry)
 		describeVulnerabilities(w, w.withRegistry)
 		describeKueue(w)
