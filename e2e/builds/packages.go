@@ -4,12 +4,6 @@ package builds
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -21,62 +15,16 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// archive is an archive of packages of the builder mock, which this process serves.
-type archive struct {
-	url string
-
-	mutex sync.Mutex
-	text  string
-}
-
-// serveArchive serves an archive until the spec ends.
-func serveArchive(address string) *archive {
-	GinkgoHelper()
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(address, "0"))
-	Expect(err).NotTo(HaveOccurred())
-	a := &archive{url: fmt.Sprintf("http://%s/packages", listener.Addr())}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
-		a.mutex.Lock()
-		defer a.mutex.Unlock()
-		_, _ = answer.Write([]byte(a.text)) // the client reports what it misses
-	}))
-	Expect(server.Listener.Close()).To(Succeed())
-	server.Listener = listener
-	server.Start()
-	DeferCleanup(server.Close)
-	return a
-}
-
-// publish replaces the state of the archive.
-func (a *archive) publish(date time.Time, packages ...string) {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	a.text = fmt.Sprintf("date: %s\n%s\n", date.UTC().Format(time.RFC3339), strings.Join(packages, "\n"))
-}
-
-// checkArchive has an archive checked at once: the controller creates it anew.
-func (w *fixture) checkArchive(ctx context.Context, url string) {
-	GinkgoHelper()
-	archives := w.Goldsmith.ImagesV1alpha1().Archives()
-	list, err := archives.List(ctx, metav1.ListOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	for i := range list.Items {
-		if list.Items[i].Spec.URI == url {
-			Expect(archives.Delete(ctx, list.Items[i].Name, metav1.DeleteOptions{})).To(Succeed())
-		}
-	}
-}
-
 // describePackages describes builds because of new packages. address is where this process is reached, and prepare lets the server read the locks of
 // an Image.
 func describePackages(w *fixture, address func(context.Context) string, prepare func(context.Context) func(*v1alpha1.Image)) {
 	Describe("A fix in an archive of packages", func() {
 		It("is built into the images that have the package, bases first and each once, and into no other", Label("gate"), func(ctx SpecContext) {
-			archive, prepared := serveArchive(address(ctx)), prepare(ctx)
+			archive, prepared := host.NewPackages(address(ctx)), prepare(ctx)
 			now := time.Now()
-			archive.publish(now.Add(-time.Hour), "openssl 3.5.6-1", "curl 8.14.1-2", "nginx 1.26.3-3")
+			archive.Publish(now.Add(-time.Hour), "openssl 3.5.6-1", "curl 8.14.1-2", "nginx 1.26.3-3")
 			create := func(name, base, packages string) {
-				image := workspace.NewImage(name, "archive="+archive.url, "packages="+packages)
+				image := workspace.NewImage(name, "archive="+archive.URL, "packages="+packages)
 				image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}}
 				image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic}}
 				if base != "" {
@@ -94,8 +42,8 @@ func describePackages(w *fixture, address func(context.Context) string, prepare 
 				w.waitForImage(ctx, name, built(1), unchanged)
 			}
 
-			archive.publish(now, "openssl 3.5.6-1", "curl 8.14.1-2", "nginx 1.26.3-3", "openssl 3.5.7-1 security CVE-2026-1234", "nginx 1.26.3-4")
-			w.checkArchive(ctx, archive.url)
+			archive.Publish(now, "openssl 3.5.6-1", "curl 8.14.1-2", "nginx 1.26.3-3", "openssl 3.5.7-1 security CVE-2026-1234", "nginx 1.26.3-4")
+			w.CheckArchive(ctx, archive.URL)
 			w.waitForImage(ctx, "debian", built(2), unchanged)
 			w.waitForImage(ctx, "web", built(2))
 			shop := w.waitForImage(ctx, "shop", built(2), unchanged)

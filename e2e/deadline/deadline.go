@@ -64,6 +64,8 @@ var (
 	HistoryCatchesUp = Wait{Timers: 30 * time.Second, Work: 10 * time.Second}
 	// Answer is how long one request of the upgrade probe may take: it may meet an API server that has just stopped.
 	Answer = Wait{Work: 15 * time.Second}
+	// Fleet is how long 50 images take that are built in three layers, while a leader of the controllers is lost.
+	Fleet = Wait{Timers: 2 * time.Minute, Work: 10 * time.Minute}
 	// DebianBuild is a build of the builder debian, the first one with packages from the network, beside a guest that boots.
 	DebianBuild = Wait{Timers: time.Minute, Work: 10 * time.Minute}
 	// Boot is a boot of a guest whose processor is emulated, until a login.

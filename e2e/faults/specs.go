@@ -47,6 +47,7 @@ func Specs(environment func() cluster.Environment) {
 
 		describeKinds(w)
 		describeUnboundRole(w)
+		describeFleet(w)
 		describeOutage(w, ofLog)
 	})
 }

@@ -60,22 +60,39 @@ type Registry struct {
 // NewRegistry serves a registry until the spec ends.
 func NewRegistry(address string) *Registry {
 	GinkgoHelper()
+	r := &Registry{
+		user: "robot", password: rand.Text(),
+		handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(GinkgoT().TempDir()))),
+	}
+	r.Host, r.CA = serveTLS(address, r.serve)
+	return r
+}
+
+// serveTLS serves a handler until the spec ends. It returns where, and the authority of the certificate, as PEM.
+func serveTLS(address string, handler http.HandlerFunc) (host string, ca []byte) {
+	GinkgoHelper()
 	certificate, key, err := cert.GenerateSelfSignedCertKey(address, []net.IP{net.ParseIP(address)}, nil)
 	Expect(err).NotTo(HaveOccurred())
 	pair, err := tls.X509KeyPair(certificate, key)
 	Expect(err).NotTo(HaveOccurred())
+	return serve(address, handler, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), certificate
+}
+
+// serve serves a handler until the spec ends, without TLS if it is not configured. It returns where.
+func serve(address string, handler http.HandlerFunc, config *tls.Config) (host string) {
+	GinkgoHelper()
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(address, "0"))
 	Expect(err).NotTo(HaveOccurred())
-	r := &Registry{
-		Host: listener.Addr().String(), user: "robot", password: rand.Text(), CA: certificate,
-		handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(GinkgoT().TempDir()))),
-	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
+	server := httptest.NewUnstartedServer(handler)
 	Expect(server.Listener.Close()).To(Succeed())
-	server.Listener, server.TLS = listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	server.StartTLS()
+	server.Listener, server.TLS = listener, config
+	if config != nil {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
 	DeferCleanup(server.Close)
-	return r
+	return listener.Addr().String()
 }
 
 func (r *Registry) serve(w http.ResponseWriter, request *http.Request) {
