@@ -112,14 +112,15 @@ func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.Su
 		unknown := !slices.ContainsFunc(stored, func(state v1alpha1.ArchiveState) bool { return state.Name == update.Archive })
 		return o.outdates(&update) && (unknown || isAttempted(&update, stored)) // which was there for the earlier build, too, or may have been
 	})
+	dated := !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool { return o.outdates(&update) })
 	for _, update := range o.lackedBy(last.Build) {
 		stays := isLacked(o.Candidates.Updates, &update)
-		whole = whole && !stays
+		whole, dated = whole && !stays, dated || update.Since.Equal(&last.Since)
 		if !stays && (since.IsZero() || update.Since.Before(&since)) {
 			since = update.Since
 		}
 	}
-	if whole {
+	if whole && dated { // else the package of that date may be held back, and have an even newer version by now
 		since = last.Since
 	}
 	if since.IsZero() {

@@ -74,6 +74,20 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.succeed(2, w.Candidates.Updates...)
 			}, "debian-2 lacks " + second,
 		},
+		"none, because it is held back, and newer by the next build": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				build := newBuild(2, v1alpha1.BuildSucceeded, "A")
+				build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerPackageChange, Packages: w.Image.Status.Packages.DeepCopy()}
+				w.Builds = append(w.Builds, build)
+				w.Candidates.Build = "debian-2"
+				keep(w.Observed)
+				w.succeed(3, openssl)
+				w.Candidates.Updates[0].To, w.Candidates.Updates[0].Since = "3", metav1.NewTime(w.Candidates.Updates[0].Since.AddDate(0, 0, 9))
+				for i := range w.Candidates.Archives {
+					w.Candidates.Archives[i].Date = metav1.NewTime(w.Candidates.Archives[i].Date.AddDate(0, 0, 9))
+				}
+			}, "debian-3 lacks 2026-03-10T00:00:00Z",
+		},
 		"a version that was replaced meanwhile": {
 			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
 				w.Candidates.Updates[0].To, w.Candidates.Updates[0].Since = "3", curl.Since
