@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -104,8 +107,8 @@ func (w *environment) checkFixed(image *v1alpha1.Image) {
 	}
 	has := w.truth.contents[last.Artifacts[0].Digest]
 	before := w.contentBefore(numbered{image.UID, last.Number})
-	if before == nil {
-		return
+	if before == nil || meta.IsStatusConditionPresentAndEqual(image.Status.Conditions, v1alpha1.ImagePackagesUpToDate, metav1.ConditionUnknown) {
+		return // such as after all builds of its base were deleted
 	}
 	for _, update := range build.Spec.Trigger.Packages.Updates {
 		if has.own[update.Name] > before.own[update.Name] && !slices.ContainsFunc(image.Status.Fixes, func(fix v1alpha1.PackageFix) bool { return fix.Build == last.Name }) {

@@ -116,23 +116,23 @@ func (w *environment) checkAttempts(build *v1alpha1.ImageBuild, before, after *v
 func (w *environment) checkNewAttempt(build *v1alpha1.ImageBuild, before *v1alpha1.ImageBuildStatus) {
 	w.checkAlone(build, "a pod of the new attempt")
 	next := lastAttempt(build)
-	failures, disruptions, again := 0, 0, false
+	failures, disruptions := 0, 0
 	for _, attempt := range before.Attempts {
-		if len(attempt.Tests) > 0 != (len(next.Tests) > 0) {
-			continue
+		shares := func(test string) bool { return slices.Contains(attempt.Tests, test) }
+		if len(attempt.Tests) > 0 != (len(next.Tests) > 0) || len(next.Tests) > 0 && !slices.ContainsFunc(next.Tests, shares) {
+			continue // it did something else
 		}
-		again = len(next.Tests) == 0 || slices.ContainsFunc(next.Tests, func(test string) bool { return slices.Contains(attempt.Tests, test) })
 		switch attempt.Outcome {
 		case v1alpha1.AttemptFailed:
 			failures++
-			if again && !slices.Contains(build.Spec.Retry.Classes, attempt.Failure.Class) {
+			if !slices.Contains(build.Spec.Retry.Classes, attempt.Failure.Class) {
 				w.broken("%s was tried again after %s", build.Name, attempt.Failure.Reason)
 			}
 		case v1alpha1.AttemptDisrupted:
 			disruptions++
 		}
 	}
-	if again && (failures > int(*build.Spec.Retry.Limit) || disruptions >= maxDisruptions) {
+	if failures > int(*build.Spec.Retry.Limit) || disruptions >= maxDisruptions {
 		w.broken("%s was tried again after %d failures and %d disruptions", build.Name, failures, disruptions)
 	}
 	w.cover.attempts[min(len(before.Attempts)+1, len(w.cover.attempts)-1)]++

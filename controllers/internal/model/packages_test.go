@@ -313,7 +313,7 @@ func (w *environment) checkOnce(build *v1alpha1.ImageBuild) {
 // checkSelected holds that the trigger of an Image selects the packages that a build is started for, and the time.
 func (w *environment) checkSelected(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
 	its, oldest := image.Spec.Triggers.OnPackageChange, time.Time{}
-	if w.truth.excused || its == nil {
+	if w.truth.excused || its == nil || image.Status.ObservedGeneration != image.Generation { // the trigger was edited after the decision
 		return
 	}
 	for _, update := range build.Spec.Trigger.Packages.Updates {

@@ -194,7 +194,7 @@ func (w *environment) compose(r request, image *v1alpha1.Image, number int64, na
 		build.Spec.Trigger.RerunOf, build.Spec.Trigger.Parameters = earlier.Name, earlier.Spec.Trigger.Parameters
 		build.Spec.ImageGeneration, build.Spec.Inputs = earlier.Spec.ImageGeneration, earlier.Spec.Inputs
 		build.Spec.Timeouts, build.Spec.Retry, build.Spec.Pinned = earlier.Spec.Timeouts, earlier.Spec.Retry, inputs.Pinned(earlier)
-		if r.reproduce && len(earlier.Status.Artifacts) > 0 {
+		if r.reproduce && earlier.Status.Finished && len(earlier.Status.Artifacts) > 0 {
 			build.Spec.Reproduces, build.Spec.RunPolicy, build.Spec.Tests = attestation.Reproducible(earlier), v1alpha1.RunPolicyParallel, nil
 		}
 	}
