@@ -91,8 +91,9 @@ func (c *checker) checkImage(image *v1alpha1.Image) {
 		if build.Status.Resolved == nil {
 			continue
 		}
-		asked := build.Spec.Trigger != nil && build.Spec.Trigger.Reason == v1alpha1.TriggerManual
-		if build.Status.Resolved.InputsDigest == digest && !asked {
+		of := build.Spec.Trigger
+		again := of != nil && (of.Reason == v1alpha1.TriggerManual || of.Reason == v1alpha1.TriggerPackageChange) // packages are no inputs
+		if build.Status.Resolved.InputsDigest == digest && !again {
 			c.violated("build %s is the second from the same inputs", build.Name)
 		}
 		digest = build.Status.Resolved.InputsDigest

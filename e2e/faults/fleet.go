@@ -64,8 +64,8 @@ func describeFleet(w *cluster.Workspace) {
 		archive, registry := host.NewPackages(address), host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		history, now := w.Record(), time.Now()
-		archive.Publish(now.Add(-time.Hour), "openssl 3.5.6-1", "nginx 1.26.3-3")
+		history, first := w.Record(), time.Now().Add(-time.Hour)
+		archive.Publish(first, "openssl 3.5.6-1", "nginx 1.26.3-3")
 		fleet, affected := newFleet(), 0
 		for _, of := range fleet {
 			image := cluster.NewImage(of.name, "archive="+archive.URL, "packages="+of.packages)
@@ -81,10 +81,11 @@ func describeFleet(w *cluster.Workspace) {
 			w.CreateImage(ctx, image)
 		}
 		By("building all of them")
-		eventually(ctx, w, func(of v1alpha1.Image) string { return behind(of, 1, now.Add(-time.Hour)) })
+		eventually(ctx, w, func(of v1alpha1.Image) string { return behind(of, 1, first) })
 
-		By("publishing the fix, and killing the leader once some images have it")
-		archive.Publish(now, "openssl 3.5.6-1", "nginx 1.26.3-3", "openssl 3.5.7-1 security CVE-2026-1234", "nginx 1.26.3-4")
+		By("publishing the fix, and killing the leader while the first images are built")
+		fixed := time.Now()
+		archive.Publish(fixed, "openssl 3.5.6-1", "nginx 1.26.3-3", "openssl 3.5.7-1 security CVE-2026-1234", "nginx 1.26.3-4")
 		w.CheckArchive(ctx, archive.URL)
 		w.Eventually(ctx, func(ctx context.Context) (int, error) {
 			builds, err := w.Builds().List(ctx, metav1.ListOptions{})
@@ -101,7 +102,7 @@ func describeFleet(w *cluster.Workspace) {
 			}
 		}
 		eventually(ctx, w, func(of v1alpha1.Image) string {
-			reason := behind(of, counts[of.Name], now)
+			reason := behind(of, counts[of.Name], fixed)
 			if reason == "" && counts[of.Name] == 2 && (len(of.Status.Fixes) != 1 || len(of.Status.Fixes[0].Channels) != 1) {
 				return "the fix is not in its channel"
 			}
@@ -133,7 +134,7 @@ func describeFleet(w *cluster.Workspace) {
 				}
 			}
 		}
-		AddReportEntry("the fix was in the last channel after", last.Sub(now).String())
+		AddReportEntry("the fix was in the last channel after", last.Sub(fixed).String())
 	})
 }
 
