@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -117,6 +118,42 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		Expect(registry.DigestOf("team/server", "server-4")).To(BeEmpty())
 		Expect(goldsmith("logs", failed.Name, "--test", "named")).To(ContainSubstring("/etc/hostname"))
 		Expect(w.Images().Get(ctx, "server", metav1.GetOptions{})).To(HaveField("Status.LatestSuccessful.Name", tested.Name))
+	})
+
+	It("An image is compared with the archives of Debian that it was built from", func(ctx SpecContext) {
+		address := host.Address(ctx, w.Kube)
+		registry := host.NewRegistry(address)
+		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		proxy, stop, err := mirror.Start(programs.Mirror, address, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(stop)
+		image := server(proxy, registry.Host+"/team/followed")
+		image.Name, image.Spec.Targets, image.Spec.Template.Env = "followed", image.Spec.Targets[2:], nil // a check has no variables of an image
+		image.Spec.Parameters = []v1alpha1.Parameter{
+			{Name: "mirror", Value: proxy + "/deb.debian.org/debian"}, {Name: "securityMirror", Value: proxy + "/deb.debian.org/debian-security"},
+		}
+		image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{Mode: v1alpha1.PackagesAny}}
+		w.CreateImage(ctx, image)
+		w.Succeeded(ctx, "followed-1")
+
+		w.Eventually(ctx, func(ctx context.Context) (map[string]string, error) {
+			list, err := w.Goldsmith.ImagesV1alpha1().Archives().List(ctx, metav1.ListOptions{})
+			checked := map[string]string{}
+			for _, archive := range list.Items {
+				if ready := meta.FindStatusCondition(archive.Status.Conditions, v1alpha1.ArchiveReady); ready != nil && strings.HasPrefix(archive.Spec.URI, proxy) {
+					checked[archive.Spec.Suite] = ready.Reason + " " + ready.Message
+				}
+			}
+			return checked, err
+		}).Should(And(HaveLen(3), HaveEach(HavePrefix(v1alpha1.ReasonArchiveChecked))))
+		w.Eventually(ctx, func(ctx context.Context) (string, error) {
+			image, err := w.Images().Get(ctx, "followed", metav1.GetOptions{})
+			if compared := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImagePackagesUpToDate); compared != nil {
+				return compared.Reason, err
+			}
+			return "", err
+		}).Should(Equal(v1alpha1.ReasonPackagesUnchanged))
 	})
 }
 
