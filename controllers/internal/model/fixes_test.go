@@ -20,10 +20,11 @@ func (c *content) all() map[string]int {
 	return versions
 }
 
-// contentBefore returns what the last success of an Image before a build was made of, or nil.
+// contentBefore returns what the last success of an Image before a build was made of, or nil. A build whose artifacts this one tests again does not
+// count: it can succeed before the packages of the other one are known.
 func (w *environment) contentBefore(of numbered) *content {
 	for number := of.number - 1; number > 0; number-- {
-		if how := w.truth.ended[numbered{of.image, number}]; how.counts && how.phase == v1alpha1.BuildSucceeded {
+		if how := w.truth.ended[numbered{of.image, number}]; how.counts && how.phase == v1alpha1.BuildSucceeded && how.artifact != w.truth.ended[of].artifact {
 			return w.truth.contents[how.artifact]
 		}
 	}
