@@ -213,7 +213,7 @@ func (w *planWriter) put(name, content string, mode os.FileMode) {
 	}
 }
 
-// copy writes a file with the content of another one.
+// copy writes a file with the content of another file.
 func (w *planWriter) copy(name string, from *file) {
 	w.put(name, "", modeFile)
 	if w.err != nil {

@@ -106,12 +106,23 @@ func revisionOf(source *v1alpha1.Source, checks *v1alpha1.ImageSource) (*v1alpha
 	if fixed := FixedRevision(source); fixed != "" {
 		return &v1alpha1.SourceRevision{Revision: fixed}, nil
 	}
-	return nil, NotChecked(source, "a check follows within a few seconds")
+	return nil, NotChecked(source, CheckFollows)
 }
+
+// CheckFollows is what follows for a stored Image whose source was never checked.
+const CheckFollows = "a check follows within a few seconds"
 
 // NotChecked is the failure of a source that was never checked. next tells when it will be.
 func NotChecked(source *v1alpha1.Source, next string) *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonSourceUnresolved.Failure("%s is not checked yet: %s", SourceName(source), next)
+}
+
+// ImageNotChecked is the failure of the source of an Image that was never checked. next tells when it will be, unless the Image is suspended.
+func ImageNotChecked(image *v1alpha1.Image, next string) *v1alpha1.BuildFailure {
+	if image.Spec.Suspend != nil && *image.Spec.Suspend {
+		next = "spec.suspend is true, so set it to false, or ask for a build"
+	}
+	return NotChecked(image.Spec.Source, next)
 }
 
 // followsSource reports whether the checks of the source of its Image decide what a build has of it.

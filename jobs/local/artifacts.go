@@ -5,7 +5,6 @@ package local
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -17,7 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/local/transfer"
-	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 	sourcetransfer "goldsmith.dev/goldsmith/jobs/transfer"
@@ -73,10 +71,7 @@ func (r *run) provideFailure(err error, e *ending, began time.Time) notProvided 
 	}
 	r.writeLog("%v", err)
 	why.exitCode, why.message, why.told = 1, err.Error(), err.Error()
-	if told := publish.NotFetchedOf(err); told != nil {
-		why.message = told.Text()
-	}
-	if told, is := errors.AsType[*sourcetransfer.NotFetchedError](err); is {
+	if told := sourcetransfer.NotFetchedOf(err); told != nil {
 		why.message = told.Text()
 	}
 	return why

@@ -31,10 +31,7 @@ func Fetch(ctx context.Context, o Options) error {
 		return nil
 	}
 	p.Log("%v", err)
-	notFetched := publish.NotFetchedOf(err)
-	if told, is := errors.AsType[*NotFetchedError](err); is {
-		notFetched = &told.NotFetched
-	}
+	notFetched := NotFetchedOf(err)
 	if notFetched == nil {
 		return err // a fault of the pod
 	}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/source"
@@ -37,6 +38,14 @@ type NotFetchedError struct{ result.NotFetched }
 
 // Error returns the message.
 func (e *NotFetchedError) Error() string { return e.Message }
+
+// NotFetchedOf returns what an error tells about the source or the base of a build. It is nil for a fault of the machine, such as a full disk.
+func NotFetchedOf(err error) *result.NotFetched {
+	if told, is := errors.AsType[*NotFetchedError](err); is {
+		return &told.NotFetched
+	}
+	return publish.NotFetchedOf(err)
+}
 
 // FetchSource writes the files of a source to a directory, which is empty. The error is a *NotFetchedError, or a fault of the machine.
 func FetchSource(ctx context.Context, of *render.InputSource, directory string, o SourceOptions) error {

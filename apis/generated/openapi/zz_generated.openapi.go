@@ -3706,7 +3706,7 @@ func schema_goldsmith_apis_images_v1alpha1_GitSource(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref names another one, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.",
+				Description: "GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref names another commit, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"url": {
@@ -3737,7 +3737,7 @@ func schema_goldsmith_apis_images_v1alpha1_GitSource(ref common.ReferenceCallbac
 					},
 					"secretRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for SSH, as those of Flux; those of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret. Defaults to none.",
+							Description: "secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for SSH, as in Secrets of Flux; the keys of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret. Defaults to none.",
 							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
 						},
 					},
@@ -7704,7 +7704,7 @@ func schema_goldsmith_apis_images_v1alpha1_OCISource(ref common.ReferenceCallbac
 					},
 					"secretRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "secretRef selects a Secret of the namespace with the credentials of the registry, as that of output. Defaults to none.",
+							Description: "secretRef selects a Secret of the namespace with the credentials of the registry, as output has. Defaults to none.",
 							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
 						},
 					},

@@ -285,7 +285,7 @@ type Source struct {
 }
 
 // GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref
-// names another one, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.
+// names another commit, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.
 type GitSource struct {
 	// url is the address of the repository: https://HOST/PATH, ssh://USER@HOST[:PORT]/PATH or USER@HOST:PATH, and http://HOST/PATH without secretRef. It
 	// has no password. At most 2048 characters.
@@ -306,7 +306,7 @@ type GitSource struct {
 	// +k8s:maxLength=1024
 	Path string `json:"path,omitempty" protobuf:"bytes,3,opt,name=path"`
 	// secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for
-	// SSH, as those of Flux; those of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with
+	// SSH, as in Secrets of Flux; the keys of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with
 	// certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret.
 	// Defaults to none.
 	// +optional
@@ -328,7 +328,7 @@ type OCISource struct {
 	// +k8s:optional
 	// +k8s:maxLength=128
 	Tag string `json:"tag,omitempty" protobuf:"bytes,2,opt,name=tag"`
-	// secretRef selects a Secret of the namespace with the credentials of the registry, as that of output. Defaults to none.
+	// secretRef selects a Secret of the namespace with the credentials of the registry, as output has. Defaults to none.
 	// +optional
 	// +k8s:optional
 	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`

@@ -55,11 +55,7 @@ func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 	}
 	if unresolved != nil {
 		if unresolved.Reason == v1alpha1.ReasonSourceUnresolved {
-			next := "a check follows within a few seconds after the image is stored"
-			if image.Spec.Suspend != nil && *image.Spec.Suspend {
-				next = "spec.suspend is true, so set it to false, or ask for a build"
-			}
-			unresolved = inputs.NotChecked(given.Source, next)
+			unresolved = inputs.ImageNotChecked(image, inputs.CheckFollows+" after the image is stored")
 		}
 		return nil, unresolved, nil
 	}

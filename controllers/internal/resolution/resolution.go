@@ -75,7 +75,8 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	}
 	resolved, unresolved := inputs.Resolve(given, found)
 	// A missing ConfigMap, or commit, is the first failure of inputs. A base without artifacts, or with revoked ones, may always get some.
-	mayAppear := missing || unresolved != nil && inputs.Checked(given.Source) || unresolved != nil && (unresolved.Reason == v1alpha1.ReasonBaseNotFound || unresolved.Reason == v1alpha1.ReasonBaseRevoked)
+	mayAppear := missing || unresolved != nil &&
+		(inputs.Checked(given.Source) || unresolved.Reason == v1alpha1.ReasonBaseNotFound || unresolved.Reason == v1alpha1.ReasonBaseRevoked)
 	return Resolution{
 		Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base), RevokedFrom: revoked.Pending(now),
 	}, nil
@@ -86,8 +87,8 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 func (s Sources) ResolveImage(ctx context.Context, image *v1alpha1.Image, now time.Time) (Resolution, error) {
 	found, err := s.Resolve(ctx, image.Namespace, image.Spec.BuildInputs, image.Status.Source)
 	if err != nil || found.Unresolved != nil {
-		if failure := found.Unresolved; failure != nil && failure.Reason == v1alpha1.ReasonSourceUnresolved && image.Spec.Suspend != nil && *image.Spec.Suspend {
-			found.Unresolved = inputs.NotChecked(image.Spec.Source, "spec.suspend is true, so set it to false, or ask for a build")
+		if failure := found.Unresolved; failure != nil && failure.Reason == v1alpha1.ReasonSourceUnresolved {
+			found.Unresolved = inputs.ImageNotChecked(image, inputs.CheckFollows)
 		}
 		return found, err
 	}
@@ -196,7 +197,7 @@ func (s Sources) checks(ctx context.Context, build *v1alpha1.ImageBuild) (checks
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if image != nil && image.UID != build.Spec.ImageRef.UID { // another one of its name
+	if image != nil && image.UID != build.Spec.ImageRef.UID { // another Image of its name
 		image = nil
 	}
 	if image != nil {

@@ -63,8 +63,8 @@ func New(options Options, cache client.Reader) *Sources {
 	return &Sources{options, cache, newPlaces()}
 }
 
-// Next brings the check of the source of an Image forward, and returns what status.source is to be. The caller stores it if it is another one than the
-// stored one, and calls Next again. again is when to call Next without an event; 0 means never. An error is an error of the API.
+// Next brings the check of the source of an Image forward, and returns what status.source is to be. The caller stores it if it differs from
+// the stored status.source, and calls Next again. again is when to call Next without an event; 0 means never. An error is an error of the API.
 func (s *Sources) Next(ctx context.Context, image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (next *v1alpha1.ImageSource, again time.Duration, err error) {
 	if err := s.tidy(ctx, image); err != nil {
 		return nil, 0, err

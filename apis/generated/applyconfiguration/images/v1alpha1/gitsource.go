@@ -8,7 +8,7 @@ package v1alpha1
 // with apply.
 //
 // GitSource selects a commit of a Git repository. The controller looks at an interval which commit ref names. The commit is an input: when ref
-// names another one, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.
+// names another commit, triggers.onSourceChange starts a build. A fetch has at most 1 GiB, 100,000 files, and no submodules.
 type GitSourceApplyConfiguration struct {
 	// url is the address of the repository: https://HOST/PATH, ssh://USER@HOST[:PORT]/PATH or USER@HOST:PATH, and http://HOST/PATH without secretRef. It
 	// has no password. At most 2048 characters.
@@ -20,7 +20,7 @@ type GitSourceApplyConfiguration struct {
 	// path is a directory of the repository, whose files the builder gets. At most 1024 characters. Without it, it is the whole repository.
 	Path *string `json:"path,omitempty"`
 	// secretRef selects a Secret of the namespace with credentials. Its keys are username and password, bearerToken, or identity and known_hosts for
-	// SSH, as those of Flux; those of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with
+	// SSH, as in Secrets of Flux; the keys of the types kubernetes.io/basic-auth and kubernetes.io/ssh-auth, the latter with known_hosts; and ca.crt with
 	// certificate authorities in PEM. The builder has no access to the Secret. The user who sets secretRef needs permission to get the Secret.
 	// Defaults to none.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`

@@ -15,7 +15,7 @@ type OCISourceApplyConfiguration struct {
 	// tag is the tag, or a digest: "sha256:" and 64 hex digits. A build that belongs to no Image needs a digest. At most 128 characters. Without it,
 	// it is latest.
 	Tag *string `json:"tag,omitempty"`
-	// secretRef selects a Secret of the namespace with the credentials of the registry, as that of output. Defaults to none.
+	// secretRef selects a Secret of the namespace with the credentials of the registry, as output has. Defaults to none.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
 }
 
