@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/retry"
 
 	"goldsmith.dev/goldsmith/apis/generated/discovery"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -73,10 +74,14 @@ func describeTenants(w *cluster.Workspace) {
 		w.Succeeded(ctx, "web-1")
 		w.Eventually(ctx, func() (*unstructured.Unstructured, error) { return client.Get(ctx, "web", metav1.GetOptions{}) }).
 			Should(HaveField("Object", HaveKeyWithValue("status", HaveKey("latestSuccessful"))))
-		read, err := client.Get(ctx, "web", metav1.GetOptions{})
-		sees(read, err)
-		read.SetLabels(map[string]string{"team": "red"})
-		sees(client.Update(ctx, read, metav1.UpdateOptions{}))
+		Expect(retry.RetryOnConflict(retry.DefaultBackoff, func() error { // controllers write to the Image, too
+			read, err := client.Get(ctx, "web", metav1.GetOptions{})
+			sees(read, err)
+			read.SetLabels(map[string]string{"team": "red"})
+			updated, err := client.Update(ctx, read, metav1.UpdateOptions{})
+			shown = append(shown, updated)
+			return err
+		})).To(Succeed())
 		sees(client.Get(ctx, "web", metav1.GetOptions{}, "status"))
 		sees(client.List(ctx, metav1.ListOptions{}))
 		watched, err := client.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=web"})
