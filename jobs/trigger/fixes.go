@@ -70,7 +70,7 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 		return nil // an archive that is not known may have the version
 	case same && since != nil && last.Since.Before(since) && (known.Partial != "" || !o.isWithdrawn(last, lacked)):
 		since = &last.Since // a later version has replaced the one that was there first
-	case last != nil && !same:
+	case last != nil && !same && !o.isOlder(latest.Name, last.Build):
 		fix = o.installed(last, latest)
 	}
 	status.Packages.Outdated = nil
@@ -87,11 +87,26 @@ func (o Observed) isWithdrawn(last *v1alpha1.OutdatedPackages, lacked []v1alpha1
 	return len(dated) > 0 && !slices.ContainsFunc(dated, func(update v1alpha1.PackageUpdate) bool { return isLacked(lacked, &update) })
 }
 
-// isLacked reports whether updates have one of the same package as another update, of any newer version.
+// isLacked reports whether a build with updates lacks what an earlier build lacked: it has the version of that build, or is to get the version that
+// the earlier build was to get.
 func isLacked(updates []v1alpha1.PackageUpdate, update *v1alpha1.PackageUpdate) bool {
 	return slices.ContainsFunc(updates, func(of v1alpha1.PackageUpdate) bool {
-		return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From
+		return of.Name == update.Name && of.Architecture == update.Architecture && (of.From == update.From || of.To == update.To)
 	})
+}
+
+// isOlder reports whether a build tests artifacts again that are older than another build.
+func (o Observed) isOlder(build, than string) bool {
+	for range o.Builds { // artifacts can be tested again many times
+		at := slices.IndexFunc(o.Builds, func(of v1alpha1.ImageBuild) bool { return of.Name == build })
+		if at < 0 || o.Builds[at].Spec.Retests == nil {
+			break
+		}
+		build = o.Builds[at].Spec.Retests.Name
+	}
+	made, _ := numberIn(build, o.Image.Name)
+	after, _ := numberIn(than, o.Image.Name)
+	return made < after
 }
 
 // outdates reports whether a build that lacks an update is outdated.

@@ -105,6 +105,23 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.succeed(3)
 			}, "debian-3 since " + first,
 		},
+		"none, because the build lacks that version, too": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				older := openssl
+				older.From = "0.1"
+				w.succeed(2, older)
+			}, "debian-2 lacks " + first,
+		},
+		"none, because the artifacts of an older build are tested again": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.succeed(3, openssl)
+				keep(w.Observed)
+				for _, of := range []int64{1, 4} {
+					w.succeed(max(of, 3) + 1)
+					w.Builds[len(w.Builds)-1].Spec.Retests = &v1alpha1.TestedBuild{Name: BuildName("debian", of)}
+				}
+			}, "",
+		},
 		"no new build":               {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Candidates.Updates = nil }, ""},
 		"a one-off build":            {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Builds = append(w.Builds, oneOff(2, v1alpha1.BuildSucceeded)) }, lacks},
 		"a build of unknown content": {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.succeed(2); w.Candidates = &Candidates{Unknown: "no lock"} }, lacks},

@@ -379,11 +379,11 @@ var mutants = []mutant{
 	{"jobs/trigger/packages.go", `		image = base
 	}`, `		_ = base
 	}`, ""},
-	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && of.From == update.From`, `return false && of.Name == update.Name`, ""},
+	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && (of.From`, `return false && of.Name == update.Name && (of.From`, ""},
 	{"jobs/trigger/fixes.go", `if whole && dated {`, `if whole {`, ""},
 	{"jobs/trigger/fixes.go", `(unknown || isAttempted(&update, stored)) // which`, `unknown // which`, ""},
-	{"jobs/trigger/fixes.go", `	case last != nil && !same:
-		fix = o.installed(last, latest)`, `	case last != nil && !same && since != nil:
+	{"jobs/trigger/fixes.go", `	case last != nil && !same && !o.isOlder(latest.Name, last.Build):
+		fix = o.installed(last, latest)`, `	case last != nil && !same && !o.isOlder(latest.Name, last.Build) && since != nil:
 		fix = o.installed(last, latest)`, ""},
 	{"jobs/trigger/fixes.go", `if before > 0 && !o.counted(`, `if !o.counted(`, ""},
 	{"jobs/trigger/fixes.go", `			if base < fix.Number {`, `			if base <= fix.Number {`, ""},
