@@ -39,6 +39,8 @@ const (
 	ImagesByKind = "metadata.labels.kind"
 	// BuildsByUpdate finds the builds that were started for a new version of a package, by UpdateKey.
 	BuildsByUpdate = "spec.trigger.packages.updates"
+	// JobsBySource finds the Jobs that check the source of an Image by its name.
+	JobsBySource = "metadata.labels.source"
 	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"
 )
@@ -98,8 +100,9 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ImageBuild{}, BuildsByUpdate, updateKeys},
 		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
 		{&v1alpha1.Image{}, ImagesByBase, baseName},
-		{&v1alpha1.Image{}, ImagesByKind, kindName},
-		{&corev1.Pod{}, PodsByJob, jobName},
+		{&v1alpha1.Image{}, ImagesByKind, byLabel(v1alpha1.ImageKindLabel)},
+		{&batchv1.Job{}, JobsBySource, byLabel(v1alpha1.LabelSource)},
+		{&corev1.Pod{}, PodsByJob, byLabel(batchv1.JobNameLabel)},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", index.kind, index.name, err)
@@ -161,18 +164,14 @@ func baseName(object client.Object) []string {
 	return []string{image.Spec.Base.ImageRef.Name}
 }
 
-func kindName(object client.Object) []string {
-	if name := object.GetLabels()[v1alpha1.ImageKindLabel]; name != "" {
-		return []string{name}
+// byLabel indexes objects by the value of a label. Objects without it are in no index.
+func byLabel(key string) client.IndexerFunc {
+	return func(object client.Object) []string {
+		if value := object.GetLabels()[key]; value != "" {
+			return []string{value}
+		}
+		return nil
 	}
-	return nil
-}
-
-func jobName(object client.Object) []string {
-	if name := object.GetLabels()[batchv1.JobNameLabel]; name != "" {
-		return []string{name}
-	}
-	return nil
 }
 
 // watchEnded logs at a high verbosity: watches end all the time, and package outages logs why a watch cannot start again.

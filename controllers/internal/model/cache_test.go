@@ -123,8 +123,9 @@ func (c cacheReader) List(_ context.Context, list client.ObjectList, given ...cl
 			}
 		}
 	case *batchv1.JobList:
+		image := value(caches.JobsBySource)
 		for _, job := range c.p.jobCache.all {
-			if ours(job) && (options.Namespace == "" || job.Namespace == options.Namespace) && (options.LabelSelector == nil || options.LabelSelector.Matches(labels.Set(job.Labels))) {
+			if ours(job) && job.Namespace == options.Namespace && job.Labels[v1alpha1.LabelSource] == image {
 				list.Items = append(list.Items, *job)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -27,7 +28,7 @@ import (
 // which check is current.
 func (s *Sources) tidy(ctx context.Context, image *v1alpha1.Image) error {
 	jobs := &batchv1.JobList{}
-	err := s.cache.List(ctx, jobs, client.InNamespace(image.Namespace), client.MatchingLabels{v1alpha1.LabelSource: image.Name}, client.UnsafeDisableDeepCopy)
+	err := s.cache.List(ctx, jobs, client.InNamespace(image.Namespace), client.MatchingFields{caches.JobsBySource: image.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list the Jobs of checks of image %s: %w", image.Name, err)
 	}

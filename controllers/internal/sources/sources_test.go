@@ -25,6 +25,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -99,7 +100,8 @@ func (c worldCache) List(ctx context.Context, into client.ObjectList, given ...c
 		}
 		return err
 	}
-	jobs, err := c.world.kube.BatchV1().Jobs(options.Namespace).List(ctx, metav1.ListOptions{LabelSelector: options.LabelSelector.String()})
+	name, _ := options.FieldSelector.RequiresExactMatch(caches.JobsBySource)
+	jobs, err := c.world.kube.BatchV1().Jobs(options.Namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelSource + "=" + name})
 	if err == nil {
 		jobs.DeepCopyInto(into.(*batchv1.JobList))
 	}
