@@ -59,7 +59,7 @@ func newFleet() []fleetImage {
 
 // describeFleet: package builds shows what happens to each image.
 func describeFleet(w *cluster.Workspace) {
-	It("A fix in an archive is built into the images of a fleet that have the package, bases first and each once, although the leading controller is killed", func(ctx SpecContext) {
+	It("A fix in an archive is built into the images of a fleet that have the package and tested, bases first and each once, although the leading controller is killed", func(ctx SpecContext) {
 		address := host.Address(ctx, w.Kube)
 		archive, registry := host.NewPackages(address), host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
@@ -70,6 +70,7 @@ func describeFleet(w *cluster.Workspace) {
 		for _, of := range fleet {
 			image := cluster.NewImage(of.name, "archive="+archive.URL, "packages="+of.packages)
 			image.Spec.Triggers = &v1alpha1.Triggers{OnPackageChange: &v1alpha1.PackageTrigger{}}
+			image.Spec.Tests = []v1alpha1.ImageTest{{Name: "accepted", Runner: &v1alpha1.TestRunner{Name: "mock"}}} // which passes each
 			image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic}}
 			image.Spec.Output = &v1alpha1.Output{Repository: registry.Host + "/team/" + of.name, SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
 			if of.base != nil {
@@ -114,6 +115,7 @@ func describeFleet(w *cluster.Workspace) {
 		byName := map[string]v1alpha1.ImageBuild{}
 		for _, build := range builds.Items {
 			Expect(build.Status.Phase).To(Equal(v1alpha1.BuildSucceeded), build.Name)
+			Expect(build.Status.Tests).To(HaveExactElements(HaveField("Outcome", v1alpha1.TestPassed)), build.Name)
 			byName[build.Name] = build
 		}
 		for _, of := range fleet {
