@@ -83,7 +83,8 @@ func (o Observed) recordOutdated(status *v1alpha1.ImageStatus) (fix *v1alpha1.Pa
 // isWithdrawn reports whether the date since which a build is outdated is known to be that of updates that it lacks no longer: their versions vanished, or
 // the mode excludes them. lacked are the updates that it lacks now.
 func (o Observed) isWithdrawn(last *v1alpha1.OutdatedPackages, lacked []v1alpha1.PackageUpdate) bool {
-	dated := slices.DeleteFunc(o.lackedBy(last.Build), func(update v1alpha1.PackageUpdate) bool { return !update.Since.Equal(&last.Since) })
+	all := append(o.lackedBy(last.Build), o.Candidates.Updates...) // a package that is held back is only among the latter
+	dated := slices.DeleteFunc(all, func(update v1alpha1.PackageUpdate) bool { return !update.Since.Equal(&last.Since) })
 	return len(dated) > 0 && !slices.ContainsFunc(dated, func(update v1alpha1.PackageUpdate) bool { return isLacked(lacked, &update) })
 }
 

@@ -194,6 +194,16 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesSecurity
 			}, "debian-1 lacks " + second,
 		},
+		"the mode excludes the oldest version, which is held back": {
+			[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) {
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesAny
+				keep(w.Observed)
+				w.succeed(2, tzdata)
+				keep(w.Observed)
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesSecurity
+				w.Candidates.Updates = append(w.Candidates.Updates, curl)
+			}, "debian-2 lacks " + second,
+		},
 		"the trigger was removed": {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Image.Spec.Triggers.OnPackageChange = nil; w.succeed(2) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
