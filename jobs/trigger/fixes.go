@@ -128,7 +128,9 @@ func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.Su
 		unknown := !slices.ContainsFunc(stored, func(state v1alpha1.ArchiveState) bool { return state.Name == update.Archive })
 		return o.outdates(&update) && (unknown || isAttempted(&update, stored)) // which was there for the earlier build, too, or may have been
 	})
-	dated := !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool { return o.outdates(&update) })
+	dated := !slices.ContainsFunc(o.Candidates.Updates, func(update v1alpha1.PackageUpdate) bool {
+		return o.outdates(&update) || update.Since.Equal(&last.Since) // the mode may exclude it since then
+	})
 	for _, update := range o.lackedBy(last.Build) {
 		stays := isLacked(o.Candidates.Updates, &update)
 		whole, dated = whole && !stays, dated || update.Since.Equal(&last.Since)

@@ -204,6 +204,23 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.Candidates.Updates = append(w.Candidates.Updates, curl)
 			}, "debian-2 lacks " + second,
 		},
+		"the mode excludes the oldest version, which is held back, when another one is installed": {
+			[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) {
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesAny
+				keep(w.Observed)
+				w.succeed(2, tzdata)
+				keep(w.Observed)
+				later := curl
+				later.Since = metav1.NewTime(curl.Since.AddDate(0, 0, 9))
+				w.Candidates.Updates = append(w.Candidates.Updates, later)
+				for i := range w.Candidates.Archives {
+					w.Candidates.Archives[i].Date = later.Since
+				}
+				keep(w.Observed)
+				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesSecurity
+				w.succeed(3, tzdata)
+			}, "debian-3 since 2026-03-11T00:00:00Z",
+		},
 		"the trigger was removed": {[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) { w.Image.Spec.Triggers.OnPackageChange = nil; w.succeed(2) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

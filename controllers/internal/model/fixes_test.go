@@ -31,6 +31,19 @@ func (w *environment) contentBefore(of numbered) *content {
 	return nil
 }
 
+// contentCompared returns what the last success before a build was made of whose packages the status of an Image compares with the archives. Successes
+// that followed each other too fast are not compared.
+func (w *environment) contentCompared(image *v1alpha1.Image, of numbered) *content {
+	if compared := image.Status.Packages; compared != nil {
+		for number := of.number - 1; number > 0; number-- {
+			if how := w.truth.ended[numbered{of.image, number}]; how.name == compared.Build {
+				return w.truth.contents[how.artifact]
+			}
+		}
+	}
+	return w.contentBefore(of)
+}
+
 // newerThan returns when the first version that one content has, and another one lacks, was published. It is zero if there is none.
 func (w *environment) newerThan(has, lacks *content) (since time.Time) {
 	for name, version := range lacks.all() {
@@ -76,7 +89,7 @@ func (w *environment) checkFix(image *v1alpha1.Image, fix *v1alpha1.PackageFix, 
 	if !how.counts || how.phase != v1alpha1.BuildSucceeded || how.name != fix.Build || !fix.ReadyTime.Time.Equal(how.at) {
 		w.broken("%+v is told to be a fix, and ended as %+v", fix, how)
 	}
-	before := w.contentBefore(of)
+	before := w.contentCompared(image, of)
 	if before == nil {
 		w.broken("%s is told to be a fix, and no build before it has succeeded", fix.Build)
 	}
