@@ -52,14 +52,15 @@ func backoff(policy *v1alpha1.Backoff, failures int) time.Duration {
 	return min(wait, policy.Max.Duration)
 }
 
-// retryAllowed reports whether the build gets another attempt, after the last attempt has ended.
+// retryAllowed reports whether the build gets another attempt, after the last attempt has ended. An attempt that was not admitted in time ends the build,
+// or its tests: each attempt after it would wait as long.
 func retryAllowed(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) bool {
 	attempts = alike(attempts)
 	last := attempts[len(attempts)-1]
 	if last.Outcome == v1alpha1.AttemptDisrupted {
 		return count(attempts, v1alpha1.AttemptDisrupted) < maxDisruptions
 	}
-	return count(attempts, v1alpha1.AttemptFailed) <= int(*policy.Limit) && slices.Contains(policy.Classes, last.Failure.Class)
+	return last.Failure.Reason != v1alpha1.ReasonQueueTimeout && count(attempts, v1alpha1.AttemptFailed) <= int(*policy.Limit) && slices.Contains(policy.Classes, last.Failure.Class)
 }
 
 func count(attempts []v1alpha1.BuildAttempt, outcome v1alpha1.AttemptOutcome) (n int) {

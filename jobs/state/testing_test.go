@@ -270,18 +270,36 @@ func TestABuildThatOnlyTestsMakesNothing(t *testing.T) {
 	}
 }
 
-func TestATestThatWaitsForItsWorkerIsStillTesting(t *testing.T) {
-	w := testedBuild()
-	w.runs(t, exited(0, goodResult))
+// waitsForWorker lets the pod of a test wait.
+func (w *scenario) waitsForWorker(t *testing.T) {
+	t.Helper()
 	w.job().pod(corev1.PodPending, func(pod *corev1.Pod) {
 		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForWorker}}
 	})
 	w.steps(t)
+}
+
+func TestATestThatWaitsForItsWorkerIsStillTesting(t *testing.T) {
+	w := testedBuild()
+	w.runs(t, exited(0, goodResult))
+	w.waitsForWorker(t)
 	if admitted := meta.IsStatusConditionTrue(w.Build.Status.Conditions, v1alpha1.BuildAdmitted); w.Build.Status.Phase != v1alpha1.BuildTesting || admitted {
 		t.Errorf("phase %s, admitted %t", w.Build.Status.Phase, admitted)
 	}
 	w.runs(t, found("boots=Passed", "slow=Passed"))
 	if got := w.outcomes()[1]; got != "boots=Passed/2" || !meta.IsStatusConditionTrue(w.Build.Status.Conditions, v1alpha1.BuildAdmitted) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestATestThatWaitsTooLongIsNotRunAgain(t *testing.T) {
+	w := testedBuild()
+	w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+	w.runs(t, exited(0, goodResult))
+	w.waitsForWorker(t)
+	w.Now = w.Now.Add(v1alpha1.DefaultQueueTimeout + rounding)
+	w.steps(t)
+	if got := w.outcomes()[1]; !strings.HasPrefix(got, "boots=Error/2") {
 		t.Errorf("got %s", got)
 	}
 }

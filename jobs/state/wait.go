@@ -32,12 +32,8 @@ func (t *transition) await() {
 	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
-	case held && t.queueTimeLeft() <= 0 && t.testing():
-		t.fail(t.queueTimeout(evidence.held.message))
 	case held && t.queueTimeLeft() <= 0:
-		late := t.queueTimeout(evidence.held.message)
-		t.endAttempt(v1alpha1.AttemptFailed, late)
-		t.finish(v1alpha1.BuildFailed, late)
+		t.fail(t.queueTimeout(evidence.held.message))
 	case held:
 		t.holdAttempt(evidence.held)
 	case evidence.failure != nil && !evidence.started && t.testing():
