@@ -22,6 +22,8 @@ type schedule struct {
 	since           time.Time
 	// due is the time of the schedule that has come and has no build yet. It is zero if there is none.
 	due time.Time
+	// expires is when due is too late. It is zero if due is zero or there is no deadline.
+	expires time.Time
 	// next is the start after due. It is zero if the schedule is not active.
 	next time.Time
 }
@@ -57,6 +59,9 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 	if !s.due.IsZero() && (o.hasBuildFor(s.due) || o.tooLate(s.times, s.due)) {
 		status.LastScheduleTime = apiTime(s.due)
 		s.due = time.Time{}
+	}
+	if deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline; deadline != nil && !s.due.IsZero() {
+		s.expires = o.start(s.times, s.due).Add(deadline.Duration + time.Second)
 	}
 	return s
 }

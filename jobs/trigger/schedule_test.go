@@ -174,8 +174,8 @@ func TestAStartThatIsTooLateIsNone(t *testing.T) {
 	w := scheduled(t, late)
 	start := w.start(parse(t, "30 3 * * *", "UTC"), at(t, "2026-03-02T03:30:00Z"))
 	w.Now = start.Add(time.Hour)
-	if w.look().Request == nil {
-		t.Error("in time, and nothing is due")
+	if decision := w.look(); decision.Request == nil || decision.After != time.Second {
+		t.Errorf("in time, and nothing is due, or nobody looks again in time: %s", decision.After)
 	}
 	w.Now = start.Add(time.Hour + time.Second)
 	w.settle()

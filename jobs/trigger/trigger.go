@@ -102,7 +102,7 @@ func Next(o Observed) Decision {
 	d.Promote = o.promotions()
 	var expiry time.Time
 	d.Prune, expiry = o.buildsToDelete(&status)
-	d.After = o.untilFirst(schedule.next, expiry, o.nextRevocation(&status), d.again, o.nextPackages())
+	d.After = o.untilFirst(schedule.next, schedule.expires, expiry, o.nextRevocation(&status), d.again, o.nextPackages())
 	d.Status = status
 	return d
 }

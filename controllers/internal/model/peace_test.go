@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -308,13 +309,7 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 		w.broken("%s stays, and is too old or one too many", decision.Prune[0].Name)
 	case !equality.Semantic.DeepEqual(decision.Status, image.Status):
 		if w.tracing {
-			w.note("%+v", decision.Status.Packages)
-			for _, c := range decision.Status.Conditions {
-				w.note("%+v", c)
-			}
-			for _, c := range image.Status.Conditions {
-				w.note("%+v", c)
-			}
+			w.note("%s", cmp.Diff(image.Status, decision.Status))
 		}
 		w.broken("the status of %s is outdated in the end", image.Name)
 	}
