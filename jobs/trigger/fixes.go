@@ -138,7 +138,7 @@ func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.Su
 			since = update.Since
 		}
 	}
-	if whole && dated { // else the package of that date may be held back, and have an even newer version by now
+	if whole && dated && o.exists(last.Build) { // else the package of that date may be held back, and have an even newer version, or not be asked for
 		since = last.Since
 	}
 	if since.IsZero() {
@@ -206,9 +206,13 @@ func (o Observed) counted(fix *v1alpha1.PackageFix, after int64, stored []v1alph
 		return true // it may be one of those that were dropped
 	}
 	return slices.ContainsFunc(stored, func(of v1alpha1.PackageFix) bool {
-		deleted := !slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool { return build.Name == of.Build })
-		return of.Since.Equal(&fix.Since) && deleted || of.Number > after && !fix.Since.Before(&of.Since)
+		return of.Since.Equal(&fix.Since) && !o.exists(of.Build) || of.Number > after && !fix.Since.Before(&of.Since)
 	})
+}
+
+// exists reports whether a build of the Image was not deleted.
+func (o Observed) exists(name string) bool {
+	return slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool { return build.Name == name })
 }
 
 // baseNumber returns the number of the build of the Image with a name that a build is based on.

@@ -88,6 +88,14 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				}
 			}, "debian-3 lacks 2026-03-10T00:00:00Z",
 		},
+		"none, because no archive was asked for what is held back after the build was deleted": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.succeed(2, openssl)
+				keep(w.Observed)
+				w.Builds = w.Builds[:1]
+				w.succeed(3)
+			}, "",
+		},
 		"a version that was replaced meanwhile": {
 			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
 				w.Candidates.Updates[0].To, w.Candidates.Updates[0].Since = "3", curl.Since

@@ -380,7 +380,7 @@ var mutants = []mutant{
 	}`, `		_ = base
 	}`, ""},
 	{"jobs/trigger/fixes.go", `return of.Name == update.Name && of.Architecture == update.Architecture && (of.From`, `return false && of.Name == update.Name && (of.From`, ""},
-	{"jobs/trigger/fixes.go", `if whole && dated {`, `if whole {`, ""},
+	{"jobs/trigger/fixes.go", `if whole && dated &&`, `if whole &&`, ""},
 	{"jobs/trigger/fixes.go", `(unknown || isAttempted(&update, stored)) // which`, `unknown // which`, ""},
 	{"jobs/trigger/fixes.go", `	case last != nil && !same && !o.isOlder(latest.Name, last.Build):
 		fix = o.installed(last, latest)`, `	case last != nil && !same && !o.isOlder(latest.Name, last.Build) && since != nil:
