@@ -71,6 +71,8 @@ type Environment struct {
 	Compaction time.Duration
 	// Disposable is whether the cluster is discarded after the specs. Goldsmith's etcd then does not wait for the disk.
 	Disposable bool
+	// Empty is the inventory of the cluster before anything was installed. It is empty if that is not known.
+	Empty []string
 	// Artifacts is the folder for the logs and objects of failed specs.
 	Artifacts string
 	// Patience is how long a spec waits for one thing to happen.

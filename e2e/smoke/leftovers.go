@@ -25,6 +25,22 @@ func ownObjects(e cluster.Environment, inventory []string) []string {
 	})
 }
 
+// ofSpecs are the objects of an inventory in namespaces that specs have made, and these namespaces. empty is the inventory without an installation.
+func ofSpecs(empty, inventory []string) []string {
+	const namespaces = "namespaces. /"
+	made := map[string]bool{}
+	for _, object := range added(empty, inventory) {
+		if name, ok := strings.CutPrefix(object, namespaces); ok && name != cluster.Namespace {
+			made[name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool {
+		_, of, _ := strings.Cut(object, " ")
+		namespace, _, _ := strings.Cut(of, "/")
+		return !made[namespace] && !made[strings.TrimPrefix(object, namespaces)]
+	})
+}
+
 // added are the objects that were not there before.
 func added(before, inventory []string) []string {
 	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool { return slices.Contains(before, object) })

@@ -23,10 +23,7 @@ func Specs(environment func() cluster.Environment) {
 
 		It("Goldsmith is installed, again with no change, builds, and is removed with all that belonged to it", Label("gate", "installation"), func(ctx SpecContext) {
 			e := environment()
-			Expect(e.Discard(ctx)).To(Succeed())
-			eventuallyNothingIsLeft(ctx, e, nil)
-			before, err := e.Inventory(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			before := withoutInstallation(ctx, e)
 
 			By("is installed")
 			Expect(e.Install(ctx)).To(Succeed())
@@ -55,6 +52,21 @@ func Specs(environment func() cluster.Environment) {
 			}).Should(MatchError(ContainSubstring("not found")))
 		})
 	})
+}
+
+// withoutInstallation returns the objects of the cluster that belong to no installation. If they are not known, it discards the installation.
+func withoutInstallation(ctx context.Context, e cluster.Environment) []string {
+	GinkgoHelper()
+	if len(e.Empty) == 0 {
+		Expect(e.Discard(ctx)).To(Succeed())
+		eventuallyNothingIsLeft(ctx, e, nil)
+	}
+	inventory, err := e.Inventory(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	if len(e.Empty) == 0 {
+		return inventory
+	}
+	return append(ofSpecs(e.Empty, inventory), e.Empty...)
 }
 
 // buildOne applies an Image called web, and expects its build, its artifact and its log.

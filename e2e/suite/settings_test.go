@@ -90,6 +90,8 @@ type common struct {
 	Records    *cluster.Records
 	// Factor is that of deadlines.
 	Factor float64
+	// Empty is that of the environment.
+	Empty []string
 }
 
 // startArchive makes an archive of logs be in the cluster, where something may be installed.
@@ -139,6 +141,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
 		Disposable: madeForRun(),
+		Empty:      given.Empty,
 	}
 	if !mayInstall() {
 		return // any cluster will do
@@ -181,6 +184,17 @@ func commands(program []string, kubeconfig string) func(ctx context.Context, arg
 		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 		return command
 	}
+}
+
+// listEmpty lists the objects of a cluster that is made for this run, and where nothing but Goldsmith will be installed.
+func listEmpty(ctx context.Context, environment cluster.Environment) []string {
+	GinkgoHelper()
+	if !madeForRun() || !small() {
+		return nil
+	}
+	objects, err := environment.Inventory(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return objects
 }
 
 // installOnce installs what the suites need, or, where nothing may be installed, expects it to be there.

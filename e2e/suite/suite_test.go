@@ -68,6 +68,7 @@ func TestEndToEnd(t *testing.T) {
 		kubeconfig := startCluster(ctx)
 		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx), Factor: deadline.Factor()}
 		fillIn(ctx, environment, started)
+		started.Empty = listEmpty(ctx, *environment)
 		installOnce(ctx, *environment)
 		if wantsOlderKubectls() {
 			olderKubectls(ctx, kubeconfig) // before several processes want them at once
