@@ -139,7 +139,7 @@ func (p Packages) Candidates(ctx context.Context, known API, stored *v1alpha1.Im
 	case p.Unknown() != nil:
 		return &trigger.Candidates{Unknown: p.Unknown().Unknown}, nil
 	}
-	found := &trigger.Candidates{Build: p.Build.Name}
+	found := &trigger.Candidates{Build: p.Build.Name, Has: p.Content.has}
 	var unknown []string
 	checked := 0
 	for _, of := range p.Content.Archives() {
@@ -160,7 +160,7 @@ func (p Packages) Candidates(ctx context.Context, known API, stored *v1alpha1.Im
 		found.Archives = append(found.Archives, v1alpha1.ArchiveState{Name: archive.Name, Date: archive.Status.Release.Date})
 		for i := range archive.Status.Updates {
 			update := &archive.Status.Updates[i]
-			if p.Content.packages[Package{update.Name, update.From, update.Architecture}] && (p.Base == nil || !p.Base.names[named{update.Name, update.Architecture}]) {
+			if found.Has(update.Name, update.From, update.Architecture) && (p.Base == nil || !p.Base.names[named{update.Name, update.Architecture}]) {
 				its := *update.DeepCopy()
 				its.Archive = archive.Name
 				found.Updates = append(found.Updates, its)

@@ -86,6 +86,10 @@ type Content struct {
 	names    map[named]bool // of these packages
 }
 
+func (c *Content) has(name, version, architecture string) bool {
+	return c.packages[Package{name, version, architecture}]
+}
+
 // HasLock reports whether the server has read a lock of a build.
 func HasLock(build *v1alpha1.ImageBuild) bool {
 	for i := range build.Status.Artifacts {

@@ -132,7 +132,7 @@ func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.Su
 		return o.outdates(&update) || update.Since.Equal(&last.Since) // the mode may exclude it since then
 	})
 	for _, update := range o.lackedBy(last.Build) {
-		stays := isLacked(o.Candidates.Updates, &update)
+		stays := isLacked(o.Candidates.Updates, &update) || o.Candidates.Has(update.Name, update.From, update.Architecture)
 		whole, dated = whole && !stays, dated || update.Since.Equal(&last.Since)
 		if !stays && (since.IsZero() || update.Since.Before(&since)) {
 			since = update.Since

@@ -96,6 +96,14 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.succeed(3)
 			}, "",
 		},
+		"none, because the build has the older version, and no archive was asked for it": {
+			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
+				w.succeed(2)
+				w.Candidates.Has = func(name, version, architecture string) bool {
+					return name == openssl.Name && version == openssl.From && architecture == openssl.Architecture
+				}
+			}, "",
+		},
 		"a version that was replaced meanwhile": {
 			[]v1alpha1.PackageUpdate{openssl}, func(w *scenario) {
 				w.Candidates.Updates[0].To, w.Candidates.Updates[0].Since = "3", curl.Since

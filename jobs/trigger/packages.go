@@ -49,6 +49,8 @@ type Candidates struct {
 	Archives []v1alpha1.ArchiveState
 	// Updates are the newer versions, each with its archive. With Resolved, those of the resolve are among them.
 	Updates []v1alpha1.PackageUpdate
+	// Has reports whether the build has a version of a package. Updates do not tell of versions for which no archive was asked yet.
+	Has func(name, version, architecture string) bool
 	// Resolved is a resolve of the inputs of the build that has ended. If it is nil, what is stored of the last one stays.
 	Resolved *v1alpha1.PackageResolve
 	// Partial is why some of that is unknown, for users: an archive cannot be checked, so that its stored state stays.

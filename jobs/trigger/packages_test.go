@@ -34,7 +34,9 @@ func candidates(t *testing.T, date string, updates ...v1alpha1.PackageUpdate) *C
 	state := func(name string) v1alpha1.ArchiveState {
 		return v1alpha1.ArchiveState{Name: name, Date: metav1.NewTime(at(t, date))}
 	}
-	return &Candidates{Build: "debian-1", Archives: []v1alpha1.ArchiveState{state(security), state(main)}, Updates: updates}
+	return &Candidates{
+		Build: "debian-1", Archives: []v1alpha1.ArchiveState{state(security), state(main)}, Updates: updates, Has: func(_, _, _ string) bool { return false },
+	}
 }
 
 // packaged is a scenario whose inputs were built, with a trigger for new packages.
@@ -219,7 +221,7 @@ func TestOneCauseStartsOneBuild(t *testing.T) {
 	}
 	w.at("2026-03-02T14:30:00Z")
 	w.build(w.want(due, "new packages: curl").Request, v1alpha1.BuildSucceeded)
-	w.Candidates = &Candidates{Build: "debian-4", Archives: w.Candidates.Archives, Updates: []v1alpha1.PackageUpdate{openssl}} // it was held back
+	w.Candidates.Build, w.Candidates.Updates = "debian-4", []v1alpha1.PackageUpdate{openssl} // it was held back
 	if d := w.want(unchanged, ""); d.Status.Packages.OtherCount != 1 || d.Status.Packages.UpdateCount != 0 {
 		t.Errorf("the packages are %+v", d.Status.Packages)
 	}
