@@ -57,16 +57,17 @@ func Specs(environment func() cluster.Environment) {
 // withoutInstallation returns the objects of the cluster that belong to no installation. If they are not known, it discards the installation.
 func withoutInstallation(ctx context.Context, e cluster.Environment) []string {
 	GinkgoHelper()
-	if len(e.Empty) == 0 {
+	known := len(e.Empty) > 0
+	if !known {
 		Expect(e.Discard(ctx)).To(Succeed())
 		eventuallyNothingIsLeft(ctx, e, nil)
 	}
 	inventory, err := e.Inventory(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	if len(e.Empty) == 0 {
-		return inventory
+	if known {
+		inventory = append(ofSpecs(e.Empty, inventory), e.Empty...)
 	}
-	return append(ofSpecs(e.Empty, inventory), e.Empty...)
+	return inventory
 }
 
 // buildOne applies an Image called web, and expects its build, its artifact and its log.

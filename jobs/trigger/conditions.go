@@ -296,7 +296,7 @@ func BaseBuildPending(ref *v1alpha1.BaseImageReference, base *v1alpha1.Image) bo
 
 // waitsForBase reports whether a build of the base that is coming starts one of the Image.
 func (c conditions) waitsForBase() bool {
-	if !c.BaseComing || c.suspended() {
+	if !c.BaseComing || c.Image.IsSuspended() {
 		return false
 	}
 	if c.Unresolved != nil {

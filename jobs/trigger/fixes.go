@@ -99,11 +99,11 @@ func isLacked(updates []v1alpha1.PackageUpdate, update *v1alpha1.PackageUpdate) 
 // isOlder reports whether a build tests artifacts again that are older than another build.
 func (o Observed) isOlder(build, than string) bool {
 	for range o.Builds { // artifacts can be tested again many times
-		at := slices.IndexFunc(o.Builds, func(of v1alpha1.ImageBuild) bool { return of.Name == build })
-		if at < 0 || o.Builds[at].Spec.Retests == nil {
+		retest := o.buildNamed(build)
+		if retest == nil || retest.Spec.Retests == nil {
 			break
 		}
-		build = o.Builds[at].Spec.Retests.Name
+		build = retest.Spec.Retests.Name
 	}
 	made, _ := numberIn(build, o.Image.Name)
 	after, _ := numberIn(than, o.Image.Name)
@@ -138,7 +138,7 @@ func (o Observed) installed(last *v1alpha1.OutdatedPackages, latest *v1alpha1.Su
 			since = update.Since
 		}
 	}
-	if whole && dated && o.exists(last.Build) { // else the package of that date may be held back, and have an even newer version, or not be asked for
+	if whole && dated && o.buildNamed(last.Build) != nil { // else the package of that date may be held back, and have an even newer version, or not be asked for
 		since = last.Since
 	}
 	if since.IsZero() {
@@ -206,13 +206,8 @@ func (o Observed) counted(fix *v1alpha1.PackageFix, after int64, stored []v1alph
 		return true // it may be one of those that were dropped
 	}
 	return slices.ContainsFunc(stored, func(of v1alpha1.PackageFix) bool {
-		return of.Since.Equal(&fix.Since) && !o.exists(of.Build) || of.Number > after && !fix.Since.Before(&of.Since)
+		return of.Since.Equal(&fix.Since) && o.buildNamed(of.Build) == nil || of.Number > after && !fix.Since.Before(&of.Since)
 	})
-}
-
-// exists reports whether a build of the Image was not deleted.
-func (o Observed) exists(name string) bool {
-	return slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool { return build.Name == name })
 }
 
 // baseNumber returns the number of the build of the Image with a name that a build is based on.
@@ -236,11 +231,11 @@ func numberIn(build, image string) (number int64, ok bool) {
 func (o Observed) recordChannels(fixes []v1alpha1.PackageFix) {
 	for i := range o.Image.Status.Channels {
 		channel := &o.Image.Status.Channels[i]
-		at := slices.IndexFunc(o.Builds, func(build v1alpha1.ImageBuild) bool { return build.Name == channel.Build })
-		if at < 0 || o.Builds[at].IsOneOff() {
+		build := o.buildNamed(channel.Build)
+		if build == nil || build.IsOneOff() {
 			continue
 		}
-		newest := slices.IndexFunc(fixes, func(fix v1alpha1.PackageFix) bool { return fix.Number <= number(&o.Builds[at]) })
+		newest := slices.IndexFunc(fixes, func(fix v1alpha1.PackageFix) bool { return fix.Number <= number(build) })
 		if newest < 0 {
 			continue
 		}

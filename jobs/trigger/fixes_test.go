@@ -220,7 +220,7 @@ func TestABuildThatInstallsANewerVersionIsAFix(t *testing.T) {
 				w.Candidates.Updates = append(w.Candidates.Updates, curl)
 			}, "debian-2 lacks " + second,
 		},
-		"the mode excludes the oldest version, which is held back, when another one is installed": {
+		"the mode excludes the oldest version, which is held back, when another package is installed": {
 			[]v1alpha1.PackageUpdate{tzdata}, func(w *scenario) {
 				w.Image.Spec.Triggers.OnPackageChange.Mode = v1alpha1.PackagesAny
 				keep(w.Observed)

@@ -177,7 +177,7 @@ func (o Observed) stored() Observed {
 
 // followsBuilds reports whether each build of the base that changes its artifacts starts one of the Image.
 func (o Observed) followsBuilds(base *v1alpha1.Image) bool {
-	if !o.followsBase() || o.suspended() || o.tooManyFailures(&o.Image.Status) || refused(&o.Image.Status) {
+	if !o.followsBase() || o.Image.IsSuspended() || o.tooManyFailures(&o.Image.Status) || refused(&o.Image.Status) {
 		return false
 	}
 	if o.Unresolved != nil && o.Unresolved.Reason != v1alpha1.ReasonBaseNotFound && o.Unresolved.Reason != v1alpha1.ReasonBaseRevoked {

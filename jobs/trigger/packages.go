@@ -269,7 +269,7 @@ func (o Observed) packagesTime(of []v1alpha1.PackageUpdate) time.Time {
 // PackagesDue reports whether an Image would be built now because of new packages, so that a build of an Image that is based on it waits. It ignores
 // the builds of the Image, whose status tells of them.
 func PackagesDue(o Observed) bool {
-	if o.Image.Spec.Triggers.OnPackageChange == nil || o.suspended() || o.tooManyFailures(&o.Image.Status) {
+	if o.Image.Spec.Triggers.OnPackageChange == nil || o.Image.IsSuspended() || o.tooManyFailures(&o.Image.Status) {
 		return false
 	}
 	status := *o.Image.Status.DeepCopy()

@@ -173,7 +173,7 @@ type prevention struct{ reason, message string }
 func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.ImageStatus) prevention {
 	triggers := o.Image.Spec.Triggers
 	switch {
-	case o.suspended():
+	case o.Image.IsSuspended():
 		return prevention{v1alpha1.ReasonSuspended, "spec.suspend is true: set it to false, or ask for a build"}
 	case reason == v1alpha1.TriggerBaseChange && !*triggers.OnBaseChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onBaseChange is false: ask for a build"}

@@ -28,7 +28,7 @@ func (o Observed) recordRevocations(status *v1alpha1.ImageStatus) {
 
 // revocation returns the revocation of a build. recorded is what the Image has recorded of it.
 func (o Observed) revocation(name string, recorded *v1alpha1.Revocation) *v1alpha1.Revocation {
-	build := newest(o.Builds, func(build *v1alpha1.ImageBuild) bool { return build.Name == name })
+	build := o.buildNamed(name)
 	switch {
 	case build == nil:
 		return recorded

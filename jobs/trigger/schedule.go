@@ -56,12 +56,16 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 	if !s.next.IsZero() {
 		status.NextScheduleTime = apiTime(s.next)
 	}
-	if !s.due.IsZero() && (o.hasBuildFor(s.due) || o.tooLate(s.times, s.due)) {
+	if s.due.IsZero() {
+		return s
+	}
+	limit := o.startLimit(s.times, s.due)
+	switch {
+	case o.hasBuildFor(s.due), !limit.IsZero() && o.Now.After(limit):
 		status.LastScheduleTime = apiTime(s.due)
 		s.due = time.Time{}
-	}
-	if deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline; deadline != nil && !s.due.IsZero() {
-		s.expires = o.start(s.times, s.due).Add(deadline.Duration + time.Second)
+	case !limit.IsZero():
+		s.expires = limit.Add(time.Second)
 	}
 	return s
 }
@@ -70,11 +74,11 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	given := o.Image.Spec.Triggers.Schedule
 	switch {
-	case o.tooManyFailures(status) && !o.suspended() && (given != nil || o.followsBase()):
+	case o.tooManyFailures(status) && !o.Image.IsSuspended() && (given != nil || o.followsBase()):
 		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: o.failedTooOften(status)}
 	case given == nil:
 		return schedule{reason: v1alpha1.ReasonNoSchedule}
-	case o.suspended():
+	case o.Image.IsSuspended():
 		return schedule{reason: v1alpha1.ReasonSuspended, message: "spec.suspend is true"}
 	}
 	times, err := ParseSchedule(given.Cron, given.TimeZone)
@@ -129,10 +133,13 @@ func (o Observed) start(times Times, at time.Time) time.Time {
 	return at.Add(time.Duration(share) * time.Second) //nolint:gosec // share is at most the jitter
 }
 
-// tooLate reports whether the starting deadline of a time of the schedule has passed.
-func (o Observed) tooLate(times Times, at time.Time) bool {
+// startLimit is the starting deadline of a time of the schedule. It is zero if there is none.
+func (o Observed) startLimit(times Times, at time.Time) time.Time {
 	deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline
-	return deadline != nil && o.Now.Sub(o.start(times, at)) > deadline.Duration
+	if deadline == nil {
+		return time.Time{}
+	}
+	return o.start(times, at).Add(deadline.Duration)
 }
 
 // hasBuildFor reports whether a time of the schedule has its build.

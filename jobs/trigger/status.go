@@ -151,6 +151,11 @@ func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v
 	return nil
 }
 
+// buildNamed returns the build of a name, or nil if it was deleted.
+func (o Observed) buildNamed(name string) *v1alpha1.ImageBuild {
+	return newest(o.Builds, func(build *v1alpha1.ImageBuild) bool { return build.Name == name })
+}
+
 // countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build,
 // because later builds may end earlier. It skips builds that do not count. A failure counts only if the build has the current spec.
 func countFailures(o Observed, status *v1alpha1.ImageStatus) {

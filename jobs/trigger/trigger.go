@@ -150,10 +150,6 @@ func (o Observed) pending() *v1alpha1.ImageBuild {
 	return nil
 }
 
-func (o Observed) suspended() bool {
-	return *o.Image.Spec.Suspend
-}
-
 // followsBase reports whether a changed base starts builds. It ignores suspend and failures.
 func (o Observed) followsBase() bool {
 	return o.Image.Spec.Base.ImageRef != nil && *o.Image.Spec.Triggers.OnBaseChange

@@ -9,6 +9,11 @@ func (build *ImageBuild) Counts() bool {
 	return !build.IsOneOff() && build.Status.Phase != BuildCancelled
 }
 
+// IsSuspended reports whether spec.suspend of an Image is true.
+func (image *Image) IsSuspended() bool {
+	return image.Spec.Suspend != nil && *image.Spec.Suspend
+}
+
 // IsOneOff reports whether a build is not made from the Image's own inputs. docs/triggers.md states the rule, and package
 // jobs/inputs decides it when the build is created.
 func (build *ImageBuild) IsOneOff() bool {

@@ -18,7 +18,7 @@ import (
 // ImageFields returns the fields by which an Image can be selected, besides its name and namespace.
 func ImageFields(image *v1alpha1.Image) fields.Set {
 	return fields.Set{
-		"spec.suspend":      strconv.FormatBool(ptr.Deref(image.Spec.Suspend, false)),
+		"spec.suspend":      strconv.FormatBool(image.IsSuspended()),
 		"spec.builder.name": image.Spec.Builder.Name,
 	}
 }

@@ -97,6 +97,6 @@ func (a *Archives) standing(ctx context.Context, build *v1alpha1.ImageBuild) boo
 	if err := a.cache.Get(ctx, client.ObjectKey{Namespace: build.Namespace, Name: build.Spec.ImageRef.Name}, image, client.UnsafeDisableDeepCopy); err != nil {
 		return false // the cache fails for no other reason than that the Image does not exist
 	}
-	last, suspended := image.Status.LastFinished, image.Spec.Suspend != nil && *image.Spec.Suspend
-	return image.UID == build.Spec.ImageRef.UID && !suspended && (last == nil || last.Number <= *build.Spec.Number)
+	last := image.Status.LastFinished
+	return image.UID == build.Spec.ImageRef.UID && !image.IsSuspended() && (last == nil || last.Number <= *build.Spec.Number)
 }

@@ -363,7 +363,7 @@ var mutants = []mutant{
 	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `o.testsChanged(&status) {`, ""},
 	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `status.InputsDigest == "" {`, ""},
 	{"jobs/trigger/packages.go", `status.InputsDigest == "" || o.testsChanged(&status) {`, `status.InputsDigest == "" || inputsChanged(&status) || o.testsChanged(&status) {`, ""},
-	{"jobs/trigger/packages.go", `o.Image.Spec.Triggers.OnPackageChange == nil || o.suspended() || o`, `o.Image.Spec.Triggers.OnPackageChange == nil || o`, ""},
+	{"jobs/trigger/packages.go", `o.Image.Spec.Triggers.OnPackageChange == nil || o.Image.IsSuspended() || o`, `o.Image.Spec.Triggers.OnPackageChange == nil || o`, ""},
 	{"jobs/trigger/packages.go", `o.packagesAgain(build).After(o.Now) {
 		return o.packagesAgain(build)`, `o.packagesAgain(build).After(o.Now) {
 		return time.Time{}`, ""},
@@ -387,7 +387,7 @@ var mutants = []mutant{
 		fix = o.installed(last, latest)`, ""},
 	{"jobs/trigger/fixes.go", `if before > 0 && !o.counted(`, `if !o.counted(`, ""},
 	{"jobs/trigger/fixes.go", `			if base < fix.Number {`, `			if base <= fix.Number {`, ""},
-	{"jobs/trigger/fixes.go", `fix.Number <= number(&o.Builds[at])`, `fix.Number > 0`, ""},
+	{"jobs/trigger/fixes.go", `fix.Number <= number(build)`, `fix.Number > 0`, ""},
 	{"controllers/internal/image/reconciler.go", `, BaseFixes: r.baseFixes(ctx, image),`, `,`, ""},
 	{"controllers/internal/image/controller.go", `was && is && !sameArchive(before, after) {`, `was && is && sameArchive(before, after) {`, ""},
 

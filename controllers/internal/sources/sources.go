@@ -128,7 +128,7 @@ func current(image *v1alpha1.Image) *v1alpha1.ImageSource {
 func (s *Sources) due(image *v1alpha1.Image, of *v1alpha1.ImageSource, builds []v1alpha1.ImageBuild, now time.Time) time.Time {
 	started, last := of.StartTime, of.LastCheckTime
 	switch {
-	case image.Spec.Suspend != nil && *image.Spec.Suspend && !slices.ContainsFunc(builds, asks):
+	case image.IsSuspended() && !slices.ContainsFunc(builds, asks):
 		return time.Time{}
 	case started == nil || last == nil || started.After(now) || last.After(now): // the clock was ahead
 		return now

@@ -82,7 +82,7 @@ func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 		return becauseStalled(image, condition)
 	}
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ImageReady)
-	isSuspended := image.Spec.Suspend != nil && *image.Spec.Suspend
+	isSuspended := image.IsSuspended()
 	switch {
 	case ready == nil && now.Sub(image.CreationTimestamp.Time) > unreported:
 		return &finding{

@@ -89,7 +89,7 @@ func (c *change) apply(ctx context.Context, connection *client.Connection, name 
 	if err != nil {
 		return nil, false, err
 	}
-	if suspended := image.Spec.Suspend != nil && *image.Spec.Suspend; suspended == c.suspend {
+	if image.IsSuspended() == c.suspend {
 		return image, false, nil
 	}
 	patch := fmt.Appendf(nil, `{"spec":{"suspend":%t}}`, c.suspend)
