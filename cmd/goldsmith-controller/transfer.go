@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/source"
 	"goldsmith.dev/goldsmith/jobs/transfer"
 )
 
@@ -37,7 +38,7 @@ func newTransferCommands() []*cobra.Command {
 	return []*cobra.Command{
 		newTransferCommand(render.FetchCommand, "Fetch the source and the artifacts of the base for the builder of this pod; the controller starts it", transfer.Fetch),
 		newTransferCommand(render.CheckSourceCommand, "Find out what the source of an image names; the controller starts it", func(ctx context.Context, o transfer.Options) error {
-			return transfer.RunCheck(ctx, os.Getenv, "/", transfer.SourceOptions{Allowed: o.AllowedNetworks, PlainHTTP: o.PlainHTTP, Log: o.Log})
+			return transfer.RunCheck(ctx, os.Getenv, "/", source.Options{Allowed: o.AllowedNetworks, PlainHTTP: o.PlainHTTP, Log: o.Log})
 		}),
 		newTransferCommand(render.PublishCommand, "Publish what the builder of this pod made; the controller starts it", transfer.Publish),
 	}

@@ -4,16 +4,14 @@ package inputs
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"time"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/source/reference"
 )
-
-var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
 // Checked reports whether a source is outside of the cluster, so that a check finds out what it resolves to.
 func Checked(source *v1alpha1.Source) bool {
@@ -52,7 +50,7 @@ func FixedRevision(source *v1alpha1.Source) string {
 			return "sha256:" + source.Git.Ref
 		}
 		return "sha1:" + source.Git.Ref
-	case source.OCI != nil && digestPattern.MatchString(source.OCI.Tag):
+	case source.OCI != nil && result.ValidDigest(source.OCI.Tag):
 		return source.OCI.Tag
 	}
 	return ""
@@ -119,7 +117,7 @@ func NotChecked(source *v1alpha1.Source, next string) *v1alpha1.BuildFailure {
 
 // ImageNotChecked is the failure of the source of an Image that was never checked. next tells when it will be, unless the Image is suspended.
 func ImageNotChecked(image *v1alpha1.Image, next string) *v1alpha1.BuildFailure {
-	if image.Spec.Suspend != nil && *image.Spec.Suspend {
+	if image.IsSuspended() {
 		next = "spec.suspend is true, so set it to false, or ask for a build"
 	}
 	return NotChecked(image.Spec.Source, next)
@@ -167,7 +165,7 @@ func AwaitCheck(build *v1alpha1.ImageBuild, image *v1alpha1.Image) (wait string,
 		return "", nil
 	}
 	switch {
-	case !asks && image.Spec.Suspend != nil && *image.Spec.Suspend:
+	case !asks && image.IsSuspended():
 		return "", NotChecked(source, "spec.suspend of image "+image.Name+" is true, so ask for a build")
 	case checks.LastCheckTime == nil || checks.Ended < checks.Checks || asks && (checks.StartTime == nil || !checks.StartTime.After(created)):
 		return "a check finds out what " + SourceName(source) + " is now", nil

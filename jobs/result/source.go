@@ -19,6 +19,9 @@ const (
 
 var revisionPattern = regexp.MustCompile(`\A(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})\z`)
 
+// ValidRevision reports whether a text is a revision of a source: "sha1:" and the ID of a commit, or a digest.
+func ValidRevision(text string) bool { return revisionPattern.MatchString(text) }
+
 // SourceText returns the message for ParseSource.
 func SourceText(found v1alpha1.SourceRevision) string {
 	text, _ := json.Marshal(found) // which is text only
@@ -32,7 +35,7 @@ func ParseSource(message string, exitCode int32) (*v1alpha1.SourceRevision, *v1a
 		return nil, failure
 	}
 	found := &v1alpha1.SourceRevision{}
-	if exitCode != 0 || json.Unmarshal([]byte(message), found) != nil || !revisionPattern.MatchString(found.Revision) || !line(found.Ref, maxRef) {
+	if exitCode != 0 || json.Unmarshal([]byte(message), found) != nil || !ValidRevision(found.Revision) || !line(found.Ref, maxRef) {
 		return nil, v1alpha1.ReasonSourceUnavailable.Failure("the check of the source ended with exit code %d and no answer: see its pod, or the log of the agent", exitCode)
 	}
 	summary := []rune(oneLine(found.Summary))

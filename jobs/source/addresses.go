@@ -7,8 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"syscall"
 	"time"
+
+	registry "goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 const (
@@ -59,17 +60,8 @@ func embeddedIPv4(address netip.Addr) (netip.Addr, bool) {
 	return address, false
 }
 
-// control checks an address before the connection is made.
-func (n network) control(_, address string, _ syscall.RawConn) error {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	return n.check(parsed.Addr())
-}
-
 func (n network) dial(ctx context.Context, protocol, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: n.control}
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: registry.Control(n.check)}
 	conn, err := dialer.DialContext(ctx, protocol, address)
 	if err != nil {
 		return nil, err

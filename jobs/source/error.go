@@ -64,8 +64,8 @@ func (s secrets) hide(text string) string {
 	return text
 }
 
-// wrap makes an *Error of an error. An error of a network can have what a server sent.
-func (s secrets) wrap(ctx context.Context, operation string, err error) error {
+// explain makes an *Error of an error. An error of a network can have what a server sent.
+func explain(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -76,12 +76,12 @@ func (s secrets) wrap(ctx context.Context, operation string, err error) error {
 		}
 	}
 	if ok {
-		return &Error{Reason: own.Reason, Message: printable(operation+": "+s.hide(own.Message), messageBytes), Temporary: own.Temporary}
+		return &Error{Reason: own.Reason, Message: printable(operation+": "+own.Message, messageBytes), Temporary: own.Temporary}
 	}
 	if local, ok := errors.AsType[*fileError](err); ok {
 		return fmt.Errorf("%s: %w", operation, local.error)
 	}
-	return failure(Unavailable, "%s: %s", operation, s.hide(err.Error()))
+	return failure(Unavailable, "%s: %s", operation, err.Error())
 }
 
 // printable makes a text fit for a message of one line.

@@ -49,7 +49,7 @@ func resolveCommit(ctx context.Context, g *Git, o Options) (*Revision, error) {
 }
 
 func wrap(ctx context.Context, g *Git, verb string, err error) error {
-	return secrets(nil).wrap(ctx, verb+" "+g.URL, err)
+	return explain(ctx, verb+" "+g.URL, err)
 }
 
 func (c *connection) resolve(ctx context.Context, g *Git, o Options) (*Revision, error) {
@@ -58,10 +58,6 @@ func (c *connection) resolve(ctx context.Context, g *Git, o Options) (*Revision,
 		return nil, err
 	}
 	revision := &Revision{ID: "sha1:" + named.commit.String(), Ref: named.name}
-	if o.Known != nil && o.Known.ID == revision.ID {
-		revision.Summary, revision.Time = o.Known.Summary, o.Known.Time
-		return revision, nil
-	}
 	read, err := c.commit(ctx, named, o.Limits.Message)
 	switch own, _ := errors.AsType[*Error](err); {
 	case errors.Is(err, errLate): // a server without filters compresses all files first

@@ -301,8 +301,6 @@ func TestARefNamesACommit(t *testing.T) {
 			t.Errorf("%s: got %+v", test.ref, revision)
 		}
 	}
-	moved := require.Value(source.Resolve(t.Context(), gitSource(url, "feature/x", ""), o))(t)
-	o.Known = moved
 	r.git(nil, "update-ref", "refs/heads/feature/x", first) // backwards
 	back := require.Value(source.Resolve(t.Context(), gitSource(url, "feature/x", ""), o))(t)
 	if back.ID != "sha1:"+first || back.Summary != "first" {

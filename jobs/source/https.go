@@ -41,9 +41,9 @@ func (c *connection) openHTTPS(remote *reference.Remote, o Options) error {
 	if err != nil {
 		return err
 	}
-	roots, err := authorities(o.Secret["ca.crt"])
+	roots, err := registry.Authorities(o.Secret["ca.crt"])
 	if err != nil {
-		return err
+		return failure(Denied, "%v; write the certificate of the server's authority", err)
 	}
 	port, err := strconv.Atoi(remote.Port)
 	if err != nil {
@@ -84,20 +84,6 @@ type httpSession struct {
 func (s *httpSession) Close() error {
 	s.transport.CloseIdleConnections()
 	return s.UploadPackSession.Close()
-}
-
-func authorities(ca []byte) (*x509.CertPool, error) {
-	if len(ca) == 0 {
-		return nil, nil // those of the system
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, failure(Denied, "ca.crt of the Secret has no certificate in PEM; write the certificate of the server's authority")
-	}
-	return roots, nil
 }
 
 // authorize returns how to authenticate, or nil, and what to hide.

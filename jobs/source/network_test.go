@@ -233,7 +233,7 @@ func TestTheKeyOfTheHostIsKnown(t *testing.T) {
 	}
 
 	o := server.options()
-	key, _ := newKey(t) // the server knows another one
+	key, _ := newKey(t) // the server knows another key
 	o.Secret["identity"] = pem.EncodeToMemory(require.Value(ssh.MarshalPrivateKey(key, ""))(t))
 	_, err := source.Resolve(t.Context(), gitSource(server.url(), "", ""), o)
 	wantError(t, err, source.Denied, "refuses the key SHA256:")

@@ -65,11 +65,11 @@ func openArtifact(ctx context.Context, a *OCI, name string, o Options) (*artifac
 func explainRegistry(ctx context.Context, verb string, a *OCI, err error) error {
 	operation := verb + " " + a.Repository
 	if own, ok := errors.AsType[*Error](err); ok { // also of an address that is refused
-		return secrets(nil).wrap(ctx, operation, own)
+		return explain(ctx, operation, own)
 	}
 	answer, ok := errors.AsType[*transport.Error](err)
 	if !ok {
-		return secrets(nil).wrap(ctx, operation, err)
+		return explain(ctx, operation, err)
 	}
 	reason := Refused
 	switch {

@@ -66,9 +66,6 @@ type Options struct {
 	PlainHTTP []string
 	// Limits are how large the source can be.
 	Limits Limits
-	// Known is the revision that the last Resolve returned. Resolve returns it again without a further request, if the ref still names
-	// it. May be nil.
-	Known *Revision
 	// Log gets a line about what is done. The lines have no credentials. May be nil.
 	Log func(format string, arguments ...any)
 }

@@ -189,7 +189,7 @@ func (t *transition) missingPodEvidence() evidence {
 	if t.Refused != "" {
 		seen = t.refusedPod()
 	}
-	if finished(t.Job) && seen.failure == nil {
+	if Finished(t.Job) && seen.failure == nil {
 		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("Job %s ended, but its pod was deleted before the result was read", t.attempt().JobName)}
 	}
 	return seen
@@ -428,7 +428,8 @@ func ResultOf(pod *corev1.Pod) string {
 	return ""
 }
 
-func finished(job *batchv1.Job) bool {
+// Finished reports whether a Job has ended.
+func Finished(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobComplete, batchv1.JobFailed)
 }
 

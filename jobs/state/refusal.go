@@ -73,7 +73,7 @@ func (o Observed) NeedsRefusal() bool {
 	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.isOurJob(o.Job) || t.suspended() {
 		return false
 	}
-	return t.attempt().PodUID == "" && (finished(o.Job) || t.age() >= firstLook)
+	return t.attempt().PodUID == "" && (Finished(o.Job) || t.age() >= firstLook)
 }
 
 // quotaMessages are parts of an API server's message about a quota that is exhausted, or has not been counted yet.

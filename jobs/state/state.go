@@ -351,7 +351,7 @@ func (t *transition) discard() {
 // and only the Job's status is outdated.
 func (t *transition) jobMayRun() bool {
 	attempt := t.attempt()
-	if t.Job == nil || attempt == nil || !t.madeFor(attempt, t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
+	if t.Job == nil || attempt == nil || !t.madeFor(attempt, t.Job) || t.Job.DeletionTimestamp != nil || Finished(t.Job) {
 		return false
 	}
 	if attempt.JobUID != t.Job.UID && t.Origin == Foreign {

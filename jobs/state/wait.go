@@ -157,7 +157,7 @@ func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
 // suspended reports whether the attempt's Job is suspended. A failed Job does not count, because it is never resumed.
 func (t *transition) suspended() bool {
 	return t.Job != nil && t.Job.Spec.Suspend != nil && *t.Job.Spec.Suspend && t.Job.DeletionTimestamp == nil &&
-		!finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job)
+		!Finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job)
 }
 
 // resumed reports whether the attempt's Job was suspended and resumed, unobserved, since the container was seen to start. The times
@@ -166,7 +166,7 @@ func (t *transition) suspended() bool {
 func (t *transition) resumed() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
 	return ready != nil && t.Job != nil && t.Job.DeletionTimestamp == nil &&
-		!finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job) &&
+		!Finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job) &&
 		slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool {
 			return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse && !c.LastTransitionTime.Before(&ready.LastTransitionTime)
 		})

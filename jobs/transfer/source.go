@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,18 +19,6 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/source"
 )
-
-// SourceOptions are how a source is reached.
-type SourceOptions struct {
-	// Secret is the data of the Secret that the source names. Nil if it does not exist.
-	Secret map[string][]byte
-	// Allowed are networks that are reached although they are loopback or link-local.
-	Allowed []netip.Prefix
-	// PlainHTTP are the registries, each HOST or HOST:PORT, that are reached without TLS besides loopback hosts.
-	PlainHTTP []string
-	// Log gets one line for each step. Defaults to none.
-	Log func(format string, args ...any)
-}
 
 // NotFetchedError is a source that cannot be resolved or fetched.
 type NotFetchedError struct{ result.NotFetched }
@@ -48,24 +35,22 @@ func NotFetchedOf(err error) *result.NotFetched {
 }
 
 // FetchSource writes the files of a source to a directory, which is empty. The error is a *NotFetchedError, or a fault of the machine.
-func FetchSource(ctx context.Context, of *render.InputSource, directory string, o SourceOptions) error {
-	options, err := o.of(of)
-	if err != nil {
+func FetchSource(ctx context.Context, of *render.InputSource, directory string, o source.Options) error {
+	if err := checkSecret(of, o); err != nil {
 		return err
 	}
-	if _, err := source.Fetch(ctx, sourceOf(of), of.Revision, directory, options); err != nil {
+	if _, err := source.Fetch(ctx, sourceOf(of), of.Revision, directory, o); err != nil {
 		return notFetched(err)
 	}
 	return nil
 }
 
 // CheckSource finds out what a source names now. Errors are those of FetchSource.
-func CheckSource(ctx context.Context, of *render.InputSource, o SourceOptions) (*v1alpha1.SourceRevision, error) {
-	options, err := o.of(of)
-	if err != nil {
+func CheckSource(ctx context.Context, of *render.InputSource, o source.Options) (*v1alpha1.SourceRevision, error) {
+	if err := checkSecret(of, o); err != nil {
 		return nil, err
 	}
-	found, err := source.Resolve(ctx, sourceOf(of), options)
+	found, err := source.Resolve(ctx, sourceOf(of), o)
 	if err != nil {
 		return nil, notFetched(err)
 	}
@@ -83,16 +68,14 @@ func sourceOf(of *render.InputSource) source.Source {
 	return source.Source{Git: &source.Git{URL: of.URL, Ref: of.Ref, Path: of.Path}}
 }
 
-func (o SourceOptions) of(of *render.InputSource) (source.Options, error) {
-	if of.Secret != "" && len(o.Secret) == 0 {
-		return source.Options{}, &NotFetchedError{result.NotFetched{
-			Reason: v1alpha1.ReasonSourceDenied, Message: fmt.Sprintf("Secret %q of the source does not exist, or is empty: create it", of.Secret),
-		}}
+// checkSecret refuses a source whose Secret does not exist.
+func checkSecret(of *render.InputSource, o source.Options) error {
+	if of.Secret == "" || len(o.Secret) > 0 {
+		return nil
 	}
-	if o.Log == nil {
-		o.Log = func(string, ...any) {}
-	}
-	return source.Options{Secret: o.Secret, Allowed: o.Allowed, PlainHTTP: o.PlainHTTP, Log: o.Log}, nil
+	return &NotFetchedError{result.NotFetched{
+		Reason: v1alpha1.ReasonSourceDenied, Message: fmt.Sprintf("Secret %q of the source does not exist, or is empty: create it", of.Secret),
+	}}
 }
 
 // notFetched returns the reason of an error of package source. Another error is a fault of the machine.
@@ -118,12 +101,12 @@ func (p *program) fetchSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return FetchSource(ctx, p.input.Source, p.at(render.SourceFiles), SourceOptions{Secret: secret, Allowed: p.AllowedNetworks, PlainHTTP: p.PlainHTTP, Log: p.Log})
+	return FetchSource(ctx, p.input.Source, p.at(render.SourceFiles), source.Options{Secret: secret, Allowed: p.AllowedNetworks, PlainHTTP: p.PlainHTTP, Log: p.Log})
 }
 
 // RunCheck is the program of a check of a source: it answers the input by a result, as a builder does. mounts is the directory below which the Secret
 // is mounted.
-func RunCheck(ctx context.Context, getenv func(string) string, mounts string, o SourceOptions) error {
+func RunCheck(ctx context.Context, getenv func(string) string, mounts string, o source.Options) error {
 	text, err := os.ReadFile(getenv(render.EnvInput))
 	if err != nil {
 		return fmt.Errorf("read the input: %w", err)

@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/source"
 )
 
 // pushSource pushes an artifact with one file, and returns it as an input names it.
@@ -49,7 +50,7 @@ func pushSource(t *testing.T, registry *registrytest.Registry) *render.InputSour
 // With certificate authorities in the Secret, a registry on a loopback address needs TLS, unless the operator names it.
 func TestASourceObeysTheRegistriesWithoutTLS(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
-	source := pushSource(t, registry)
+	pushed := pushSource(t, registry)
 	for name, test := range map[string]struct {
 		plainHTTP []string
 		allowed   []netip.Prefix
@@ -71,22 +72,22 @@ func TestASourceObeysTheRegistriesWithoutTLS(t *testing.T) {
 			require.NoError(t, os.MkdirAll(p.at(render.SourceFiles), 0o755))
 
 			// the check
-			p.write(render.PublishInput, require.Value(json.Marshal(render.Input{Version: render.InputVersion, Source: source}))(t))
+			p.write(render.PublishInput, require.Value(json.Marshal(render.Input{Version: render.InputVersion, Source: pushed}))(t))
 			variables := map[string]string{render.EnvInput: p.at(render.PublishInput), render.EnvResult: p.at(render.PublishMessage)}
-			err := RunCheck(ctx, func(name string) string { return variables[name] }, p.root, SourceOptions{PlainHTTP: test.plainHTTP, Allowed: test.allowed})
+			err := RunCheck(ctx, func(name string) string { return variables[name] }, p.root, source.Options{PlainHTTP: test.plainHTTP, Allowed: test.allowed})
 			if (err != nil) != (test.refused != "") {
 				t.Fatalf("the check: %v", err)
 			}
 			found, failure := result.ParseSource(string(require.Value(os.ReadFile(p.at(render.PublishMessage)))(t)), 0)
 			expectRefusal(t, failure, test.refused)
-			if failure == nil && found.Revision != source.Ref {
+			if failure == nil && found.Revision != pushed.Ref {
 				t.Errorf("the check found %+v", found)
 			}
 
 			// the fetcher of a build
 			p.write(render.PublishMessage, nil)
-			resolved := *source
-			resolved.Revision = source.Ref
+			resolved := *pushed
+			resolved.Revision = pushed.Ref
 			p.write(render.PublishInput, require.Value(json.Marshal(render.Input{Source: &resolved}))(t))
 			err = Fetch(ctx, Options{Root: p.root, PlainHTTP: test.plainHTTP, AllowedNetworks: test.allowed})
 			if (err != nil) != (test.refused != "") {

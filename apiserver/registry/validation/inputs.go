@@ -4,7 +4,6 @@ package validation
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -13,6 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
 	"goldsmith.dev/goldsmith/jobs/source/reference"
 )
 
@@ -143,8 +143,6 @@ func validateTargets(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorL
 	return errs
 }
 
-var revisionPattern = regexp.MustCompile(`\A(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})\z`)
-
 // SourceRevision validates what a source resolved to. It may be nil.
 func SourceRevision(found *v1alpha1.SourceRevision, path *field.Path) field.ErrorList {
 	if found == nil {
@@ -160,7 +158,7 @@ func SourceRevision(found *v1alpha1.SourceRevision, path *field.Path) field.Erro
 
 // Revision validates a commit or a digest, or the empty text.
 func Revision(revision string, path *field.Path) field.ErrorList {
-	if revision == "" || revisionPattern.MatchString(revision) {
+	if revision == "" || result.ValidRevision(revision) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, revision, `must be "sha1:" and 40, or "sha256:" and 64 hexadecimal digits`)}

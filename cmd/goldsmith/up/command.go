@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/systemd"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // NewCommand returns the verb.
@@ -133,7 +134,7 @@ func RunChild(args []string) (code int, ok bool) {
 		}
 	}
 	switch {
-	case len(args) > 1 && args[1] == CheckSourceCommand:
+	case len(args) > 1 && args[1] == render.CheckSourceCommand:
 		return checkSource(args[2:], os.Getenv, os.Getenv(local.EnvMounts)), true
 	case len(args) < 2 || args[1] != SuperviseCommand:
 		return 0, false

@@ -15,15 +15,13 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/sources"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/source"
 	"goldsmith.dev/goldsmith/jobs/transfer"
 )
 
-// CheckSourceCommand is the argument with which the executable finds out what a source names. The agent starts it.
-const CheckSourceCommand = "check-source"
-
 // checkSourceArgs returns the arguments of a check: the flags of this server that tell how sources are reached.
 func checkSourceArgs(o *Options) []string {
-	args := []string{CheckSourceCommand}
+	args := []string{render.CheckSourceCommand}
 	for _, network := range o.Sources.Allowed {
 		args = append(args, "--"+render.AllowedNetworksFlag+"="+network)
 	}
@@ -40,13 +38,13 @@ func checkSource(args []string, getenv func(string) string, mounts string) (code
 	defer stop()
 	var plain registries.Flags
 	var networks sources.Networks
-	flags := pflag.NewFlagSet(CheckSourceCommand, pflag.ContinueOnError)
+	flags := pflag.NewFlagSet(render.CheckSourceCommand, pflag.ContinueOnError)
 	plain.AddTo(flags)
 	networks.AddTo(flags)
 	err := flags.Parse(args)
 	allowed, invalid := networks.Prefixes()
 	if err = errors.Join(err, invalid); err == nil {
-		err = transfer.RunCheck(ctx, getenv, mounts, transfer.SourceOptions{Allowed: allowed, PlainHTTP: plain.PlainHTTP, Log: func(format string, args ...any) {
+		err = transfer.RunCheck(ctx, getenv, mounts, source.Options{Allowed: allowed, PlainHTTP: plain.PlainHTTP, Log: func(format string, args ...any) {
 			fmt.Printf("goldsmith: "+format+"\n", args...)
 		}})
 	}

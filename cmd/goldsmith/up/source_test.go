@@ -40,7 +40,7 @@ func TestACheckReachesSourcesAsTheServersFlagsAllow(t *testing.T) {
 			require.NoError(t, os.MkdirAll(secret, 0o700))
 			require.NoError(t, os.WriteFile(filepath.Join(secret, "ca.crt"), authority, 0o600))
 			args := checkSourceArgs(o)
-			if args[0] != CheckSourceCommand {
+			if args[0] != render.CheckSourceCommand {
 				t.Fatalf("the arguments are %q", args)
 			}
 			code := checkSource(args[1:], func(name string) string { return variables[name] }, dir)

@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 const (
@@ -171,7 +172,7 @@ func (a *Archives) finish(ctx context.Context, archive *v1alpha1.Archive, of *pr
 	var answers []probe.Answer
 	var failures []string
 	for _, job := range jobs {
-		if !ended(job) {
+		if !state.Finished(job) {
 			if left := jobLimit - a.Clock.Now().Sub(job.CreationTimestamp.Time); left > 0 {
 				return min(left, look), nil
 			}
@@ -221,13 +222,13 @@ func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found probe.Answ
 
 // readLog calls read with the end of the builder of an ended Job, and with its log. read returns why there is no answer, or "".
 func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*corev1.ContainerStateTerminated, io.Reader) string) (failure string, err error) {
-	pods, err := a.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+	pods, err := reconciliation.PodsOf(ctx, a.Kube, job)
 	if err != nil {
-		return "", fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+		return "", err
 	}
-	pod, end := endOf(job, pods.Items)
+	pod, end := endOf(job, pods)
 	if end == nil {
-		return cmp.Or(notFetched(job, pods.Items), "its pod was lost"+whyFailed(job)), nil
+		return cmp.Or(notFetched(job, pods), "its pod was lost"+whyFailed(job)), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
@@ -246,12 +247,6 @@ func question(job *batchv1.Job) *render.InputProbe {
 		return nil
 	}
 	return input.Probe
-}
-
-// ended reports whether a Job has ended.
-func ended(job *batchv1.Job) bool {
-	_, is := endTime(job)
-	return is
 }
 
 // endTime returns when a Job has ended.

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/probe"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
+	"goldsmith.dev/goldsmith/jobs/state"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -83,7 +84,7 @@ func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
 			continue
 		}
 		if slices.ContainsFunc(wholes, func(w whole) bool { return w.image.Namespace == job.Namespace && w.job() == job.Name }) {
-			runs = runs || !ended(job) && a.Clock.Now().Sub(job.CreationTimestamp.Time) < jobLimit
+			runs = runs || !state.Finished(job) && a.Clock.Now().Sub(job.CreationTimestamp.Time) < jobLimit
 			continue
 		}
 		if err := reconciliation.DeleteJob(ctx, a.Kube, job); apierrors.IsForbidden(err) { // in one namespace: the others go on

@@ -39,6 +39,15 @@ func IsRefused(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
+// PodsOf returns the pods with the label of a Job, which anybody can set.
+func PodsOf(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) ([]corev1.Pod, error) {
+	pods, err := kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+	}
+	return pods.Items, nil
+}
+
 // DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.
 func DeleteJob(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) error {
 	background := metav1.DeletePropagationBackground

@@ -97,7 +97,7 @@ func (s *Sources) follow(ctx context.Context, image *v1alpha1.Image, next *v1alp
 	case !same:
 		s.end(next, nil, result.LostSource(fmt.Sprintf("Job %s was created by a user, for another template, or by another version of the controller: the next check has another Job", job.Name)))
 		return 0, nil
-	case !ended(job) && left > 0:
+	case !state.Finished(job) && left > 0:
 		return min(left, look), nil
 	}
 	found, failure, err := s.read(ctx, job, rendered.Spec.Template.Annotations[v1alpha1.AnnotationInput])
@@ -164,13 +164,13 @@ func (s *Sources) read(ctx context.Context, job *batchv1.Job, input string) (*v1
 	if job.Spec.Template.Annotations[v1alpha1.AnnotationInput] != input {
 		return nil, result.LostSource(fmt.Sprintf("the input in Job %s was changed", job.Name)), nil
 	}
-	pods, err := s.Kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+	pods, err := reconciliation.PodsOf(ctx, s.Kube, job)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+		return nil, nil, err
 	}
 	why := ""
-	for i := range pods.Items {
-		pod := &pods.Items[i]
+	for i := range pods {
+		pod := &pods[i]
 		if !metav1.IsControlledBy(pod, job) { // anybody can set labels
 			continue
 		}
@@ -221,11 +221,4 @@ func (s *Sources) refusal(ctx context.Context, job *batchv1.Job) (string, error)
 func ours(job *batchv1.Job, image *v1alpha1.Image) bool {
 	uid, ok := render.SourceCheckOf(job)
 	return ok && uid == image.UID
-}
-
-// ended reports whether a Job has ended.
-func ended(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Status.Conditions, func(condition batchv1.JobCondition) bool {
-		return (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) && condition.Status == corev1.ConditionTrue
-	})
 }

@@ -133,13 +133,22 @@ func (p *pod) registryOptions(ctx context.Context, secretName string) (transport
 	if secretName == "" {
 		return options, nil
 	}
-	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
-	secret, err := p.options.Secrets.Secrets(p.Ref.Namespace).Get(ctx, secretName, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return options.WithSecret(p.Ref.Namespace, secretName, nil)
-	}
+	secret, err := p.secret(ctx, secretName)
 	if err != nil {
 		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", p.Ref.Namespace, secretName, err)
 	}
-	return options.WithSecret(p.Ref.Namespace, secretName, secret.Data)
+	return options.WithSecret(p.Ref.Namespace, secretName, secret)
+}
+
+// secret returns the data of a Secret of the pod's namespace. It is nil if there is no such Secret.
+func (p *pod) secret(ctx context.Context, name string) (map[string][]byte, error) {
+	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
+	secret, err := p.options.Secrets.Secrets(p.Ref.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return secret.Data, nil
 }

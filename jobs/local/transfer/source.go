@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
+	"goldsmith.dev/goldsmith/jobs/source"
 	"goldsmith.dev/goldsmith/jobs/transfer"
 )
 
@@ -20,13 +18,10 @@ func (p *pod) provideSource(ctx context.Context, fetching func()) error {
 		return nil
 	}
 	fetching()
-	options := transfer.SourceOptions{Allowed: p.options.AllowedNetworks, PlainHTTP: p.options.PlainHTTPRegistries, Log: p.Say}
+	options := source.Options{Allowed: p.options.AllowedNetworks, PlainHTTP: p.options.PlainHTTPRegistries, Log: p.Say}
 	if of.Secret != "" {
-		secret, err := p.options.Secrets.Secrets(p.Ref.Namespace).Get(ctx, of.Secret, metav1.GetOptions{})
-		switch {
-		case err == nil:
-			options.Secret = secret.Data
-		case !apierrors.IsNotFound(err):
+		var err error
+		if options.Secret, err = p.secret(ctx, of.Secret); err != nil {
 			return fmt.Errorf("read Secret %s/%s of the source: %w", p.Ref.Namespace, of.Secret, err)
 		}
 	}

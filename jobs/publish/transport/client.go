@@ -93,7 +93,7 @@ func newClient(verb, repository string, o Options, actions ...string) (*client, 
 		return nil, c.fault(v1alpha1.ReasonRegistryDenied, err.Error(), "", err)
 	}
 	c.remedies = remediesFor(verb, c.reference, o, login)
-	roots, err := authorities(o.CA)
+	roots, err := Authorities(o.CA)
 	if err != nil {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
 	}
@@ -135,7 +135,8 @@ func remediesFor(verb string, reference registry.Reference, o Options, login str
 	}
 }
 
-func authorities(ca []byte) (*x509.CertPool, error) {
+// Authorities returns the authorities of the system and those of ca.crt of a Secret. It is nil without ca: those of the system.
+func Authorities(ca []byte) (*x509.CertPool, error) {
 	if len(ca) == 0 {
 		return nil, nil // those of the system
 	}

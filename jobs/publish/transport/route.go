@@ -45,19 +45,21 @@ func NewRoute(template *http.Transport, check func(netip.Addr) error, wrap func(
 		}
 	}
 	r.direct.Proxy = nil
-	r.direct.DialContext = dial(&net.Dialer{Timeout: dialTimeout, Control: r.control})
+	r.direct.DialContext = dial(&net.Dialer{Timeout: dialTimeout, Control: Control(check)})
 	r.proxied.Proxy = func(req *http.Request) (*url.URL, error) { return r.proxy(req.URL) }
 	r.proxied.DialContext = dial(&net.Dialer{Timeout: dialTimeout})
 	return r
 }
 
-// control checks an address at the moment of the connection.
-func (r *Route) control(_, address string, _ syscall.RawConn) error {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
+// Control is for a net.Dialer that checks addresses at the moment of the connection.
+func Control(check func(netip.Addr) error) func(network, address string, _ syscall.RawConn) error {
+	return func(_, address string, _ syscall.RawConn) error {
+		parsed, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		return check(parsed.Addr())
 	}
-	return r.check(parsed.Addr())
 }
 
 // RoundTrip sends a request. The error is that of the check, if it refuses an address.
