@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
@@ -83,6 +84,31 @@ func TestAChannelTellsWhyTheVulnerabilitiesOfABuildAreUnknown(t *testing.T) {
 		if diff := cmp.Diff(test.want, p.known(t.Context(), rule, "web-1")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// stored is the Image that a storage has.
+type stored struct{ image *v1alpha1.Image }
+
+func (s stored) Get(context.Context, string, *metav1.GetOptions) (runtime.Object, error) {
+	return s.image, nil
+}
+
+func TestAPromotionIsDecidedByTheStoredImage(t *testing.T) {
+	lagging := validationtest.Image()
+	current := lagging.DeepCopy()
+	current.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "web-1", By: "ada"}}
+	request := &v1alpha1.ImageChannels{ObjectMeta: current.ObjectMeta, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "web-1"}}}
+	p := &promotion{
+		requested: rest.DefaultUpdatedObjectInfo(request), image: current.Name, scope: &resources.Scope{},
+		images: stored{current}, // without builds: one that is marked by the rules of the Image in the cache would be a panic
+	}
+	promoted, err := p.UpdatedObject(t.Context(), lagging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(current.Status, promoted.(*v1alpha1.Image).Status); diff != "" {
+		t.Errorf("(-stored +got):\n%s", diff)
 	}
 }
 

@@ -69,7 +69,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 	if err != nil {
 		return nil, false, err
 	}
-	promotion := &promotion{requested: object, builds: r.builds, vulnerabilities: r.read, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
+	promotion := &promotion{requested: object, images: r.images, builds: r.builds, vulnerabilities: r.read, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
 	if validate != nil {
 		admit := validate
 		validate = func(ctx context.Context, object, old runtime.Object) error {
@@ -110,6 +110,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 // promotion turns a change of an ImageChannels into a change of the Image.
 type promotion struct {
 	requested       rest.UpdatedObjectInfo
+	images          rest.Getter
 	builds          store.Store[*v1alpha1.ImageBuild]
 	vulnerabilities *imagebuild.Store
 	scope           *resources.Scope
@@ -123,9 +124,10 @@ var _ rest.UpdatedObjectInfo = &promotion{}
 // Preconditions returns the preconditions of the request.
 func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.Preconditions() }
 
-// UpdatedObject returns the stored Image with the requested channels.
-func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	existing, err := store.As[*v1alpha1.Image](old)
+// UpdatedObject returns the stored Image with the requested channels. It reads the Image, because the one that it gets can be of the cache, and a
+// build must not be marked by rules that the Image no longer has: the mark of a refused promotion would stay.
+func (p *promotion) UpdatedObject(ctx context.Context, _ runtime.Object) (runtime.Object, error) {
+	existing, err := store.Get[*v1alpha1.Image](ctx, p.images, p.image)
 	if err != nil {
 		return nil, err
 	}
