@@ -42,15 +42,21 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		patient.Patience = deadline.DebianBuild.Deadline()
 		return patient
 	})
-
-	It("A server is built twice in restricted pods, with the same digests, boots with BIOS and UEFI, has the packages of its lock, and is tested before its tag", func(ctx SpecContext) {
+	// serve starts a registry, whose Secret the namespace gets, and a mirror of the archives of Debian, and returns the mirror's URL.
+	serve := func(ctx SpecContext) (registry *host.Registry, proxy string) {
+		GinkgoHelper()
 		address := host.Address(ctx, w.Kube)
-		registry := host.NewRegistry(address)
+		registry = host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		proxy, stop, err := mirror.Start(programs.Mirror, address, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(stop)
+		return registry, proxy
+	}
+
+	It("A server is built twice in restricted pods, with the same digests, boots with BIOS and UEFI, has the packages of its lock, and is tested before its tag", func(ctx SpecContext) {
+		registry, proxy := serve(ctx)
 		w.CreateImage(ctx, server(proxy, registry.Host+"/team/server"))
 		first := w.Succeeded(ctx, "server-1")
 		w.Request(ctx, "server", "again")
@@ -121,13 +127,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 	})
 
 	It("An image is compared with the archives of Debian that it was built from", func(ctx SpecContext) {
-		address := host.Address(ctx, w.Kube)
-		registry := host.NewRegistry(address)
-		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		proxy, stop, err := mirror.Start(programs.Mirror, address, GinkgoWriter)
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(stop)
+		registry, proxy := serve(ctx)
 		image := server(proxy, registry.Host+"/team/followed")
 		image.Name, image.Spec.Targets, image.Spec.Template.Env = "followed", image.Spec.Targets[2:], nil // a check has no variables of an image
 		image.Spec.Parameters = []v1alpha1.Parameter{

@@ -133,7 +133,7 @@ func (o Observed) start(times Times, at time.Time) time.Time {
 	return at.Add(time.Duration(share) * time.Second) //nolint:gosec // share is at most the jitter
 }
 
-// startLimit is the starting deadline of a time of the schedule. It is zero if there is none.
+// startLimit returns until when the build of a time of the schedule can start. It is zero without a startingDeadline.
 func (o Observed) startLimit(times Times, at time.Time) time.Time {
 	deadline := o.Image.Spec.Triggers.Schedule.StartingDeadline
 	if deadline == nil {

@@ -101,7 +101,7 @@ func TestAPromotionIsDecidedByTheStoredImage(t *testing.T) {
 	request := &v1alpha1.ImageChannels{ObjectMeta: current.ObjectMeta, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "web-1"}}}
 	p := &promotion{
 		requested: rest.DefaultUpdatedObjectInfo(request), image: current.Name, scope: &resources.Scope{},
-		images: stored{current}, // without builds: one that is marked by the rules of the Image in the cache would be a panic
+		images: stored{current}, // no store of builds: to mark a build, as the channels of the lagging Image require, is a panic
 	}
 	promoted, err := p.UpdatedObject(t.Context(), lagging)
 	if err != nil {

@@ -124,8 +124,8 @@ var _ rest.UpdatedObjectInfo = &promotion{}
 // Preconditions returns the preconditions of the request.
 func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.Preconditions() }
 
-// UpdatedObject returns the stored Image with the requested channels. It reads the Image, because the one that it gets can be of the cache, and a
-// build must not be marked by rules that the Image no longer has: the mark of a refused promotion would stay.
+// UpdatedObject returns the stored Image with the requested channels. It reads the Image itself, because the storage passes that of its cache first.
+// With older rules, a build could be marked for a promotion that is then refused, and would keep the mark.
 func (p *promotion) UpdatedObject(ctx context.Context, _ runtime.Object) (runtime.Object, error) {
 	existing, err := store.Get[*v1alpha1.Image](ctx, p.images, p.image)
 	if err != nil {
@@ -153,10 +153,9 @@ func (p *promotion) UpdatedObject(ctx context.Context, _ runtime.Object) (runtim
 	if err != nil {
 		return nil, err
 	}
-	image := existing.DeepCopy()
-	image.ResourceVersion = wanted.ResourceVersion // compared by the store, if there is one
-	image.Status.Channels = channels
-	return image, nil
+	existing.ResourceVersion = wanted.ResourceVersion // compared by the store, if there is one
+	existing.Status.Channels = channels
+	return existing, nil
 }
 
 // resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was
