@@ -209,7 +209,7 @@ e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of m
 	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: e2e-browser
-e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on Debian: chromium) and less.
+e2e-browser: $(k9s) verify-console ## Run the specs of web pages and of k9s; needs Chromium (on Debian: chromium), npm and less.
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
@@ -295,7 +295,7 @@ generate: $(crd_ref_docs) ## Regenerate all generated files; needs jq.
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-release verify-clients ## Run all checks below.
+verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-release verify-clients verify-console ## Run all checks below.
 
 ##@ Checks
 
@@ -340,6 +340,10 @@ verify-release: $(golangci_lint) ## Check the module that makes releases, which 
 verify-clients: $(golangci_lint) ## Check the module of other people's clients, which ./... does not include. make test-all tests it.
 	cd e2e/clients && go mod tidy -diff && $(lint) run ./...
 
+.PHONY: verify-console
+verify-console: ## Check the libraries and the types of the pages of the console; needs npm.
+	console/update-libraries --check
+
 .PHONY: vet
 vet: ## Run go vet, which is part of lint.
 	go vet -tags e2e ./...
@@ -348,7 +352,7 @@ vet: ## Run go vet, which is part of lint.
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
 	$(lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
-	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh release/systemd/*.sh e2e/release/scenarios/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
+	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh release/systemd/*.sh e2e/release/scenarios/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis console e2e)
 
 ##@ Clean
 

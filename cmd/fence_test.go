@@ -54,6 +54,7 @@ var layers = slices.Concat([]layer{
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records", "jobs/podlog"}, pureFunctions...)},
 	{"controllers/internal/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // alone: records decide nothing
 	{"controllers", append([]string{"controllers", "apis", "archive", "jobs/podlog"}, pureFunctions...)},
+	{"console", []string{"console"}},     // pages that know only the API, and what serves them
 	{clients, []string{clients, "apis"}}, // a module of its own, whose clients know only the API
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster knows

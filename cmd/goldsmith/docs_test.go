@@ -176,6 +176,8 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	switch {
 	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith up"):
 		r.compare(t, block, r.startServer(ctx, t, block.text))
+	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith console"):
+		r.compare(t, block, r.interrupt(ctx, t, block.text, "Ctrl-C"))
 	case block.language == "sh":
 		r.compare(t, block, r.run(ctx, t, block.script(), ""))
 	case block.language == "yaml":
@@ -208,12 +210,30 @@ func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) 
 	return string(out)
 }
 
+// interrupt runs a command that ends with Ctrl-C, presses it after the line with a text, and returns the lines up to it.
+func (r *reader) interrupt(ctx context.Context, t *testing.T, command, last string) (output string) {
+	t.Helper()
+	shell := exec.CommandContext(ctx, "bash", "-c", "exec "+command)
+	shell.Dir, shell.Env = r.directory, r.environment
+	out := require.Value(shell.StdoutPipe())(t)
+	require.NoError(t, shell.Start())
+	for lines := bufio.NewScanner(out); !strings.Contains(output, last) && lines.Scan(); {
+		output += lines.Text() + "\n"
+	}
+	require.NoError(t, shell.Process.Signal(os.Interrupt))
+	if err := shell.Wait(); err != nil {
+		t.Errorf("%v, after %q", err, output)
+	}
+	return output
+}
+
 // masks replace the parts of the output that differ between two runs of the docs.
 var masks = []struct {
 	pattern *regexp.Regexp
 	mask    string
 }{
 	{regexp.MustCompile(`-[2456789b-df-hj-np-tv-xz]{8,10}-[2456789b-df-hj-np-tv-xz]{5}\b`), "-POD"}, // the name of a Deployment's pod
+	{regexp.MustCompile(`#code=[A-Z2-7]{26}\b`), "#code=CODE"},
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
 	{regexp.MustCompile(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?`), "TIME"},

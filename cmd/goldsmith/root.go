@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/changes"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/console"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/diff"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/firstimage"
@@ -64,6 +65,7 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	addGroup(root, "Start", onLinux("up", useOtherServer), onLinux("demo", useOtherServer), firstimage.NewCommand())
 	addGroup(root, "Look",
+		console.NewCommand(),
 		logs.NewCommand(),
 		status.NewCommand(),
 		show.NewCommand(),

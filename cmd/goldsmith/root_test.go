@@ -271,6 +271,12 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"-o json": "unknown shorthand flag: 'o'",
 			"-n team": client.ErrNoKubeconfig.Error(),
 		},
+		"console": {
+			"web":          `unknown command "web"`,
+			"--port 65536": `invalid argument "65536" for "--port"`,
+			"--port 8080":  client.ErrNoKubeconfig.Error(),
+			"":             client.ErrNoKubeconfig.Error(),
+		},
 		"history": {
 			"":                           "name an IMAGE, or set --deleted",
 			"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, but got 2",

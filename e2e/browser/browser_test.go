@@ -6,6 +6,7 @@
 package browser_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -17,11 +18,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 
@@ -47,8 +50,8 @@ func TestBrowser(t *testing.T) {
 var _ = Describe("A page in Chromium", Label("browser"), func() {
 	It("lists, creates and watches with a token, and follows a log, if its origin is allowed", func(ctx SpecContext) {
 		allowed, other := servePage(), servePage()
-		server := serve(ctx, "^"+regexp.QuoteMeta(allowed)+"$")
-		browser := openBrowser(ctx, server)
+		server := serve(ctx, up.Options{Memory: true, Origins: []string{"^" + regexp.QuoteMeta(allowed) + "$"}})
+		browser := openBrowser(ctx, server.Config)
 		api := fmt.Sprintf("const server = '%s', TOKEN = '%s';\n", server.Host, server.BearerToken) + snippet()
 
 		_, err := evaluate[chromedp.Void](browser, allowed, api+create)
@@ -122,25 +125,38 @@ func servePage() string {
 	return server.URL
 }
 
-// serve starts `goldsmith up` in this process.
-func serve(ctx context.Context, origin string) *rest.Config {
+// served is a running `goldsmith up`.
+type served struct {
+	*rest.Config
+	// link is the link to the console, which works once.
+	link string
+	// stop stops the server.
+	stop func(context.Context)
+}
+
+// serve starts `goldsmith up` in this process, with a data directory of its own unless the options name one.
+func serve(ctx context.Context, options up.Options) *served {
 	GinkgoHelper()
 	executable, err := os.Executable()
 	Expect(err).NotTo(HaveOccurred())
 	ready, ended := make(chan *rest.Config, 1), make(chan error, 1)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	options := up.Options{
-		DataDirectory: filepath.Join(GinkgoT().TempDir(), "data"), Memory: true, Executable: executable, Out: GinkgoWriter,
-		Origins: []string{origin}, OnReady: func(config *rest.Config, _ string) { ready <- config },
-	}
+	printed := gbytes.NewBuffer()
+	options.Executable, options.Out = executable, io.MultiWriter(printed, GinkgoWriter)
+	options.DataDirectory = cmp.Or(options.DataDirectory, filepath.Join(GinkgoT().TempDir(), "data"))
+	options.OnReady = func(config *rest.Config, _ string) { ready <- config }
 	go func() { ended <- up.Run(running, options) }()
-	DeferCleanup(func(ctx SpecContext) {
-		stop()
-		Eventually(ctx, ended).WithTimeout(deadline.Local.Deadline()).Should(Receive(Succeed()))
-	})
-	var config *rest.Config
-	Eventually(ctx, ready).WithTimeout(deadline.Local.Deadline()).Should(Receive(&config))
-	return config
+	var once sync.Once
+	server := &served{stop: func(ctx context.Context) {
+		once.Do(func() {
+			stop()
+			Eventually(ctx, ended).WithTimeout(deadline.Local.Deadline()).Should(Receive(Succeed()))
+		})
+	}}
+	DeferCleanup(func(ctx SpecContext) { server.stop(ctx) })
+	Eventually(ctx, ready).WithTimeout(deadline.Local.Deadline()).Should(Receive(&server.Config))
+	server.link = regexp.MustCompile(`(?m)^console: (\S+)$`).FindStringSubmatch(string(printed.Contents()))[1]
+	return server
 }
 
 // openBrowser starts Chromium, which trusts the certificate of the server and no other that is not signed by a known authority.
@@ -149,15 +165,20 @@ func openBrowser(ctx context.Context, server *rest.Config) context.Context {
 	certificates, err := certutil.ParseCertsPEM(server.CAData)
 	Expect(err).NotTo(HaveOccurred())
 	key := sha256.Sum256(certificates[0].RawSubjectPublicKeyInfo)
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(key[:])),
-	}
+	return startChromium(ctx, chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(key[:])))
+}
+
+func startChromium(ctx context.Context, options ...chromedp.ExecAllocatorOption) context.Context {
+	browser, stop := newChromium(ctx, options...)
+	DeferCleanup(stop)
+	return browser
+}
+
+func newChromium(ctx context.Context, options ...chromedp.ExecAllocatorOption) (context.Context, context.CancelFunc) {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to start a sandbox as root
 	}
-	browser, stop := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(options...))
-	DeferCleanup(stop)
-	return browser
+	return chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(options...))
 }
 
 // evaluate opens a page, runs the body of an asynchronous function in it and returns the function's result.

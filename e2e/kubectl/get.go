@@ -29,7 +29,7 @@ func describeGet(s *shell) {
 			Expect(builds).To(MatchRegexp(`(?m)^web-1 +web +Succeeded +1 +\d+s +\d+s$`))
 
 			wide := rows(s.Run(ctx, "", "get", "imagebuilds", "-o", "wide"))
-			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE TRIGGER NODE DIGEST ONEOFF")))
+			Expect(wide[0]).To(Equal(strings.Fields("NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE TRIGGER NODE DIGEST ONEOFF STARTED FINISHED")))
 			Expect(wide[1]).To(ContainElements("Created", digest))
 		})
 

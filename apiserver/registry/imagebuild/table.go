@@ -33,6 +33,8 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
 	{Name: "Digest", Type: "string", Description: "Beginning of the first artifact's digest, and how many more artifacts there are.", Priority: wide},
 	{Name: "OneOff", Type: "string", Description: "Whether the inputs of the build differ from the inputs of its image. A one-off build does not change the status of the image.", Priority: wide},
+	{Name: "Started", Type: "string", Format: "date-time", Description: "When the first attempt started.", Priority: wide},
+	{Name: "Finished", Type: "string", Format: "date-time", Description: "When the build finished.", Priority: wide},
 }
 
 func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageBuild] {
@@ -41,8 +43,17 @@ func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageBuild] {
 			build.Name, imageName(build), string(build.Status.Phase), why(build, clock.Now()), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
 			trigger(build), node(build), table.Digest(build.Status.Artifacts), oneOff(build),
+			timestamp(build.Status.StartTime), timestamp(build.Status.CompletionTime),
 		}
 	})
+}
+
+// timestamp is a time for programs, which know the time zone of their users, or empty.
+func timestamp(at *metav1.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 func imageName(build *v1alpha1.ImageBuild) string {

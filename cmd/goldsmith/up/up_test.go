@@ -56,6 +56,8 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 					t.Errorf("%s: %v", host, err)
 				}
 				checkLandingPage(ctx, t, config)
+				address, code := consoleOf(t, config, out.String())
+				signIn(ctx, t, address, code)
 				if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 					t.Error("the program does not limit its memory")
 				}
@@ -69,7 +71,7 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 				t.Errorf("%s: ready: %t, error: %v", host, ready, err)
 			}
 			path := directory + "/kubeconfig"
-			want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nserver: https://\S+:[0-9]+\nIn a second terminal:\n  export KUBECONFIG=` + path + `\n(  goldsmith .*\n)+kubeconfig: ` + path + `\n\z`
+			want := `\Adata: ` + directory + `, [0-9]+\.[0-9] MiB\nready\nserver: https://\S+:[0-9]+\nconsole: http://\S+:[0-9]+/ui/#code=[A-Z2-7]{26}\nIn a second terminal:\n  export KUBECONFIG=` + path + `\n(  goldsmith .*\n)+kubeconfig: ` + path + `\n\z`
 			if !regexp.MustCompile(want).Match(out.Bytes()) {
 				t.Errorf("%s: it printed %q, want %s", host, out, want)
 			}

@@ -10,6 +10,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/console"
 )
 
 // entry explains a reason in plain text.
@@ -44,6 +45,14 @@ func entries() []entry {
 	add("the trigger of a build", "", triggers)
 	for _, shipped := range builders.Shipped() {
 		all = append(all, ofBuilder(shipped.Name, shipped.Capabilities.Reasons)...)
+	}
+	return all
+}
+
+// Reasons returns an explanation of each reason for the console.
+func Reasons() (all []console.Reason) {
+	for _, of := range entries() {
+		all = append(all, console.Reason{Reason: of.reason, Reporter: of.reporter, Meaning: of.meaning, Remedy: of.remedy})
 	}
 	return all
 }

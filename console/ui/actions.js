@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What users can do on a page: buttons that tell why they are disabled, and a dialog with the command that does the same.
+
+import {APIError, allowed} from './api.js';
+import {html, nothing} from './html.js';
+import {problem, shown} from './parts.js';
+
+/** @typedef {import('./html.js').Content} Content */
+/** @typedef {Record<string, string>} Values */
+
+/**
+ * @typedef {object} Field of a dialog
+ * @property {string} name
+ * @property {string} label
+ * @property {boolean} [required]
+ * @property {string[]} [options] for a choice
+ * @property {string} [value]
+ */
+
+/**
+ * @typedef {object} Action
+ * @property {string} label of the button, which is also the one that confirms
+ * @property {string} title of the dialog
+ * @property {Content} text what the action does
+ * @property {{verb: string, resource: string, subresource?: string, namespace: string, name?: string}} right that the action needs
+ * @property {string} [impossible] why the action is impossible now
+ * @property {Field[]} [fields]
+ * @property {(values: Values) => string} command that does the same
+ * @property {(values: Values) => Promise<string | void>} run does it, and returns the address of the page to open, if another
+ */
+
+/** The buttons and the dialog of a page. */
+export class Actions {
+  /** @param {import('./app.js').App} app */
+  constructor(app) {
+    this.app = app;
+    /** What was reviewed, by the right. @type {Map<string, string>} */
+    this.refusals = new Map();
+    /** @type {Action | undefined} */
+    this.open = undefined;
+    /** @type {Values} */
+    this.values = {};
+    /** @type {APIError | undefined} */
+    this.failure = undefined;
+    this.busy = false;
+  }
+
+  /** Why the user cannot do something, or an empty text. @param {Action} action */
+  refusal(action) {
+    const key = JSON.stringify(action.right);
+    const known = this.refusals.get(key);
+    if (known === undefined) {
+      this.refusals.set(key, 'Asking for permission.');
+      allowed(action.right).then(
+        (review) => this.refusals.set(key, review.allowed ? '' : review.reason),
+        (error) => this.refusals.set(key, error.message),
+      ).finally(() => this.app.update());
+    }
+    return this.refusals.get(key) || action.impossible || '';
+  }
+
+  /** @param {Action} action @param {string} style class of the button */
+  button(action, style = '') {
+    const refusal = this.refusal(action);
+    return html`<button type="button" class=${style} aria-disabled=${refusal ? 'true' : nothing} title=${refusal || nothing} @click=${() => this.show(action)}>${action.label}</button>`;
+  }
+
+  /** @param {Action} action */
+  show(action) {
+    this.open = action;
+    this.values = Object.fromEntries((action.fields ?? []).map(({name, value, options}) => [name, value ?? options?.[0] ?? '']));
+    this.failure = undefined;
+    this.app.update();
+  }
+
+  close = () => {
+    this.open = undefined;
+    this.app.update();
+  };
+
+  /** @param {Event} event */
+  confirm = async (event) => {
+    event.preventDefault();
+    const action = this.open;
+    if (!action || this.busy || this.refusal(action)) return;
+    this.busy = true;
+    this.failure = undefined;
+    this.app.update();
+    try {
+      const next = await action.run(this.values);
+      this.close();
+      if (next) this.app.navigate(next);
+    } catch (error) {
+      this.failure = error instanceof APIError ? error : new APIError(String(error), 0);
+    } finally {
+      this.busy = false;
+      this.app.update();
+    }
+  };
+
+  /** @param {Field} field */
+  field(field) {
+    const set = (/** @type {Event} */ event) => {
+      this.values[field.name] = /** @type {HTMLInputElement} */ (event.target).value;
+      this.app.update();
+    };
+    return html`<label class="field"><span>${field.label}</span>${field.options
+      ? html`<select name=${field.name} @change=${set}>${field.options.map((option) => html`<option ?selected=${this.values[field.name] === option}>${option}</option>`)}</select>`
+      : html`<input name=${field.name} ?required=${field.required} maxlength="1024" autocomplete="off" @input=${set}>`}</label>`;
+  }
+
+  dialog() {
+    const action = this.open;
+    if (!action) return nothing;
+    const refusal = this.refusal(action);
+    return html`<dialog aria-labelledby="dialog-title" @close=${this.close}><form @submit=${this.confirm}>
+      <h2 id="dialog-title">${action.title}</h2>
+      <p>${action.text}</p>
+      ${(action.fields ?? []).map((field) => this.field(field))}
+      ${refusal ? html`<p class="refusal">${refusal}</p>` : nothing}
+      ${problem(this.failure)}
+      <p class="same">In a terminal: ${shown(action.command(this.values))}</p>
+      <footer><button type="button" @click=${this.close}>Close</button><button type="submit" class="primary" ?disabled=${Boolean(refusal) || this.busy}>${action.label}</button></footer>
+    </form></dialog>`;
+  }
+}

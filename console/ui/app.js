@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame of all pages: addresses, sign-in, the bar at the top, and the keyboard.
+
+import {Actions} from './actions.js';
+import {events, everywhere, request} from './api.js';
+import {html, nothing, render, visible} from './html.js';
+import {connection} from './live.js';
+import {BuildPage} from './pages/build.js';
+import {BuildsPage} from './pages/builds.js';
+import {DiffPage} from './pages/diff.js';
+import {GraphPage} from './pages/graph.js';
+import {ImagePage} from './pages/image.js';
+import {ImagesPage} from './pages/images.js';
+import {LogPage} from './pages/log.js';
+import {QueuePage} from './pages/queue.js';
+import {badge, href, missing, shown} from './parts.js';
+import {session, signIn, signInCommand, signOut} from './session.js';
+import {duration, skew} from './time.js';
+
+/** @typedef {import('./html.js').Content} Content */
+
+/**
+ * @typedef {object} Page
+ * @property {string} title
+ * @property {() => Content} render
+ * @property {() => void} close ends its streams
+ */
+
+/** The pages by their addresses below the namespace. @type {[RegExp, new (app: App, ...names: string[]) => Page, string][]} */
+const routes = [
+  [/^images$/, ImagesPage, 'images'],
+  [/^images\/([^/]+)$/, ImagePage, 'images'],
+  [/^builds$/, BuildsPage, 'builds'],
+  [/^builds\/([^/]+)$/, BuildPage, 'builds'],
+  [/^builds\/([^/]+)\/log$/, LogPage, 'builds'],
+  [/^diff$/, DiffPage, 'builds'],
+  [/^queue$/, QueuePage, 'queue'],
+  [/^graph$/, GraphPage, 'graph'],
+];
+
+const tabs = [['images', 'Images'], ['builds', 'Builds'], ['queue', 'Queue'], ['graph', 'Graph']];
+
+/** The keys that open pages, after g. @type {Record<string, string>} */
+const keys = {i: 'images', b: 'builds', q: 'queue', g: 'graph'};
+
+/** A session is renewed this often while a page is open. */
+const renewal = 6 * 60 * 60 * 1000;
+
+export class App {
+  constructor() {
+    this.namespace = 'default';
+    this.tab = 'images';
+    /** @type {Page | undefined} */
+    this.page = undefined;
+    this.actions = new Actions(this);
+    /** @type {string[]} */
+    this.namespaces = [];
+    /** Why the user is signed out, or an empty text. */
+    this.signedOut = '';
+    this.signInCommand = '';
+    this.helping = false;
+    this.scheduled = false;
+    this.moved = false;
+    this.announcement = '';
+    this.pressed = '';
+  }
+
+  async start() {
+    events.addEventListener('signed-out', (event) => this.askToSignIn(/** @type {CustomEvent} */ (event).detail));
+    addEventListener('popstate', () => this.open());
+    addEventListener('resize', () => this.update());
+    document.addEventListener('click', (event) => this.onClick(event));
+    document.addEventListener('keydown', (event) => this.onKey(event));
+    addEventListener('storage', () => this.signedOut && session().token && location.reload()); // signed in with another window
+    addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload()); // a new link in the same window
+    let failure;
+    try {
+      failure = await signIn();
+    } catch {
+      failure = session().token ? '' : 'The console cannot be reached.';
+    }
+    if (failure) return this.askToSignIn(failure);
+    setInterval(() => void signIn().catch(() => {}), renewal);
+    setInterval(() => this.update(), 1000); // ages
+    if (!location.pathname.startsWith('/ui/ns/')) history.replaceState(null, '', href(session().namespace ?? 'default', 'images'));
+    this.readNamespaces();
+    this.open();
+  }
+
+  /** @param {string} message */
+  async askToSignIn(message) {
+    this.close();
+    signOut();
+    this.signedOut = message;
+    this.update();
+    this.signInCommand = await signInCommand();
+    this.update();
+  }
+
+  async readNamespaces() {
+    try {
+      const {items} = await request('/api/v1/namespaces');
+      this.namespaces = items.map((/** @type {any} */ item) => item.metadata.name);
+    } catch {
+      this.namespaces = []; // users without the right know the name of theirs
+    }
+    this.update();
+  }
+
+  close() {
+    this.page?.close();
+    this.page = undefined;
+    this.actions = new Actions(this);
+  }
+
+  /** Opens the page of the current address. */
+  open() {
+    this.close();
+    const [namespace, ...rest] = location.pathname.replace(/^\/ui\/ns\//, '').replace(/\/$/, '').split('/');
+    this.namespace = decode(namespace || 'default');
+    const address = rest.join('/');
+    for (const [pattern, Page, tab] of routes) {
+      const match = pattern.exec(address);
+      if (!match) continue;
+      this.tab = tab;
+      this.page = new Page(this, ...match.slice(1).map(decode));
+      break;
+    }
+    this.moved = true;
+    this.update();
+  }
+
+  /** @param {string} address */
+  navigate(address) {
+    history.pushState(null, '', address);
+    this.open();
+  }
+
+  /** Returns a value of the query of the address. @param {string} name */
+  query(name) {
+    return new URLSearchParams(location.search).get(name) ?? '';
+  }
+
+  /** Changes values of the query. An empty value is removed. @param {Record<string, string>} values */
+  setQuery(values) {
+    const query = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(values)) {
+      if (value) query.set(name, value);
+      else query.delete(name);
+    }
+    history.replaceState(null, '', `${location.pathname}${query.size ? `?${query}` : ''}${location.hash}`);
+    this.update();
+  }
+
+  /** Tells users of screen readers. @param {string} text */
+  announce(text) {
+    this.announcement = text;
+    this.update();
+  }
+
+  update() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.render();
+    });
+  }
+
+  render() {
+    render(this.signedOut ? this.signInPage() : this.frame(), document.body);
+    for (const dialog of document.querySelectorAll('dialog')) {
+      if (!dialog.open) dialog.showModal();
+    }
+    for (const part of document.querySelectorAll('.overflow')) /** @type {HTMLElement} */ (part).tabIndex = part.scrollWidth > part.clientWidth ? 0 : -1; // to scroll with the keyboard
+    const title = visible(this.page?.title ?? 'Goldsmith');
+    if (document.title !== `${title} · Goldsmith`) document.title = `${title} · Goldsmith`;
+    if (this.moved) {
+      this.moved = false;
+      document.querySelector('main')?.focus({preventScroll: true});
+      scrollTo(0, 0);
+    }
+  }
+
+  signInPage() {
+    return html`<main class="signed-out" tabindex="-1"><div>
+      <h1>${logo()}Sign in</h1>
+      <p>${this.signedOut}</p>
+      ${this.signInCommand ? html`<p>In a terminal, run this command, and open the link that it prints:</p><p>${shown(this.signInCommand)}</p>` : nothing}
+    </div></main>`;
+  }
+
+  frame() {
+    return html`
+      <a class="skip" href="#main" @click=${(/** @type {Event} */ event) => { event.preventDefault(); document.querySelector('main')?.focus(); }}>Skip to the page</a>
+      <header class="bar">
+        <a class="brand" aria-label="Goldsmith" href=${href(this.namespace, 'images')}>${logo()}<span>Goldsmith</span></a>
+        <label class="namespace"><span>Namespace</span>${this.namespaceChoice()}</label>
+        <nav aria-label="Pages">${tabs.map(([name, title]) => html`<a href=${href(this.namespace, name)} aria-current=${this.tab === name ? 'page' : nothing}>${title}</a>`)}</nav>
+        <div class="tools">${this.connectionState()}<button type="button" class="quiet" @click=${this.switchScheme} title="Switch between light and dark">Theme</button><button type="button" class="quiet" @click=${this.toggleHelp} title="Keys">?</button></div>
+      </header>
+      ${Math.abs(skew()) > 120_000 ? html`<p class="notice">The clock of this machine differs from the server's by ${duration(Math.abs(skew()))}. Ages are by the clock of the server.</p>` : nothing}
+      <main id="main" tabindex="-1">${this.page ? this.page.render() : missing('This page does not exist', 'The address may be that of a newer version.')}</main>
+      <div class="unseen" role="status" aria-live="polite">${this.announcement}</div>
+      ${this.actions.dialog()}${this.helping ? this.help() : nothing}`;
+  }
+
+  namespaceChoice() {
+    const names = [...new Set([...this.namespaces, this.namespace])].filter((name) => name !== everywhere).sort();
+    const choose = (/** @type {Event} */ event) => this.navigate(href(/** @type {HTMLSelectElement} */ (event.target).value, this.tab));
+    return html`<select @change=${choose}><option value=${everywhere} .selected=${this.namespace === everywhere}>all namespaces</option>
+      ${names.map((name) => html`<option value=${name} .selected=${this.namespace === name}>${name}</option>`)}</select>`;
+  }
+
+  connectionState() {
+    const {state, message} = connection();
+    if (state === 'waiting') return html`<span class="connection" title=${message}>${badge('warning', 'Reconnecting')}</span>`;
+    if (state === 'connecting') return html`<span class="connection">${badge('waiting', 'Loading')}</span>`;
+    return html`<span class="connection">${badge('ok', 'Live')}</span>`;
+  }
+
+  switchScheme = () => {
+    const dark = getComputedStyle(document.documentElement).colorScheme === 'dark' || (!document.documentElement.dataset.scheme && matchMedia('(prefers-color-scheme: dark)').matches);
+    localStorage.setItem('goldsmith.scheme', dark ? 'light' : 'dark');
+    applyScheme();
+    this.update();
+  };
+
+  toggleHelp = () => {
+    this.helping = !this.helping;
+    this.update();
+  };
+
+  help() {
+    const rows = [['g i', 'Images'], ['g b', 'Builds'], ['g q', 'Queue'], ['g g', 'Graph'], ['/', 'Filter'], ['j, ↓ and k, ↑', 'Next and previous row'], ['Enter', 'Open the row'], ['Esc', 'Close a dialog'], ['?', 'These keys']];
+    return html`<dialog aria-labelledby="help-title" @close=${() => { this.helping = false; this.update(); }}>
+      <h2 id="help-title">Keys</h2><dl class="keys">${rows.map(([key, meaning]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${meaning}</dd></div>`)}</dl>
+      <footer><button type="button" @click=${this.toggleHelp}>Close</button></footer></dialog>`;
+  }
+
+  /** Opens links to pages without loading the frame again. @param {MouseEvent} event */
+  onClick(event) {
+    const link = /** @type {Element} */ (event.target).closest?.('a[href^="/ui/ns/"]');
+    if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || link.hasAttribute('download')) return;
+    event.preventDefault();
+    this.navigate(/** @type {string} */ (link.getAttribute('href')));
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, select, textarea, dialog')) return;
+    const before = this.pressed;
+    this.pressed = event.key;
+    if (before === 'g' && keys[event.key]) {
+      this.pressed = '';
+      this.navigate(href(this.namespace, keys[event.key]));
+    } else if (event.key === '/') {
+      const filter = /** @type {HTMLInputElement | null} */ (document.querySelector('input[type=search]'));
+      if (!filter) return;
+      filter.focus();
+      event.preventDefault();
+    } else if (event.key === '?') {
+      this.toggleHelp();
+    } else if ((event.key === 'j' || event.key === 'ArrowDown') && !target.closest('tr')) {
+      const link = /** @type {HTMLElement | null} */ (document.querySelector('tbody tr a'));
+      if (!link) return;
+      link.focus();
+      event.preventDefault();
+    }
+  }
+}
+
+/** Decodes a part of an address. A part that is not UTF-8 stays as it is. @param {string} part */
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const logo = () => html`<img src="/ui/icon.svg" alt="" width="20" height="20">`;
+
+function applyScheme() {
+  const scheme = localStorage.getItem('goldsmith.scheme');
+  if (scheme) document.documentElement.dataset.scheme = scheme;
+}
+
+applyScheme();
+new App().start();

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {encode, path, request} from '../api.js';
+import {html, nothing} from '../html.js';
+import {Live} from '../live.js';
+import {ago, badge, bytes, command, digest, facts, finished, href, icon, missing, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {explainFailure, reasons} from '../reasons.js';
+import {buildAction, cancelAction, promoteAction, rerunAction} from '../requests.js';
+import {age, duration, local, now, parseDuration} from '../time.js';
+
+/** @typedef {import('../html.js').Content} Content */
+/** @typedef {Record<string, any>} KubeObject */
+
+/** @type {Record<string, import('../parts.js').Tone>} */
+const outcomes = {Succeeded: 'ok', Passed: 'ok', Flaky: 'warning', Failed: 'failed', Error: 'failed', Disrupted: 'warning', Cancelled: 'idle'};
+
+/** What a build of an image is called. @param {string} name */
+const imageOf = (name) => name.replace(/-\d+$/, '');
+
+/**
+ * Finds the record of a build that was deleted.
+ * @param {string} namespace
+ * @param {string} name
+ * @returns {Promise<KubeObject | undefined>}
+ */
+export async function recordOf(namespace, name) {
+  const {items} = await request(path('images', namespace, imageOf(name), 'history'), {query: {limit: 500}});
+  return items.find((/** @type {KubeObject} */ record) => record.name === name);
+}
+
+/** One build. */
+export class BuildPage {
+  /** @param {import('../app.js').App} app @param {string} name */
+  constructor(app, name) {
+    this.app = app;
+    this.name = name;
+    this.title = name;
+    this.builds = new Live(path('imagebuilds', app.namespace), {query: {fieldSelector: `metadata.name=${name}`}, changed: () => this.onChange()});
+    /** The image of the build, and so its channels. @type {Live | undefined} */
+    this.images = undefined;
+    /** The record of a build that was deleted. @type {KubeObject | undefined} */
+    this.record = undefined;
+    /** @type {{reason: string, meaning: string, remedy: string} | undefined} */
+    this.explained = undefined;
+    /** @type {KubeObject | undefined} */
+    this.vulnerabilities = undefined;
+    /** @type {KubeObject[] | undefined} */
+    this.happened = undefined;
+    /** @type {import('../reasons.js').Reason[]} */
+    this.reasons = [];
+    this.phase = '';
+    this.read = '';
+    reasons().then((all) => {
+      this.reasons = all;
+      app.update();
+    });
+  }
+
+  close() {
+    this.builds.close();
+    this.images?.close();
+  }
+
+  get image() {
+    return this.images?.values()[0];
+  }
+
+  onChange() {
+    const build = this.builds.values()[0], image = build?.spec.imageRef?.name;
+    if (image) this.images ??= new Live(path('images', this.app.namespace), {query: {fieldSelector: `metadata.name=${image}`}, changed: () => this.onChange()});
+    const phase = build?.status?.phase ?? '';
+    if (this.phase && phase !== this.phase && finished(phase)) this.app.announce(`Build ${this.name}: ${phase}`);
+    this.phase = phase;
+    const advised = (this.image?.status?.conditions ?? []).some((/** @type {KubeObject} */ {type}) => type === 'Vulnerable');
+    const state = `${build?.metadata.uid} ${phase} ${build?.status?.currentAttempt} ${advised}`;
+    if (this.builds.loaded && state !== this.read) {
+      this.read = state;
+      this.readMore(build, advised).finally(() => this.app.update());
+    }
+    this.app.update();
+  }
+
+  /**
+   * Reads what is not in the build itself. What the user has no right to is left out.
+   * @param {KubeObject | undefined} build
+   * @param {boolean} advised whether the server knows advisories; without, it answers with an error
+   */
+  async readMore(build, advised) {
+    const {namespace} = this.app;
+    const optional = (/** @type {Promise<any>} */ answer) => answer.catch(() => undefined);
+    const [events, explained, vulnerabilities, record] = await Promise.all([
+      build && optional(request(`/api/v1/namespaces/${encode(namespace)}/events`, {query: {fieldSelector: `involvedObject.uid=${build.metadata.uid}`}})),
+      build?.status?.failure && optional(explainFailure(build)),
+      advised && build?.status?.phase === 'Succeeded' && optional(request(path('imagebuilds', namespace, this.name, 'vulnerabilities'), {query: {countsOnly: true}})),
+      !build && optional(recordOf(namespace, this.name)),
+    ]);
+    this.happened = events?.items;
+    this.explained = explained || undefined;
+    this.vulnerabilities = vulnerabilities || undefined;
+    this.record = record || undefined;
+  }
+
+  render() {
+    if (!this.builds.loaded) return this.builds.failure ? problem(this.builds.failure) : html`<p class="loading">Loading the build.</p>`;
+    const build = this.builds.values()[0];
+    if (!build) return this.deleted();
+    const {status = {}, spec} = build;
+    return html`${this.heading(build)}
+      ${problem(this.builds.failure)}
+      ${this.lead(build)}
+      ${this.timeline(build)}
+      <div class="columns">
+        ${this.artifacts(build)}
+        ${this.tests(status)}
+        ${this.trigger(spec)}
+        ${this.inputs(build)}
+        ${status.attempts?.length ? this.attempts(status) : nothing}
+        ${this.proof(build)}
+        ${this.conditions(status)}
+        ${this.eventList()}
+      </div>`;
+  }
+
+  /** A build that was deleted has a record, if the server has a database. */
+  deleted() {
+    const {namespace} = this.app, {record} = this;
+    if (!record) return missing(`Build ${this.name} does not exist`, `It was deleted, or never existed. Its image may have a record of it.`, command(namespace, 'history', imageOf(this.name)));
+    return html`<header class="title"><p class="over"><a href=${href(namespace, 'images', imageOf(this.name))}>${imageOf(this.name)}</a> / build</p><h1>${this.name}</h1>${phaseBadge(record.phase ?? '')}
+        <span class="actions"><a class="button" href=${`${href(namespace, 'builds', this.name, 'log')}?uid=${record.uid}`}>Log</a></span></header>
+      <div class="lead idle"><h2>This build was deleted</h2><p>This is the record of it. Its log may be in the archive.</p></div>
+      ${section('Record', facts([
+        ['Deleted', record.deletionTime ? html`${ago(record.deletionTime)} ago` : ''], ['Trigger', record.trigger], ['Requested by', record.requestedBy], ['Message', record.message],
+        ['Failure', record.failure && `${record.failure.class}/${record.failure.reason}: ${record.failure.message ?? ''}`], ['Created', local(record.creationTime)], ['Started', local(record.startTime)],
+        ['Finished', local(record.completionTime)], ['Duration', record.duration], ['Attempts', record.attempts], ['UID', record.uid],
+      ]))}`;
+  }
+
+  /** @param {KubeObject} build */
+  heading(build) {
+    const {namespace} = this.app, {status = {}, spec} = build;
+    const image = spec.imageRef?.name, phase = status.phase ?? 'Pending', done = finished(phase);
+    const channels = this.image?.status?.channels ?? [];
+    const names = [...new Set([...channels, ...(this.image?.spec?.channels ?? [])].map((/** @type {KubeObject} */ {name}) => name))];
+    const {actions} = this.app;
+    return html`<header class="title">
+      <p class="over">${image ? html`<a href=${href(namespace, 'images', image)}>${image}</a>` : 'no image'} / build</p>
+      <h1>${this.name}</h1>${phaseBadge(phase)}
+      ${channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => html`<span class="chip">${name}</span>`)}
+      ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
+      <span class="actions">
+        <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
+        ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
+        ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
+        ${done && image ? actions.button(buildAction(namespace, image), phase === 'Succeeded' ? '' : 'primary') : nothing}
+        ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, this.name, channels, names, status.revoked ? 'The build is revoked.' : ''), 'primary') : nothing}
+      </span></header>`;
+  }
+
+  /** What matters most: why it failed, what it waits for, or how far it is. @param {KubeObject} build */
+  lead(build) {
+    const {namespace} = this.app, {status = {}} = build;
+    const good = this.image?.status?.latestSuccessful?.name;
+    if (status.revoked) return html`<div class="lead failed"><h2>Revoked${status.revoked.by ? ` by ${status.revoked.by}` : ''}: ${status.revoked.reason}</h2><p>Since ${local(status.revoked.effectiveTime ?? status.revoked.time)}. Do not use its artifacts.</p></div>`;
+    if (status.failure) {
+      const {class: kind, reason, message, logTail, exitCode} = status.failure;
+      const lines = (logTail ?? '').trimEnd().split('\n').slice(-12);
+      return html`<div class=${`lead ${toneOf(status.phase)}`}>
+        <h2>${message || this.explained?.meaning || reason}</h2>
+        <p class="muted">${kind}/${reason}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
+        ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy}</p>` : nothing}
+        ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
+        <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
+          ${good && good !== this.name ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(good)}&to=${encode(this.name)}`}>Compare with the last good build, ${good}</a>` : nothing}</p>
+      </div>`;
+    }
+    if (status.phase === 'Cancelled') {
+      const asked = build.spec.cancelRequested;
+      return html`<div class="lead idle"><h2>Cancelled${asked?.by ? ` by ${asked.by}` : ''}</h2>${asked?.supersededBy ? html`<p>The newer build <a href=${href(namespace, 'builds', asked.supersededBy)}>${asked.supersededBy}</a> replaced it.</p>` : html`<p>${asked?.reason ?? ''}</p>`}</div>`;
+    }
+    if (finished(status.phase)) return nothing;
+    const delay = (status.conditions ?? []).find((/** @type {KubeObject} */ condition) => ['Admitted', 'PodReady'].includes(condition.type) && condition.status !== 'True' && condition.reason !== 'Pending');
+    const {progress} = status;
+    if (['Running', 'Testing'].includes(status.phase)) {
+      return html`<div class="lead running"><h2>${progress ? html`${progress.percent !== undefined ? `${progress.percent}% ` : ''}${progress.stage ?? ''}` : status.phase}</h2>
+        ${progress?.percent !== undefined ? html`<progress max="100" .value=${progress.percent} aria-label="Progress"></progress>` : nothing}
+        ${progress?.message ? html`<p>${progress.message}</p>` : nothing}</div>`;
+    }
+    if (!delay) return nothing;
+    return html`<div class="lead waiting"><h2>Waits: ${delay.message || this.meaning(delay)}</h2><p class="muted">${delay.reason} for ${age(delay.lastTransitionTime)}</p>
+      ${status.phase === 'Queued' ? html`<p class="links"><a href=${href(namespace, 'queue')}>See the queue</a></p>` : nothing}</div>`;
+  }
+
+  /** What a condition means. @param {KubeObject} condition */
+  meaning(condition) {
+    const entry = this.reasons.find(({reason, reporter}) => reason === condition.reason && !reporter.startsWith('event'));
+    return entry ? entry.meaning : '';
+  }
+
+  /** Where the time went. @param {KubeObject} build */
+  timeline({metadata, status = {}}) {
+    const created = Date.parse(metadata.creationTimestamp), end = Date.parse(status.completionTime) || now();
+    const started = Date.parse(status.startTime) || (status.completionTime ? end : now());
+    const spans = [{name: 'Waited', tone: 'waiting', from: created, to: started}];
+    let last = started;
+    for (const stage of status.stages ?? []) {
+      const from = Math.max(Date.parse(stage.startTime), last), to = Date.parse(stage.completionTime) || end;
+      if (from - last > 1000) spans.push({name: 'Starting', tone: 'idle', from: last, to: from});
+      spans.push({name: stage.name, tone: 'running', from, to});
+      last = to;
+    }
+    if (status.startTime && (end - last > 1000 || spans.length === 1)) spans.push({name: status.stages?.length ? 'Afterwards' : finished(status.phase) ? 'Ran' : 'Runs', tone: status.stages?.length ? 'idle' : 'running', from: last, to: end});
+    const total = Math.max(1, end - created);
+    const shownSpans = spans.filter(({from, to}) => to > from || spans.length === 1);
+    return html`<section class="timeline"><header><h2>Time</h2><span class="muted">${duration(total)}${finished(status.phase) ? '' : ' so far'}, created ${ago(metadata.creationTimestamp)} ago</span></header>
+      <ol>${shownSpans.map(({name, tone, from, to}) => html`<li><span class="name">${name}</span><span class="track"><span class=${`bar ${tone}`} .style=${`margin-left: ${100 * (from - created) / total}%; width: ${Math.max(0.4, 100 * (to - from) / total)}%`}></span></span><span class="length">${duration(to - from)}</span></li>`)}</ol></section>`;
+  }
+
+  /** @param {KubeObject} build */
+  artifacts({status = {}}) {
+    const {namespace} = this.app;
+    if (!status.artifacts?.length) return nothing;
+    const counts = this.vulnerabilities?.counts;
+    return section('Artifacts', html`<ul class="list">${status.artifacts.map((/** @type {KubeObject} */ artifact) => html`<li><h3>${artifact.target}</h3>${facts([
+      ['Digest', html`<code class="wrap">${artifact.digest}</code>`], ['Size', bytes(artifact.sizeBytes)], ['Location', locationOf(artifact)], ['Tag', artifact.tag],
+      ['Packages', artifact.packages], ['Documents', artifact.documents?.map((/** @type {KubeObject} */ {type}) => type).join(', ')], ['Checked', artifact.verified === 'Content' ? 'The contents have this digest.' : ''],
+    ])}</li>`)}</ul>
+    ${counts ? html`<p>${icon(counts.critical || counts.high ? 'warning' : 'ok')} Vulnerabilities: ${['critical', 'high', 'medium', 'low', 'negligible', 'unknown'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', ') || 'none known'}${counts.fixable ? `, ${counts.fixable} can be fixed` : ''}</p>` : nothing}
+    <p>${shown(command(namespace, 'artifacts', 'get', this.name))}</p>`);
+  }
+
+  /** @param {KubeObject} status */
+  tests({tests}) {
+    const {namespace} = this.app;
+    if (!tests?.length) return nothing;
+    return section('Tests', html`<div class="overflow"><table><thead><tr><th>Test</th><th>Result</th><th>Target</th><th>Duration</th></tr></thead><tbody>${tests.map((/** @type {KubeObject} */ test) => html`<tr>
+      <td>${test.name}${test.gates ? nothing : html` <span class="muted">not required</span>`}</td><td>${badge(outcomes[test.outcome] ?? 'running', test.outcome || 'Running')}${test.message ? html`<br><span class="muted">${test.message}</span>` : nothing}</td><td>${test.target}</td>
+      <td>${test.duration ? duration(parseDuration(test.duration)) : ''}</td></tr>`)}</tbody></table></div>`, html`<span class="muted">${shown(command(namespace, 'logs', this.name, '--test', tests[0].name))}</span>`);
+  }
+
+  /** @param {KubeObject} spec */
+  trigger({trigger, retests, reproduces}) {
+    const {namespace} = this.app;
+    if (!trigger) return nothing;
+    const updates = trigger.packages?.updates ?? [];
+    return section('Why it was built', html`${facts([
+      ['Trigger', trigger.reason], ['By', trigger.requestedBy], ['Message', trigger.message],
+      ['Rerun of', trigger.rerunOf && html`<a href=${href(namespace, 'builds', trigger.rerunOf)}>${trigger.rerunOf}</a>`],
+      ['Tests', retests && html`the artifacts of <a href=${href(namespace, 'builds', retests.name)}>${retests.name}</a>`],
+      ['Reproduces', reproduces && html`<a href=${href(namespace, 'builds', reproduces.name)}>${reproduces.name}</a>`],
+    ])}${changesTable(trigger.changes)}
+    ${updates.length ? html`<h3>New packages</h3><ul class="plain">${updates.map((/** @type {KubeObject} */ update) => html`<li><code>${update.name}</code> ${update.from} → ${update.to}${update.security ? ', security' : ''}</li>`)}</ul>` : nothing}`);
+  }
+
+  /** @param {KubeObject} build */
+  inputs({spec: {inputs}, status = {}}) {
+    const {namespace} = this.app;
+    const {base, builder, source} = inputs, {resolved} = status;
+    return section('Inputs', facts([
+      ['Builder', builder.name ?? html`<code class="wrap">${builder.image}</code>`],
+      ['Base', base.imageRef ? html`<a href=${href(namespace, 'images', base.imageRef.name)}>${base.imageRef.name}</a>${base.imageRef.channel ? ` (${base.imageRef.channel})` : ''}${resolved?.base ? html`, build <a href=${href(namespace, 'builds', resolved.base.name)}>${resolved.base.name}</a>` : nothing}` : base.reference],
+      ['Source', sourceOf(source, resolved?.source)],
+      ['Targets', inputs.targets.map((/** @type {KubeObject} */ {platform, format}) => `${platform}/${format}`).join(', ')],
+      ...(inputs.parameters ?? []).map((/** @type {KubeObject} */ {name, value}) => [name, html`<code class="wrap">${value}</code>`]),
+      ['Publishes to', inputs.output && html`<code class="wrap">${inputs.output.repository}</code>`],
+      ['Inputs digest', digest(resolved?.inputsDigest)],
+    ]));
+  }
+
+  /** @param {KubeObject} status */
+  attempts({attempts}) {
+    const {namespace} = this.app;
+    return section('Attempts', html`<div class="overflow"><table><thead><tr><th>Number</th><th>Outcome</th><th>Duration</th><th>Node</th><th>Log</th></tr></thead><tbody>${attempts.map((/** @type {KubeObject} */ attempt) => html`<tr>
+      <td>${attempt.number}</td><td>${badge(outcomes[attempt.outcome] ?? 'running', attempt.outcome || 'Running')}${attempt.failure ? html`<br><span class="muted">${attempt.failure.class}/${attempt.failure.reason}${attempt.failure.message ? `: ${attempt.failure.message}` : ''}</span>` : nothing}</td>
+      <td>${duration((Date.parse(attempt.completionTime) || now()) - Date.parse(attempt.startTime))}</td><td>${attempt.nodeName ?? ''}</td>
+      <td><a href=${`${href(namespace, 'builds', this.name, 'log')}?attempt=${attempt.number}`}>Log</a></td></tr>`)}</tbody></table></div>`);
+  }
+
+  /** @param {KubeObject} build */
+  proof({status = {}}) {
+    const {namespace} = this.app, {attestation} = status;
+    if (!attestation) return nothing;
+    const keys = new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ artifact) => (artifact.statements ?? []).flatMap((/** @type {KubeObject} */ statement) => (statement.signatures ?? []).map((/** @type {KubeObject} */ {keyID}) => keyID))));
+    return section('Proof', html`${facts([
+      ['Signed', keys.size ? 'yes' : 'not yet'], ['Keys', [...keys].map((key) => html`<code class="wrap">${key}</code> `)],
+      ['Statements', [...new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ {statements}) => (statements ?? []).map((/** @type {KubeObject} */ {type}) => type)))].join(', ')],
+    ])}<p>${shown(command(namespace, 'verify', this.name))}</p>`);
+  }
+
+  /** @param {KubeObject} status */
+  conditions({conditions = []}) {
+    return section('Conditions', conditionsTable(conditions, this.reasons));
+  }
+
+  eventList() {
+    if (!this.happened?.length) return nothing;
+    const sorted = [...this.happened].sort((a, b) => Date.parse(b.lastTimestamp ?? b.eventTime ?? b.metadata.creationTimestamp) - Date.parse(a.lastTimestamp ?? a.eventTime ?? a.metadata.creationTimestamp));
+    return section('Events', html`<ul class="plain">${sorted.map((event) => html`<li><strong>${event.reason}</strong> ${event.message} <span class="muted">${ago(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp)}${event.count > 1 ? `, ${event.count} times` : ''}</span></li>`)}</ul>`);
+  }
+}
+
+/** @param {KubeObject[] | undefined} changes of inputs */
+export const changesTable = (changes) => (changes?.length ? html`<div class="overflow"><table><thead><tr><th>Input</th><th>From</th><th>To</th></tr></thead><tbody>${changes.map(({path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from ?? ''}</td><td class="wrap">${to ?? ''}</td></tr>`)}</tbody></table></div>` : nothing);
+
+/**
+ * Shows conditions, with what their reasons mean.
+ * @param {KubeObject[]} conditions
+ * @param {import('../reasons.js').Reason[]} reasons
+ */
+export const conditionsTable = (conditions, reasons) => html`<div class="overflow"><table><thead><tr><th>Condition</th><th>Reason</th><th>Since</th></tr></thead><tbody>${conditions.map((condition) => {
+  const meaning = reasons.find(({reason, reporter}) => reason === condition.reason && reporter.includes(condition.type))?.meaning;
+  const text = condition.message && !condition.message.startsWith('see status') ? condition.message : meaning;
+  return html`<tr><td>${condition.type}: ${condition.status}</td><td><span title=${meaning ?? nothing}>${condition.reason}</span>${text ? html`<br><span class="muted wrap">${text}</span>` : nothing}</td><td>${ago(condition.lastTransitionTime)}</td></tr>`;
+})}</tbody></table></div>`;
+
+/** Where an artifact is. The address of an artifact that the server keeps is of no use without its API. @param {KubeObject} artifact @returns {Content | undefined} */
+export function locationOf({location}) {
+  if (!location) return undefined;
+  return location.startsWith('/apis/') ? 'kept by the server' : html`<code class="wrap">${location}</code>`;
+}
+
+/** @param {KubeObject | undefined} source @param {KubeObject | undefined} resolved @returns {Content | undefined} */
+export function sourceOf(source, resolved) {
+  if (!source) return undefined;
+  const revision = resolved ? html` <code class="digest" title=${resolved.revision}>${resolved.revision.replace(/^sha\d+:/, '').slice(0, 12)}</code> ${resolved.summary ?? ''}` : nothing;
+  if (source.git) return html`<code class="wrap">${source.git.url}</code> ${source.git.ref ?? ''}${revision}`;
+  if (source.oci) return html`<code class="wrap">${source.oci.repository}:${source.oci.tag ?? 'latest'}</code>${revision}`;
+  if (source.configMapRef) return `ConfigMap ${source.configMapRef.name}`;
+  return Object.keys(source.inline?.files ?? {}).join(', ');
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {everywhere, path} from '../api.js';
+import {html, nothing} from '../html.js';
+import {Live} from '../live.js';
+import {ago, command, empty, finished, href, phaseBadge, problem} from '../parts.js';
+import {Table} from '../table.js';
+import {duration, now} from '../time.js';
+
+/** @typedef {Record<string, any>} Row a row of the table of builds */
+
+/** How long a build has run, or ran. @param {Row} row */
+export function took(row) {
+  if (!row.Started) return '';
+  return finished(row.Phase) ? row.Duration : duration(now() - Date.parse(row.Started));
+}
+
+/** Unfinished builds come first, and then the newest. @param {Row} row */
+const newest = (row) => Date.parse(row.metadata.creationTimestamp) + (finished(row.Phase) ? 0 : 1e14);
+
+/** The table of builds, which several pages have. @param {import('../app.js').App} app @param {{image?: boolean}} options whether builds are of several images */
+export const buildsTable = (app, {image = true} = {}) => new Table(app, {
+  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`,
+  columns: [
+    {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => phaseBadge(row.Phase)},
+    {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${row.Name}</a>`},
+    ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+    ...(image ? [{name: 'image', title: 'Image', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.Image, cell: (/** @type {Row} */ row) => (row.Image === '<none>' ? nothing : html`<a href=${href(row.metadata.namespace, 'images', row.Image)} tabindex="-1">${row.Image}</a>`)}] : []),
+    {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Why || row.Progress, cell: (row) => row.Why || row.Progress},
+    {name: 'trigger', title: 'Trigger', from: 'wide', by: (row) => row.Trigger, cell: (row) => row.Trigger},
+    {name: 'took', title: 'Duration', from: 'medium', by: (row) => (row.Started ? (Date.parse(row.Finished) || now()) - Date.parse(row.Started) : -1), cell: took},
+    {name: 'created', title: 'Age', by: newest, cell: (row) => ago(row.metadata.creationTimestamp)},
+    {name: 'log', title: 'Log', from: 'medium', cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name, 'log')} tabindex="-1" aria-label=${`Log of ${row.Name}`}>Log</a>`},
+  ],
+});
+
+/** The phases of the filter, with the phases of builds that they stand for. @type {Record<string, (phase: string) => boolean>} */
+const filters = {
+  Unfinished: (phase) => !finished(phase), Succeeded: (phase) => phase === 'Succeeded', Failed: (phase) => phase === 'Failed', Cancelled: (phase) => phase === 'Cancelled',
+};
+
+/** All builds of a namespace. */
+export class BuildsPage {
+  title = 'Builds';
+
+  /** @param {import('../app.js').App} app */
+  constructor(app) {
+    this.app = app;
+    this.builds = new Live(path('imagebuilds', app.namespace), {table: true, changed: () => app.update()});
+    this.table = buildsTable(app);
+    this.count = 0;
+    /** How many builds match each filter. @type {Record<string, number>} */
+    this.counts = {};
+  }
+
+  close() {
+    this.builds.close();
+  }
+
+  render() {
+    const text = this.app.query('q').toLowerCase(), phase = this.app.query('phase');
+    this.table.set(`${this.builds.version} ${text} ${phase}`, () => {
+      const all = this.builds.values();
+      this.count = all.length;
+      this.counts = Object.fromEntries(Object.entries(filters).map(([name, matches]) => [name, all.filter((row) => matches(row.Phase)).length]));
+      return all.filter((row) => (!Object.hasOwn(filters, phase) || filters[phase](row.Phase)) && (!text || `${row.metadata.namespace}/${row.Name} ${row.Image} ${row.Why} ${row.Trigger}`.toLowerCase().includes(text)));
+    });
+    return html`<header class="title"><h1>Builds</h1><span class="count">${this.count}</span>
+      <input type="search" placeholder="Filter" aria-label="Filter the builds" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      <span class="choices" role="group" aria-label="Phase">${Object.keys(filters).map((name) => html`<button type="button" aria-pressed=${name === phase} @click=${() => this.app.setQuery({phase: name === phase ? '' : name})}>${name} ${this.counts[name] ?? 0}</button>`)}</span>
+    </header>
+    ${problem(this.builds.failure)}
+    ${this.content()}`;
+  }
+
+  content() {
+    const {namespace} = this.app;
+    if (!this.builds.loaded) return this.builds.failure ? nothing : html`<p class="loading">Loading the builds.</p>`;
+    if (!this.count) return empty('There are no builds', 'A build starts when an Image is created or changes, or with this command:', command(namespace, 'build', 'IMAGE', '--follow'));
+    if (!this.table.rows.length) return empty('No build matches', 'Change the filter, or remove it.');
+    return this.table.template();
+  }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {APIError, encode, path, request} from '../api.js';
+import {html, nothing} from '../html.js';
+import {Live} from '../live.js';
+import {ago, badge, bytes, command, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
+import {formatted} from '../plot.js';
+import {reasons} from '../reasons.js';
+import {buildAction, noteAction, promoteAction, suspendAction} from '../requests.js';
+import {local, parseDuration} from '../time.js';
+import {buildsTable} from './builds.js';
+import {changesTable, conditionsTable, locationOf, sourceOf} from './build.js';
+
+/** @typedef {import('../html.js').Content} Content */
+/** @typedef {Record<string, any>} KubeObject */
+
+/** The subresources that a page reads besides the image, with their queries. @type {Record<string, Record<string, string | number>>} */
+const subresources = {history: {limit: 500}, stats: {}, plan: {}, changes: {limit: 20}, notes: {limit: 20}};
+
+/** How many builds a page shows before it is asked for all. */
+const newest = 8;
+
+/** One image. */
+export class ImagePage {
+  /** @param {import('../app.js').App} app @param {string} name */
+  constructor(app, name) {
+    this.app = app;
+    this.name = name;
+    this.title = name;
+    this.images = new Live(path('images', app.namespace), {query: {fieldSelector: `metadata.name=${name}`}, changed: () => this.onChange()});
+    this.builds = new Live(path('imagebuilds', app.namespace), {query: {labelSelector: `images.goldsmith.dev/image=${name}`}, table: true, changed: () => app.update()});
+    this.table = buildsTable(app, {image: false});
+    /** What was read, or why not. @type {Record<string, {value?: KubeObject, failure?: APIError}>} */
+    this.more = {};
+    /** The packages of the latest success, and what changed in it. @type {KubeObject | undefined} */
+    this.difference = undefined;
+    /** @type {import('../reasons.js').Reason[]} */
+    this.reasons = [];
+    this.read = '';
+    reasons().then((all) => {
+      this.reasons = all;
+      app.update();
+    });
+  }
+
+  close() {
+    this.images.close();
+    this.builds.close();
+  }
+
+  onChange() {
+    const image = this.images.values()[0];
+    const state = JSON.stringify([image?.metadata.uid, image?.metadata.generation, image?.status?.observedGeneration, image?.status?.lastFinished, image?.status?.latestBuild, image?.status?.packages?.updateCount, image?.status?.inputsDigest]);
+    if (image && state !== this.read) {
+      this.read = state;
+      this.readMore(image);
+    }
+    this.app.update();
+  }
+
+  /** @param {KubeObject} image */
+  async readMore(image) {
+    const {namespace} = this.app;
+    for (const [name, query] of Object.entries(subresources)) {
+      request(path('images', namespace, this.name, name), {query}).then((value) => ({value}), (failure) => ({failure}))
+        .then((result) => {
+          this.more[name] = result;
+          this.app.update();
+        });
+    }
+    const latest = image.status?.latestSuccessful?.name;
+    if (!latest) return;
+    const before = (await request(path('imagebuilds', namespace), {query: {labelSelector: `images.goldsmith.dev/image=${this.name}`}, table: true}).catch(() => ({rows: []})))
+      .rows.map((/** @type {KubeObject} */ {cells}) => ({name: cells[0], phase: cells[2]})).filter((/** @type {KubeObject} */ {name, phase}) => phase === 'Succeeded' && number(name) < number(latest))
+      .sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => number(b.name) - number(a.name))[0]?.name;
+    this.before = before;
+    this.latest = latest;
+    this.difference = before && await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined);
+    this.app.update();
+  }
+
+  async readNotes() {
+    this.more.notes = await request(path('images', this.app.namespace, this.name, 'notes'), {query: subresources.notes}).then((value) => ({value}), (failure) => ({failure}));
+    this.app.update();
+  }
+
+  render() {
+    const {namespace} = this.app;
+    if (!this.images.loaded) return this.images.failure ? problem(this.images.failure) : html`<p class="loading">Loading the image.</p>`;
+    const image = this.images.values()[0];
+    if (!image) return missing(`Image ${this.name} does not exist`, `It was deleted, or never existed in namespace ${namespace}. These commands list the images, and those that were deleted:`, command(namespace, 'kubectl', 'get', 'images'), command(namespace, 'history', '--deleted'));
+    return html`${this.heading(image)}
+      ${problem(this.images.failure)}
+      ${this.lead(image)}
+      <div class="pair">${this.channels(image)}${this.plan()}</div>
+      ${this.recent()}
+      <div class="columns">
+        ${this.statistics()}
+        ${this.packages(image)}
+        ${this.artifacts(image)}
+        ${this.inputs(image)}
+        ${this.changes()}
+        ${this.notes()}
+        ${section('Conditions', conditionsTable(image.status?.conditions ?? [], this.reasons))}
+      </div>`;
+  }
+
+  /** @param {KubeObject} image */
+  heading({spec, status = {}}) {
+    const {namespace, actions} = this.app;
+    const condition = (/** @type {string} */ type) => (status.conditions ?? []).find((/** @type {KubeObject} */ condition) => condition.type === type);
+    const ready = condition('Ready'), upToDate = condition('UpToDate'), stalled = condition('Stalled');
+    return html`<header class="title">
+      <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
+      <h1>${this.name}</h1>
+      ${status.activeBuilds ? badge('running', 'Building') : nothing}
+      ${ready?.status === 'True' ? badge('ok', 'Ready') : badge(status.lastFinished ? 'failed' : 'waiting', status.lastFinished ? 'Not ready' : 'Never built')}
+      ${upToDate?.status === 'True' ? badge('ok', 'Up to date') : upToDate?.status === 'False' && ready?.status === 'True' ? badge('warning', 'Outdated') : nothing}
+      ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
+      ${spec.suspend ? badge('idle', 'Suspended') : nothing}
+      <span class="actions">${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}${actions.button(buildAction(namespace, this.name), 'primary')}</span></header>`;
+  }
+
+  /** What needs attention. @param {KubeObject} image */
+  lead({status = {}}) {
+    const {namespace} = this.app;
+    const {lastFinished, latestSuccessful} = status;
+    const stalled = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'Stalled' && status === 'True');
+    const unresolved = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'InputsResolved' && status === 'False');
+    if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
+    if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted">${unresolved.reason}</p></div>`;
+    if (lastFinished?.phase === 'Failed') {
+      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed: ${lastFinished.reason}</h2>${stalled?.message ? html`<p>${stalled.message}</p>` : nothing}
+        <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
+        ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
+    }
+    return stalled ? html`<div class="lead failed"><h2>${stalled.message || stalled.reason}</h2></div>` : nothing;
+  }
+
+  /** @param {KubeObject} image */
+  channels({spec, status = {}}) {
+    const {namespace, actions} = this.app;
+    const channels = status.channels ?? [], rules = spec.channels ?? [];
+    const names = [...new Set([...rules, ...channels].map((/** @type {KubeObject} */ {name}) => name))].sort();
+    const latest = status.latestSuccessful?.name;
+    const promote = latest && actions.button(promoteAction(namespace, this.name, latest, channels, names, ''));
+    if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. Promote a build to make the first.</p>`, promote || nothing);
+    return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th>By</th></tr></thead><tbody>${names.map((name) => {
+      const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
+      return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
+        <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
+        <td>${channel ? ago(channel.time) : ''}</td><td>${channel?.by ?? ''}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td></tr>`;
+    })}</tbody></table></div>`, promote || nothing);
+  }
+
+  plan() {
+    const {namespace} = this.app;
+    const {value, failure} = this.more.plan ?? {};
+    if (failure) return section('What comes next', html`<p class="muted">${failure.message}</p>`);
+    if (!value) return section('What comes next', html`<p class="muted">Loading</p>`);
+    const {status} = value;
+    return section('What comes next', html`<p>${status.build ? badge('running', 'A build would start now') : badge('idle', 'No build would start now')}</p>
+      ${facts([['Because', status.message || status.reason], ['Scheduled', status.nextScheduleTime ? html`${ago(status.nextScheduleTime)} <span class="muted">${local(status.nextScheduleTime)}</span>` : ''], ['New packages', status.packages?.message]])}
+      ${changesTable(status.changes)}<p>${shown(command(namespace, 'plan', this.name))}</p>`);
+  }
+
+  recent() {
+    const count = this.builds.items.size, all = this.app.query('all');
+    this.table.set(`${this.builds.version} ${all}`, () => {
+      const rows = this.builds.values().sort((a, b) => Date.parse(b.metadata.creationTimestamp) - Date.parse(a.metadata.creationTimestamp));
+      return all ? rows : rows.slice(0, newest);
+    });
+    const {rows} = this.table;
+    if (!count) return section('Builds', html`<p class="muted">There is no build yet.</p>`);
+    return section('Builds', html`<div class="rows" .style=${`height: ${Math.min(rows.length, 20) * 36 + 34}px`}>${this.table.template()}</div>`,
+      count > newest ? html`<button type="button" class="quiet" @click=${() => this.app.setQuery({all: all ? '' : '1'})}>${all ? 'Show the newest' : `Show all ${count}`}</button>` : nothing);
+  }
+
+  /** The builds over time: from the records, or else those that exist. */
+  statistics() {
+    const {namespace} = this.app;
+    const {value: history, failure} = this.more.history ?? {};
+    const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, failure: row.Why && row.Phase === 'Failed' ? {class: '', reason: row.Why} : undefined}));
+    /** @type {KubeObject[]} */
+    const records = (history?.items ?? existing).filter((/** @type {KubeObject} */ {phase, completionTime}) => finished(phase) && completionTime).sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => Date.parse(a.completionTime) - Date.parse(b.completionTime));
+    const stats = this.more.stats?.value?.stats, health = this.more.stats?.value?.health;
+    if (!records.length) return section('Over time', html`<p class="muted">No build has finished yet.${failure ? ` ${failure.message}` : ''}</p>`);
+    const times = records.map(({completionTime}) => Date.parse(completionTime) / 1000);
+    const seconds = (/** @type {(record: KubeObject) => boolean} */ matches, /** @type {string} */ field) => records.map((record) => (matches(record) && record[field] !== undefined ? parseDuration(record[field]) / 1000 : null));
+    const succeeded = (/** @type {KubeObject} */ {phase}) => phase === 'Succeeded';
+    return section('Over time', html`
+      ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${stats.builds} builds, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
+        ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${kind} ${builds}`).join(', ')],
+        ['Recovers in', stats?.meanTimeToRecovery], ['Fixes', stats?.fixes?.map((/** @type {KubeObject} */ {reached, count, times}) => `${reached}: ${count}, half within ${times.p50}`).join('; ')]])}
+      <h3>Duration</h3>
+      <gs-plot role="img" aria-label=${`Duration of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Succeeded', colour: '--ok', values: seconds(succeeded, 'duration')}, {label: 'Failed', colour: '--failed', points: true, values: seconds((record) => !succeeded(record), 'duration')}]}}></gs-plot>
+      ${history ? html`<h3>Wait in the queue</h3><gs-plot role="img" aria-label=${`Wait of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Wait', colour: '--waiting', values: seconds(() => true, 'queueTime')}]}}></gs-plot>
+      <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}
+      <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${records.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a></td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
+      ${history ? nothing : html`<p class="muted">${failure ? `${failure.message} ` : ''}These are the builds that still exist.</p>`}`, html`<span class="muted">${shown(command(namespace, 'stats', this.name))}</span>`);
+  }
+
+  /** @param {KubeObject} image */
+  packages({status = {}}) {
+    const {namespace} = this.app;
+    const updates = status.packages?.updates ?? [], count = status.packages?.updateCount ?? 0;
+    const latest = status.latestSuccessful;
+    if (!latest) return nothing;
+    const total = (latest.artifacts ?? []).map((/** @type {KubeObject} */ {packages}) => packages).filter((/** @type {number | undefined} */ packages) => packages !== undefined);
+    const changed = (this.difference?.packages ?? []).flatMap((/** @type {KubeObject} */ {changes}) => changes ?? []);
+    const vulnerable = status.vulnerabilities?.counts;
+    if (!total.length && !count && !vulnerable) return nothing;
+    return section('Packages', html`${facts([
+      [`In ${latest.name}`, total.length ? `${total.join(', ')} packages` : ''],
+      ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${`${href(namespace, 'diff')}?from=${encode(this.before)}&to=${encode(latest.name)}`}>${this.before}</a>` : ''],
+      ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
+    ])}
+    ${changed.length ? html`<div class="overflow"><table><thead><tr><th>Package</th><th>From</th><th>To</th></tr></thead><tbody>${changed.slice(0, 20).map((/** @type {KubeObject} */ {name, from, to}) => html`<tr><td><code>${name}</code></td><td>${from ?? 'added'}</td><td>${to ?? 'removed'}</td></tr>`)}</tbody></table></div>${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}
+    ${updates.length ? html`<h3>Newer in the archive</h3><ul class="plain">${updates.map((/** @type {KubeObject} */ update) => html`<li><code>${update.name}</code> ${update.from ?? ''} → ${update.to ?? ''}${update.security ? html` ${badge('warning', 'security')}` : nothing} <span class="muted">${update.advisories?.join(', ') ?? ''}</span></li>`)}</ul>` : nothing}
+    <p>${shown(command(namespace, 'packages', latest.name))}</p>`);
+  }
+
+  /** @param {KubeObject} image */
+  artifacts({status = {}}) {
+    const {namespace} = this.app, latest = status.latestSuccessful;
+    if (!latest) return nothing;
+    return section('Artifacts', html`<ul class="list">${latest.artifacts.map((/** @type {KubeObject} */ artifact) => html`<li><h3>${artifact.target}</h3>${facts([['Digest', html`<code class="wrap">${artifact.digest}</code>`], ['Size', bytes(artifact.sizeBytes)], ['Location', locationOf(artifact)]])}</li>`)}</ul>
+      <p>${shown(command(namespace, 'artifacts', 'get', latest.name))}</p>`, html`<span class="muted">of <a href=${href(namespace, 'builds', latest.name)}>${latest.name}</a></span>`);
+  }
+
+  /** @param {KubeObject} image */
+  inputs({metadata, spec, status = {}}) {
+    const {namespace} = this.app, {base, builder, triggers} = spec;
+    return section('Inputs', facts([
+      ['Builder', builder.name ?? html`<code class="wrap">${builder.image}</code>`],
+      ['Base', base.imageRef ? html`<a href=${href(namespace, 'images', base.imageRef.name)}>${base.imageRef.name}</a>${base.imageRef.channel ? ` (${base.imageRef.channel})` : ''}` : base.reference],
+      ['Source', sourceOf(spec.source, status.source?.found)], ['Targets', spec.targets.map((/** @type {KubeObject} */ {platform, format}) => `${platform}/${format}`).join(', ')],
+      ...(spec.parameters ?? []).map((/** @type {KubeObject} */ {name, value}) => [name, html`<code class="wrap">${value}</code>`]),
+      ['Publishes to', spec.output && html`<code class="wrap">${spec.output.repository}</code>`], ['Schedule', triggers?.schedule && `${triggers.schedule.cron}${triggers.schedule.timeZone ? ` ${triggers.schedule.timeZone}` : ''}`],
+      ['Tests', spec.tests?.map((/** @type {KubeObject} */ {name}) => name).join(', ')], ['Inputs digest', digest(status.inputsDigest)], ['Created', ago(metadata.creationTimestamp)],
+      ['Made by', metadata.ownerReferences?.map((/** @type {KubeObject} */ {kind, name}) => `${kind} ${name}`).join(', ')],
+    ]), html`<span class="muted">${shown(command(namespace, 'kubectl', 'edit', 'image', this.name))}</span>`);
+  }
+
+  changes() {
+    const {value, failure} = this.more.changes ?? {};
+    if (failure) return section('Changes', html`<p class="muted">${failure.message}</p>`);
+    if (!value?.items.length) return nothing;
+    return section('Changes', html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, user, path, from, to}) => html`<li><code>${path}</code> ${from ?? ''} → ${to ?? ''} <span class="muted">${user ?? ''} ${ago(time)}</span></li>`)}</ul>`);
+  }
+
+  notes() {
+    const {value, failure} = this.more.notes ?? {};
+    const {namespace, actions} = this.app;
+    const add = actions.button(noteAction(namespace, this.name, () => this.readNotes()));
+    if (failure) return section('Notes', html`<p class="muted">${failure.message}</p>`);
+    return section('Notes', value?.items.length ? html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, author, text}) => html`<li>${text} <span class="muted">${author ?? ''} ${ago(time)}</span></li>`)}</ul>` : html`<p class="muted">Notes are kept with the history of the image.</p>`, add);
+  }
+}
+
+/** @param {string} build */
+const number = (build) => Number(/\d+$/.exec(build)?.[0] ?? 0);
+
+/** @param {KubeObject[]} records */
+const share = (records) => (100 * records.filter(({phase}) => phase === 'Succeeded').length) / records.length;
+
+/** @param {KubeObject | undefined} rule @returns {Content} */
+function ruleOf(rule) {
+  const {tests, attested, maxSeverity} = rule?.requires ?? {};
+  const needs = [tests?.length ? `tests ${tests.join(', ')}` : '', attested ? 'proof' : '', maxSeverity ? `no vulnerability above ${maxSeverity}` : ''].filter(Boolean);
+  return needs.length ? html`<br><span class="muted">needs ${needs.join(', ')}</span>` : nothing;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {everywhere, path} from '../api.js';
+import {html, nothing} from '../html.js';
+import {Live} from '../live.js';
+import {ago, badge, command, empty, href, problem, toneOf} from '../parts.js';
+import {Table} from '../table.js';
+import {buildAction} from '../requests.js';
+
+/** @typedef {import('../parts.js').Tone} Tone */
+/** @typedef {Record<string, any>} Row */
+
+/** How many builds the list of images shows for each image. */
+const recent = 10;
+
+/** The states of images, in the order in which they need attention. @type {[string, Tone][]} */
+export const states = [['Failed', 'failed'], ['Revoked', 'failed'], ['Never built', 'waiting'], ['Outdated', 'warning'], ['Building', 'running'], ['Ready', 'ok']];
+
+/**
+ * The state of an image in one word.
+ * @param {Row} row
+ */
+export function stateOf(row) {
+  if (row.Active > 0) return 'Building';
+  if (row.Reason === 'Revoked' || row.Reason === 'BuildRevoked') return 'Revoked';
+  if (row.Ready !== 'True') return row.LastFailure ? 'Failed' : 'Never built';
+  if (row.LastFailure) return 'Failed';
+  return row.UpToDate === 'False' ? 'Outdated' : 'Ready';
+}
+
+/** All images of a namespace. */
+export class ImagesPage {
+  title = 'Images';
+
+  /** @param {import('../app.js').App} app */
+  constructor(app) {
+    this.app = app;
+    const changed = () => app.update();
+    this.images = new Live(path('images', app.namespace), {table: true, changed});
+    this.builds = new Live(path('imagebuilds', app.namespace), {table: true, changed});
+    /** The latest builds of each image, the oldest first. @type {Map<string, Row[]>} */
+    this.recent = new Map();
+    this.recentOf = -1;
+    this.count = 0;
+    /** The images of each state. @type {Partial<Record<string, Row[]>>} */
+    this.counts = {};
+    this.table = new Table(app, {
+      label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`,
+      columns: [
+        {name: 'state', title: 'State', by: (row) => states.findIndex(([name]) => name === stateOf(row)), cell: (row) => this.state(row)},
+        {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${row.Name}</a>`},
+        ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+        {name: 'recent', title: 'Recent builds', from: 'medium', cell: (row) => this.outcomes(row)},
+        {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing)},
+        {name: 'base', title: 'Base', from: 'wide', by: (row) => row.Base, cell: (row) => row.Base},
+        {name: 'channels', title: 'Channels', from: 'wide', by: (row) => row.Channels, cell: (row) => html`<span title=${row.Channels}>${row.Channels}</span>`},
+        {name: 'next', title: 'Next start', from: 'wide', cell: (row) => row.Next},
+        {name: 'age', title: 'Age', from: 'wide', by: (row) => -Date.parse(row.metadata.creationTimestamp), cell: (row) => ago(row.metadata.creationTimestamp)},
+        {name: 'act', title: 'Action', cell: (row) => app.actions.button(buildAction(row.metadata.namespace, row.Name), 'small')},
+      ],
+    });
+  }
+
+  close() {
+    this.images.close();
+    this.builds.close();
+  }
+
+  /** @param {Row} row */
+  state(row) {
+    const state = stateOf(row);
+    const tone = states.find(([name]) => name === state)?.[1] ?? 'waiting';
+    return html`<span title=${row.LastFailure || row.Reason || nothing}>${badge(tone, state)}</span>`;
+  }
+
+  /** @param {Row} row */
+  outcomes(row) {
+    if (this.recentOf !== this.builds.version) {
+      this.recentOf = this.builds.version;
+      this.recent = recentBuilds(this.builds.values());
+    }
+    const builds = this.recent.get(`${row.metadata.namespace}/${row.Name}`) ?? [];
+    return html`<span class="outcomes">${builds.map((build) => html`<a class="outcome ${toneOf(build.Phase)}" href=${href(build.metadata.namespace, 'builds', build.Name)}
+      title=${`${build.Name}: ${build.Phase}${build.Why ? `, ${build.Why}` : ''}`} aria-label=${`${build.Name} ${build.Phase}`} tabindex="-1"></a>`)}</span>`;
+  }
+
+  render() {
+    const text = this.app.query('q').toLowerCase(), state = this.app.query('state');
+    this.table.set(`${this.images.version} ${text} ${state}`, () => {
+      const all = this.images.values();
+      this.count = all.length;
+      this.counts = Object.groupBy(all, stateOf);
+      return all.filter((row) => (!state || stateOf(row) === state) && (!text || `${row.metadata.namespace}/${row.Name} ${row.Base} ${row.Channels} ${row.Builder}`.toLowerCase().includes(text)));
+    });
+    return html`<header class="title"><h1>Images</h1><span class="count">${this.count}</span>
+      <input type="search" placeholder="Filter" aria-label="Filter the images" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      <span class="choices" role="group" aria-label="State">${states.filter(([name]) => this.counts[name] || name === state).map(([name, tone]) => html`<button type="button" aria-pressed=${name === state} @click=${() => this.app.setQuery({state: name === state ? '' : name})}>${badge(tone, name)} ${this.counts[name]?.length ?? 0}</button>`)}</span>
+    </header>
+    ${problem(this.images.failure ?? this.builds.failure)}
+    ${this.content()}`;
+  }
+
+  content() {
+    const {namespace} = this.app;
+    if (!this.images.loaded) return this.images.failure ? nothing : html`<p class="loading">Loading the images.</p>`;
+    if (!this.count) return empty(namespace === everywhere ? 'There are no images' : `Namespace ${namespace} has no images`, 'An Image declares what to build, and when. Write one, and apply it:', command(namespace, 'init', 'web'), command(namespace, 'kubectl', 'apply', '-f', 'web.yaml'));
+    if (!this.table.rows.length) return empty('No image matches', 'Change the filter, or remove it.');
+    return this.table.template();
+  }
+}
+
+/** @param {Row[]} builds */
+function recentBuilds(builds) {
+  /** @type {Map<string, Row[]>} */
+  const byImage = new Map();
+  for (const build of builds) {
+    const key = `${build.metadata.namespace}/${build.Image}`;
+    const those = byImage.get(key);
+    if (those) those.push(build);
+    else byImage.set(key, [build]);
+  }
+  for (const [key, those] of byImage) {
+    those.sort((a, b) => Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp) || a.Name.localeCompare(b.Name, undefined, {numeric: true}));
+    byImage.set(key, those.slice(-recent));
+  }
+  return byImage;
+}

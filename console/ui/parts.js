@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small parts that several pages have.
+
+import {encode, everywhere} from './api.js';
+import {html, nothing, svg} from './html.js';
+import {session} from './session.js';
+import {age, local} from './time.js';
+
+/** @typedef {import('./html.js').Content} Content */
+/** @typedef {'ok' | 'failed' | 'running' | 'waiting' | 'warning' | 'idle'} Tone */
+
+/** The shape of each tone: states differ by more than their colour. @type {Record<Tone, Content>} */
+const shapes = {
+  ok: svg`<circle cx="8" cy="8" r="7" class="fill"></circle><path d="m4.8 8.2 2.2 2.3 4.2-4.6" class="mark"></path>`,
+  failed: svg`<path d="M5 1h6l4 4v6l-4 4H5l-4-4V5z" class="fill"></path><path d="m5.5 5.5 5 5m0-5-5 5" class="mark"></path>`,
+  running: svg`<circle cx="8" cy="8" r="6" class="track"></circle><path d="M8 2a6 6 0 0 1 6 6" class="line turning"></path>`,
+  waiting: svg`<circle cx="8" cy="8" r="6.2" class="line"></circle><path d="M8 4.5V8l2.4 1.6" class="line"></path>`,
+  warning: svg`<path d="M8 1.5 15 14H1z" class="fill"></path><path d="M8 6v3.8m0 1.6v.6" class="mark"></path>`,
+  idle: svg`<circle cx="8" cy="8" r="6.2" class="line"></circle><path d="M5 8h6" class="line"></path>`,
+};
+
+/** @param {Tone} tone */
+export const icon = (tone) => html`<svg class="icon ${tone}" viewBox="0 0 16 16" aria-hidden="true">${shapes[tone]}</svg>`;
+
+/**
+ * Shows a state by its shape, its colour and a word.
+ * @param {Tone} tone
+ * @param {string} word
+ */
+export const badge = (tone, word) => html`<span class="badge ${tone}">${icon(tone)}<span>${word}</span></span>`;
+
+/** @type {Record<string, Tone>} */
+const phases = {
+  Pending: 'waiting', Queued: 'waiting', Starting: 'running', Running: 'running', Retrying: 'running', Testing: 'running', Cancelling: 'running',
+  Succeeded: 'ok', Failed: 'failed', Cancelled: 'idle',
+};
+
+/** @param {string | undefined} phase of a build @returns {Tone} */
+export const toneOf = (phase) => phases[phase ?? ''] ?? 'waiting';
+
+/** @param {string | undefined} phase of a build */
+export const finished = (phase) => phase === 'Succeeded' || phase === 'Failed' || phase === 'Cancelled';
+
+/** @param {string} phase of a build */
+export const phaseBadge = (phase) => badge(toneOf(phase), phase || 'Pending');
+
+/** Shows how long ago something was, with the time itself as its title. @param {string | undefined} timestamp */
+export const ago = (timestamp) => (timestamp ? html`<time datetime=${timestamp} title=${local(timestamp)}>${age(timestamp)}</time>` : nothing);
+
+/**
+ * Returns the address of a page.
+ * @param {string} namespace
+ * @param {string[]} parts
+ */
+export const href = (namespace, ...parts) => `/ui/ns/${[namespace, ...parts].map(encode).join('/')}`;
+
+/** Quotes a word for a shell, if it needs quotes. @param {string} word */
+export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+/**
+ * Returns the command that does what a page does.
+ * @param {string} namespace that the command names unless it is the kubeconfig's
+ * @param {string[]} words
+ */
+export function command(namespace, ...words) {
+  const first = words[0] === 'kubectl' ? ['goldsmith', 'kubectl'] : ['goldsmith'];
+  const rest = words[0] === 'kubectl' ? words.slice(1) : words;
+  let scope = /** @type {string[]} */ ([]);
+  if (namespace === everywhere) scope = ['--all-namespaces'];
+  else if (namespace !== (session().namespace ?? 'default')) scope = ['-n', namespace];
+  return [...first, ...rest.map(quote), ...scope.map(quote)].join(' ');
+}
+
+/** Shows a command to copy. @param {string} text */
+export const shown = (text) => html`<span class="command"><code>${text}</code><button type="button" class="quiet" title="Copy this command" aria-label="Copy the command ${text}"
+  @click=${(/** @type {Event} */ event) => copy(/** @type {HTMLElement} */ (event.currentTarget), text)}>Copy</button></span>`;
+
+/** @param {HTMLElement} button @param {string} text */
+async function copy(button, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.dataset.done = 'Copied';
+  } catch {
+    const code = button.parentElement?.querySelector('code');
+    if (code) getSelection()?.selectAllChildren(code);
+    button.dataset.done = 'Press Ctrl-C';
+  }
+  setTimeout(() => delete button.dataset.done, 2000);
+}
+
+/**
+ * Shows that there is nothing, and what to do.
+ * @param {Content} title
+ * @param {Content} text
+ * @param {string[]} commands
+ */
+export const empty = (title, text, ...commands) => html`<div class="empty"><h2>${title}</h2><p>${text}</p>${commands.map((text) => html`<p>${shown(text)}</p>`)}</div>`;
+
+/**
+ * Shows that a page has nothing to show, and what to do.
+ * @param {Content} title
+ * @param {Content} text
+ * @param {string[]} commands
+ */
+export const missing = (title, text, ...commands) => html`<div class="empty"><h1>${title}</h1><p>${text}</p>${commands.map((text) => html`<p>${shown(text)}</p>`)}</div>`;
+
+/** Shows an error of the API. @param {{message: string, causes?: {field?: string, message?: string}[]} | undefined} failure */
+export const problem = (failure) => (failure ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.message}</p>
+  ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${message ?? ''}</li>`)}</ul>` : nothing}</div></div>` : nothing);
+
+/** Formats a number of bytes. @param {number | undefined} bytes */
+export function bytes(bytes) {
+  if (bytes === undefined) return '';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0, value = bytes;
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** Shows a digest by its beginning. @param {string | undefined} digest */
+export const digest = (digest) => (digest ? html`<code class="digest" title=${digest}>${digest.replace(/^sha256:/, '').slice(0, 12)}</code>` : nothing);
+
+/**
+ * Shows names and values.
+ * @param {[Content, Content | undefined][]} entries entries without a value are left out
+ */
+export const facts = (entries) => html`<dl class="facts">${entries.map(([name, value]) => (value === undefined || value === '' || value === nothing ? nothing : html`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>`;
+
+/**
+ * Shows a part of a page under a heading.
+ * @param {Content} title
+ * @param {Content} content
+ * @param {Content} aside beside the heading
+ */
+export const section = (title, content, aside = nothing) => html`<section><header><h2>${title}</h2>${aside}</header>${content}</section>`;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What reasons mean, and what to do about them.
+
+import {path, request} from './api.js';
+
+/** @typedef {{reason: string, reporter: string, meaning: string, remedy: string}} Reason */
+
+/** Failures that a builder reported itself: the message begins with a reason of the builder. */
+const byBuilder = ['BuilderFailed', 'BuilderMisconfigured', 'BuilderTempFail'];
+
+/** @type {Promise<Reason[]> | undefined} */
+let all;
+
+/** @returns {Promise<Reason[]>} */
+export function reasons() {
+  all ??= fetch('/ui/reasons').then((answer) => answer.json()).catch(() => []);
+  return /** @type {Promise<Reason[]>} */ (all);
+}
+
+/** What a builder says about its reasons. @param {string} builder @returns {Promise<Reason[]>} */
+async function ofBuilder(builder) {
+  if (!builder) return [];
+  try {
+    return (await request(path('builders', '-', builder))).reasons ?? [];
+  } catch {
+    return []; // the message of the failure has the cause, too
+  }
+}
+
+/**
+ * Explains the failure of a build.
+ * @param {Record<string, any>} build
+ * @returns {Promise<{reason: string, meaning: string, remedy: string}>}
+ */
+export async function explainFailure(build) {
+  const {reason, message = ''} = build.status.failure;
+  const known = await reasons();
+  if (byBuilder.includes(reason)) {
+    const word = message.split(':')[0], builder = build.spec.inputs.builder.name ?? '';
+    const own = known.find((entry) => entry.reason === word && entry.reporter.startsWith(`the builder ${builder},`)) ?? (await ofBuilder(builder)).find((entry) => entry.reason === word);
+    if (own) return {reason: word, meaning: own.meaning, remedy: own.remedy};
+  }
+  const entry = known.find((entry) => entry.reason === reason && entry.reporter.startsWith('a build that'));
+  return {reason, meaning: entry?.meaning ?? '', remedy: entry?.remedy ?? ''};
+}

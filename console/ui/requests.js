@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What users can do to images and builds.
+
+import {path, request} from './api.js';
+import {command, href} from './parts.js';
+
+/** @typedef {import('./actions.js').Action} Action */
+/** @typedef {Record<string, any>} KubeObject */
+
+const version = 'images.goldsmith.dev/v1alpha1';
+
+/** An ID makes a request that is sent again return the first one's build. */
+const requestID = () => crypto.randomUUID();
+
+/** @param {string} namespace @param {string} image @returns {Action} */
+export const buildAction = (namespace, image) => ({
+  label: 'Build', title: `Build ${image}`, text: 'Starts a build of the image with its current inputs, even if they have not changed.',
+  right: {verb: 'create', resource: 'images', subresource: 'instantiate', namespace},
+  fields: [{name: 'message', label: 'Reason (optional)'}],
+  command: ({message}) => command(namespace, 'build', image, ...(message ? ['--message', message] : []), '--follow'),
+  run: async ({message}) => {
+    const build = await request(path('images', namespace, image, 'instantiate'), {method: 'POST', body: {apiVersion: version, kind: 'BuildRequest', requestID: requestID(), message: message || undefined}});
+    return href(namespace, 'builds', build.metadata.name);
+  },
+});
+
+/** @param {string} namespace @param {string} build @param {string} impossible @returns {Action} */
+export const rerunAction = (namespace, build, impossible) => ({
+  label: 'Rerun', title: `Rerun ${build}`, text: 'Starts a build with exactly the inputs of this build.', impossible,
+  right: {verb: 'create', resource: 'imagebuilds', subresource: 'rerun', namespace},
+  fields: [{name: 'message', label: 'Reason (optional)'}],
+  command: ({message}) => command(namespace, 'rerun', build, ...(message ? ['--message', message] : []), '--follow'),
+  run: async ({message}) => {
+    const next = await request(path('imagebuilds', namespace, build, 'rerun'), {method: 'POST', body: {apiVersion: version, kind: 'RerunRequest', requestID: requestID(), message: message || undefined}});
+    return href(namespace, 'builds', next.metadata.name);
+  },
+});
+
+/** @param {string} namespace @param {string} build @param {string} impossible @returns {Action} */
+export const cancelAction = (namespace, build, impossible) => ({
+  label: 'Cancel', title: `Cancel ${build}`, text: 'Stops the build. What it has made so far is discarded, and its log stays.', impossible,
+  right: {verb: 'create', resource: 'imagebuilds', subresource: 'cancel', namespace},
+  fields: [{name: 'reason', label: 'Reason (optional)'}],
+  command: ({reason}) => command(namespace, 'cancel', build, ...(reason ? ['--reason', reason] : [])),
+  run: async ({reason}) => {
+    await request(path('imagebuilds', namespace, build, 'cancel'), {method: 'POST', body: {apiVersion: version, kind: 'CancelRequest', reason: reason || undefined}});
+  },
+});
+
+/**
+ * Moves a channel to a build, if the channel still has the build that the user saw.
+ * @param {string} namespace
+ * @param {string} image
+ * @param {string} build
+ * @param {KubeObject[]} channels of the image's status
+ * @param {string[]} names of all channels
+ * @param {string} impossible
+ * @returns {Action}
+ */
+export const promoteAction = (namespace, image, build, channels, names, impossible) => ({
+  label: 'Promote', title: `Promote ${build}`, text: 'Points a channel at this build. Images that are based on the channel are then built again.', impossible,
+  right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
+  fields: names.length ? [{name: 'channel', label: 'Channel', options: names}] : [{name: 'channel', label: 'Channel, such as stable', required: true}],
+  command: ({channel}) => command(namespace, 'promote', build, channel || 'CHANNEL'),
+  run: async ({channel}) => {
+    const where = path('images', namespace, image, 'channels');
+    const current = await request(where);
+    const seen = channels.find(({name}) => name === channel)?.build;
+    const list = current.channels ?? [];
+    const entry = list.find((/** @type {KubeObject} */ {name}) => name === channel);
+    if (entry?.build !== seen) throw new Error(`Channel ${channel} was moved to ${entry?.build ?? 'no build'} in the meantime. Look at it, and promote again.`);
+    const others = list.filter((/** @type {KubeObject} */ {name}) => name !== channel);
+    await request(where, {method: 'PUT', body: {...current, channels: [...others, {name: channel, build}]}});
+  },
+});
+
+/** @param {string} namespace @param {string} image @param {boolean} suspended @returns {Action} */
+export const suspendAction = (namespace, image, suspended) => ({
+  label: suspended ? 'Resume' : 'Suspend', title: `${suspended ? 'Resume' : 'Suspend'} ${image}`,
+  text: suspended ? 'Lets triggers start builds of the image again.' : 'Stops all triggers of the image. Builds that exist continue, and users can still request builds.',
+  right: {verb: 'patch', resource: 'images', namespace, name: image},
+  command: () => command(namespace, suspended ? 'resume' : 'suspend', image),
+  run: async () => {
+    await request(path('images', namespace, image), {method: 'PATCH', type: 'application/merge-patch+json', body: {spec: {suspend: !suspended}}});
+  },
+});
+
+/** @param {string} namespace @param {string} image @param {() => Promise<void>} added @returns {Action} */
+export const noteAction = (namespace, image, added) => ({
+  label: 'Add note', title: `Add a note to ${image}`, text: 'A note tells everybody who reads the history of the image what figures do not.',
+  right: {verb: 'create', resource: 'images', subresource: 'notes', namespace},
+  fields: [{name: 'text', label: 'Note', required: true}],
+  command: ({text}) => command(namespace, 'notes', image, text || 'TEXT'),
+  run: async ({text}) => {
+    await request(path('images', namespace, image, 'notes'), {method: 'POST', body: {apiVersion: version, kind: 'ImageNote', text}});
+    await added();
+  },
+});

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package browser_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	client "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/e2e/deadline"
+)
+
+var _ = Describe("The console in Chromium", Label("browser"), func() {
+	It("shows from the printed link alone why a build failed, builds again and promotes", Label("console"), func(ctx SpecContext) {
+		server := serve(ctx, up.Options{Memory: true})
+		images := imagesOf(server)
+		created := mockImage("web", map[string]string{"steps": "2", "duration": "10ms"})
+		Expect(images.Create(ctx, created, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		page := openPage(ctx, server.link)
+		page.shows("h1", "Images")
+		Expect(page.address()).To(HaveSuffix("/ui/ns/default/images"), "the code of the link leaves the address")
+		page.shows("tbody tr", "Ready")
+
+		By("changing the image so that it fails")
+		setParameter(ctx, images, "web", "failAt", "2")
+		page.shows("tbody tr", "Failed")
+		page.click("tbody tr a", "web")
+		page.shows(".lead", "The last build, web-2, failed: BuilderFailed")
+		page.click(".lead a", "See why web-2 failed")
+		page.shows(".lead h2", "failed in step 2 of 2, as it was told to")
+		page.shows("pre.tail .last", "failed in step 2 of 2")
+		page.click(".lead a", "Read the whole log")
+		page.shows(".logline", "mock builder: failed in step 2 of 2")
+		page.click(".over a", "web-2")
+		page.click(".lead a", "Compare with the last good build, web-1")
+		page.shows("main", "parameters[failAt]")
+
+		By("correcting it")
+		setParameter(ctx, images, "web", "failAt", "")
+		page.shows("h1", "Compare") // it stays on its page
+		page.open("/ui/ns/default/images/web")
+		page.shows(".title", "Ready")
+		page.click(".actions button", "Build")
+		page.shows("dialog .command", "goldsmith build web --follow")
+		page.click("dialog button", "Build")
+		page.shows("h1", "web-4")
+		page.shows(".title", "Succeeded")
+		page.click(".actions button", "Promote")
+		page.fill("dialog input", "stable")
+		page.shows("dialog .command", "goldsmith promote web-4 stable")
+		page.click("dialog button", "Promote")
+		page.shows(".title .chip", "stable")
+
+		By("using the link a second time")
+		page.run("localStorage.clear()")
+		page.open("/ui/" + server.link[strings.Index(server.link, "#"):])
+		page.shows("main", "this link was used before")
+		page.shows("main", "goldsmith console")
+		page.expectNothingWrong(HaveEach(ContainSubstring("401")))
+	}, NodeTimeout(3*deadline.Local.Deadline()))
+
+	It("stays right when the server starts again, and says when its session has ended", func(ctx SpecContext) {
+		directory := filepath.Join(GinkgoT().TempDir(), "data")
+		server := serve(ctx, up.Options{DataDirectory: directory})
+		Expect(imagesOf(server).Create(ctx, mockImage("before", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		page := openPage(ctx, server.link)
+		page.shows("tbody tr", "before")
+
+		server.stop(ctx)
+		page.shows(".connection", "Reconnecting")
+		again := serve(ctx, up.Options{DataDirectory: directory})
+		Expect(again.Host).To(Equal(server.Host))
+		Expect(imagesOf(again).Create(ctx, mockImage("after", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		page.shows("tbody tr", "after")
+		page.shows(".connection", "Live")
+		Expect(imagesOf(again).Delete(ctx, "before", metav1.DeleteOptions{})).To(Succeed())
+		page.lacks("tbody tr a", "before")
+
+		again.stop(ctx)
+		Expect(os.RemoveAll(directory)).To(Succeed()) // with the key of the session
+		serve(ctx, up.Options{DataDirectory: directory, Listen: strings.TrimPrefix(again.Host, "https://")})
+		page.shows("main", "Sign in")
+		page.shows("main", "this page is not signed in, or its session has ended")
+	}, NodeTimeout(3*deadline.Local.Deadline()))
+
+	It("has pages that axe finds nothing wrong with, at each width and in both colour schemes", func(ctx SpecContext) {
+		server := serve(ctx, up.Options{Memory: true})
+		images := imagesOf(server)
+		Expect(images.Create(ctx, mockImage("web", map[string]string{"duration": "10ms"}), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		failing := mockImage("bad", map[string]string{"duration": "10ms", "steps": "1", "failAt": "1"})
+		Expect(images.Create(ctx, failing, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		page := openPage(ctx, server.link)
+		page.shows("tbody tr", "Failed")
+		page.shows("tbody tr", "Ready")
+		setParameter(ctx, images, "web", "steps", "1")
+		page.open("/ui/ns/default/builds/web-2")
+		page.shows(".title", "Succeeded")
+		for _, width := range []int64{375, 1024, 1600} {
+			for address, content := range consolePages {
+				page.open(address)
+				page.shows("main", content)
+				for _, scheme := range []string{"light", "dark"} {
+					page.resize(width, scheme)
+					Expect(page.axe()).To(BeEmpty(), "%s at %d in %s", address, width, scheme)
+				}
+			}
+		}
+		page.expectNothingWrong(BeEmpty())
+	}, NodeTimeout(10*deadline.Local.Deadline()))
+})
+
+// consolePages are the addresses of pages about the images web and bad, with what they show.
+var consolePages = map[string]string{
+	"/ui/ns/default/images":                   "bad",
+	"/ui/ns/-/images?q=nothing":               "No image matches",
+	"/ui/ns/empty/images":                     "Namespace empty has no images",
+	"/ui/ns/default/images/web":               "Over time",
+	"/ui/ns/default/images/missing":           "Image missing does not exist",
+	"/ui/ns/default/builds":                   "web-1",
+	"/ui/ns/default/builds/bad-1":             "MockFailed",
+	"/ui/ns/default/builds/web-2":             "Artifacts",
+	"/ui/ns/default/builds/web-2/log":         "step 1/1",
+	"/ui/ns/default/diff?from=web-1&to=web-2": "parameters[steps]",
+	"/ui/ns/default/queue":                    "Queue",
+	"/ui/ns/default/graph":                    "web",
+	"/ui/ns/default/nowhere":                  "This page does not exist",
+}
+
+func imagesOf(server *served) client.ImageInterface {
+	GinkgoHelper()
+	clients, err := versioned.NewForConfig(server.Config)
+	Expect(err).NotTo(HaveOccurred())
+	return clients.ImagesV1alpha1().Images(metav1.NamespaceDefault)
+}
+
+// mockImage returns an image of the builder mock.
+func mockImage(name string, parameters map[string]string) *v1alpha1.Image {
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	image.Spec.Builder.Name = "mock"
+	image.Spec.Base.Reference = "debian:13"
+	image.Spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+	for name, value := range parameters {
+		image.Spec.Parameters = append(image.Spec.Parameters, v1alpha1.Parameter{Name: name, Value: value})
+	}
+	return image
+}
+
+// setParameter sets a parameter of an image, or removes it if the value is empty.
+func setParameter(ctx context.Context, images client.ImageInterface, image, name, value string) {
+	GinkgoHelper()
+	parameter := map[string]string{"name": name, "value": value}
+	if value == "" {
+		parameter = map[string]string{"name": name, "$patch": "delete"}
+	}
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"parameters": []any{parameter}}})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(images.Patch(ctx, image, types.StrategicMergePatchType, patch, metav1.PatchOptions{})).Error().NotTo(HaveOccurred())
+}
+
+// consolePage is a page of the console in Chromium.
+type consolePage struct {
+	browser context.Context
+	origin  string
+	mutex   sync.Mutex
+	wrong   []string // what the console of the browser reports: errors of scripts, violations of the policy, and failed requests
+	foreign []string // requests to other hosts
+}
+
+func openPage(ctx context.Context, link string) *consolePage {
+	GinkgoHelper()
+	return openPageIn(startChromium(ctx), link)
+}
+
+// openPageIn opens a link in a browser, or in a new tab of it.
+func openPageIn(browser context.Context, link string) *consolePage {
+	GinkgoHelper()
+	page := &consolePage{browser: browser, origin: link[:strings.Index(link, "/ui/")]}
+	Expect(chromedp.Listen(page.browser, page.receive)).To(Succeed())
+	page.resize(1400, "light")
+	Expect(chromedp.Do(page.browser, chromedp.Navigate(link))).To(Succeed())
+	return page
+}
+
+// receive notes what is wrong.
+func (p *consolePage) receive(event any) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	switch event := event.(type) {
+	case *runtime.EventExceptionThrown:
+		p.wrong = append(p.wrong, fmt.Sprintf("%s %v", event.ExceptionDetails.Text, event.ExceptionDetails.Exception))
+	case *runtime.EventConsoleAPICalled:
+		p.wrong = append(p.wrong, fmt.Sprint(event.Type))
+	case *log.EventEntryAdded:
+		p.wrong = append(p.wrong, event.Entry.Text+" "+event.Entry.URL)
+	case *network.EventRequestWillBeSent:
+		if address := event.Request.URL; !strings.HasPrefix(address, p.origin+"/") {
+			p.foreign = append(p.foreign, address)
+		}
+	}
+}
+
+// expectNothingWrong checks what the browser reported, and that no request went to another host.
+func (p *consolePage) expectNothingWrong(matcher OmegaMatcher) {
+	GinkgoHelper()
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	Expect(p.wrong).To(matcher)
+	Expect(p.foreign).To(BeEmpty(), "requests to other hosts")
+}
+
+func (p *consolePage) resize(width int64, scheme string) {
+	GinkgoHelper()
+	_, err := chromedp.Call(p.browser, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
+	Expect(err).NotTo(HaveOccurred())
+	_, err = chromedp.Call(p.browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// open opens an address of the console.
+func (p *consolePage) open(address string) {
+	GinkgoHelper()
+	Expect(chromedp.Do(p.browser, chromedp.Navigate("about:blank"), chromedp.Navigate(p.origin+address))).To(Succeed())
+}
+
+func (p *consolePage) address() string {
+	GinkgoHelper()
+	address, err := chromedp.Run(p.browser, chromedp.Location())
+	Expect(err).NotTo(HaveOccurred())
+	return address
+}
+
+// run runs the body of a function in the page.
+func (p *consolePage) run(body string, arguments ...any) bool {
+	GinkgoHelper()
+	given, err := json.Marshal(append([]any{}, arguments...))
+	Expect(err).NotTo(HaveOccurred())
+	result, err := chromedp.Run(p.browser, chromedp.Evaluate[bool](fmt.Sprintf("Boolean(((...given) => {%s})(...%s))", body, given)))
+	Expect(err).NotTo(HaveOccurred())
+	return result
+}
+
+// Conditions and steps, whose arguments are a selector and a text.
+const (
+	found   = "const [selector, text] = given; const element = [...document.querySelectorAll(selector)].find(element => element.innerText.includes(text));"
+	clickIt = found + "if (!element || element.ariaDisabled === 'true' || element.disabled) return false; element.click(); return true"
+	fillIt  = "const [selector, text] = given; const input = document.querySelector(selector); if (!input) return false; input.value = text; input.dispatchEvent(new Event('input', {bubbles: true})); return true"
+	showsIt = found + "return element"
+	lacksIt = found + "return !element"
+)
+
+func (p *consolePage) shows(selector, text string) { GinkgoHelper(); p.await(showsIt, selector, text) }
+func (p *consolePage) lacks(selector, text string) { GinkgoHelper(); p.await(lacksIt, selector, text) }
+func (p *consolePage) click(selector, text string) { GinkgoHelper(); p.await(clickIt, selector, text) }
+func (p *consolePage) fill(selector, text string)  { GinkgoHelper(); p.await(fillIt, selector, text) }
+
+// await runs a body until it is true.
+func (p *consolePage) await(body, selector, text string) {
+	GinkgoHelper()
+	Eventually(func() bool { return p.run(body, selector, text) }).WithTimeout(deadline.Local.Deadline()).Should(BeTrue(), func() string {
+		shown, _ := chromedp.Run(p.browser, chromedp.Evaluate[string]("location + '\\n' + document.body.innerText"))
+		return fmt.Sprintf("%s with %q in the page:\n%s\n%s", selector, text, shown, strings.Join(p.wrong, "\n"))
+	})
+}
+
+// axe returns what axe-core finds wrong with the page.
+func (p *consolePage) axe() []string {
+	GinkgoHelper()
+	script, err := os.ReadFile("../../bin/console/node_modules/axe-core/axe.min.js")
+	Expect(err).NotTo(HaveOccurred(), "console/update-libraries --check installs it")
+	_, err = chromedp.Run(p.browser, chromedp.Evaluate[bool](string(script)+"; true"))
+	Expect(err).NotTo(HaveOccurred())
+	found, err := chromedp.Run(p.browser, chromedp.Evaluate[[]string](
+		"axe.run().then(({violations}) => violations.map(({id, nodes}) => id + ': ' + nodes.map(({html, failureSummary}) => html + ' ' + failureSummary).join(' ')))", chromedp.EvalAwaitPromise))
+	Expect(err).NotTo(HaveOccurred())
+	return found
+}
