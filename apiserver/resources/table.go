@@ -25,7 +25,7 @@ type Table[T runtime.Object] struct {
 
 // ConvertToTable turns an object, or a list of them, into rows.
 func (c Table[T]) ConvertToTable(_ context.Context, object, options runtime.Object) (*metav1.Table, error) {
-	table := &metav1.Table{}
+	table := &metav1.Table{Rows: []metav1.TableRow{}} // as kube-apiserver, an empty list is [] in JSON instead of null
 	if given, ok := options.(*metav1.TableOptions); !ok || !given.NoHeaders {
 		table.ColumnDefinitions = c.columns
 	}

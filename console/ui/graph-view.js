@@ -21,7 +21,7 @@ const width = 220, gap = 12, padding = 10; // of boxes
 const margin = 24; // around the drawing
 const beyond = 400; // around the view, in which boxes are drawn
 const several = 4; // nodes at the ends, of the same base and channel, have several columns, and one edge
-const readable = 0.5; // zoom from which texts are drawn
+const readable = 0.5, visible = 0.2; // zoom from which texts, and icons and channels, are drawn
 const smallest = 0.05, largest = 2, step = 1.25; // of the zoom
 const nameFont = '600 13px system-ui, sans-serif', smallFont = '12px system-ui, sans-serif';
 
@@ -302,13 +302,14 @@ export class GraphView {
     });
     const reachable = nodes.some(({id}) => id === this.current) ? this.current : nodes[0]?.id;
     const [across, down] = [size.width + 2 * margin, size.height + 2 * margin];
-    const far = zoom < readable;
+    const far = zoom < readable, farther = zoom < visible;
     render(html`<svg class="${far ? 'far' : ''} ${this.traced ? 'tracing' : ''}" role="group" aria-label="Images and their bases" width=${across * zoom} height=${down * zoom} viewBox="${-margin} ${-margin} ${across} ${down}">
       ${placed.headings.map(({name, top}) => svg`<text class="heading" x="0" y=${top + 18}>${name}</text>`)}
       ${repeat(blocks, ({id}) => id, ({area}) => svg`<rect class="block" x=${area.left} y=${area.top} width=${area.width} height=${area.height} rx="8"></rect>`)}
-      ${repeat(edges, ({edge}) => `${edge.from} ${edge.to}`, ({edge, from, to}) => svg`<path class="edge ${this.isRelated(edge) ? 'related' : ''}" d=${curve(from, to)}></path>`)}
-      ${repeat(pills, ({pill}) => pill.id, ({pill, area}) => this.pill(pill, area, far))}
-      ${repeat(nodes, ({id}) => id, (node) => (far ? this.farNode(node, node.id === reachable) : this.node(node, node.id === reachable)))}
+      <path class="edge" d=${edges.map(({from, to}) => curve(from, to)).join('')}></path>
+      <path class="edge related" d=${edges.filter(({edge}) => this.isRelated(edge)).map(({from, to}) => curve(from, to)).join('')}></path>
+      ${repeat(farther ? [] : pills, ({pill}) => pill.id, ({pill, area}) => this.pill(pill, area, far))}
+      ${repeat(nodes, ({id}) => id, (node) => (far ? this.farNode(node, node.id === reachable, farther) : this.node(node, node.id === reachable)))}
     </svg>`, this.element);
   }
 
@@ -338,7 +339,7 @@ export class GraphView {
     const state = outdated(node) && word !== 'Outdated' ? `${word}, outdated` : word;
     const second = this.app.namespace === everywhere ? `${state} · ${node.namespace}` : state;
     return svg`<g class=${this.classes(node, tone)} transform="translate(${area.left},${area.top})">
-      <a href=${this.address(node)} data-id=${node.id} tabindex=${reachable ? 0 : -1} aria-label=${describe(node, second)}><title>${node.name}</title>
+      <a href=${this.address(node)} data-id=${node.id} tabindex=${reachable ? 0 : -1}><title>${describe(node, second)}</title>
         <rect class="box" width=${area.width} height=${area.height} rx="6"></rect>
         <svg x="12" y="9" width="14" height="14">${node.kind === 'external' ? outside : icon(tone)}</svg>
         <text class="name" aria-hidden="true" x="36" y="20">${fit(node.name, space - (this.isAlone(node) ? 0 : 18), nameFont)}</text>
@@ -350,16 +351,14 @@ export class GraphView {
     </g>`;
   }
 
-  /** A node whose texts would be too small to read. @param {Node} node @param {boolean} reachable */
-  farNode(node, reachable) {
+  /** A node whose texts would be too small to read. @param {Node} node @param {boolean} reachable @param {boolean} farther whether its icon is too small, too */
+  farNode(node, reachable, farther) {
     const area = /** @type {Area} */ (this.areas.get(node.id));
     const [word, tone] = this.stateOf(node);
     const second = outdated(node) && word !== 'Outdated' ? `${word}, outdated` : word;
-    return svg`<g class=${this.classes(node, tone)} transform="translate(${area.left},${area.top})">
-      <a href=${this.address(node)} data-id=${node.id} tabindex=${reachable ? 0 : -1} aria-label=${describe(node, second)}><title>${`${node.name}: ${second}`}</title>
-        <rect class="box" width=${area.width} height=${area.height} rx="6"></rect>
-        <svg x=${area.width / 2 - 16} y=${area.height / 2 - 16} width="32" height="32">${node.kind === 'external' ? outside : icon(tone)}</svg>
-      </a></g>`;
+    return svg`<a class=${this.classes(node, tone)} transform="translate(${area.left},${area.top})" href=${this.address(node)} data-id=${node.id} tabindex=${reachable ? 0 : -1}><title>${describe(node, second)}</title>
+      <rect class="box" width=${area.width} height=${area.height} rx="6"></rect>
+      ${farther ? nothing : svg`<svg x=${area.width / 2 - 16} y=${area.height / 2 - 16} width="32" height="32">${node.kind === 'external' ? outside : icon(tone)}</svg>`}</a>`;
   }
 
   /** @param {Node} node @param {Tone} tone */
@@ -394,8 +393,9 @@ export class GraphView {
 
   /** @param {Event} event */
   idAt(event) {
-    const node = /** @type {Element} */ (event.target).closest('.node');
-    return /** @type {SVGElement | null | undefined} */ (node?.querySelector('[data-id]'))?.dataset.id ?? this.focused();
+    const target = /** @type {Element} */ (event.target);
+    const link = target.closest('[data-id]') ?? target.closest('.node')?.querySelector('[data-id]');
+    return /** @type {SVGElement | null | undefined} */ (link)?.dataset.id ?? this.focused();
   }
 
   /** The node that has the focus of the keyboard. */

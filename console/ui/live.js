@@ -174,7 +174,7 @@ export class Live {
     const list = await request(this.path, {query: {...this.query, ...(this.table ? {includeObject: 'Metadata'} : {})}, table: this.table, signal: this.stream.signal});
     this.items = new Map();
     if (this.table) this.columns = list.columnDefinitions.map((/** @type {{name: string}} */ column) => column.name);
-    for (const item of this.table ? list.rows : list.items) this.put(item);
+    for (const item of (this.table ? list.rows : list.items) ?? []) this.put(item);
     this.loaded = true;
     this.lastSign = Date.now();
     this.notify();

@@ -236,6 +236,6 @@ addEventListener('message', async ({data}) => {
   if (data.type === 'search') {
     const own = ++searched;
     const matches = data.text ? await shown.find(data.text, () => own !== searched) : [];
-    if (matches && own === searched) tell({type: 'matches', text: data.text, matches, all: matches.length < mostMatches});
+    if (matches && own === searched) tell({type: 'matches', again: data.again, matches, all: matches.length < mostMatches});
   }
 });

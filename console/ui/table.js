@@ -52,8 +52,8 @@ export class Table {
     const by = this.columns.find(({name}) => name === order.replace('-', ''))?.by;
     const collator = new Intl.Collator(undefined, {numeric: true});
     const keyed = rows.map((row) => ({row, key: by ? by(row) : ''}));
-    keyed.sort((a, b) => (typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : collator.compare(String(a.key), String(b.key))) * (descending ? -1 : 1)
-      || collator.compare(this.key(a.row), this.key(b.row)));
+    keyed.sort((a, b) => (descending ? -1 : 1) * ((typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : collator.compare(String(a.key), String(b.key)))
+      || collator.compare(this.key(a.row), this.key(b.row))));
     this.rows = keyed.map(({row}) => row);
   }
 

@@ -119,6 +119,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 			for address, content := range consolePages {
 				page.open(address)
 				page.shows("main", content)
+				page.shows(".connection", "Live")
 				for _, scheme := range []string{"light", "dark"} {
 					page.resize(width, scheme)
 					Expect(page.axe()).To(BeEmpty(), "%s at %d in %s", address, width, scheme)

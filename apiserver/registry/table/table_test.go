@@ -28,6 +28,14 @@ func TestCellsAreEscaped(t *testing.T) {
 	}
 }
 
+func TestAnEmptyListHasRowsInJSON(t *testing.T) {
+	converted, err := table.New(nil, func(*v1alpha1.Image) []any { return nil }).ConvertToTable(t.Context(), &v1alpha1.ImageList{}, nil)
+	require.NoError(t, err)
+	if converted.Rows == nil {
+		t.Error("the rows are null")
+	}
+}
+
 func TestEveryTableEscapesItsCells(t *testing.T) {
 	const apiserver, here = "../..", "../../registry/table/table.go"
 	err := filepath.WalkDir(apiserver, func(path string, entry fs.DirEntry, err error) error {

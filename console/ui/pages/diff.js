@@ -26,7 +26,7 @@ const kinds = {Added: '+', Removed: '−', Changed: '≠'};
 const kindOf = ({from, to}) => (!from ? 'Added' : !to ? 'Removed' : 'Changed');
 
 /** @param {{from?: string, to?: string}} change */
-const kindCell = (change) => html`<span class="kind"><span aria-hidden="true">${kinds[kindOf(change)]}</span>${kindOf(change)}</span>`;
+const kindCell = (change) => html`<span class="kind"><span aria-hidden="true">${kinds[kindOf(change)]}</span><span class="word">${kindOf(change)}</span></span>`;
 
 const none = html`<span class="muted">none</span>`;
 
@@ -208,7 +208,7 @@ export class DiffPage {
   /** Says how deleted builds are compared. @param {string} from @param {string} to */
   deleted(from, to) {
     const {namespace} = this.app;
-    return html`<div class="empty"><h2>Is a build deleted?</h2><p>With a records database, deleted builds are compared by their UIDs. The first command lists the UIDs, and the second compares:</p>
+    return html`<div class="empty"><h2>The build may be deleted</h2><p>With a records database, deleted builds are compared by their UIDs. The first command lists the UIDs, and the second compares:</p>
       <p>${shown(command(namespace, 'history', this.image || 'IMAGE', '-o', 'wide'))}</p><p>${shown(command(namespace, 'diff', from, to, '--uid', 'UID'))}</p></div>`;
   }
 
@@ -228,8 +228,8 @@ export class DiffPage {
       ...(before.revoked || after.revoked ? [/** @type {[string, Content, Content]} */ (['Revoked', revoked(before), revoked(after)])] : []),
       ['Digest of inputs', before.inputsDigest ? digest(before.inputsDigest) : 'not resolved', after.inputsDigest ? digest(after.inputsDigest) : 'not resolved'],
     ];
-    return html`<div class="overflow"><table class="sides"><thead><tr><th scope="col"><span class="unseen">Field</span></th><th scope="col">${name(before, from)}</th><th scope="col">${name(after, to)}</th></tr></thead>
-      <tbody>${rows.map(([title, one, other]) => html`<tr><th scope="row">${title}</th><td class="wrap">${one}</td><td class="wrap">${other}</td></tr>`)}</tbody></table></div>`;
+    return html`<table class="sides"><thead><tr><th scope="col"><span class="unseen">Field</span></th><th scope="col">${name(before, from)}</th><th scope="col">${name(after, to)}</th></tr></thead>
+      <tbody>${rows.map(([title, one, other]) => html`<tr><th scope="row">${title}</th><td class="wrap">${one}</td><td class="wrap">${other}</td></tr>`)}</tbody></table>`;
   }
 
   /** @param {KubeObject} diff */
@@ -284,7 +284,7 @@ export class DiffPage {
         columns: [
           {name: 'change', title: 'Change', by: kindOf, cell: kindCell},
           {name: 'package', title: 'Package', by: (row) => row.name, cell: (row) => html`<span title=${`${row.name}, ${row.architecture}`}>${name(row)}</span>`},
-          {name: 'from', title: this.diff?.from.name, from: 'medium', by: (row) => row.from ?? '', cell: (row) => html`<span title=${row.from ?? ''}>${versions(row)[0]}</span>`},
+          {name: 'from', title: this.diff?.from.name, by: (row) => row.from ?? '', cell: (row) => html`<span title=${row.from ?? ''}>${versions(row)[0]}</span>`},
           {name: 'to', title: this.diff?.to.name, by: (row) => row.to ?? '', cell: (row) => html`<span title=${row.to ?? ''}>${versions(row)[1]}</span>`},
         ],
       });
@@ -325,9 +325,10 @@ function summary({changes = [], unchanged = 0}) {
  * @param {(change: T) => Content[]} cells the two values
  * @param {KubeObject} diff
  */
-const sideBySide = (title, changes, name, cells, diff) => html`<div class="overflow"><table class="changes" aria-label=${`${title}: changes`}>
-  <thead><tr><th scope="col">${title}</th><th scope="col">Change</th><th scope="col">${diff.from.name}</th><th scope="col">${diff.to.name}</th></tr></thead>
-  <tbody>${changes.map((change) => html`<tr><th scope="row" class="wrap">${name(change)}</th><td>${kindCell(change)}</td>${cells(change).map((cell) => html`<td class="wrap">${cell}</td>`)}</tr>`)}</tbody></table></div>`;
+const sideBySide = (title, changes, name, cells, diff) => html`<table class="changes" role="table" aria-label=${`${title}: changes`}>
+  <thead role="rowgroup"><tr role="row">${[title, 'Change', diff.from.name, diff.to.name].map((heading) => html`<th scope="col" role="columnheader">${heading}</th>`)}</tr></thead>
+  <tbody role="rowgroup">${changes.map((change) => html`<tr role="row"><th scope="row" role="rowheader" class="wrap">${name(change)}</th><td role="cell">${kindCell(change)}</td>
+    ${cells(change).map((cell, index) => html`<td role="cell" class="wrap"><span class="side narrow" aria-hidden="true">${(index ? diff.to : diff.from).name}: </span>${cell}</td>`)}</tr>`)}</tbody></table>`;
 
 /** The names of packages: with the architecture, if packages of several architectures have the name. @param {PackageChange[]} changes */
 function packageName(changes) {

@@ -205,6 +205,7 @@ export class GraphPage {
     const fold = () => this.change(() => (open ? this.folded.add(node.id) : this.folded.delete(node.id)));
     return html`<li class="${node.kind} ${this.matching && !this.matching.has(node) ? 'context' : ''}"><div class="entry" data-node=${node.id}>
         ${children.length ? html`<button type="button" class="fold quiet" aria-expanded=${open} aria-label=${`What is based on ${node.name}`} @click=${fold}><svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="m6 4 4 4-4 4"></path></svg></button>` : html`<span class="fold"></span>`}
+        <div>
         ${node.kind === 'image' ? html`<a class="name" href=${href(node.namespace, 'images', node.name)}>${node.name}</a>` : html`<span class="name">${node.name}</span>`}
         ${node.kind === 'external' ? html`<span class="muted">base outside Goldsmith</span>` : badge(tone, word)}
         ${outdated(node) && word !== 'Outdated' ? badge('warning', 'outdated') : nothing}
@@ -212,6 +213,7 @@ export class GraphPage {
         ${node.channels.length ? html`<span class="muted" title=${node.channels.map(channelText).join('\n')}>channels ${node.channels.map(({name, build, revoked}) => `${name}${build ? '' : ' (no build)'}${revoked ? ' (revoked)' : ''}`).join(', ')}</span>` : nothing}
         ${count ? html`<button type="button" class="small quiet" @click=${() => this.only(node)} title=${`Show only ${node.name}, its bases, and what is based on it`}>${count} based on it</button>` : nothing}
         ${above.has(node) ? html`<span class="muted">is based on itself</span>` : nothing}
+        </div>
       </div>
       ${open && children.length ? this.nested(children, node.id, new Set([...above, node]), `Based on ${node.name}`) : nothing}</li>`;
   }

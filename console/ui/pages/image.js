@@ -211,7 +211,7 @@ export class ImagePage {
     const vulnerable = status.vulnerabilities?.counts;
     if (!total.length && !count && !vulnerable) return nothing;
     return section('Packages', html`${facts([
-      [`In ${latest.name}`, total.length ? `${total.join(', ')} packages` : ''],
+      [`In ${latest.name}`, total.length ? `${[...new Set(total)].join(', ')} packages` : ''],
       ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${`${href(namespace, 'diff')}?from=${encode(this.before)}&to=${encode(latest.name)}`}>${this.before}</a>` : ''],
       ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
     ])}

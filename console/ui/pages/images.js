@@ -50,6 +50,7 @@ export class ImagesPage {
         {name: 'state', title: 'State', by: (row) => states.findIndex(([name]) => name === stateOf(row)), cell: (row) => this.state(row)},
         {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${row.Name}</a>`},
         ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Reason, cell: (row) => this.why(row)},
         {name: 'recent', title: 'Recent builds', from: 'medium', cell: (row) => this.outcomes(row)},
         {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing)},
         {name: 'base', title: 'Base', from: 'wide', by: (row) => row.Base, cell: (row) => row.Base},
@@ -70,7 +71,13 @@ export class ImagesPage {
   state(row) {
     const state = stateOf(row);
     const tone = states.find(([name]) => name === state)?.[1] ?? 'waiting';
-    return html`<span title=${row.LastFailure || row.Reason || nothing}>${badge(tone, state)}</span>`;
+    return badge(tone, state);
+  }
+
+  /** Why an image is not Ready or not up to date. @param {Row} row */
+  why(row) {
+    const state = stateOf(row);
+    return state === 'Ready' || state === 'Building' ? nothing : html`<span title=${row.LastFailure || row.Reason}>${row.Reason}</span>`;
   }
 
   /** @param {Row} row */

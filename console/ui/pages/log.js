@@ -40,6 +40,8 @@ export class LogPage {
     this.uid = app.query('uid');
     this.first = 0; // the line at the top of the view
     this.visible = 40; // lines in the view
+    /** The lines that there were when the view got its height. More can come before it gets another. */
+    this.drawn = {lines: 0, dropped: 0};
     const anchor = /^#L(\d+)$/.exec(location.hash);
     /** A line to show as soon as it was read, from 1. */
     this.target = anchor ? Number(anchor[1]) : 0;
@@ -55,6 +57,7 @@ export class LogPage {
     this.matches = [];
     this.allMatches = true;
     this.match = -1;
+    this.searched = false;
     this.wrap = localStorage.getItem('goldsmith.wrap') === 'true';
     this.times = localStorage.getItem('goldsmith.times') === 'true';
     if (app.query('q')) this.searching = setTimeout(() => this.search(app.query('q')), 500);
@@ -116,17 +119,20 @@ export class LogPage {
       this.content.clear();
       this.asked = '';
       if (!this.following && data.added) this.scrollTo(this.first + data.added);
+      if (this.marked && !this.target) this.marked += data.added;
+      this.searchAgain();
     } else if (data.type === 'matches') {
       this.matches = data.matches;
       this.allMatches = data.all;
-      this.match = -1;
-      if (this.matches.length) this.step(1);
+      this.match = data.again ? this.matches.indexOf(this.marked - 1) : -1;
+      if (this.matches.length && !data.again) this.step(1);
     } else if (data.type === 'failure') {
       this.failure = data;
       if (data.code === 401) this.builds.restart(); // its request asks to sign in
       else if (data.code !== 404 && data.code !== 403) this.reopen();
     } else if (data.type === 'end') {
       this.ended = finished(this.build()?.status?.phase) || !this.build();
+      this.searchAgain();
       if (!this.ended) this.reopen();
     }
     if (grown) this.lastLine = undefined;
@@ -144,8 +150,15 @@ export class LogPage {
 
   /** @param {string} text */
   search(text) {
+    this.searched = true;
     this.app.setQuery({q: text});
-    this.worker.postMessage({type: 'search', text});
+    this.worker.postMessage({type: 'search', text, again: false});
+  }
+
+  /** Finds what is new, and stays where it is. */
+  searchAgain() {
+    const text = this.app.query('q');
+    if (text && this.searched) this.worker.postMessage({type: 'search', text, again: true});
   }
 
   /** Goes to the next or the previous match. @param {number} step */
@@ -187,9 +200,10 @@ export class LogPage {
       this.visible = visible;
       this.app.update();
     }
-    const range = Math.max(1, this.lines - this.dropped - visible + 1), space = Math.max(1, view.scrollHeight - view.clientHeight);
+    const {lines, dropped} = this.drawn;
+    const range = Math.max(1, lines - dropped - visible + 1), space = Math.max(1, view.scrollHeight - view.clientHeight);
     if (this.wanted !== undefined || this.following) {
-      const line = this.following ? range : (this.wanted ?? 0) - this.dropped;
+      const line = this.following ? range : (this.wanted ?? 0) - dropped;
       this.wanted = undefined;
       const top = Math.round(Math.min(1, line / range) * space);
       if (Math.abs(view.scrollTop - top) > 1) {
@@ -197,14 +211,14 @@ export class LogPage {
         view.scrollTop = top;
       }
     }
-    const first = this.dropped + Math.max(0, Math.min(range, Math.round((view.scrollTop / space) * range)));
+    const first = dropped + Math.max(0, Math.min(range, Math.round((view.scrollTop / space) * range)));
     if (first !== this.first) {
       this.first = first;
       this.app.update();
     }
-    const from = Math.max(this.dropped, first - 50), to = Math.min(this.lines, first + visible + 100);
-    const missing = [from, to - 1, Math.min(first + visible, this.lines - 1), first].some((line) => line >= 0 && line < this.lines && !this.content.has(line));
-    const asked = `${from} ${to} ${this.lines}`;
+    const from = Math.max(dropped, first - 50), to = Math.min(lines, first + visible + 100);
+    const missing = [from, to - 1, Math.min(first + visible, lines - 1), first].some((line) => line >= 0 && line < lines && !this.content.has(line));
+    const asked = `${from} ${to} ${lines}`;
     if (missing && asked !== this.asked && to > from) {
       this.asked = asked;
       this.worker.postMessage({type: 'lines', from, to});
@@ -295,7 +309,7 @@ export class LogPage {
       <div class="logbar">
         <input type="search" placeholder="Search" aria-label="Search the log" .value=${query} @input=${(/** @type {Event} */ event) => this.search(/** @type {HTMLInputElement} */ (event.target).value)}
           @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && this.step(event.shiftKey ? -1 : 1)}>
-        ${query ? html`<span role="status">${this.matches.length ? `${this.match + 1} of ${this.allMatches ? '' : 'more than '}${this.matches.length} lines` : 'no match'}</span>
+        ${query ? html`<span role="status">${this.matches.length ? `${this.match < 0 ? '' : `${this.match + 1} of `}${this.allMatches ? '' : 'more than '}${this.matches.length} lines` : 'no match'}</span>
           <button type="button" @click=${() => this.step(-1)} aria-label="Previous match">↑</button><button type="button" @click=${() => this.step(1)} aria-label="Next match">↓</button>` : nothing}
         <span class="muted">${this.partial ? 'the end of the log; the rest is loading' : `${this.lines} lines, ${bytes(this.size)}`}${this.dropped ? `; the first ${this.dropped} lines are left out: save the log to read them` : ''}</span>
         ${this.ended || this.lines === 0 ? nothing : html`<button type="button" aria-pressed=${String(this.following)} @click=${() => { this.following = !this.following; this.app.update(); }}>${this.following ? 'Following' : 'Follow'}</button>`}
@@ -312,6 +326,7 @@ export class LogPage {
       if (this.ended) return empty('The log is empty', 'The builder wrote nothing.');
     }
     if (this.lines === 0 && !this.failure) return html`<p class="loading">Loading the log.</p>`;
+    this.drawn = {lines: this.lines, dropped: this.dropped};
     const lines = [];
     for (let line = this.first; line < Math.min(this.lines, this.first + this.visible + 2); line++) lines.push(line);
     const atEnd = this.first + this.visible >= this.lines;

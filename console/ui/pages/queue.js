@@ -29,20 +29,26 @@ export class QueuePage {
       label: 'Queued builds', sort: 'position', key: (row) => `${row.metadata.namespace}/${row.metadata.name}`,
       columns: [
         {name: 'position', title: 'Position', by: position, cell: (row) => row.status.position || html`<span class="muted" title="Kueue decides the order of this build">Kueue</span>`},
-        {name: 'name', title: 'Build', by: (row) => row.metadata.name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.metadata.name)} title=${row.metadata.name}>${row.metadata.name}</a>`},
-        {name: 'image', title: 'Image', from: 'medium', by: (row) => row.status.imageName ?? '', cell: (row) => this.image(row)},
-        ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+        {name: 'name', title: 'Build', by: (row) => row.metadata.name, cell: (row) => this.build(row)},
+        {name: 'image', title: 'Image', from: app.namespace === everywhere ? 'wide' : 'medium', by: (row) => row.status.imageName ?? '', cell: (row) => this.image(row)},
+        ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
         {name: 'priority', title: 'Priority', from: 'wide', by: (row) => -(row.status.priority ?? 0), cell: (row) => row.status.priority ?? 0},
         {name: 'queued', title: 'Waiting', from: 'medium', by: (row) => Date.parse(row.status.queuedTime), cell: (row) => ago(row.status.queuedTime)},
         {name: 'start', title: 'Starts', by: estimate, cell: start},
         {name: 'why', title: 'Why', from: 'medium', by: (row) => row.status.message ?? '', cell: (row) => html`<span title=${row.status.message ?? ''}>${row.status.message ?? ''}</span>`},
-        {name: 'act', title: 'Action', cell: (row) => app.actions.button(this.cancel(row), 'small')},
+        {name: 'act', title: 'Action', from: 'medium', cell: (row) => app.actions.button(this.cancel(row), 'small')},
       ],
     });
   }
 
   close() {
     this.queue.close();
+  }
+
+  /** @param {Row} row */
+  build(row) {
+    const {namespace, name} = row.metadata;
+    return html`<a href=${href(namespace, 'builds', name)} title=${name}>${this.app.namespace === everywhere ? html`<span class="narrow">${namespace}/</span>` : nothing}${name}</a>`;
   }
 
   /** @param {Row} row @returns {Content} */
@@ -102,5 +108,5 @@ export class QueuePage {
 function start(row) {
   const {estimatedStartTime} = row.status;
   if (!estimatedStartTime) return html`<span class="muted">unknown</span>`;
-  return html`<time datetime=${estimatedStartTime} title=${local(estimatedStartTime)}>${estimate(row) <= now() ? 'now' : age(estimatedStartTime)}</time>`;
+  return html`<time datetime=${estimatedStartTime} title=${local(estimatedStartTime)}>${estimate(row) < now() + 2000 ? 'now' : age(estimatedStartTime)}</time>`;
 }
