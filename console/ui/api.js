@@ -74,7 +74,10 @@ export async function send(where, {method = 'GET', query = {}, body, type = 'app
   }
   observe(answer.headers.get('Date'));
   if (answer.ok) return answer;
-  const status = await answer.json().catch(() => ({}));
+  const status = await answer.json().catch((error) => {
+    if (signal?.aborted) throw error;
+    return {};
+  });
   const failure = new APIError(status.message ?? `The server answered ${answer.status} ${answer.statusText}.`, answer.status, status.reason, status.details?.causes);
   if (answer.status === 401) events.dispatchEvent(new CustomEvent('signed-out', {detail: failure.message}));
   throw failure;

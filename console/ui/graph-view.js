@@ -22,7 +22,7 @@ const margin = 24; // around the drawing
 const beyond = 400; // around the view, in which boxes are drawn
 const several = 4; // nodes at the ends, of the same base and channel, have several columns, and one edge
 const readable = 0.5, visible = 0.2; // zoom from which texts, and icons and channels, are drawn
-const smallest = 0.05, largest = 2, step = 1.25; // of the zoom
+const smallest = 0.02, largest = 2, step = 1.25; // of the zoom
 const nameFont = '600 13px system-ui, sans-serif', smallFont = '12px system-ui, sans-serif';
 
 const measure = /** @type {CanvasRenderingContext2D} */ (document.createElement('canvas').getContext('2d'));
@@ -87,11 +87,11 @@ export class GraphView {
     /** Where nodes, channels and columns of nodes are, by their IDs. @type {Map<string, Area>} */
     this.areas = new Map();
     this.size = {width: 0, height: 0};
-    /** How long the last layout took, in milliseconds. */
-    this.took = 0;
     this.failure = '';
     this.requests = 0;
     this.zoom = 1;
+    /** Whether the drawing is in the page, and not the list. */
+    this.present = false;
     /** What chooses the zoom: the size of the graph with readable texts, the size of the graph, or the user. @type {'readable' | 'fit' | 'user'} */
     this.zooming = 'readable';
     /** The part of the drawing that is in the page. @type {Area | undefined} */
@@ -167,8 +167,7 @@ export class GraphView {
     this.failure = '';
     this.placed = arranged;
     this.asked = undefined;
-    this.took = answer.took;
-    this.element.dataset.took = String(Math.round(answer.took));
+    this.element.dataset.took = String(Math.round(answer.took)); // milliseconds, for tests
     this.size = {width: answer.width, height: answer.height};
     this.areas = new Map(arranged.boxes.flatMap((box, index) => areasOf(box, places[index], this.nodes)));
     if (this.zooming !== 'user') this.zoom = this.fittingZoom();
@@ -210,12 +209,15 @@ export class GraphView {
   }
 
   resized() {
-    if (!this.placed) return;
+    const appeared = !this.present && this.element.clientWidth > 0;
+    this.present = this.element.clientWidth > 0;
+    if (!this.placed || !this.present) return;
     const zoom = this.zooming === 'user' ? this.zoom : this.fittingZoom();
     if (zoom !== this.zoom) this.app.update(); // shows the zoom
     this.zoom = zoom;
     this.drawn = undefined;
     this.draw();
+    if (appeared) this.scrollToStart(); // an element that was not in the page has lost where it was scrolled to
   }
 
   fittingZoom() {
@@ -306,11 +308,17 @@ export class GraphView {
     render(html`<svg class="${far ? 'far' : ''} ${this.traced ? 'tracing' : ''}" role="group" aria-label="Images and their bases" width=${across * zoom} height=${down * zoom} viewBox="${-margin} ${-margin} ${across} ${down}">
       ${placed.headings.map(({name, top}) => svg`<text class="heading" x="0" y=${top + 18}>${name}</text>`)}
       ${repeat(blocks, ({id}) => id, ({area}) => svg`<rect class="block" x=${area.left} y=${area.top} width=${area.width} height=${area.height} rx="8"></rect>`)}
-      <path class="edge" d=${edges.map(({from, to}) => curve(from, to)).join('')}></path>
+      <path class="edge" d=${edges.map(({from, to}) => curve(from, to)).join('') + (farther ? pills.map(({area}) => `M${area.left} ${area.top + area.height / 2}h${area.width}`).join('') : '')}></path>
       <path class="edge related" d=${edges.filter(({edge}) => this.isRelated(edge)).map(({from, to}) => curve(from, to)).join('')}></path>
       ${repeat(farther ? [] : pills, ({pill}) => pill.id, ({pill, area}) => this.pill(pill, area, far))}
       ${repeat(nodes, ({id}) => id, (node) => (far ? this.farNode(node, node.id === reachable, farther) : this.node(node, node.id === reachable)))}
     </svg>`, this.element);
+    if (focused && !this.focused()) this.linkOf(focused)?.focus({preventScroll: true}); // elements that move lose the focus
+  }
+
+  /** @param {string} id @returns {SVGElement | null} */
+  linkOf(id) {
+    return this.element.querySelector(`[data-id="${CSS.escape(id)}"]`);
   }
 
   /** @param {Pill} pill @param {Area} area @param {boolean} far */
@@ -401,7 +409,7 @@ export class GraphView {
   /** The node that has the focus of the keyboard. */
   focused() {
     const {activeElement} = document;
-    return activeElement && this.element.contains(activeElement) && activeElement.matches(':focus-visible') ? /** @type {SVGElement} */ (activeElement).dataset.id ?? '' : '';
+    return activeElement && this.element.contains(activeElement) ? /** @type {SVGElement} */ (activeElement).dataset.id ?? '' : '';
   }
 
   /** @param {FocusEvent} event */
@@ -409,7 +417,7 @@ export class GraphView {
     const {id} = /** @type {SVGElement} */ (event.target).dataset;
     if (!id) return;
     this.current = id;
-    if (this.focused()) this.trace(id);
+    this.trace(id);
   }
 
   /** @param {MouseEvent} event */
@@ -499,7 +507,7 @@ export class GraphView {
     element.scrollTo(into(element.scrollLeft, element.clientWidth, area.left, area.width), into(element.scrollTop, element.clientHeight, area.top, area.height));
     this.drawn = undefined;
     this.draw();
-    /** @type {SVGElement | null} */ (element.querySelector(`[data-id="${CSS.escape(id)}"]`))?.focus({preventScroll: true});
+    this.linkOf(id)?.focus({preventScroll: true});
   }
 }
 

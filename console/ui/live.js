@@ -135,27 +135,25 @@ export class Live {
       if (this.closed) return;
       this.stream = new AbortController();
       const started = Date.now();
+      let failure;
       try {
         if (!version) version = await this.list();
         this.setState('live');
         version = await this.watch(version);
-        if (Date.now() - started > 5000) delay = firstDelay;
-        else await this.pause(firstDelay); // a server that ends watches at once
       } catch (error) {
         if (this.closed) return;
         if (this.stream.signal.aborted) continue;
-        const failure = error instanceof APIError ? error : new APIError(String(error), 0);
-        if (failure.code === 410) {
-          version = '';
-          continue;
-        }
+        failure = error instanceof APIError ? error : new APIError(String(error), 0);
         if (failure.code === 401) return; // the page asks to sign in
-        if (failure.code) version = ''; // the objects may be others by now
-        this.setState('waiting', failure);
-        await this.pause(delay * (0.5 + Math.random() / 2));
-        if (failure.code === 0 || failure.code >= 500 || failure.code === 429) delay = Math.min(2 * delay, longestDelay);
-        else delay = longestDelay;
+        if (failure.code) version = ''; // the version is too old (410), or the objects may be others by now
+        if (failure.code !== 410) this.setState('waiting', failure);
       }
+      if (Date.now() - started > 5000) {
+        delay = firstDelay;
+        if (!failure) continue; // servers end each watch after a while
+      }
+      await this.pause(delay * (0.5 + Math.random() / 2));
+      delay = failure && isRefusal(failure.code) ? longestDelay : Math.min(2 * delay, longestDelay);
     }
   }
 
@@ -188,6 +186,15 @@ export class Live {
       table: this.table, signal: this.stream.signal,
     });
     const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
+    try {
+      return await this.follow(reader, version);
+    } finally {
+      reader.cancel().catch(() => {}); // an event that nobody can read ends no connection
+    }
+  }
+
+  /** @param {ReadableStreamDefaultReader<string>} reader @param {string} version */
+  async follow(reader, version) {
     let rest = '';
     for (;;) {
       let piece;
@@ -233,6 +240,9 @@ export class Live {
     return cells;
   }
 }
+
+/** Reports whether a status code tells that the same request will fail again. @param {number} code */
+const isRefusal = (code) => code >= 400 && code < 500 && code !== 410 && code !== 429;
 
 /** @param {KubeObject} item a row or an object */
 function keyOf(item) {

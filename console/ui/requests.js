@@ -38,7 +38,7 @@ export const rerunAction = (namespace, build, impossible) => ({
 
 /** @param {string} namespace @param {string} build @param {string} impossible @returns {Action} */
 export const cancelAction = (namespace, build, impossible) => ({
-  label: 'Cancel', title: `Cancel ${build}`, text: 'Stops the build. What it has made so far is discarded, and its log stays.', impossible,
+  label: 'Cancel build', title: `Cancel ${build}`, text: 'Stops the build. What it has made so far is discarded, and its log stays.', impossible,
   right: {verb: 'create', resource: 'imagebuilds', subresource: 'cancel', namespace},
   fields: [{name: 'reason', label: 'Reason (optional)'}],
   command: ({reason}) => command(namespace, 'cancel', build, ...(reason ? ['--reason', reason] : [])),

@@ -23,8 +23,8 @@ export const buildsTable = (app, {image = true} = {}) => new Table(app, {
   label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`,
   columns: [
     {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => phaseBadge(row.Phase)},
-    {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${row.Name}</a>`},
-    ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+    {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>`},
+    ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
     ...(image ? [{name: 'image', title: 'Image', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.Image, cell: (/** @type {Row} */ row) => (row.Image === '<none>' ? nothing : html`<a href=${href(row.metadata.namespace, 'images', row.Image)} tabindex="-1">${row.Image}</a>`)}] : []),
     {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Why || row.Progress, cell: (row) => row.Why || row.Progress},
     {name: 'trigger', title: 'Trigger', from: 'wide', by: (row) => row.Trigger, cell: (row) => row.Trigger},

@@ -119,7 +119,7 @@ export class DiffPage {
       if (!name || this.builds) continue;
       try {
         const {rows} = await request(path('imagebuilds', this.app.namespace, name), {table: true, query: {includeObject: 'Metadata'}});
-        const image = rows[0]?.object.metadata.labels?.[`${group}/image`];
+        const image = rows?.[0]?.object.metadata.labels?.[`${group}/image`];
         if (!image || this.closed) continue;
         this.image = image;
         this.builds = new Live(path('imagebuilds', this.app.namespace), {query: {labelSelector: `${group}/image=${image}`}, table: true, changed: () => this.app.update()});
@@ -186,10 +186,10 @@ export class DiffPage {
     return html`<div class="differences" aria-busy=${this.loading ? 'true' : 'false'}>
       ${diff.from.uid === diff.to.uid ? html`<p class="same-build">${icon('warning')} Both are the same build. Choose another build to see what changed.</p>` : nothing}
       ${section('Results', this.results(diff.from, diff.to, from, to))}
-      ${section('Inputs', this.inputs(diff), counted(diff.inputs))}
+      ${section('Inputs', this.inputs(diff), counted(countOfInputs(diff)))}
       ${this.packages(diff)}
-      ${section('Artifacts', this.artifacts(diff), counted(diff.artifacts))}
-      ${section('Tests', this.tests(diff), counted(diff.tests))}
+      ${section('Artifacts', this.artifacts(diff), counted(diff.artifacts?.length))}
+      ${section('Tests', this.tests(diff), counted(diff.tests?.length))}
       <p class="same">In a terminal: ${shown(asked)}</p>
     </div>`;
   }
@@ -261,7 +261,7 @@ export class DiffPage {
       </div>`))}
       ${!lists.length && !diff.packagesMessage ? html`<p>Not compared: neither build has a list of its packages.</p>` : nothing}
       ${lists.length === 1 && !all.length ? html`<p>No change: ${lists[0].unchanged === 1 ? 'the package is' : `all ${lists[0].unchanged ?? 0} packages are`} the same.</p>` : nothing}
-      ${diff.packagesMessage ? html`<p class="message">${icon('warning')}<span>Not compared: ${diff.packagesMessage}</span></p>` : nothing}`, counted(all));
+      ${diff.packagesMessage ? html`<p class="message">${icon('warning')}<span>Not compared: ${diff.packagesMessage}</span></p>` : nothing}`, counted(all.length));
   }
 
   /** @param {PackageChange[]} changes @param {(change: PackageChange) => boolean} matches @param {string} filter @param {number} index @param {KubeObject} diff @returns {Content} */
@@ -284,7 +284,7 @@ export class DiffPage {
         columns: [
           {name: 'change', title: 'Change', by: kindOf, cell: kindCell},
           {name: 'package', title: 'Package', by: (row) => row.name, cell: (row) => html`<span title=${`${row.name}, ${row.architecture}`}>${name(row)}</span>`},
-          {name: 'from', title: this.diff?.from.name, by: (row) => row.from ?? '', cell: (row) => html`<span title=${row.from ?? ''}>${versions(row)[0]}</span>`},
+          {name: 'from', title: this.diff?.from.name, from: 'medium', by: (row) => row.from ?? '', cell: (row) => html`<span title=${row.from ?? ''}>${versions(row)[0]}</span>`},
           {name: 'to', title: this.diff?.to.name, by: (row) => row.to ?? '', cell: (row) => html`<span title=${row.to ?? ''}>${versions(row)[1]}</span>`},
         ],
       });
@@ -303,12 +303,18 @@ export class DiffPage {
   tests(diff) {
     const outcome = (/** @type {string | undefined} */ word) => (word ? badge(outcomes[word] ?? 'waiting', word) : html`<span class="muted">not run</span>`);
     if (!diff.tests?.length) return html`<p>No change: no test has another outcome.</p>`;
-    return sideBySide('Test', diff.tests, (/** @type {KubeObject} */ {name}) => name, (/** @type {KubeObject} */ {from, to}) => [outcome(from), outcome(to)], diff);
+    return sideBySide('Test', diff.tests, (/** @type {KubeObject} */ {name}) => name, (/** @type {KubeObject} */ {from, to}) => [outcome(from), outcome(to)], diff, false);
   }
 }
 
-/** @param {unknown[] | undefined} changes */
-const counted = (changes) => (changes?.length ? html`<span class="muted">${changes.length} ${changes.length === 1 ? 'change' : 'changes'}</span>` : nothing);
+/** @param {number | undefined} changes */
+const counted = (changes) => (changes ? html`<span class="muted">${changes} ${changes === 1 ? 'change' : 'changes'}</span>` : nothing);
+
+/** How many inputs differ: the server leaves out some of many, and counts them in the path of the last. @param {KubeObject} diff */
+function countOfInputs({inputs = []}) {
+  const more = /^and (\d+) more$/.exec(inputs.at(-1)?.path ?? '');
+  return inputs.length + (more ? Number(more[1]) - 1 : 0);
+}
 
 /** @param {{changes?: PackageChange[], unchanged?: number}} list */
 function summary({changes = [], unchanged = 0}) {
@@ -324,10 +330,11 @@ function summary({changes = [], unchanged = 0}) {
  * @param {(change: T) => Content} name
  * @param {(change: T) => Content[]} cells the two values
  * @param {KubeObject} diff
+ * @param {boolean} kind whether a column has the kind of each change
  */
-const sideBySide = (title, changes, name, cells, diff) => html`<table class="changes" role="table" aria-label=${`${title}: changes`}>
-  <thead role="rowgroup"><tr role="row">${[title, 'Change', diff.from.name, diff.to.name].map((heading) => html`<th scope="col" role="columnheader">${heading}</th>`)}</tr></thead>
-  <tbody role="rowgroup">${changes.map((change) => html`<tr role="row"><th scope="row" role="rowheader" class="wrap">${name(change)}</th><td role="cell">${kindCell(change)}</td>
+const sideBySide = (title, changes, name, cells, diff, kind = true) => html`<table class="changes" role="table" aria-label=${`${title}: changes`}>
+  <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">${title}</th>${kind ? html`<th scope="col" role="columnheader" class="of-kind">Change</th>` : nothing}<th scope="col" role="columnheader">${diff.from.name}</th><th scope="col" role="columnheader">${diff.to.name}</th></tr></thead>
+  <tbody role="rowgroup">${changes.map((change) => html`<tr role="row"><th scope="row" role="rowheader" class="wrap">${name(change)}</th>${kind ? html`<td role="cell" class="of-kind">${kindCell(change)}</td>` : nothing}
     ${cells(change).map((cell, index) => html`<td role="cell" class="wrap"><span class="side narrow" aria-hidden="true">${(index ? diff.to : diff.from).name}: </span>${cell}</td>`)}</tr>`)}</tbody></table>`;
 
 /** The names of packages: with the architecture, if packages of several architectures have the name. @param {PackageChange[]} changes */

@@ -15,6 +15,9 @@ import {stateOf, states} from './images.js';
 /** How many images of one base the list shows before a button shows all. */
 const limit = 50;
 
+/** Up to how many images the list is open at first, with all that is based on its first images. */
+const openLimit = 200;
+
 /** On narrow windows, the list is the default. */
 const narrow = matchMedia('(max-width: 48rem)');
 
@@ -47,11 +50,11 @@ export class GraphPage {
     this.list.className = 'forest';
     this.list.addEventListener('keydown', (event) => this.onListKey(event));
     this.listed = '';
-    /** The nodes of the list that are closed, and those that show everything that is based on them. @type {Set<string>} */
-    this.folded = new Set();
+    /** The nodes of the list that the user opened or closed, and those that show everything that is based on them. @type {Set<string>} */
+    this.toggled = new Set();
     /** @type {Set<string>} */
     this.unlimited = new Set();
-    this.choices = 0; // changes with folded and unlimited
+    this.choices = 0; // changes with toggled and unlimited
   }
 
   close() {
@@ -99,7 +102,7 @@ export class GraphPage {
     let shown = new Set(this.nodes.values());
     if (focus) shown = new Set([focus, ...basesOf(focus), ...descendantsOf(focus)]);
     const matches = (/** @type {Node} */ node) => (!state || wordOf(node)[0] === state || (state === 'Outdated' && outdated(node)))
-      && (!text || `${node.namespace}/${node.name} ${node.channels.map(({name}) => name).join(' ')}`.toLowerCase().includes(text));
+      && (!text || `${node.namespace}/${node.name} ${node.row?.Base ?? ''} ${node.channels.map(({name}) => name).join(' ')}`.toLowerCase().includes(text));
     this.matching = text || state ? new Set([...shown].filter(matches)) : undefined;
     this.shown = this.matching ? withBases(this.matching) : shown;
   }
@@ -161,7 +164,7 @@ export class GraphPage {
   tracedText() {
     const node = this.view.nodes.get(this.view.traced);
     if (!this.view.placed && !this.view.failure) return html`<span class="muted">Placing the images.</span>`;
-    if (!node) return html`<span class="muted">Point at an image, or move with the arrow keys, to see its bases and what is based on it.</span>`;
+    if (!node) return html`<span class="muted">Point at an image, or move with the arrow keys, to see its bases and what is based on it. The key f shows only these.</span>`;
     const bases = [...basesOf(node)].map(({name}, index, all) => `${name}${(index ? all[index - 1] : node).channel ? ` (${(index ? all[index - 1] : node).channel})` : ''}`);
     const all = [...descendantsOf(node)], direct = node.children.length;
     const old = all.filter(outdated).length;
@@ -200,9 +203,9 @@ export class GraphPage {
   item(node, above) {
     const [word, tone] = wordOf(node);
     const children = above.has(node) ? [] : node.children.filter((child) => this.shown.has(child));
-    const open = !this.folded.has(node.id);
+    const open = (this.shown.size <= (this.matching ? 2 * openLimit : openLimit) || !above.size) !== this.toggled.has(node.id);
     const count = countOf(node);
-    const fold = () => this.change(() => (open ? this.folded.add(node.id) : this.folded.delete(node.id)));
+    const fold = () => this.change(() => this.toggled.delete(node.id) || this.toggled.add(node.id));
     return html`<li class="${node.kind} ${this.matching && !this.matching.has(node) ? 'context' : ''}"><div class="entry" data-node=${node.id}>
         ${children.length ? html`<button type="button" class="fold quiet" aria-expanded=${open} aria-label=${`What is based on ${node.name}`} @click=${fold}><svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="m6 4 4 4-4 4"></path></svg></button>` : html`<span class="fold"></span>`}
         <div>

@@ -36,6 +36,7 @@ export class ImagesPage {
   constructor(app) {
     this.app = app;
     const changed = () => app.update();
+    const scope = (/** @type {Row} */ row) => (app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing);
     this.images = new Live(path('images', app.namespace), {table: true, changed});
     this.builds = new Live(path('imagebuilds', app.namespace), {table: true, changed});
     /** The latest builds of each image, the oldest first. @type {Map<string, Row[]>} */
@@ -48,8 +49,8 @@ export class ImagesPage {
       label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`,
       columns: [
         {name: 'state', title: 'State', by: (row) => states.findIndex(([name]) => name === stateOf(row)), cell: (row) => this.state(row)},
-        {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${row.Name}</a>`},
-        ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
+        {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${scope(row)}${row.Name}</a>`},
+        ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
         {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Reason, cell: (row) => this.why(row)},
         {name: 'recent', title: 'Recent builds', from: 'medium', cell: (row) => this.outcomes(row)},
         {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing)},

@@ -15,7 +15,7 @@ import {recordOf} from './build.js';
 
 const lineHeight = 20; // as in style.css
 const tallest = 8_000_000; // browsers have no taller elements than 33,554,428 px: the scrollbar of a longer log is scaled
-const reopenDelay = 2000;
+const reopenDelay = 2000, longestDelay = 30_000;
 
 /** The log of a build. */
 export class LogPage {
@@ -34,13 +34,14 @@ export class LogPage {
     this.ended = false;
     /** @type {{message: string} | undefined} */
     this.failure = undefined;
+    this.failures = 0;
     /** The attempt that was opened, or nothing before. @type {string | undefined} */
     this.attempt = undefined;
     /** The UID of a build that was deleted. */
     this.uid = app.query('uid');
     this.first = 0; // the line at the top of the view
     this.visible = 40; // lines in the view
-    /** The lines that there were when the view got its height. More can come before it gets another. */
+    /** What the view was drawn for: until it is drawn again, it cannot show another line. @type {{lines: number, dropped: number, wanted?: number}} */
     this.drawn = {lines: 0, dropped: 0};
     const anchor = /^#L(\d+)$/.exec(location.hash);
     /** A line to show as soon as it was read, from 1. */
@@ -129,13 +130,16 @@ export class LogPage {
     } else if (data.type === 'failure') {
       this.failure = data;
       if (data.code === 401) this.builds.restart(); // its request asks to sign in
-      else if (data.code !== 404 && data.code !== 403) this.reopen();
+      else if (data.code !== 404 && data.code !== 403) this.reopen(reopenDelay * 2 ** this.failures++);
     } else if (data.type === 'end') {
       this.ended = finished(this.build()?.status?.phase) || !this.build();
       this.searchAgain();
-      if (!this.ended) this.reopen();
+      if (!this.ended) this.reopen(reopenDelay);
     }
-    if (grown) this.lastLine = undefined;
+    if (grown) {
+      this.lastLine = undefined;
+      this.failures = 0;
+    }
     if (this.target && (this.lines >= this.target || this.ended) && !this.partial) {
       this.scrollTo(Math.max(0, this.target - 1 - Math.floor(this.visible / 3)));
       this.target = 0;
@@ -143,9 +147,10 @@ export class LogPage {
     this.app.update();
   }
 
-  reopen() {
+  /** @param {number} delay */
+  reopen(delay) {
     clearTimeout(this.reopening);
-    this.reopening = setTimeout(() => this.open(this.lines === 0), reopenDelay);
+    this.reopening = setTimeout(() => this.open(this.lines === 0), Math.min(delay, longestDelay));
   }
 
   /** @param {string} text */
@@ -200,11 +205,11 @@ export class LogPage {
       this.visible = visible;
       this.app.update();
     }
-    const {lines, dropped} = this.drawn;
+    const {lines, dropped, wanted} = this.drawn;
     const range = Math.max(1, lines - dropped - visible + 1), space = Math.max(1, view.scrollHeight - view.clientHeight);
-    if (this.wanted !== undefined || this.following) {
-      const line = this.following ? range : (this.wanted ?? 0) - dropped;
-      this.wanted = undefined;
+    if (wanted !== undefined || this.following) {
+      const line = this.following ? range : (wanted ?? 0) - dropped;
+      this.drawn.wanted = undefined;
       const top = Math.round(Math.min(1, line / range) * space);
       if (Math.abs(view.scrollTop - top) > 1) {
         this.scrolls = true;
@@ -326,7 +331,8 @@ export class LogPage {
       if (this.ended) return empty('The log is empty', 'The builder wrote nothing.');
     }
     if (this.lines === 0 && !this.failure) return html`<p class="loading">Loading the log.</p>`;
-    this.drawn = {lines: this.lines, dropped: this.dropped};
+    this.drawn = {lines: this.lines, dropped: this.dropped, wanted: this.wanted ?? this.drawn.wanted};
+    this.wanted = undefined;
     const lines = [];
     for (let line = this.first; line < Math.min(this.lines, this.first + this.visible + 2); line++) lines.push(line);
     const atEnd = this.first + this.visible >= this.lines;
@@ -339,7 +345,7 @@ export class LogPage {
     const line = this.content.get(index);
     const number = index + 1;
     return html`<div class="logline ${number === this.marked && !this.partial ? 'marked' : ''}">${this.partial ? html`<span class="number"></span>` : html`<a class="number" href=${`#L${number}`} tabindex="-1" aria-label=${`Line ${number}`} @click=${(/** @type {Event} */ event) => this.mark(event, number)}>${number}</a>`}
-      ${this.times && line?.time ? html`<time title=${local(line.time)}>${line.time.slice(11, 23).padEnd(12)}</time>` : nothing}<code>${line ? runs(line.text).map((run) => html`<span class=${run.style}>${this.highlighted(run.text)}</span>`) : ''}${line?.more ? html`<span class="muted"> and ${bytes(line.more)} more: save the log to read them</span>` : nothing}</code></div>`;
+      ${this.times && line?.time ? html`<time title=${local(line.time)}>${line.time.slice(11, 23).replace(/Z.*/, '').padEnd(12)}</time>` : nothing}<code>${line ? runs(line.text).map((run) => html`<span class=${run.style}>${this.highlighted(run.text)}</span>`) : ''}${line?.more ? html`<span class="muted"> and ${bytes(line.more)} more: save the log to read them</span>` : nothing}</code></div>`;
   }
 
   /** @param {string} text */
