@@ -35,7 +35,7 @@ func describeBuildTables(w *fixture) {
 	It("a table of builds has a row for each", func(ctx SpecContext) {
 		w.CreateBuild(ctx, newBuild("a"))
 		w.CreateBuild(ctx, newBuild("b"))
-		w.showsTable(ctx, w.resourcePath("imagebuilds"), []string{"Name", "Image", "Phase", "Why", "Progress", "Attempt", "Duration", "Age", "Trigger", "Node", "Digest", "OneOff"})
+		w.showsTable(ctx, w.resourcePath("imagebuilds"), []string{"Name", "Image", "Phase", "Why", "Progress", "Attempt", "Duration", "Age", "Trigger", "Node", "Digest", "OneOff", "Started", "Finished"})
 	})
 }
 
