@@ -172,7 +172,7 @@ export class App {
     for (const dialog of document.querySelectorAll('dialog')) {
       if (!dialog.open) dialog.showModal();
     }
-    for (const part of document.querySelectorAll('.overflow')) /** @type {HTMLElement} */ (part).tabIndex = part.scrollWidth > part.clientWidth ? 0 : -1; // to scroll with the keyboard
+    for (const part of document.querySelectorAll('.overflow, .command code')) /** @type {HTMLElement} */ (part).tabIndex = part.scrollWidth > part.clientWidth ? 0 : -1; // to scroll with the keyboard
     const title = visible(this.page?.title ?? 'Goldsmith');
     if (document.title !== `${title} · Goldsmith`) document.title = `${title} · Goldsmith`;
     if (this.moved) {
