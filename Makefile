@@ -39,7 +39,7 @@ export CGO_ENABLED := 0
 # Outside of the clone. The version of each tool is in the name of its file or folder, so clones at other versions may share it.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goldsmith/tools
 # The programs that a cluster runs, one container image each.
-IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
+IMAGES := goldsmith-apiserver goldsmith-controller goldsmith-console mock-builder
 # The cluster of kind-up and kind-down.
 CLUSTER ?= goldsmith
 # The registry, with a repository, to which push pushes, and from which clusters pull the images of a release.

@@ -98,6 +98,8 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
 	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}},                        // resources to serve
+	{"console", []string{"e2e/oidctest"}},                                                              // a provider that signs users in
+	{"e2e/clients/oidc", []string{"console"}},                                                          // which users of a provider sign in to
 	{"e2e/clients/sbom", []string{"jobs/lock", "jobs/sbom"}},                                           // what the libraries of scanners read
 	{"jobs/publish/transport", []string{"jobs/publish/registrytest"}},                                  // a registry to speak to
 	{"jobs/state", []string{"jobs/internal/states"}},                                                   // what clients take each state for
@@ -172,7 +174,7 @@ func TestImportsOfThePublicTypesAreKubernetesTypes(t *testing.T) {
 // TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud holds docs/decisions/programs.md: people compile goldsmith themselves.
 func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 	openFolders(t)
-	for program, want := range map[string]bool{"goldsmith": false, "goldsmith-apiserver": true, "goldsmith-controller": true} {
+	for program, want := range map[string]bool{"goldsmith": false, "goldsmith-console": false, "goldsmith-apiserver": true, "goldsmith-controller": true} {
 		command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+program)
 		out, err := command.Output()
 		if err != nil {
@@ -211,7 +213,7 @@ func TestWhatTheLinkerLeavesOut(t *testing.T) {
 
 // TestTheModuleRequiresNoClient keeps the programs of others out of what people compile, and out of its vulnerabilities.
 func TestTheModuleRequiresNoClient(t *testing.T) {
-	for _, client := range []string{"helm.sh/helm", "sigs.k8s.io/kubectl-validate", "github.com/yuin/gopher-lua"} {
+	for _, client := range []string{"helm.sh/helm", "sigs.k8s.io/kubectl-validate", "github.com/yuin/gopher-lua", "github.com/zitadel/oidc"} {
 		if strings.Contains(readFile(t, "go.mod"), client) {
 			t.Errorf("go.mod requires %s, which belongs in %s", client, clients)
 		}

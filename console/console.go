@@ -58,25 +58,40 @@ func (l Local) Handler() (http.Handler, error) {
 	mux.Handle("/", l.signedIn(api))
 	mux.Handle("GET /{$}", http.RedirectHandler(Path, http.StatusFound))
 	mux.Handle("GET "+Path, pages())
-	mux.HandleFunc("GET "+Path+"reasons", func(writer http.ResponseWriter, _ *http.Request) { answer(writer, http.StatusOK, l.Reasons) })
+	mux.Handle("GET "+Path+"reasons", serveReasons(l.Reasons))
 	mux.HandleFunc("GET "+Path+"session", l.describeSession)
 	mux.HandleFunc("POST "+Path+"session", l.openSession)
 	return guard(loopback, mux), nil
 }
 
+// serveReasons answers with reasons, of which there can be none.
+func serveReasons(reasons []Reason) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) {
+		answer(writer, http.StatusOK, append([]Reason{}, reasons...))
+	})
+}
+
 // session describes how a page is signed in.
 type session struct {
+	// SignIn is how users sign in: link, token or oidc.
+	SignIn string `json:"signIn"`
 	// Token is the bearer token of the page's requests, and is empty unless it is new.
 	Token string `json:"token,omitempty"`
 	// Namespace is the namespace of the first page.
 	Namespace string `json:"namespace,omitempty"`
-	// Command is the command that prints a new link.
-	Command string `json:"command"`
+	// Command is the command that prints a new link or a token.
+	Command string `json:"command,omitempty"`
+	// User is the name of the signed-in user of a cluster.
+	User string `json:"user,omitempty"`
+	// Provider is the host that signs users in with OIDC.
+	Provider string `json:"provider,omitempty"`
+	// Message is why the user of a cluster is not signed in.
+	Message string `json:"message,omitempty"`
 }
 
 // describeSession tells a page how to sign in.
 func (l Local) describeSession(writer http.ResponseWriter, _ *http.Request) {
-	answer(writer, http.StatusOK, session{Command: l.Command})
+	answer(writer, http.StatusOK, session{SignIn: "link", Command: l.Command})
 }
 
 // openSession gives a page a token for the code of its link, or a newer token for its token.
@@ -93,7 +108,7 @@ func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 			fmt.Sprintf("this link was used before, or is older than %.0f minutes: `%s` prints a new link", linkLifetime.Minutes(), l.Command))
 		return
 	}
-	answer(writer, http.StatusOK, session{Token: l.Sessions.token(), Namespace: l.Namespace, Command: l.Command})
+	answer(writer, http.StatusOK, session{SignIn: "link", Token: l.Sessions.token(), Namespace: l.Namespace, Command: l.Command})
 }
 
 // signedIn passes on the requests of pages with a valid token.

@@ -178,7 +178,7 @@ func TestEverybodyIsToldHowToSignIn(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
 	answer := l.asks(http.MethodGet, "/ui/session", "", "Authorization", "")
-	if want := `{"command":"` + command + `"}` + "\n"; answer.Code != http.StatusOK || answer.Body.String() != want {
+	if want := `{"signIn":"link","command":"` + command + `"}` + "\n"; answer.Code != http.StatusOK || answer.Body.String() != want {
 		t.Errorf("got %d %s, want %s", answer.Code, answer.Body, want)
 	}
 }

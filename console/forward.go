@@ -14,7 +14,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// forward passes allowed requests on to a server, with the credentials of its configuration and none of the browser's.
+// tokenKey is the key of the token that a request of a signed-in user gets, in the request's context.
+type tokenKey struct{}
+
+// userAgent names the console to servers.
+const userAgent = "goldsmith-console"
+
+// forward passes allowed requests on to a server, with the credentials of its configuration or the token of the request's context, and none
+// of the browser's.
 func forward(server *rest.Config) (http.Handler, error) {
 	transport, err := rest.TransportFor(server)
 	if err != nil {
@@ -41,6 +48,10 @@ func forward(server *rest.Config) (http.Handler, error) {
 			}
 			for _, name := range guarded {
 				response.Header.Del(name)
+			}
+			if response.Request.Context().Value(tokenKey{}) != nil { // the answer is of one user, and can set the cookies of the session
+				response.Header.Set("Cache-Control", "no-store")
+				response.Header.Del("Expires")
 			}
 			return nil
 		},
@@ -73,7 +84,10 @@ func headersOf(request *http.Request) http.Header {
 	headers := http.Header{
 		// Chromium decodes only the first member of a compressed stream, and kube-apiserver starts a member with each flush.
 		"Accept-Encoding": {"identity"},
-		"User-Agent":      {"goldsmith-console"},
+		"User-Agent":      {userAgent},
+	}
+	if token, ok := request.Context().Value(tokenKey{}).(string); ok {
+		headers.Set("Authorization", "Bearer "+token)
 	}
 	for _, name := range []string{"Accept", "Content-Type"} {
 		if values := request.Header.Values(name); len(values) > 0 {

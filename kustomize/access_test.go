@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"goldsmith.dev/goldsmith/e2e/permissions"
@@ -228,6 +229,45 @@ func theCatalogIsForUsersOfEveryNamespace(t *testing.T, built installation) {
 		want := []rbacv1.PolicyRule{{APIGroups: []string{catalog}, Resources: []string{"*"}, Verbs: verbs}}
 		if !reflect.DeepEqual(role.Rules, want) || role.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
 			t.Errorf("%s has labels %v, and allows %+v", role.Name, role.Labels, role.Rules)
+		}
+	}
+}
+
+// theConsoleHasNoPermissions ensures that whoever takes over the console gets no token of the cluster, and that no role is bound to its account.
+func theConsoleHasNoPermissions(t *testing.T, built installation) {
+	const account = "goldsmith-console"
+	for _, each := range workloads(built.objects) {
+		spec := each.template.Spec
+		if each.name != account {
+			if spec.ServiceAccountName == account {
+				t.Errorf("%s runs as the console", each)
+			}
+			continue
+		}
+		if spec.ServiceAccountName != account || spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
+			t.Errorf("%s runs as %q, with a token", each, spec.ServiceAccountName)
+		}
+		for _, volume := range spec.Volumes {
+			if volume.Projected != nil {
+				t.Errorf("%s mounts %+v", each, volume.Projected)
+			}
+		}
+	}
+	subjects := map[string][]rbacv1.Subject{}
+	for _, each := range of[*rbacv1.RoleBinding](built.objects) {
+		subjects[each.Name] = each.Subjects
+	}
+	for _, each := range of[*rbacv1.ClusterRoleBinding](built.objects) {
+		subjects[each.Name] = append(subjects[each.Name], each.Subjects...)
+	}
+	for name, subjects := range subjects {
+		if slices.ContainsFunc(subjects, func(subject rbacv1.Subject) bool { return subject.Name == account }) {
+			t.Errorf("%s gives the console permissions", name)
+		}
+	}
+	for _, each := range of[*corev1.ServiceAccount](built.objects) {
+		if each.Name == account && (each.AutomountServiceAccountToken == nil || *each.AutomountServiceAccountToken) {
+			t.Errorf("pods of %s get its token", each.Name)
 		}
 	}
 }

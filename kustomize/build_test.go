@@ -46,10 +46,11 @@ const (
 	tester          = "tester"
 	testerKVM       = "tester-kvm"
 	sourceWebhooks  = "source-webhooks"
+	console         = "console"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
-var operators = map[string]string{externalEtcd: "goldsmith-etcd", archiveS3: "goldsmith-log-archive", catalogKinds: "goldsmith-kinds"}
+var operators = map[string]string{externalEtcd: "goldsmith-etcd", archiveS3: "goldsmith-log-archive", catalogKinds: "goldsmith-kinds", console: "goldsmith-console"}
 
 // installation is something that can be applied.
 type installation struct {
@@ -83,8 +84,8 @@ func installations(t *testing.T) []installation {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
-		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue, sourceWebhooks}, {catalogOnly, catalogKinds, debianBuilder, tester, testerKVM}} {
+		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring, console}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue, sourceWebhooks}, {catalogOnly, catalogKinds, debianBuilder, tester, testerKVM, console}, {console, certManager}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -132,6 +133,7 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 		externalEtcd: `"servers=https://etcd.example.com:2379"`,
 		archiveS3:    `"url=s3://logs?region=test", "ca.crt=of the authority"`,
 		catalogKinds: `"servers.yaml=# no kind yet"`,
+		console:      `"host=console.example.com,console.example.org"`,
 	} {
 		if slices.Contains(components, component) {
 			fmt.Fprintf(&text, "  - {name: %s, namespace: %s, literals: [%s]}\n", operators[component], namespace, literals)
@@ -208,6 +210,7 @@ func TestInstallations(t *testing.T) {
 		"BothHaveTheDatabaseThatWasChosen":              bothHaveTheDatabaseThatWasChosen,
 		"OnlyTheRecordsReachTheirDatabase":              onlyTheRecordsReachTheirDatabase,
 		"NobodyListensIn":                               nobodyListensIn,
+		"TheConsoleHasNoPermissions":                    theConsoleHasNoPermissions,
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"UsersGetTheirPermissionsByTheClustersRoles":    usersGetTheirPermissionsByTheClustersRoles,

@@ -48,6 +48,9 @@ func secretNames(t *testing.T, built installation) []string {
 	if built.has(sourceWebhooks) {
 		found = append(found, "goldsmith-source-webhooks")
 	}
+	if built.has(console) {
+		found = append(found, "goldsmith-console")
+	}
 	if built.has(recordsExternal) || built.has(recordsPostgres) {
 		found = append(found, "goldsmith-records")
 	}
@@ -55,7 +58,8 @@ func secretNames(t *testing.T, built installation) []string {
 }
 
 func whatPodsReferToIsThere(t *testing.T, built installation) {
-	configMaps, secrets, accounts := names(built.objects, "ConfigMap"), secretNames(t, built), names(built.objects, "ServiceAccount")
+	secrets, accounts := secretNames(t, built), names(built.objects, "ServiceAccount")
+	configMaps := append(names(built.objects, "ConfigMap"), "kube-root-ca.crt") // every namespace's own
 	for _, each := range workloads(built.objects) {
 		pod := each.template.Spec
 		if account := pod.ServiceAccountName; account != "" && !slices.Contains(accounts, account) {

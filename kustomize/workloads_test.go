@@ -72,6 +72,9 @@ func theExpectedPodsRun(t *testing.T, built installation) {
 	if built.has(recordsPostgres) {
 		want["goldsmith-postgres"] = 1
 	}
+	if built.has(console) {
+		want["goldsmith-console"] = 1
+	}
 	if built.has(etcdBackup) || built.name == "overlays/kind" {
 		want["goldsmith-etcd-backup"], want["goldsmith-etcd-restore"] = 0, 0
 	}

@@ -32,7 +32,7 @@ func everything() plan {
 			amd64, arm64, {OS: "darwin", Architecture: "amd64"}, {OS: "darwin", Architecture: "arm64"}, {OS: "windows", Architecture: "amd64"},
 		},
 		images: map[string][]program.Platform{
-			"goldsmith-apiserver": both, "goldsmith-controller": both, "mock-builder": both,
+			"goldsmith-apiserver": both, "goldsmith-controller": both, "goldsmith-console": both, "mock-builder": both,
 			"debian-builder": {amd64}, "goldsmith-tester": {amd64}, // they make and test images of amd64 only
 		},
 		tools:      []string{"debian-builder", "goldsmith-tester"},

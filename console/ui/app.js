@@ -13,8 +13,8 @@ import {ImagePage} from './pages/image.js';
 import {ImagesPage} from './pages/images.js';
 import {LogPage} from './pages/log.js';
 import {QueuePage} from './pages/queue.js';
-import {badge, href, missing, shown} from './parts.js';
-import {session, signIn, signInCommand, signOut} from './session.js';
+import {badge, href, missing, problem, shown} from './parts.js';
+import {describeSession, endSession, leaveForProvider, loginAddress, session, signIn, signInWith, signOut, watchSession} from './session.js';
 import {duration, skew} from './time.js';
 
 /** @typedef {import('./html.js').Content} Content */
@@ -57,7 +57,11 @@ export class App {
     this.namespaces = [];
     /** Why the user is signed out, or an empty text. */
     this.signedOut = '';
-    this.signInCommand = '';
+    /** How to sign in. @type {import('./session.js').Session} */
+    this.signInBy = {};
+    /** Why a token was refused. @type {{message: string} | undefined} */
+    this.refusal = undefined;
+    this.busy = false;
     this.helping = false;
     this.scheduled = false;
     this.moved = false;
@@ -71,7 +75,11 @@ export class App {
     addEventListener('resize', () => this.update());
     document.addEventListener('click', (event) => this.onClick(event));
     document.addEventListener('keydown', (event) => this.onKey(event));
-    addEventListener('storage', () => this.signedOut && session().token && location.reload()); // signed in with another window
+    watchSession((user) => {
+      const other = session().user && user !== session().user;
+      if (user && (this.signedOut || other)) location.reload();
+      else if (!user && !this.signedOut) this.askToSignIn('You were signed out in another window.');
+    });
     addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload()); // a new link in the same window
     let failure;
     try {
@@ -82,7 +90,7 @@ export class App {
     if (failure) return this.askToSignIn(failure);
     setInterval(() => void signIn().catch(() => {}), renewal);
     setInterval(() => this.update(), 1000); // ages
-    if (!location.pathname.startsWith('/ui/ns/')) history.replaceState(null, '', href(session().namespace ?? 'default', 'images'));
+    if (!location.pathname.startsWith('/ui/ns/')) history.replaceState(null, '', href(session().namespace || 'default', 'images'));
     this.readNamespaces();
     this.open();
   }
@@ -91,11 +99,36 @@ export class App {
   async askToSignIn(message) {
     this.close();
     signOut();
-    this.signedOut = message;
+    this.signedOut = message === 'Unauthorized' && session().user ? 'The cluster does not accept the session any more.' : message;
     this.update();
-    this.signInCommand = await signInCommand();
+    this.signInBy = await describeSession();
     this.update();
   }
+
+  endSession = async () => {
+    this.close();
+    try {
+      await endSession();
+      await this.askToSignIn('You are signed out.');
+    } catch (error) {
+      await this.askToSignIn(`You are still signed in, because signing out failed: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+
+  /** @param {SubmitEvent} event */
+  signInWithToken = async (event) => {
+    event.preventDefault();
+    if (this.busy) return;
+    const token = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('token'));
+    this.busy = true;
+    this.refusal = undefined;
+    this.update();
+    const message = await signInWith(token);
+    if (!message) return location.reload();
+    this.busy = false;
+    this.refusal = {message};
+    this.update();
+  };
 
   async readNamespaces() {
     try {
@@ -186,8 +219,27 @@ export class App {
     return html`<main class="signed-out" tabindex="-1"><div>
       <h1>${logo()}Sign in</h1>
       <p>${this.signedOut}</p>
-      ${this.signInCommand ? html`<p>In a terminal, run this command, and open the link that it prints:</p><p>${shown(this.signInCommand)}</p>` : nothing}
+      ${this.waysToSignIn()}
     </div></main>`;
+  }
+
+  waysToSignIn() {
+    const {signIn, command, provider} = this.signInBy;
+    if (signIn === 'oidc') return html`<p><a class="primary" href=${loginAddress()} @click=${leaveForProvider}>Sign in with ${provider}</a></p>`;
+    if (!command) return nothing;
+    if (signIn !== 'token') return html`<p>In a terminal, run this command, and open the link that it prints:</p><p>${shown(command)}</p>`;
+    return html`<form @submit=${this.signInWithToken}>
+        <label class="field"><span>Token of a user or a service account of the cluster</span><input type="password" name="token" required autocomplete="off" spellcheck="false"></label>
+        ${problem(this.refusal)}
+        <button type="submit" class="primary" ?disabled=${this.busy}>Sign in</button>
+      </form>
+      <p>In a terminal, this command prints a token of a service account:</p><p>${shown(command)}</p>`;
+  }
+
+  who() {
+    const {user} = session();
+    if (!user) return nothing;
+    return html`<span class="user" title=${`Signed in as ${user}`}>${user}</span><button type="button" class="quiet" @click=${this.endSession}>Sign out</button>`;
   }
 
   frame() {
@@ -197,7 +249,7 @@ export class App {
         <a class="brand" aria-label="Goldsmith" href=${href(this.namespace, 'images')}>${logo()}<span>Goldsmith</span></a>
         <label class="namespace"><span>Namespace</span>${this.namespaceChoice()}</label>
         <nav aria-label="Pages">${tabs.map(([name, title]) => html`<a href=${href(this.namespace, name)} aria-current=${this.tab === name ? 'page' : nothing}>${title}</a>`)}</nav>
-        <div class="tools">${this.connectionState()}<button type="button" class="quiet" @click=${this.switchScheme} title="Switch between light and dark">Theme</button><button type="button" class="quiet" @click=${this.toggleHelp} title="Keys">?</button></div>
+        <div class="tools">${this.connectionState()}<button type="button" class="quiet" @click=${this.switchScheme} title="Switch between light and dark">Theme</button><button type="button" class="quiet" @click=${this.toggleHelp} title="Keys">?</button>${this.who()}</div>
       </header>
       ${Math.abs(skew()) > 120_000 ? html`<p class="notice">The clock of this machine differs from the server's by ${duration(Math.abs(skew()))}. Ages are by the clock of the server.</p>` : nothing}
       <main id="main" tabindex="-1">${this.page ? this.page.render() : missing('This page does not exist', 'The address may be that of a newer version.')}</main>

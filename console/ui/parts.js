@@ -72,7 +72,7 @@ export function command(namespace, ...words) {
 }
 
 /** Shows a command to copy. @param {string} text */
-export const shown = (text) => html`<span class="command"><code>${text}</code><button type="button" class="quiet" title="Copy this command" aria-label="Copy the command ${text}"
+export const shown = (text) => html`<span class="command"><code class="overflow">${text}</code><button type="button" class="quiet" title="Copy this command" aria-label="Copy the command ${text}"
   @click=${(/** @type {Event} */ event) => copy(/** @type {HTMLElement} */ (event.currentTarget), text)}>Copy</button></span>`;
 
 /** @param {HTMLElement} button @param {string} text */

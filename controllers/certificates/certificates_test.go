@@ -55,13 +55,16 @@ var permissions = sets.New(
 	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.APIServerSecret},
 	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.EtcdSecret},
 	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.ControllerSecret},
+	apitest.Call{Verb: "list", Resource: "secrets", Name: certificates.ConsoleSecret},
 	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.APIServerSecret},
 	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.EtcdSecret},
 	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.ControllerSecret},
+	apitest.Call{Verb: "watch", Resource: "secrets", Name: certificates.ConsoleSecret},
 	apitest.Call{Verb: "create", Resource: "secrets"},
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.APIServerSecret},
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.EtcdSecret},
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.ControllerSecret},
+	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.ConsoleSecret},
 	apitest.Call{Verb: "list", Group: apiService.Group, Resource: "apiservices"},
 	apitest.Call{Verb: "watch", Group: apiService.Group, Resource: "apiservices"},
 	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: registrations[0]},
@@ -119,7 +122,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Eventually(log.String).Should(ContainSubstring("waiting for v1: "), "the log does not name what the process waits for")
 	Expect(ended).NotTo(Receive())
 	server.Refuse(nil)
-	for _, name := range []string{certificates.APIServerSecret, certificates.EtcdSecret, certificates.ControllerSecret} {
+	for _, name := range []string{certificates.APIServerSecret, certificates.EtcdSecret, certificates.ControllerSecret, certificates.ConsoleSecret} {
 		Eventually(filled).WithContext(ctx).WithArguments(name).Should(BeTrue())
 	}
 })
@@ -147,6 +150,8 @@ var _ = Describe("The certificates", func() {
 			"goldsmith-etcd-2.goldsmith-etcd.goldsmith-system.svc.cluster.local", "localhost"),
 		Entry("controller", certificates.ControllerSecret, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 			"goldsmith-controller.goldsmith-system.svc"),
+		Entry("console", certificates.ConsoleSecret, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+			"goldsmith-console.goldsmith-system.svc"),
 	)
 
 	It("are verified by the bundle in each APIService", func(ctx SpecContext) {

@@ -19,6 +19,8 @@ const (
 	EtcdSecret = "goldsmith-etcd-tls"
 	// ControllerSecret is that of this process, for its metrics.
 	ControllerSecret = "goldsmith-controller-tls"
+	// ConsoleSecret is that of goldsmith-console, which not every installation has.
+	ConsoleSecret = "goldsmith-console-tls"
 )
 
 // certificate is a certificate that this package creates and keeps valid.
@@ -48,6 +50,7 @@ func all(namespace string) []certificate {
 		},
 		{secret: EtcdSecret, names: append(etcd, "localhost"), usages: both},
 		{secret: ControllerSecret, names: serviceNames("goldsmith-controller", namespace), usages: serving},
+		{secret: ConsoleSecret, names: serviceNames("goldsmith-console", namespace), usages: serving},
 	}
 }
 

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"net"
 	"os/exec"
 	"time"
 
@@ -28,6 +29,8 @@ const (
 	APIServer = "goldsmith-apiserver"
 	// Controller is a Deployment.
 	Controller = "goldsmith-controller"
+	// Console is a Deployment of the component console.
+	Console = "goldsmith-console"
 	// Etcd is a StatefulSet.
 	Etcd = "goldsmith-etcd"
 	// KindsConfigMap is the ConfigMap of Environment.Kinds.
@@ -49,6 +52,10 @@ type Environment struct {
 	Nodes Nodes
 	// AuditLog returns the audit log of kube-apiserver so far: an event of audit.k8s.io in JSON in each line.
 	AuditLog func(ctx context.Context) (string, error)
+	// Authenticate makes kube-apiserver follow an AuthenticationConfiguration, soon.
+	Authenticate func(configuration string) error
+	// HostAddress returns the address of this machine for the nodes and pods of the cluster.
+	HostAddress func(ctx context.Context) (net.IP, error)
 	// Overlay is the path of the kustomize overlay that is installed.
 	Overlay string
 	// Version is the tag of the container images that are installed. They are on every node already.

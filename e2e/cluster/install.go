@@ -136,6 +136,11 @@ func (e Environment) kubectl(ctx context.Context, args ...string) error {
 // withKustomization calls a function with the directory of a kustomization: the overlay with the settings of the
 // environment.
 func (e Environment) withKustomization(use func(directory string) error) error {
+	return e.withDirectory(e.kustomization, use)
+}
+
+// withDirectory calls a function with the directory of a kustomization, which is made from the path of the overlay.
+func (e Environment) withDirectory(build func(overlay string) *kustomization, use func(directory string) error) error {
 	directory, err := os.MkdirTemp("", "goldsmith-e2e-")
 	if err != nil {
 		return err
@@ -152,7 +157,7 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 	if overlay, err = filepath.Rel(directory, overlay); err != nil {
 		return err
 	}
-	built := e.kustomization(overlay)
+	built := build(overlay)
 	built.files["kustomization.yaml"] = built.String()
 	for name, text := range built.files {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
@@ -166,6 +171,7 @@ func (e Environment) withKustomization(use func(directory string) error) error {
 type kustomization struct {
 	overlay    string
 	components []string // their names
+	alone      bool     // the components without the overlay
 	// Entries of lists, each a line or more of YAML.
 	images, configMaps, secrets, patches []string
 	// files are those that they refer to.
@@ -177,7 +183,7 @@ type kustomization struct {
 // wait for the disk if the cluster is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
-	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"} {
+	for _, image := range []string{"goldsmith-apiserver", "goldsmith-controller", "goldsmith-console", "mock-builder"} {
 		k.images = append(k.images, fmt.Sprintf("{name: %s, newTag: %q}", image, e.Version))
 	}
 	e.LogArchive.addTo(k)
@@ -237,7 +243,9 @@ func (k *kustomization) String() string {
 		folders = append(folders, fmt.Sprintf("%q", path.Join(k.overlay, "..", "..", "components", component)))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "resources: [%q]\n", k.overlay)
+	if !k.alone {
+		fmt.Fprintf(&text, "resources: [%q]\n", k.overlay)
+	}
 	for _, list := range []struct {
 		field   string
 		entries []string

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,8 @@ type Options struct {
 	Workers int
 	// Audit makes the API server write an audit log of every request's metadata: see Cluster.AuditLog.
 	Audit bool
+	// Authentication is a folder with the file config.yaml, an AuthenticationConfiguration that the API server follows. Default: none.
+	Authentication string
 	// Progress gets a line for each step of building and creating. Default: standard error.
 	Progress io.Writer
 }
@@ -60,6 +63,9 @@ func (c *Cluster) Create(ctx context.Context, args ...string) (string, error) {
 	words := []string{"up", c.name, "--workers", strconv.Itoa(c.options.Workers)}
 	if c.options.Audit {
 		words = append(words, "--audit")
+	}
+	if c.options.Authentication != "" {
+		words = append(words, "--authentication", c.options.Authentication)
 	}
 	if _, err := c.run(ctx, words...); err != nil {
 		return "", fmt.Errorf("create cluster %s: %w", c.name, err)
@@ -114,6 +120,19 @@ func (c *Cluster) AuditLog(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("audit log of cluster %s: %w", c.name, err)
 	}
 	return log, nil
+}
+
+// HostAddress returns the address of this machine for the nodes and pods of clusters.
+func (c *Cluster) HostAddress(ctx context.Context) (net.IP, error) {
+	said, err := c.run(ctx, "host-address")
+	if err != nil {
+		return nil, fmt.Errorf("address of this machine: %w", err)
+	}
+	address := net.ParseIP(strings.TrimSpace(said))
+	if address == nil {
+		return nil, fmt.Errorf("address of this machine: %q is none", said)
+	}
+	return address, nil
 }
 
 // Tools returns the directory of kind and the cluster's version of kubectl, for PATH. It is empty before Create.

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Prints kind's configuration of a cluster, once the node image is chosen. Sourced.   usage: configuration WORKERS AUDIT
-# WORKERS is a number, AUDIT true or false.
+# Prints kind's configuration of a cluster, once the node image is chosen. Sourced.   usage: configuration WORKERS AUDIT AUTHENTICATION
+# WORKERS is a number, AUDIT true or false, AUTHENTICATION a folder or empty.
 
 # shellcheck source=build/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/build/tools.sh"
 
 configuration() {
-  local workers=$1 audit=$2 node
+  local workers=$1 audit=$2 authentication=$3 node
   cat <<Y
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
@@ -19,12 +19,9 @@ networking:
 nodes:
 - role: control-plane
 Y
-  if $audit; then
-    cat <<Y
-  extraMounts:
-  - {hostPath: "$kind_directory/audit-policy.yaml", containerPath: /kind/audit-policy.yaml, readOnly: true}
-Y
-  fi
+  if $audit || [[ -n $authentication ]]; then echo '  extraMounts:'; fi
+  if $audit; then echo "  - {hostPath: \"$kind_directory/audit-policy.yaml\", containerPath: /kind/audit-policy.yaml, readOnly: true}"; fi
+  if [[ -n $authentication ]]; then echo "  - {hostPath: \"$authentication\", containerPath: /kind/authentication, readOnly: true}"; fi
   for ((node = 0; node < workers; node++)); do echo '- role: worker'; done
 
   if cgroup_v1; then
@@ -57,16 +54,26 @@ Y
   if built; then # each node has chosen its subnet itself: node/pod-network
     echo '    - {op: add, path: /controllerManager/extraArgs/-, value: {name: allocate-node-cidrs, value: "false"}}'
   fi
+  echo '    - {op: add, path: /apiServer/extraVolumes, value: []}'
   if $audit; then
     cat <<Y
     - {op: add, path: /apiServer/extraArgs/-, value: {name: audit-policy-file, value: /etc/kubernetes/audit/policy.yaml}}
     - {op: add, path: /apiServer/extraArgs/-, value: {name: audit-log-path, value: /var/log/kubernetes/audit.log}}
     - {op: add, path: /apiServer/extraArgs/-, value: {name: audit-log-maxsize, value: "4096"}}
     - op: add
-      path: /apiServer/extraVolumes
-      value:
-      - {name: audit-policy, hostPath: /kind/audit-policy.yaml, mountPath: /etc/kubernetes/audit/policy.yaml, readOnly: true, pathType: File}
-      - {name: audit-log, hostPath: /var/log/kubernetes, mountPath: /var/log/kubernetes, pathType: DirectoryOrCreate}
+      path: /apiServer/extraVolumes/-
+      value: {name: audit-policy, hostPath: /kind/audit-policy.yaml, mountPath: /etc/kubernetes/audit/policy.yaml, readOnly: true, pathType: File}
+    - op: add
+      path: /apiServer/extraVolumes/-
+      value: {name: audit-log, hostPath: /var/log/kubernetes, mountPath: /var/log/kubernetes, pathType: DirectoryOrCreate}
+Y
+  fi
+  if [[ -n $authentication ]]; then
+    cat <<Y
+    - {op: add, path: /apiServer/extraArgs/-, value: {name: authentication-config, value: /etc/kubernetes/authentication/config.yaml}}
+    - op: add
+      path: /apiServer/extraVolumes/-
+      value: {name: authentication, hostPath: /kind/authentication, mountPath: /etc/kubernetes/authentication, readOnly: true, pathType: Directory}
 Y
   fi
 }

@@ -176,28 +176,28 @@ func (c *checkout) configuration(t *testing.T, image, arguments string) (configu
 
 func TestTheConfigurationSaysWhatWasAskedFor(t *testing.T) {
 	c := newCheckout(t)
-	one, operations := c.configuration(t, "goldsmith/node:v1", "0 false")
+	one, operations := c.configuration(t, "goldsmith/node:v1", "0 false ''")
 	if len(one.Nodes) != 1 || one.Nodes[0].Role != "control-plane" {
 		t.Errorf("without workers the nodes are %+v", one.Nodes)
 	}
 	if one.Networking.APIServerAddress != "127.0.0.1" {
 		t.Errorf("the API server listens on %q", one.Networking.APIServerAddress)
 	}
-	if !one.Networking.DisableDefaultCNI || len(operations) != 2 {
+	if !one.Networking.DisableDefaultCNI || len(operations) != 3 {
 		t.Errorf("an image that was built has a network of its own: %+v, %v", one.Networking, operations)
 	}
 
-	three, operations := c.configuration(t, "goldsmith/node:v1", "2 true")
+	three, operations := c.configuration(t, "goldsmith/node:v1", "2 true /users")
 	if len(three.Nodes) != 3 || three.Nodes[2].Role != "worker" {
 		t.Errorf("with two workers the nodes are %+v", three.Nodes)
 	}
 	mounts := three.Nodes[0].ExtraMounts
-	if len(mounts) != 1 || mounts[0].HostPath != filepath.Join(c.directory, "audit-policy.yaml") || len(operations) != 6 {
-		t.Errorf("the audit log needs a policy and flags: %+v, %v", mounts, operations)
+	if len(mounts) != 2 || mounts[0].HostPath != filepath.Join(c.directory, "audit-policy.yaml") || mounts[1].HostPath != "/users" || len(operations) != 10 {
+		t.Errorf("the audit log needs a policy and flags, and so does the configuration of users: %+v, %v", mounts, operations)
 	}
 
-	pulled, operations := c.configuration(t, `"$KIND_NODE_IMAGE"`, "0 false")
-	if pulled.Networking.DisableDefaultCNI || len(operations) != 1 {
+	pulled, operations := c.configuration(t, `"$KIND_NODE_IMAGE"`, "0 false ''")
+	if pulled.Networking.DisableDefaultCNI || len(operations) != 2 {
 		t.Errorf("kind's own image has kind's network: %+v, %v", pulled.Networking, operations)
 	}
 }
@@ -226,7 +226,7 @@ func TestTheKubeletIsToldOfCgroupV1OnlyThere(t *testing.T) {
 	for version, patches := range map[string]int{"1": 1, "2": 0} {
 		c := newCheckout(t)
 		c.fake(t, "docker", "echo "+version)
-		if got, _ := c.configuration(t, "goldsmith/node:v1", "0 false"); len(got.KubeadmConfigPatches) != patches {
+		if got, _ := c.configuration(t, "goldsmith/node:v1", "0 false ''"); len(got.KubeadmConfigPatches) != patches {
 			t.Errorf("on cgroup v%s the patches are %q", version, got.KubeadmConfigPatches)
 		}
 	}

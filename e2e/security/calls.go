@@ -35,13 +35,13 @@ func describeDirectCalls(w *cluster.Workspace) {
 	refusedAs := func(user string) func(answer) {
 		return func(got answer) {
 			GinkgoHelper()
-			Expect(got.code).To(Equal(http.StatusForbidden), got.body)
-			Expect(got.body).To(And(ContainSubstring(user), Not(ContainSubstring("system:admin"))))
+			Expect(got.Code).To(Equal(http.StatusForbidden), got.Body)
+			Expect(got.Body).To(And(ContainSubstring(user), Not(ContainSubstring("system:admin"))))
 		}
 	}
 	unknown := func(got answer) {
 		GinkgoHelper()
-		Expect(got.code).To(Equal(http.StatusUnauthorized), got.body)
+		Expect(got.Code).To(Equal(http.StatusUnauthorized), got.Body)
 	}
 
 	Describe("A call past kube-apiserver", func() {
@@ -51,8 +51,8 @@ func describeDirectCalls(w *cluster.Workspace) {
 			refusedAs("system:anonymous")(s.list(ctx, forged()))
 			By("somebody with a certificate of their own making, in the name of kube-apiserver's proxy")
 			unknownOrAnonymous := s.list(ctx, forged(), selfSigned("front-proxy-client"))
-			Expect(unknownOrAnonymous.code).To(Or(Equal(http.StatusUnauthorized), Equal(http.StatusForbidden)), unknownOrAnonymous.body)
-			Expect(unknownOrAnonymous.body).NotTo(ContainSubstring("system:admin"))
+			Expect(unknownOrAnonymous.Code).To(Or(Equal(http.StatusUnauthorized), Equal(http.StatusForbidden)), unknownOrAnonymous.Body)
+			Expect(unknownOrAnonymous.Body).NotTo(ContainSubstring("system:admin"))
 			By("a user of the cluster")
 			refusedAs("mallory")(s.list(ctx, forged(), signedByCluster(ctx, w, "mallory")))
 			By("a service account without rights")
@@ -85,7 +85,7 @@ func describeDirectCalls(w *cluster.Workspace) {
 				Expect(w.Kube.RbacV1().ClusterRoleBindings().Delete(ctx, binding.Name, metav1.DeleteOptions{})).To(Succeed())
 			})
 			auditor := token(ctx, "auditor")
-			w.Eventually(ctx, func(ctx context.Context) int { return s.list(ctx, bearing(auditor)).code }).Should(Equal(http.StatusOK))
+			w.Eventually(ctx, func(ctx context.Context) int { return s.list(ctx, bearing(auditor)).Code }).Should(Equal(http.StatusOK))
 		})
 	})
 }

@@ -51,10 +51,10 @@ func newServer(ctx context.Context, w *cluster.Workspace) server {
 	return server{address: found[1], roots: roots}
 }
 
-// answer is the answer to a call.
+// answer is the answer to a call. Matchers read its fields.
 type answer struct {
-	code int
-	body string
+	Code int
+	Body string
 }
 
 // list asks for all images, with these headers and, where there are any, client certificates.

@@ -19,5 +19,6 @@ func Specs(environment func() cluster.Environment) {
 		describeAdmission(w)
 		describeTenants(w)
 		describeLeastPrivilege(w)
+		describeConsole(w)
 	})
 }

@@ -31,7 +31,7 @@ import (
 const repository = "../.."
 
 // images are the names of the container images of an installation.
-var images = []string{"goldsmith-apiserver", "goldsmith-controller", "mock-builder"}
+var images = []string{"goldsmith-apiserver", "goldsmith-controller", "goldsmith-console", "mock-builder"}
 
 func clusterName() string {
 	if small() {
@@ -47,9 +47,21 @@ func version() string {
 	return version
 }
 
+// authentication returns the folder whose file kube-apiserver follows.
+func authentication() string { return inRepository("bin/e2e/authentication/" + clusterName()) }
+
+// authenticate replaces the file, which kube-apiserver must not read half.
+func authenticate(configuration string) error {
+	file := filepath.Join(authentication(), "config.yaml")
+	if err := os.WriteFile(file+".new", []byte(configuration), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
 func newKind() *kind.Cluster {
 	GinkgoHelper()
-	options := kind.Options{Progress: GinkgoWriter}
+	options := kind.Options{Progress: GinkgoWriter, Authentication: authentication()}
 	if !small() {
 		options.Workers, options.Audit = 2, true // the faults suite loses a worker, and the security suite reads the audit log
 	}
@@ -65,6 +77,8 @@ func startCluster(ctx context.Context) string {
 	if kubeconfig := os.Getenv("E2E_KUBECONFIG"); kubeconfig != "" {
 		return inRepository(kubeconfig)
 	}
+	Expect(os.MkdirAll(authentication(), 0o750)).To(Succeed())
+	Expect(authenticate("apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt: []\n")).To(Succeed())
 	made, config := newKind(), envconf.New()
 	steps := []env.Func{envfuncs.CreateCluster(made, clusterName())}
 	loaded := images
@@ -147,7 +161,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		return // any cluster will do
 	}
 	made := newKind()
-	environment.Version, environment.AuditLog = version(), made.AuditLog
+	environment.Version, environment.AuditLog, environment.Authenticate, environment.HostAddress = version(), made.AuditLog, authenticate, made.HostAddress
 	environment.Nodes, err = cluster.KindNodes(ctx, made)
 	Expect(err).NotTo(HaveOccurred())
 }

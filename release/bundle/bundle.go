@@ -81,7 +81,9 @@ func withImages(content []byte, release *metadata.Release) ([]byte, error) {
 // a component that another overlay adds.
 func withReferences(content []byte, release *metadata.Release) []byte {
 	for name, digest := range release.Images {
-		content = bytes.ReplaceAll(content, []byte("="+name+":devel"), []byte("="+release.Registry+"/"+name+"@"+digest))
+		for _, before := range []string{"=", "image: "} {
+			content = bytes.ReplaceAll(content, []byte(before+name+":devel"), []byte(before+release.Registry+"/"+name+"@"+digest))
+		}
 	}
 	return content
 }

@@ -31,7 +31,7 @@ var release = &metadata.Release{
 	Revision: metadata.Revision{Version: "v0.1.0", Commit: strings.Repeat("c", 40), Time: time.Unix(1_700_000_000, 0)}, Registry: "registry.example.com/goldsmith",
 	Images: map[string]string{
 		"goldsmith-apiserver": digest("a"), "goldsmith-controller": digest("b"), "mock-builder": digest("c"), "debian-builder": digest("d"),
-		"goldsmith-tester": digest("e"),
+		"goldsmith-tester": digest("e"), "goldsmith-console": digest("f"),
 	},
 	URL: "https://releases.example.com/goldsmith",
 }
@@ -67,7 +67,8 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 	}
 	own := filepath.Join(directory, "own")
 	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(filepath.Join(own, "kustomization.yaml"),
-		[]byte("resources: [../kustomize/overlays/default]\ncomponents: [../kustomize/components/single-node, ../kustomize/components/debian-builder, ../kustomize/components/tester]\n"), 0o600)); err != nil {
+		[]byte("resources: [../kustomize/overlays/default]\ncomponents: [../kustomize/components/single-node, ../kustomize/components/debian-builder, ../kustomize/components/tester, ../kustomize/components/console]\n"+
+			"configMapGenerator: [{name: goldsmith-console, namespace: goldsmith-system, literals: [host=console.example.com]}]\n"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, overlay := range []string{filepath.Join(directory, "kustomize/overlays/default"), filepath.Join(directory, "kustomize/overlays/production"), own} {
@@ -87,7 +88,7 @@ func TestFluxReadsTheArtifact(t *testing.T) {
 				t.Errorf("%s lacks %s", overlay, want)
 			}
 		}
-		for _, builder := range []string{"debian: registry.example.com/goldsmith/debian-builder@" + digest("d"), "tester: registry.example.com/goldsmith/goldsmith-tester@" + digest("e")} {
+		for _, builder := range []string{"image: registry.example.com/goldsmith/goldsmith-console@" + digest("f"), "debian: registry.example.com/goldsmith/debian-builder@" + digest("d"), "tester: registry.example.com/goldsmith/goldsmith-tester@" + digest("e")} {
 			if overlay == own != strings.Contains(string(text), builder) {
 				t.Errorf("%s: %s is not as its components say", overlay, builder)
 			}

@@ -22,7 +22,7 @@ type objects map[string]map[string]any
 
 // settings are the contents of the ConfigMaps that some components leave to the overlay.
 type settings struct {
-	servers, url, authority, kinds string
+	servers, url, authority, kinds, host string
 }
 
 // source is a copy of the folder kustomize of a checkout in memory, to which overlays are added.
@@ -87,6 +87,9 @@ func (s source) build(included combination, with settings, images string) (objec
 	}
 	if len(archive) > 0 {
 		add("goldsmith-log-archive", true, archive...)
+	}
+	if slices.Contains(names, "console") {
+		add("goldsmith-console", true, fmt.Sprintf("%q", "host="+with.host))
 	}
 	if slices.Contains(names, "catalog-kinds") {
 		add("goldsmith-kinds", false, fmt.Sprintf("%q", "servers.yaml="+with.kinds))

@@ -144,6 +144,7 @@ func variantsOf(kustomization source) (map[string]variants, error) {
 			servers:   placeholder(".Values.etcd.external.servers"),
 			url:       placeholder(".Values.logArchive.url"),
 			authority: placeholder(".Values.logArchive.ca"),
+			host:      placeholder(".Values.console.host"),
 		}, "")
 		if err != nil {
 			return nil, err
@@ -202,6 +203,7 @@ var images = []struct {
 }{
 	{"goldsmith-apiserver", "apiserver", true},
 	{"goldsmith-controller", "controller", true},
+	{"goldsmith-console", "console", true},
 	{"mock-builder", "mockBuilder", true},
 	{"debian-builder", "debianBuilder", true},
 	{"goldsmith-tester", "tester", true},

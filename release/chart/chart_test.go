@@ -42,7 +42,7 @@ var release = &metadata.Release{
 	Revision: metadata.Revision{Version: "v0.1.0", Commit: strings.Repeat("c", 40), Time: time.Unix(1_700_000_000, 0)}, Registry: "registry.example.com/goldsmith",
 	Images: map[string]string{
 		"goldsmith-apiserver": digest("a"), "goldsmith-controller": digest("b"), "mock-builder": digest("c"), "debian-builder": digest("d"),
-		"goldsmith-tester": digest("e"),
+		"goldsmith-tester": digest("e"), "goldsmith-console": digest("f"),
 	},
 }
 
@@ -159,7 +159,7 @@ func TestTheChartIsWhatKustomizeBuilds(t *testing.T) {
 	for _, included := range tested() {
 		t.Run(strings.Join(append([]string{"base"}, included.names()...), "+"), func(t *testing.T) {
 			want, err := kustomization.build(included, settings{
-				servers: exampleServers, url: exampleURL, authority: exampleAuthority, kinds: exampleKinds,
+				servers: exampleServers, url: exampleURL, authority: exampleAuthority, kinds: exampleKinds, host: exampleHost,
 			}, bundle.Images(release))
 			if err != nil {
 				t.Fatal(err)
@@ -178,8 +178,8 @@ func tested() []combination {
 	for i, etcd := range []string{"", "single-node etcd-backup", "etcd-ha etcd-backup", "external-etcd", "single-node external-etcd"} {
 		for j, rest := range []string{
 			"cert-manager monitoring", "archive-s3 namespaced kueue", "cert-manager monitoring archive-s3 archive-s3-ca records-postgres",
-			"monitoring archive-s3 records-external kueue source-webhooks", "catalog-only catalog-kinds debian-builder tester records-sqlite",
-			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder tester tester-kvm source-webhooks archive-s3 archive-s3-ca records-external",
+			"monitoring archive-s3 records-external kueue source-webhooks", "catalog-only catalog-kinds debian-builder tester records-sqlite console",
+			"cert-manager monitoring kueue namespaced catalog-only catalog-kinds debian-builder tester tester-kvm source-webhooks console archive-s3 archive-s3-ca records-external",
 		} {
 			if !testing.Short() || i == j {
 				all = append(all, combine(strings.Fields(etcd+" "+rest)...))
@@ -238,7 +238,7 @@ func text(t *testing.T, object map[string]any) []byte {
 }
 
 func TestTheNamespaceIsThatOfTheRelease(t *testing.T) {
-	everything := valuesOf(combine("cert-manager", "monitoring", "etcd-ha", "etcd-backup", "records-postgres", "catalog-kinds", "archive-s3"))
+	everything := valuesOf(combine("cert-manager", "monitoring", "etcd-ha", "etcd-backup", "records-postgres", "catalog-kinds", "archive-s3", "console"))
 	for name, object := range installed(t, "images", everything) {
 		if text := strings.ReplaceAll(string(text(t, object)), ownName, ""); strings.Contains(text, namespace) {
 			t.Errorf("%s names %s:\n%s", name, namespace, text)
@@ -325,6 +325,7 @@ func TestMistakesInValuesAreNamed(t *testing.T) {
 		"/apiserver/replicas":               {"apiserver": map[string]any{"replicas": 0}},
 		"/logArchive/url":                   {"logArchive": map[string]any{"ca": "PEM"}},
 		"/controller/image/digest":          {"controller": map[string]any{"image": map[string]any{"digest": "latest"}}},
+		"/console/host":                     {"console": map[string]any{"host": "console.example.com:8443"}},
 		"/controller/extraArgs/0":           {"controller": map[string]any{"extraArgs": []any{"max-builds=3"}}},
 		"mock":                              {"builders": map[string]any{"mock": "example.com/mock:1"}},
 		"etcd.replicas: etcd.external":      {"etcd": map[string]any{"replicas": 3, "external": map[string]any{"servers": exampleServers}}},
@@ -393,12 +394,12 @@ func TestHelmLints(t *testing.T) {
 }
 
 func TestNotesNameTheSecretsToCreate(t *testing.T) {
-	rendered, err := render(t, "images", valuesOf(combine("archive-s3", "records-external", "external-etcd")))
+	rendered, err := render(t, "images", valuesOf(combine("archive-s3", "records-external", "external-etcd", "console")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	notes := rendered[Name+"/templates/NOTES.txt"]
-	for _, part := range []string{"goldsmith-etcd-client in images", "goldsmith-records in images", "goldsmith-log-archive in images", "helm test goldsmith --namespace images"} {
+	for _, part := range []string{"goldsmith-etcd-client in images", "goldsmith-records in images", "goldsmith-log-archive in images", "goldsmith-console in images", "helm test goldsmith --namespace images"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("%q is missing in:\n%s", part, notes)
 		}

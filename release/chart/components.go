@@ -31,6 +31,7 @@ var components = []component{
 	{name: "tester", condition: ".Values.tester.enabled", values: values("tester", enabled())},
 	{name: "tester-kvm", condition: ".Values.tester.kvm", values: values("tester", values("kvm", true))},
 	{name: "source-webhooks", condition: ".Values.sourceWebhooks.enabled", values: values("sourceWebhooks", enabled())},
+	{name: "console", condition: ".Values.console.host", values: values("console", values("host", exampleHost))},
 	{name: "archive-s3", condition: ".Values.logArchive.url", values: values("logArchive", values("url", exampleURL))},
 	{name: "archive-s3-ca", condition: ".Values.logArchive.ca", values: values("logArchive", values("url", exampleURL, "ca", exampleAuthority))},
 	{name: "records-external", condition: `eq .Values.records "external"`, values: values("records", "external"), excludes: []string{"records-postgres", "records-sqlite"}},
@@ -45,6 +46,7 @@ const (
 	exampleURL       = "s3://logs?region=test"
 	exampleAuthority = "of the authority\n"
 	exampleServers   = "https://etcd.example.com:2379"
+	exampleHost      = "console.example.com"
 )
 
 func enabled() map[string]any { return values("enabled", true) }

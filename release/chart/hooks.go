@@ -38,6 +38,7 @@ func hooksOfValues() map[string]hook {
 		{"Deployment/goldsmith-apiserver", "goldsmith-apiserver", "goldsmith-apiserver", "apiserver"},
 		{"Deployment/goldsmith-controller", "goldsmith-controller", "goldsmith-controller", "controller"},
 		{"Deployment/goldsmith-signer", "goldsmith-signer", "goldsmith-signer", "signer"},
+		{"Deployment/goldsmith-console", "goldsmith-console", "goldsmith-console", "console"},
 		{"StatefulSet/goldsmith-etcd", "goldsmith-etcd", "etcd", "etcd"},
 	} {
 		pod := program.object + ".spec.template.spec"

@@ -54,6 +54,22 @@ func TestEveryEntryIsComplete(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the tables of docs/reasons.md")
 
+func TestThePagesOfTheConsoleHaveTheReasons(t *testing.T) {
+	file := filepath.Join("..", "..", "..", "goldsmith-console", "reasons.json")
+	generated := &bytes.Buffer{}
+	for i, reason := range Reasons() {
+		generated.WriteString(map[bool]string{true: "[\n", false: ",\n"}[i == 0])
+		generated.Write(require.Value(json.Marshal(reason))(t))
+	}
+	generated.WriteString("\n]\n")
+	if *update {
+		require.NoError(t, os.WriteFile(file, generated.Bytes(), 0o600))
+	}
+	if text := require.Value(os.ReadFile(file))(t); !bytes.Equal(text, generated.Bytes()) {
+		t.Errorf("%s is stale: run make generate", file)
+	}
+}
+
 func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
 	page := filepath.Join("..", "..", "..", "..", "docs", "reasons.md")
 	text, err := os.ReadFile(page)

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command goldsmith-console serves the web pages of Goldsmith in a cluster. It has no permissions: its requests have the tokens of the users who
+// signed in. It can run any number of times, with session affinity by cookies if users sign in with OIDC.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	_ "golang.org/x/crypto/x509roots/fallback" // the container image has no certificate authorities
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// version is set by the linker, or empty.
+var version string
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	if err := newCommand(newProcessLogger).ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		return 1
+	}
+	return 0
+}
+
+// newLogger returns a logger that writes a line of text for each message.
+func newLogger(out io.Writer, verbosity int) logr.Logger {
+	return textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
+}
+
+// newProcessLogger also makes the libraries in this process log to the logger that it returns.
+func newProcessLogger(out io.Writer, verbosity int) (logr.Logger, error) {
+	var level klog.Level // klog keeps the last level that was set
+	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
+		return logr.Logger{}, fmt.Errorf("set the verbosity of the log: %w", err)
+	}
+	logger := newLogger(out, verbosity)
+	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
+	log.SetLogger(logger)
+	return logger, nil
+}
