@@ -83,6 +83,12 @@ export async function send(where, {method = 'GET', query = {}, body, type = 'app
   throw failure;
 }
 
+/** The warnings of answers. @type {WeakMap<KubeObject, string>} */
+const warnings = new WeakMap();
+
+/** Returns what the server warned of in an answer, such as a part that it cannot know. @param {KubeObject | undefined} answer */
+export const warningOf = (answer) => (answer && warnings.get(answer)) ?? '';
+
 /**
  * Sends a request and returns the object of the answer.
  * @param {string} where
@@ -92,7 +98,10 @@ export async function send(where, {method = 'GET', query = {}, body, type = 'app
 export async function request(where, asked = {}) {
   const answer = await send(where, asked);
   try {
-    return await answer.json();
+    const object = await answer.json();
+    const texts = [...(answer.headers.get('Warning') ?? '').matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
+    if (texts.length) warnings.set(object, texts.join('; '));
+    return object;
   } catch (error) {
     if (asked.signal?.aborted) throw error;
     throw new APIError('The answer of the server ended early.', 0);

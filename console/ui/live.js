@@ -232,10 +232,10 @@ export class Live {
     this.items.set(keyOf(item), this.table ? this.row(item) : item);
   }
 
-  /** Returns the cells of a row by the names of their columns, with the object's metadata. @param {KubeObject} row */
+  /** Returns the cells of a row by the names of their columns, with the object's metadata, and when it was created, which rows are sorted by. @param {KubeObject} row */
   row(row) {
     /** @type {KubeObject} */
-    const cells = {metadata: row.object.metadata};
+    const cells = {metadata: row.object.metadata, created: Date.parse(row.object.metadata.creationTimestamp)};
     for (const [index, name] of (this.columns ?? []).entries()) cells[name] = row.cells[index];
     return cells;
   }

@@ -234,8 +234,9 @@ addEventListener('message', async ({data}) => {
     return tell({type: 'lines', from, content: lines, partial});
   }
   if (data.type === 'search') {
-    const own = ++searched;
-    const matches = data.text ? await shown.find(data.text, () => own !== searched) : [];
-    if (matches && own === searched) tell({type: 'matches', again: data.again, matches, all: matches.length < mostMatches});
+    const own = ++searched, lines = shown;
+    const stopped = () => own !== searched || lines !== shown; // the page searches again in other lines
+    const matches = data.text ? await lines.find(data.text, stopped) : [];
+    if (matches && !stopped()) tell({type: 'matches', text: data.text, matches, all: matches.length < mostMatches});
   }
 });

@@ -16,7 +16,8 @@ import {html, nothing, repeat} from './html.js';
  */
 
 const rowHeight = 36; // as in style.css
-const beyond = 8; // rows in the page above and below those in view
+const beyond = 4; // rows in the page above and below those in view
+const above = 120; // pixels of a window that no table has
 
 /** A table that sorts and scrolls. */
 export class Table {
@@ -68,7 +69,7 @@ export class Table {
   }
 
   template() {
-    const count = Math.ceil(innerHeight / rowHeight) + 2 * beyond;
+    const count = Math.ceil((innerHeight - above) / rowHeight) + 2 * beyond;
     const first = Math.max(0, Math.min(this.first - beyond, this.rows.length - count));
     const shown = this.rows.slice(first, first + count);
     const space = (/** @type {number} */ rows) => (rows > 0 ? html`<tr class="space" role="presentation"><td .style=${`height: ${rows * rowHeight}px`}></td></tr>` : nothing);

@@ -124,7 +124,7 @@ export class BuildPage {
   /** A build that was deleted has a record, if the server has a database. */
   deleted() {
     const {namespace} = this.app, {record} = this;
-    if (!record) return missing(`Build ${this.name} does not exist`, `It was deleted, or never existed. Its image may have a record of it.`, command(namespace, 'history', imageOf(this.name)));
+    if (!record) return missing(`Build ${this.name} does not exist`, 'It was deleted, or never existed. A server with a records database has a record of it, which this command lists:', command(namespace, 'history', imageOf(this.name)));
     return html`<header class="title"><p class="over"><a href=${href(namespace, 'images', imageOf(this.name))}>${imageOf(this.name)}</a> / build</p><h1>${this.name}</h1>${phaseBadge(record.phase ?? '')}
         <span class="actions"><a class="button" href=${`${href(namespace, 'builds', this.name, 'log')}?uid=${record.uid}`}>Log</a></span></header>
       <div class="lead idle"><h2>This build was deleted</h2><p>This is the record of it. Its log may be in the archive.</p></div>

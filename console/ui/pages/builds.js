@@ -16,7 +16,7 @@ export function took(row) {
 }
 
 /** Unfinished builds come first, and then the newest. @param {Row} row */
-const newest = (row) => Date.parse(row.metadata.creationTimestamp) + (finished(row.Phase) ? 0 : 1e14);
+const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 
 /** The table of builds, which several pages have. @param {import('../app.js').App} app @param {{image?: boolean}} options whether builds are of several images */
 export const buildsTable = (app, {image = true} = {}) => new Table(app, {

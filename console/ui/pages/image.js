@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, path, request} from '../api.js';
+import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, command, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
@@ -179,12 +179,14 @@ export class ImagePage {
   /** The builds over time: from the records, or else those that exist. */
   statistics() {
     const {namespace} = this.app;
-    const {value: history, failure} = this.more.history ?? {};
+    const {value, failure} = this.more.history ?? {};
+    const missing = failure?.message ?? (value?.items.length ? '' : warningOf(value));
+    const history = missing ? undefined : value;
     const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, failure: row.Why && row.Phase === 'Failed' ? {class: '', reason: row.Why} : undefined}));
     /** @type {KubeObject[]} */
     const records = (history?.items ?? existing).filter((/** @type {KubeObject} */ {phase, completionTime}) => finished(phase) && completionTime).sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => Date.parse(a.completionTime) - Date.parse(b.completionTime));
     const stats = this.more.stats?.value?.stats, health = this.more.stats?.value?.health;
-    if (!records.length) return section('Over time', html`<p class="muted">No build has finished yet.${failure ? ` ${failure.message}` : ''}</p>`);
+    if (!records.length) return section('Over time', html`<p class="muted">No build has finished yet.</p>${missing ? html`<p class="muted">${missing}</p>` : nothing}`);
     const times = records.map(({completionTime}) => Date.parse(completionTime) / 1000);
     const seconds = (/** @type {(record: KubeObject) => boolean} */ matches, /** @type {string} */ field) => records.map((record) => (matches(record) && record[field] !== undefined ? parseDuration(record[field]) / 1000 : null));
     const succeeded = (/** @type {KubeObject} */ {phase}) => phase === 'Succeeded';
@@ -197,7 +199,7 @@ export class ImagePage {
       ${history ? html`<h3>Wait in the queue</h3><gs-plot role="img" aria-label=${`Wait of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Wait', colour: '--waiting', values: seconds(() => true, 'queueTime')}]}}></gs-plot>
       <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}
       <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${records.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a></td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
-      ${history ? nothing : html`<p class="muted">${failure ? `${failure.message} ` : ''}These are the builds that still exist.</p>`}`, html`<span class="muted">${shown(command(namespace, 'stats', this.name))}</span>`);
+      ${history ? nothing : html`<p class="muted">These are the builds that still exist${missing ? `: ${missing}` : ''}</p>`}`, html`<span class="muted">${shown(command(namespace, 'stats', this.name))}</span>`);
   }
 
   /** @param {KubeObject} image */
@@ -254,7 +256,7 @@ export class ImagePage {
     const {namespace, actions} = this.app;
     const add = actions.button(noteAction(namespace, this.name, () => this.readNotes()));
     if (failure) return section('Notes', html`<p class="muted">${failure.message}</p>`);
-    return section('Notes', value?.items.length ? html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, author, text}) => html`<li>${text} <span class="muted">${author ?? ''} ${ago(time)}</span></li>`)}</ul>` : html`<p class="muted">Notes are kept with the history of the image.</p>`, add);
+    return section('Notes', value?.items.length ? html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, author, text}) => html`<li>${text} <span class="muted">${author ?? ''} ${ago(time)}</span></li>`)}</ul>` : html`<p class="muted">${warningOf(value) || 'Notes are kept with the history of the image.'}</p>`, add);
   }
 }
 

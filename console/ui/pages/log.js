@@ -59,16 +59,16 @@ export class LogPage {
     this.allMatches = true;
     this.match = -1;
     this.searched = false;
+    /** Whether the page waits for the matches of a new search, to go to the first of them. */
+    this.searching = false;
     this.wrap = localStorage.getItem('goldsmith.wrap') === 'true';
     this.times = localStorage.getItem('goldsmith.times') === 'true';
-    if (app.query('q')) this.searching = setTimeout(() => this.search(app.query('q')), 500);
   }
 
   close() {
     this.builds.close();
     this.worker.terminate();
     clearTimeout(this.reopening);
-    clearTimeout(this.searching);
   }
 
   build() {
@@ -102,7 +102,11 @@ export class LogPage {
     if (this.app.query('attempt')) query.set('attempt', this.app.query('attempt'));
     if (this.uid) query.set('uid', this.uid);
     const follow = Boolean(build) && !finished(build?.status?.phase);
-    if (fresh) this.content.clear();
+    if (fresh) {
+      this.content.clear();
+      this.matches = [];
+      this.searched = false;
+    }
     this.worker.postMessage({type: 'open', url: `${path('imagebuilds', this.app.namespace, this.name, 'log')}?${query}`, headers: credentials(), follow, fresh});
   }
 
@@ -119,14 +123,15 @@ export class LogPage {
     } else if (data.type === 'whole') {
       this.content.clear();
       this.asked = '';
-      if (!this.following && data.added) this.scrollTo(this.first + data.added);
+      if (!this.following && data.added) this.scrollTo((this.wanted ?? this.drawn.wanted ?? this.first) + data.added);
       if (this.marked && !this.target) this.marked += data.added;
       this.searchAgain();
-    } else if (data.type === 'matches') {
+    } else if (data.type === 'matches' && data.text === this.app.query('q')) {
       this.matches = data.matches;
       this.allMatches = data.all;
-      this.match = data.again ? this.matches.indexOf(this.marked - 1) : -1;
-      if (this.matches.length && !data.again) this.step(1);
+      this.match = this.searching ? -1 : this.matches.indexOf(this.marked - 1);
+      if (this.matches.length && this.searching) this.step(1);
+      this.searching = false;
     } else if (data.type === 'failure') {
       this.failure = data;
       if (data.code === 401) this.builds.restart(); // its request asks to sign in
@@ -136,6 +141,7 @@ export class LogPage {
       this.searchAgain();
       if (!this.ended) this.reopen(reopenDelay);
     }
+    if (this.lines && !this.searched && this.app.query('q')) this.search(this.app.query('q'));
     if (grown) {
       this.lastLine = undefined;
       this.failures = 0;
@@ -155,15 +161,15 @@ export class LogPage {
 
   /** @param {string} text */
   search(text) {
-    this.searched = true;
+    this.searched = this.searching = true;
     this.app.setQuery({q: text});
-    this.worker.postMessage({type: 'search', text, again: false});
+    this.worker.postMessage({type: 'search', text: this.app.query('q')});
   }
 
   /** Finds what is new, and stays where it is. */
   searchAgain() {
     const text = this.app.query('q');
-    if (text && this.searched) this.worker.postMessage({type: 'search', text, again: true});
+    if (text && this.searched) this.worker.postMessage({type: 'search', text});
   }
 
   /** Goes to the next or the previous match. @param {number} step */
