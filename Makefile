@@ -265,6 +265,11 @@ bench-cluster: ## Measure builds in the current cluster of kubectl; figures in b
 bench-images: build ## Measure the builder debian beside debootstrap, and boots; needs root, debootstrap and what images-test needs. Figures in bin/bench-images.txt.
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/images | tee bin/bench-images.txt
 
+.PHONY: bench-console
+bench-console: ## Measure the pages of the console in Chromium, with long lists and logs; needs Chromium. Figures in bin/bench-console.txt.
+	@mkdir -p bin
+	go test -tags e2e -run '^$$' -bench . -benchtime 5x -timeout 20m $(FLAGS) ./e2e/browser | tee bin/bench-console.txt
+
 .PHONY: bench
 bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 	@mkdir -p bin

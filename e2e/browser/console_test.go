@@ -89,13 +89,30 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 
 		server.stop(ctx)
 		page.shows(".connection", "Reconnecting")
-		again := serve(ctx, up.Options{DataDirectory: directory})
+		options := up.Options{DataDirectory: directory}
+		options.Records.Address, options.LogArchive.URL = "none", "none"
+		again := serve(ctx, options)
 		Expect(again.Host).To(Equal(server.Host))
 		Expect(imagesOf(again).Create(ctx, mockImage("after", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
 		page.shows("tbody tr", "after")
 		page.shows(".connection", "Live")
 		Expect(imagesOf(again).Delete(ctx, "before", metav1.DeleteOptions{})).To(Succeed())
 		page.lacks("tbody tr a", "before")
+
+		By("showing what is missing without a records database and without an archive")
+		page.open("/ui/ns/default/builds/after-1")
+		page.shows(".title", "Succeeded")
+		const noRecords = "this server has no database of records"
+		for address, content := range map[string]string{
+			"images/after": "These are the builds that still exist: " + noRecords, "builds/after-1/log": "step 5/5",
+			"builds/after-9": "A server with a records database has a record of it", "diff?from=after-1&to=after-9": "With a records database, deleted builds are compared by their UIDs",
+			"builds/after-9/log": "not found",
+		} {
+			page.open("/ui/ns/default/" + address)
+			page.shows("main", content)
+		}
+		page.open("/ui/ns/default/images/after")
+		page.await("return [...document.querySelectorAll('p.muted')].filter(({innerText}) => innerText.includes(given[1])).length === 2", "", noRecords) // history and notes
 
 		again.stop(ctx)
 		Expect(os.RemoveAll(directory)).To(Succeed()) // with the key of the session
@@ -186,6 +203,7 @@ type consolePage struct {
 	mutex   sync.Mutex
 	wrong   []string // what the console of the browser reports: errors of scripts, violations of the policy, and failed requests
 	foreign []string // requests to other hosts
+	asked   []string // addresses of all requests
 }
 
 func openPage(ctx context.Context, link string) *consolePage {
@@ -216,19 +234,22 @@ func (p *consolePage) receive(event any) {
 	case *log.EventEntryAdded:
 		p.wrong = append(p.wrong, event.Entry.Text+" "+event.Entry.URL)
 	case *network.EventRequestWillBeSent:
+		p.asked = append(p.asked, event.Request.URL)
 		if address := event.Request.URL; !strings.HasPrefix(address, p.origin+"/") {
 			p.foreign = append(p.foreign, address)
 		}
 	}
 }
 
-// expectNothingWrong checks what the browser reported, and that no request went to another host.
+// expectNothingWrong checks what the browser reported, and that no request went to another host, or had the token in its address.
 func (p *consolePage) expectNothingWrong(matcher OmegaMatcher) {
 	GinkgoHelper()
+	token := ask[string](p, "JSON.parse(localStorage.getItem('goldsmith.session') ?? '{}').token ?? 'no token'")
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	Expect(p.wrong).To(matcher)
 	Expect(p.foreign).To(BeEmpty(), "requests to other hosts")
+	Expect(p.asked).NotTo(ContainElement(ContainSubstring(token)), "addresses with the token")
 }
 
 func (p *consolePage) resize(width int64, scheme string) {
