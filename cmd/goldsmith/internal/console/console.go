@@ -41,6 +41,9 @@ func NewCommand() *cobra.Command {
 
 // run serves the pages until ctx is done. line is the command that prints a new link.
 func run(ctx context.Context, connection *client.Connection, line string, port uint16, out io.Writer) error {
+	if _, err := connection.ServerVersion(ctx); err != nil {
+		return err // before a link is printed that shows nothing
+	}
 	listener, err := net.Listen("tcp", netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port).String())
 	if err != nil {
 		return fmt.Errorf("listen on port %d of 127.0.0.1: %w: set another --port", port, err)

@@ -4,6 +4,7 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -55,13 +56,29 @@ func ask(t *testing.T, method, url, token, body string, into any) int {
 	return response.StatusCode
 }
 
+// newServer starts a server that tells what it got.
+func newServer(t *testing.T) *server {
+	t.Helper()
+	started := httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		_ = json.NewEncoder(writer).Encode(map[string]any{ // the client tells
+			"info": map[string]string{"version": "v0.1.0"}, "user": request.Header.Get("Authorization"), "path": request.URL.Path,
+		})
+	}))
+	t.Cleanup(started.Close)
+	return &server{started}
+}
+
+type server struct{ *httptest.Server }
+
+func (s *server) kubeconfig(t *testing.T) string {
+	t.Helper()
+	return kubeconfigOf(t, s.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
 func TestTheLinkSignsInAsTheUserOfTheKubeconfigUntilCtrlC(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		_ = json.NewEncoder(writer).Encode(map[string]string{"user": request.Header.Get("Authorization"), "path": request.URL.Path}) // the client tells
-	}))
-	t.Cleanup(server.Close)
-	kubeconfig := kubeconfigOf(t, server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	server := newServer(t)
+	kubeconfig := server.kubeconfig(t)
 	command := NewCommand()
 	out, printed := io.Pipe()
 	command.SetOut(printed)
@@ -123,11 +140,12 @@ func TestTheConsoleUsesThePortOfTheFlag(t *testing.T) {
 	require.NoError(t, err)
 	ctx, interrupt := context.WithTimeout(t.Context(), patience)
 	defer interrupt()
+	kubeconfig := newServer(t).kubeconfig(t)
 	start := func(out io.Writer) error {
 		command := NewCommand()
 		command.SetOut(out)
 		command.SetErr(io.Discard)
-		command.SetArgs([]string{"--kubeconfig", kubeconfigOf(t, "https://127.0.0.1:1", nil), "--port", port})
+		command.SetArgs([]string{"--kubeconfig", kubeconfig, "--port", port})
 		return command.ExecuteContext(ctx)
 	}
 	out, printed := io.Pipe()
@@ -155,8 +173,20 @@ func TestAConsoleWhoseLinkNobodyReadsEnds(t *testing.T) {
 	command := NewCommand()
 	command.SetOut(full{})
 	command.SetErr(io.Discard)
-	command.SetArgs([]string{"--kubeconfig", kubeconfigOf(t, "https://127.0.0.1:1", nil)})
+	command.SetArgs([]string{"--kubeconfig", newServer(t).kubeconfig(t)})
 	if err := command.ExecuteContext(t.Context()); err == nil || err.Error() != "write the link: no space left on device" {
 		t.Errorf("got error %v", err)
+	}
+}
+
+func TestNoLinkIsPrintedIfTheServerIsDown(t *testing.T) {
+	t.Parallel()
+	command, out := NewCommand(), &bytes.Buffer{}
+	command.SetOut(out)
+	command.SetErr(io.Discard)
+	command.SetArgs([]string{"--kubeconfig", kubeconfigOf(t, "https://127.0.0.1:1", nil)})
+	const want = `cannot reach the server at https://127.0.0.1:1; is "goldsmith up" running?`
+	if err := command.ExecuteContext(t.Context()); err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(out.String(), "code=") {
+		t.Errorf("got error %v, and %s", err, out)
 	}
 }
