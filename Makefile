@@ -213,6 +213,11 @@ e2e-browser: $(k9s) verify-console ## Run the specs of web pages and of k9s; nee
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
+.PHONY: screenshots
+screenshots: ## Draw each page of the console at three widths in both colour schemes into bin/screenshots; needs Chromium.
+	@rm -rf bin/screenshots && mkdir -p bin/screenshots
+	SCREENSHOTS=$(CURDIR)/bin/screenshots go tool ginkgo run --tags=e2e --focus='has pages that axe' --timeout=20m $(FLAGS) ./e2e/browser
+
 .PHONY: proof-test
 proof-test: $(cosign) $(cosign_2) $(oras) $(skopeo) ## Let cosign, oras, skopeo and openssl verify what is published, without the network; needs Debian or Ubuntu on amd64.
 	@rm -rf bin/reports/proof-test && mkdir -p bin/reports/proof-test

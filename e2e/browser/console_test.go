@@ -141,6 +141,9 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 				for _, scheme := range []string{"light", "dark"} {
 					page.resize(width, scheme)
 					Expect(page.axe()).To(BeEmpty(), "%s at %d in %s", address, width, scheme)
+					if directory := os.Getenv("SCREENSHOTS"); directory != "" {
+						page.draw(filepath.Join(directory, fmt.Sprintf("%s-%d-%s.png", strings.NewReplacer("/ui/ns/", "", "/", "-", "?", "-").Replace(address), width, scheme)))
+					}
 				}
 			}
 		}
@@ -264,6 +267,14 @@ func (p *consolePage) resize(width int64, scheme string) {
 func (p *consolePage) open(address string) {
 	GinkgoHelper()
 	Expect(chromedp.Do(p.browser, chromedp.Navigate("about:blank"), chromedp.Navigate(p.origin+address))).To(Succeed())
+}
+
+// draw writes a picture of the window into a file.
+func (p *consolePage) draw(file string) {
+	GinkgoHelper()
+	picture, err := chromedp.Run(p.browser, chromedp.CaptureScreenshot())
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(file, picture, 0o600)).To(Succeed())
 }
 
 func (p *consolePage) address() string {
