@@ -29,6 +29,9 @@ export const icon = (tone) => html`<svg class="icon ${tone}" viewBox="0 0 16 16"
  */
 export const badge = (tone, word) => html`<span class="badge ${tone}">${icon(tone)}<span>${word}</span></span>`;
 
+/** Stands for a value that is missing. */
+export const none = html`<span class="muted">none</span>`;
+
 /** @type {Record<string, Tone>} */
 const phases = {
   Pending: 'waiting', Queued: 'waiting', Starting: 'running', Running: 'running', Retrying: 'running', Testing: 'running', Cancelling: 'running',

@@ -3,7 +3,7 @@
 import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, digest, facts, finished, href, icon, missing, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, command, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {explainFailure, reasons} from '../reasons.js';
 import {buildAction, cancelAction, promoteAction, rerunAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -46,6 +46,8 @@ export class BuildPage {
     this.vulnerabilities = undefined;
     /** @type {KubeObject[] | undefined} */
     this.happened = undefined;
+    /** The last build before this one that succeeded. @type {string | undefined} */
+    this.good = undefined;
     /** @type {import('../reasons.js').Reason[]} */
     this.reasons = [];
     this.phase = '';
@@ -88,12 +90,15 @@ export class BuildPage {
   async readMore(build, advised) {
     const {namespace} = this.app;
     const optional = (/** @type {Promise<any>} */ answer) => answer.catch(() => undefined);
-    const [events, explained, vulnerabilities, record] = await Promise.all([
+    const image = build?.spec.imageRef?.name;
+    const [events, explained, vulnerabilities, record, good] = await Promise.all([
       build && optional(request(`/api/v1/namespaces/${encode(namespace)}/events`, {query: {fieldSelector: `involvedObject.uid=${build.metadata.uid}`}})),
       build?.status?.failure && optional(explainFailure(build)),
       advised && build?.status?.phase === 'Succeeded' && optional(request(path('imagebuilds', namespace, this.name, 'vulnerabilities'), {query: {countsOnly: true}})),
       !build && optional(recordOf(namespace, this.name)),
+      build?.status?.failure && image && optional(goodBefore(namespace, image, this.name)),
     ]);
+    this.good = good || undefined;
     this.happened = events?.items;
     this.explained = explained || undefined;
     this.vulnerabilities = vulnerabilities || undefined;
@@ -159,7 +164,7 @@ export class BuildPage {
   /** What matters most: why it failed, what it waits for, or how far it is. @param {KubeObject} build */
   lead(build) {
     const {namespace} = this.app, {status = {}} = build;
-    const good = this.image?.status?.latestSuccessful?.name;
+    const later = this.image?.status?.latestSuccessful?.name;
     if (status.revoked) return html`<div class="lead failed"><h2>Revoked${status.revoked.by ? ` by ${status.revoked.by}` : ''}: ${status.revoked.reason}</h2><p>Since ${local(status.revoked.effectiveTime ?? status.revoked.time)}. Do not use its artifacts.</p></div>`;
     if (status.failure) {
       const {class: kind, reason, message, logTail, exitCode} = status.failure;
@@ -170,7 +175,8 @@ export class BuildPage {
         ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
         <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
-          ${good && good !== this.name ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(good)}&to=${encode(this.name)}`}>Compare with the last good build, ${good}</a>` : nothing}</p>
+          ${this.good ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>Compare with the last good build, ${this.good}</a>` : nothing}
+          ${later && number(later) > number(this.name) ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.name)}&to=${encode(later)}`}>Compare with ${later}, which succeeded later</a>` : nothing}</p>
       </div>`;
     }
     if (status.phase === 'Cancelled') {
@@ -298,8 +304,24 @@ export class BuildPage {
   }
 }
 
+/** The number at the end of a build's name. @param {string} build */
+export const number = (build) => Number(/\d+$/.exec(build)?.[0] ?? 0);
+
+/**
+ * Finds the last build of an image that succeeded before a build.
+ * @param {string} namespace
+ * @param {string} image
+ * @param {string} build
+ * @returns {Promise<string | undefined>}
+ */
+export async function goodBefore(namespace, image, build) {
+  const {rows} = await request(path('imagebuilds', namespace), {query: {labelSelector: `images.goldsmith.dev/image=${image}`}, table: true});
+  return rows.map((/** @type {KubeObject} */ {cells}) => ({name: cells[0], phase: cells[2]})).filter((/** @type {KubeObject} */ {name, phase}) => phase === 'Succeeded' && number(name) < number(build))
+    .sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => number(b.name) - number(a.name))[0]?.name;
+}
+
 /** @param {KubeObject[] | undefined} changes of inputs */
-export const changesTable = (changes) => (changes?.length ? html`<div class="overflow"><table><thead><tr><th>Input</th><th>From</th><th>To</th></tr></thead><tbody>${changes.map(({path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from ?? ''}</td><td class="wrap">${to ?? ''}</td></tr>`)}</tbody></table></div>` : nothing);
+export const changesTable = (changes) => (changes?.length ? html`<div class="overflow"><table><thead><tr><th>Input</th><th>From</th><th>To</th></tr></thead><tbody>${changes.map(({path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from || none}</td><td class="wrap">${to || none}</td></tr>`)}</tbody></table></div>` : nothing);
 
 /**
  * Shows conditions, with what their reasons mean.

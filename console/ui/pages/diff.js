@@ -3,7 +3,7 @@
 import {APIError, encode, everywhere, group, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, digest, empty, finished, href, icon, phaseBadge, problem, section, shown} from '../parts.js';
+import {badge, command, digest, empty, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {duration, local, parseDuration} from '../time.js';
 
@@ -28,7 +28,6 @@ const kindOf = ({from, to}) => (!from ? 'Added' : !to ? 'Removed' : 'Changed');
 /** @param {{from?: string, to?: string}} change */
 const kindCell = (change) => html`<span class="kind"><span aria-hidden="true">${kinds[kindOf(change)]}</span><span class="word">${kindOf(change)}</span></span>`;
 
-const none = html`<span class="muted">none</span>`;
 
 /** The differences between two builds of a namespace. */
 export class DiffPage {
@@ -302,7 +301,7 @@ export class DiffPage {
   /** @param {KubeObject} diff */
   tests(diff) {
     const outcome = (/** @type {string | undefined} */ word) => (word ? badge(outcomes[word] ?? 'waiting', word) : html`<span class="muted">not run</span>`);
-    if (!diff.tests?.length) return html`<p>No change: no test has another outcome.</p>`;
+    if (!diff.tests?.length) return html`<p>No test has another outcome.</p>`;
     return sideBySide('Test', diff.tests, (/** @type {KubeObject} */ {name}) => name, (/** @type {KubeObject} */ {from, to}) => [outcome(from), outcome(to)], diff, false);
   }
 }

@@ -3,13 +3,13 @@
 import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
+import {ago, badge, bytes, command, digest, facts, finished, href, missing, none, phaseBadge, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
 import {reasons} from '../reasons.js';
 import {buildAction, noteAction, promoteAction, suspendAction} from '../requests.js';
 import {local, parseDuration} from '../time.js';
 import {buildsTable} from './builds.js';
-import {changesTable, conditionsTable, locationOf, sourceOf} from './build.js';
+import {changesTable, conditionsTable, goodBefore, locationOf, sourceOf} from './build.js';
 
 /** @typedef {import('../html.js').Content} Content */
 /** @typedef {Record<string, any>} KubeObject */
@@ -34,6 +34,8 @@ export class ImagePage {
     this.more = {};
     /** The packages of the latest success, and what changed in it. @type {KubeObject | undefined} */
     this.difference = undefined;
+    /** The packages that the user opened the list of. @type {{of?: string, value?: KubeObject, failure?: APIError}} */
+    this.listed = {};
     /** @type {import('../reasons.js').Reason[]} */
     this.reasons = [];
     this.read = '';
@@ -70,9 +72,7 @@ export class ImagePage {
     }
     const latest = image.status?.latestSuccessful?.name;
     if (!latest) return;
-    const before = (await request(path('imagebuilds', namespace), {query: {labelSelector: `images.goldsmith.dev/image=${this.name}`}, table: true}).catch(() => ({rows: []})))
-      .rows.map((/** @type {KubeObject} */ {cells}) => ({name: cells[0], phase: cells[2]})).filter((/** @type {KubeObject} */ {name, phase}) => phase === 'Succeeded' && number(name) < number(latest))
-      .sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => number(b.name) - number(a.name))[0]?.name;
+    const before = await goodBefore(namespace, this.name, latest).catch(() => undefined);
     this.before = before;
     this.latest = latest;
     this.difference = before && await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined);
@@ -130,7 +130,9 @@ export class ImagePage {
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted">${unresolved.reason}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
-      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed: ${lastFinished.reason}</h2>${stalled?.message ? html`<p>${stalled.message}</p>` : nothing}
+      const ready = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'Ready' && status === 'False');
+      const failure = ready?.message?.replace(`build ${lastFinished.name} ended with `, '') || lastFinished.reason;
+      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${failure}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${stalled.message}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
@@ -217,9 +219,24 @@ export class ImagePage {
       ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${`${href(namespace, 'diff')}?from=${encode(this.before)}&to=${encode(latest.name)}`}>${this.before}</a>` : ''],
       ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
     ])}
+    ${total.length ? this.packageList(latest.name) : nothing}
     ${changed.length ? html`<div class="overflow"><table><thead><tr><th>Package</th><th>From</th><th>To</th></tr></thead><tbody>${changed.slice(0, 20).map((/** @type {KubeObject} */ {name, from, to}) => html`<tr><td><code>${name}</code></td><td>${from ?? 'added'}</td><td>${to ?? 'removed'}</td></tr>`)}</tbody></table></div>${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}
     ${updates.length ? html`<h3>Newer in the archive</h3><ul class="plain">${updates.map((/** @type {KubeObject} */ update) => html`<li><code>${update.name}</code> ${update.from ?? ''} → ${update.to ?? ''}${update.security ? html` ${badge('warning', 'security')}` : nothing} <span class="muted">${update.advisories?.join(', ') ?? ''}</span></li>`)}</ul>` : nothing}
     <p>${shown(command(namespace, 'packages', latest.name))}</p>`);
+  }
+
+  /** The packages of a build, which are read when the user opens their list. @param {string} build */
+  packageList(build) {
+    const {of, value, failure} = this.listed;
+    const open = async (/** @type {Event} */ event) => {
+      if (!(/** @type {HTMLDetailsElement} */ (event.target).open) || of === build) return;
+      this.listed = {of: build};
+      this.listed = {of: build, ...await request(path('imagebuilds', this.app.namespace, build, 'packages')).then((value) => ({value}), (failure) => ({failure}))};
+      this.app.update();
+    };
+    const locks = of === build ? value?.locks : undefined;
+    return html`<details @toggle=${open}><summary>List them</summary>${failure ? problem(failure) : nothing}${(locks ?? []).map((/** @type {KubeObject} */ {targets, packages}) => html`${locks.length > 1 ? html`<h3>${targets.join(', ')}</h3>` : nothing}
+      <div class="overflow tall" tabindex="0"><table><thead><tr><th>Package</th><th>Version</th></tr></thead><tbody>${packages.map((/** @type {KubeObject} */ {name, version, architecture}) => html`<tr><td title=${architecture ?? nothing}><code>${name}</code></td><td>${version}</td></tr>`)}</tbody></table></div>`)}</details>`;
   }
 
   /** @param {KubeObject} image */
@@ -248,7 +265,7 @@ export class ImagePage {
     const {value, failure} = this.more.changes ?? {};
     if (failure) return section('Changes', html`<p class="muted">${failure.message}</p>`);
     if (!value?.items.length) return nothing;
-    return section('Changes', html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, user, path, from, to}) => html`<li><code>${path}</code> ${from ?? ''} → ${to ?? ''} <span class="muted">${user ?? ''} ${ago(time)}</span></li>`)}</ul>`);
+    return section('Changes', html`<div class="overflow"><table><thead><tr><th>Field</th><th>From</th><th>To</th><th>By</th><th>When</th></tr></thead><tbody>${value.items.map((/** @type {KubeObject} */ {time, user, path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from || none}</td><td class="wrap">${to || none}</td><td>${user ?? ''}</td><td>${ago(time)}</td></tr>`)}</tbody></table></div>`);
   }
 
   notes() {
@@ -259,9 +276,6 @@ export class ImagePage {
     return section('Notes', value?.items.length ? html`<ul class="plain">${value.items.map((/** @type {KubeObject} */ {time, author, text}) => html`<li>${text} <span class="muted">${author ?? ''} ${ago(time)}</span></li>`)}</ul>` : html`<p class="muted">${warningOf(value) || 'Notes are kept with the history of the image.'}</p>`, add);
   }
 }
-
-/** @param {string} build */
-const number = (build) => Number(/\d+$/.exec(build)?.[0] ?? 0);
 
 /** @param {KubeObject[]} records */
 const share = (records) => (100 * records.filter(({phase}) => phase === 'Succeeded').length) / records.length;

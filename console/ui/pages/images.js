@@ -78,7 +78,8 @@ export class ImagesPage {
   /** Why an image is not Ready or not up to date. @param {Row} row */
   why(row) {
     const state = stateOf(row);
-    return state === 'Ready' || state === 'Building' ? nothing : html`<span title=${row.LastFailure || row.Reason}>${row.Reason}</span>`;
+    const reason = row.Reason === 'Suspended' ? 'Starts no build by itself' : row.Reason; // the image, or a trigger, is suspended
+    return state === 'Ready' || state === 'Building' ? nothing : html`<span title=${row.LastFailure || row.Reason}>${reason}</span>`;
   }
 
   /** @param {Row} row */

@@ -61,7 +61,7 @@ export class LogPage {
     this.searched = false;
     /** Whether the page waits for the matches of a new search, to go to the first of them. */
     this.searching = false;
-    this.wrap = localStorage.getItem('goldsmith.wrap') === 'true';
+    this.wrap = (localStorage.getItem('goldsmith.wrap') ?? String(matchMedia('(max-width: 48rem)').matches)) === 'true';
     this.times = localStorage.getItem('goldsmith.times') === 'true';
   }
 
@@ -343,7 +343,7 @@ export class LogPage {
     for (let line = this.first; line < Math.min(this.lines, this.first + this.visible + 2); line++) lines.push(line);
     const atEnd = this.first + this.visible >= this.lines;
     return html`<div class="logview" tabindex="0" role="region" aria-label="Log" @scroll=${this.onScroll} @keydown=${this.onKey}>
-      <div class="logsize" .style=${`height: ${this.height()}px`}><div class="loglines ${this.wrap ? 'wrapped' : ''} ${atEnd && this.wrap ? 'at-end' : ''}"><div>${lines.map((line) => this.line(line))}</div></div></div></div>`;
+      <div class="logsize" .style=${`height: ${this.height()}px`}><div class="loglines ${this.wrap ? 'wrapped' : ''} ${atEnd && this.wrap && this.lines > this.visible ? 'at-end' : ''}"><div>${lines.map((line) => this.line(line))}</div></div></div></div>`;
   }
 
   /** @param {number} index */
