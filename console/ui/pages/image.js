@@ -75,7 +75,7 @@ export class ImagePage {
     const before = await goodBefore(namespace, this.name, latest).catch(() => undefined);
     this.before = before;
     this.latest = latest;
-    this.difference = before && await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined);
+    this.difference = before ? await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined) : undefined;
     this.app.update();
   }
 
@@ -235,8 +235,8 @@ export class ImagePage {
       this.app.update();
     };
     const locks = of === build ? value?.locks : undefined;
-    return html`<details @toggle=${open}><summary>List them</summary>${failure ? problem(failure) : nothing}${(locks ?? []).map((/** @type {KubeObject} */ {targets, packages}) => html`${locks.length > 1 ? html`<h3>${targets.join(', ')}</h3>` : nothing}
-      <div class="overflow tall" tabindex="0"><table><thead><tr><th>Package</th><th>Version</th></tr></thead><tbody>${packages.map((/** @type {KubeObject} */ {name, version, architecture}) => html`<tr><td title=${architecture ?? nothing}><code>${name}</code></td><td>${version}</td></tr>`)}</tbody></table></div>`)}</details>`;
+    return html`<details @toggle=${open}><summary>List them</summary>${failure ? problem(failure) : nothing}${(locks ?? []).map((/** @type {KubeObject} */ {targets, lock}) => html`${locks.length > 1 ? html`<h3>${targets.join(', ')}</h3>` : nothing}
+      <div class="overflow tall" tabindex="0"><table><thead><tr><th>Package</th><th>Version</th></tr></thead><tbody>${lock.packages.map((/** @type {KubeObject} */ {name, version, architecture}) => html`<tr><td title=${architecture ?? nothing}><code>${name}</code></td><td>${version}</td></tr>`)}</tbody></table></div>`)}</details>`;
   }
 
   /** @param {KubeObject} image */
