@@ -22,7 +22,7 @@ import {problem, shown} from './parts.js';
  * @property {string} label of the button, which is also the one that confirms
  * @property {string} title of the dialog
  * @property {Content} text what the action does
- * @property {{verb: string, resource: string, subresource?: string, namespace: string, name?: string}} right that the action needs
+ * @property {{verb: string, group?: string, resource: string, subresource?: string, namespace: string, name?: string}} right that the action needs
  * @property {string} [impossible] why the action is impossible now
  * @property {Field[]} [fields]
  * @property {(values: Values) => string} command that does the same

@@ -124,7 +124,7 @@ export function allowed(what) {
       body: {apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: {resourceAttributes: {group, ...what}}},
     }).then(({status}) => {
       const action = `${what.verb} ${what.resource}${what.subresource ? `/${what.subresource}` : ''}`;
-      return {allowed: status.allowed === true, reason: `You have no permission to ${action} in namespace ${what.namespace}.${status.reason ? ` ${status.reason}` : ''}`};
+      return {allowed: status.allowed === true, reason: `You have no permission to ${action}${what.namespace ? ` in namespace ${what.namespace}` : ''}.${status.reason ? ` ${status.reason}` : ''}`};
     });
     reviews.set(asked, review);
     const forget = () => reviews.delete(asked);

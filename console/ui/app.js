@@ -5,14 +5,18 @@ import {Actions} from './actions.js';
 import {events, everywhere, request} from './api.js';
 import {html, nothing, render, visible} from './html.js';
 import {connection} from './live.js';
+import {ArchivePage, ArchivesPage} from './pages/archives.js';
 import {BuildPage} from './pages/build.js';
 import {BuildsPage} from './pages/builds.js';
+import {CatalogPage} from './pages/catalog.js';
 import {DiffPage} from './pages/diff.js';
 import {GraphPage} from './pages/graph.js';
 import {ImagePage} from './pages/image.js';
 import {ImagesPage} from './pages/images.js';
 import {LogPage} from './pages/log.js';
+import {NewPage} from './pages/new.js';
 import {QueuePage} from './pages/queue.js';
+import {RecallsPage} from './pages/recalls.js';
 import {badge, href, missing, problem, shown} from './parts.js';
 import {describeSession, endSession, leaveForProvider, loginAddress, session, signIn, signInWith, signOut, watchSession} from './session.js';
 import {duration, skew} from './time.js';
@@ -36,12 +40,17 @@ const routes = [
   [/^diff$/, DiffPage, 'builds'],
   [/^queue$/, QueuePage, 'queue'],
   [/^graph$/, GraphPage, 'graph'],
+  [/^catalog$/, CatalogPage, 'catalog'],
+  [/^new$/, NewPage, 'new'],
+  [/^archives$/, ArchivesPage, 'archives'],
+  [/^archives\/([^/]+)$/, ArchivePage, 'archives'],
+  [/^recalls$/, RecallsPage, 'recalls'],
 ];
 
-const tabs = [['images', 'Images'], ['builds', 'Builds'], ['queue', 'Queue'], ['graph', 'Graph']];
+const tabs = [['images', 'Images'], ['builds', 'Builds'], ['queue', 'Queue'], ['graph', 'Graph'], ['catalog', 'Catalog'], ['archives', 'Archives'], ['recalls', 'Recalls']];
 
 /** The keys that open pages, after g. @type {Record<string, string>} */
-const keys = {i: 'images', b: 'builds', q: 'queue', g: 'graph'};
+const keys = {i: 'images', b: 'builds', q: 'queue', g: 'graph', c: 'catalog', n: 'new', a: 'archives', r: 'recalls'};
 
 /** A session is renewed this often while a page is open. */
 const renewal = 6 * 60 * 60 * 1000;
@@ -211,6 +220,7 @@ export class App {
     if (this.moved) {
       this.moved = false;
       document.querySelector('main')?.focus({preventScroll: true});
+      document.querySelector('.bar nav [aria-current]')?.scrollIntoView({block: 'nearest', inline: 'center'});
       scrollTo(0, 0);
     }
   }
@@ -259,7 +269,7 @@ export class App {
 
   namespaceChoice() {
     const names = [...new Set([...this.namespaces, this.namespace])].filter((name) => name !== everywhere).sort();
-    const choose = (/** @type {Event} */ event) => this.navigate(href(/** @type {HTMLSelectElement} */ (event.target).value, this.tab));
+    const choose = (/** @type {Event} */ event) => this.navigate(href(/** @type {HTMLSelectElement} */ (event.target).value, this.tab) + (location.pathname.endsWith(`/${this.tab}`) ? location.search : ''));
     return html`<select @change=${choose}><option value=${everywhere} .selected=${this.namespace === everywhere}>all namespaces</option>
       ${names.map((name) => html`<option value=${name} .selected=${this.namespace === name}>${name}</option>`)}</select>`;
   }
@@ -284,7 +294,7 @@ export class App {
   };
 
   help() {
-    const rows = [['g i', 'Images'], ['g b', 'Builds'], ['g q', 'Queue'], ['g g', 'Graph'], ['/', 'Filter'], ['j, ↓ and k, ↑', 'Next and previous row'], ['Enter', 'Open the row'], ['Esc', 'Close a dialog'], ['?', 'These keys']];
+    const rows = [['g i', 'Images'], ['g b', 'Builds'], ['g q', 'Queue'], ['g g', 'Graph'], ['g c', 'Catalog'], ['g n', 'New image'], ['g a', 'Archives'], ['g r', 'Recalls'], ['/', 'Filter'], ['j, ↓ and k, ↑', 'Next and previous row'], ['Enter', 'Open the row'], ['Esc', 'Close a dialog'], ['?', 'These keys']];
     return html`<dialog aria-labelledby="help-title" @close=${() => { this.helping = false; this.update(); }}>
       <h2 id="help-title">Keys</h2><dl class="keys">${rows.map(([key, meaning]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${meaning}</dd></div>`)}</dl>
       <footer><button type="button" @click=${this.toggleHelp}>Close</button></footer></dialog>`;

@@ -11,7 +11,7 @@ export {nothing, render, repeat};
 
 // Control characters besides tab and newline, characters that hide or reorder what surrounds them (Unicode, Bidi_Control and
 // Default_Ignorable_Code_Point), and halves of surrogate pairs.
-const hidden = /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}\ud800-\udfff]/gu;
+export const hidden = /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}\ud800-\udfff]/gu;
 
 /**
  * Shows each hidden character of a text as its escape.
@@ -32,3 +32,6 @@ export const html = (strings, ...values) => litHTML(strings, ...values.map(safe)
 
 /** @param {TemplateStringsArray} strings @param {unknown[]} values */
 export const svg = (strings, ...values) => litSVG(strings, ...values.map(safe));
+
+/** The value of a field, which has what the user typed, and no escapes. @param {string} text */
+export const typed = (text) => (text.search(hidden) < 0 ? text : new String(text));

@@ -62,7 +62,7 @@ export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.
 
 /**
  * Returns the command that does what a page does.
- * @param {string} namespace that the command names unless it is the kubeconfig's
+ * @param {string} namespace that the command names unless it is the kubeconfig's, or empty for what has none
  * @param {string[]} words
  */
 export function command(namespace, ...words) {
@@ -70,7 +70,7 @@ export function command(namespace, ...words) {
   const rest = words[0] === 'kubectl' ? words.slice(1) : words;
   let scope = /** @type {string[]} */ ([]);
   if (namespace === everywhere) scope = ['--all-namespaces'];
-  else if (namespace !== (session().namespace ?? 'default')) scope = ['-n', namespace];
+  else if (namespace && namespace !== (session().namespace ?? 'default')) scope = ['-n', namespace];
   return [...first, ...rest.map(quote), ...scope.map(quote)].join(' ');
 }
 
@@ -79,12 +79,12 @@ export const shown = (text) => html`<span class="command"><code class="overflow"
   @click=${(/** @type {Event} */ event) => copy(/** @type {HTMLElement} */ (event.currentTarget), text)}>Copy</button></span>`;
 
 /** @param {HTMLElement} button @param {string} text */
-async function copy(button, text) {
+export async function copy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
     button.dataset.done = 'Copied';
   } catch {
-    const code = button.parentElement?.querySelector('code');
+    const code = button.closest('.command, section')?.querySelector('code, pre');
     if (code) getSelection()?.selectAllChildren(code);
     button.dataset.done = 'Press Ctrl-C';
   }

@@ -96,3 +96,26 @@ export const noteAction = (namespace, image, added) => ({
     await added();
   },
 });
+
+/** @param {string} namespace @param {string} build empty to let the user name it @param {string} [impossible] @returns {Action} */
+export const revokeAction = (namespace, build, impossible) => ({
+  label: 'Revoke', title: build ? `Revoke ${build}` : 'Revoke a build', impossible,
+  text: 'Takes the build back: channels and other builds use its artifacts no more, and clients refuse them. The artifacts are not deleted.',
+  right: {verb: 'create', resource: 'imagebuilds', subresource: 'revoke', namespace},
+  fields: [...(build ? [] : [{name: 'build', label: 'Build', required: true}]), {name: 'reason', label: 'Reason', required: true}, {name: 'descendants', label: 'Also the builds that are based on it', options: ['no', 'yes']}],
+  command: ({build: named, reason, descendants}) => command(namespace, 'revoke', build || named || 'BUILD', '--reason', reason || 'TEXT', ...(descendants === 'yes' ? ['--descendants'] : [])),
+  run: async ({build: named, reason, descendants}) => {
+    await request(path('imagebuilds', namespace, build || named, 'revoke'), {method: 'POST', body: {apiVersion: version, kind: 'RevokeRequest', reason, descendants: descendants === 'yes'}});
+  },
+});
+
+/** @param {string} namespace @param {string} build @returns {Action} */
+export const restoreAction = (namespace, build) => ({
+  label: 'Restore', title: `Restore ${build}`, text: 'Takes the revocation back. A build that was cancelled by it stays cancelled.',
+  right: {verb: 'create', resource: 'imagebuilds', subresource: 'restore', namespace},
+  fields: [{name: 'reason', label: 'Reason (optional)'}, {name: 'descendants', label: 'Also the builds that were revoked together with it', options: ['no', 'yes']}],
+  command: ({reason, descendants}) => command(namespace, 'unrevoke', build, ...(reason ? ['--reason', reason] : []), ...(descendants === 'yes' ? ['--descendants'] : [])),
+  run: async ({reason, descendants}) => {
+    await request(path('imagebuilds', namespace, build, 'restore'), {method: 'POST', body: {apiVersion: version, kind: 'RestoreRequest', reason: reason || undefined, descendants: descendants === 'yes'}});
+  },
+});

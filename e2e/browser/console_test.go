@@ -133,6 +133,11 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		setParameter(ctx, images, "web", "steps", "1")
 		page.open("/ui/ns/default/builds/web-2")
 		page.shows(".title", "Succeeded")
+		page.click(".actions button", "Revoke")
+		page.fill("dialog input", "has the key of staging")
+		page.shows("dialog .command", "goldsmith revoke web-2 --reason 'has the key of staging'")
+		page.click("dialog button", "Revoke")
+		page.shows(".lead", "has the key of staging")
 		for _, width := range []int64{375, 1024, 1600} {
 			for address, content := range consolePages {
 				page.open(address)
@@ -165,6 +170,14 @@ var consolePages = map[string]string{
 	"/ui/ns/default/diff?from=web-1&to=web-2": "parameters[steps]",
 	"/ui/ns/default/queue":                    "Queue",
 	"/ui/ns/default/graph":                    "web",
+	"/ui/ns/default/new?builder=debian":       "kernelArguments",
+	"/ui/ns/default/new?kind=missing":         "There is no kind missing",
+	"/ui/ns/-/new":                            "Choose a namespace",
+	"/ui/ns/default/catalog":                  "The server offers no kinds",
+	"/ui/ns/default/archives":                 "No image needs an archive",
+	"/ui/ns/default/archives/missing":         "Archive missing does not exist",
+	"/ui/ns/default/recalls":                  "Images concerned",
+	"/ui/ns/-/recalls?q=nothing":              "No recall matches",
 	"/ui/ns/default/nowhere":                  "This page does not exist",
 }
 

@@ -5,7 +5,7 @@ import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, command, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {explainFailure, reasons} from '../reasons.js';
-import {buildAction, cancelAction, promoteAction, rerunAction} from '../requests.js';
+import {buildAction, cancelAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
 
 /** @typedef {import('../html.js').Content} Content */
@@ -157,6 +157,7 @@ export class BuildPage {
         ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
         ${done && image ? actions.button(buildAction(namespace, image), phase === 'Succeeded' ? '' : 'primary') : nothing}
+        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : actions.button(revokeAction(namespace, this.name))}
         ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, this.name, channels, names, status.revoked ? 'The build is revoked.' : ''), 'primary') : nothing}
       </span></header>`;
   }
