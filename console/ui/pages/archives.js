@@ -108,7 +108,7 @@ export class ArchivePage {
     if (!archive) return missing(`Archive ${name} does not exist`, 'No image needs it any more, or it is about to be checked again. This command lists the archives:', command('', 'kubectl', 'get', 'archives'));
     const {spec, status = {}} = archive, ready = readyOf(archive);
     this.table.set(this.archives.version, () => status.updates ?? []);
-    return html`<header class="title"><p class="over"><a href=${href(app.namespace, 'archives')}>Archives</a></p><h1>${spec.suite || name}</h1>${state(archive)}<span class="actions">${app.actions.button(this.check)}</span></header>
+    return html`<header class="title"><p class="over"><a href=${href(app.namespace, 'archives')}>Archives</a></p><h1>${spec.suite || spec.uri}</h1>${state(archive)}<span class="actions">${app.actions.button(this.check)}</span></header>
       ${problem(this.archives.failure)}
       ${ready?.status === 'False' ? html`<div class="lead failed"><h2>${ready.message || ready.reason}</h2><p class="muted">${ready.reason}, ${status.consecutiveFailures ?? 1} in a row</p></div>` : nothing}
       <div class="pair">${section('Archive', html`${facts([['Address', html`<code class="wrap">${spec.uri}</code>`], ['Builder', spec.builder], ['Release', status.release && html`${local(status.release.date)} <span class="muted">${ago(status.release.date)} ago</span>`],

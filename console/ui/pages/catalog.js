@@ -20,7 +20,10 @@ export class CatalogPage {
   constructor(app) {
     this.app = app;
     /** The images of the namespace, which are counted. */
-    this.images = new Live(path('images', app.namespace), {table: true, changed: () => app.update()});
+    this.images = new Live(path('images', app.namespace), {table: true, changed: () => {
+      if (this.images.failure?.code === 403) this.images.close(); // users of kinds need no permission for images
+      app.update();
+    }});
     this.offer = new Poll(readOffer, () => app.update());
   }
 

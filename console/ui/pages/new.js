@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, everywhere, request} from '../api.js';
+import {APIError, encode, everywhere, request, send} from '../api.js';
 import {Form, own} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
@@ -35,12 +35,15 @@ export class NewPage {
     /** Why the kind cannot be used, and how it has changed. */
     this.gone = '';
     this.change = '';
-    this.draft = drafts.get(this.resource) ?? {name: '', spec: undefined};
+    const kept = drafts.get(this.resource), builder = app.query('builder');
+    this.draft = kept && (!builder || kept.spec?.builder?.name === builder) ? kept : {name: '', spec: undefined};
     this.form = new Form(() => this.onChange(), () => app.update(), (schema) => /** @type {Kind} */ (this.kind).resolve(schema));
     /** @type {'' | 'checking' | 'accepted' | 'refused' | 'failed'} */
     this.state = '';
     /** @type {APIError | undefined} */
     this.failure = undefined;
+    /** What the server accepts, but advises against. @type {string[]} */
+    this.warnings = [];
     /** @type {{value?: KubeObject, failure?: APIError}} */
     this.plan = {};
     this.busy = false;
@@ -103,11 +106,13 @@ export class NewPage {
     const {signal} = this.stream = new AbortController(), {manifest} = this;
     this.state = 'checking';
     this.failure = undefined;
+    this.warnings = [];
     this.app.update();
     const nameless = manifest.metadata.name ? [] : [{field: 'metadata.name', message: 'Required value'}];
     try {
       const asked = nameless.length ? {...manifest, metadata: {...manifest.metadata, name: undefined, generateName: 'new-'}} : manifest; // the server then checks the other fields
-      await request(this.collection, {method: 'POST', query: {dryRun: 'All', fieldValidation: 'Strict'}, body: asked, signal});
+      const {headers} = await send(this.collection, {method: 'POST', query: {dryRun: 'All', fieldValidation: 'Strict'}, body: asked, signal});
+      this.warnings = [...(headers.get('Warning') ?? '').matchAll(/299 \S+ "((?:\\.|[^"\\])*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
       this.form.causes = nameless;
     } catch (error) {
       if (signal.aborted) return;
@@ -193,11 +198,12 @@ export class NewPage {
   /** What the server says, and Create. @param {Kind} kind */
   result(kind) {
     const refusal = this.app.actions.refusal(this.create), {plan} = this;
-    const causes = [...this.form.mistakes, ...this.form.causes];
+    const causes = [...this.form.mistakes, ...this.form.causes], forbidden = refusal && this.failure?.code === 403;
     const said = {'': nothing, checking: badge('running', 'The server checks it'), accepted: badge('ok', 'The server accepts it'), refused: badge('warning', causes.length === 1 ? 'One field is not right yet' : `${causes.length} fields are not right yet`), failed: badge('failed', 'The server could not check it')}[this.state];
-    return section('Check', html`<div role="status">${said}</div>
+    return section('Check', html`<div role="status">${forbidden ? nothing : said}</div>
       ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => { this.form.touched.add(field); this.form.focus(field); }}>${field}</button> <span class="muted">${message}</span></li>`)}</ul>` : nothing}
-      ${problem(this.failure)}
+      ${this.warnings.map((text) => html`<p>${icon('warning')} ${text}</p>`)}
+      ${problem(forbidden ? undefined : this.failure)}
       ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || plan.value.status.reason], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}` : nothing}
       ${plan.failure ? html`<p class="muted">There is no plan: ${plan.failure.message}</p>` : nothing}
       ${kind.resource === 'images' ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
