@@ -31,9 +31,10 @@ func TestWhatIsForwarded(t *testing.T) {
 	const group, namespaces = "/apis/images.goldsmith.dev", "/api/v1/namespaces"
 	l := newLocal(t, nil)
 	for target, methods := range map[string]string{
-		group:                "any",
-		group + "/v1alpha1":  "any",
-		group + "/v1alpha1/": "any",
+		group:                         "any",
+		"/apis/catalog.goldsmith.dev": "any",
+		group + "/v1alpha1":           "any",
+		group + "/v1alpha1/":          "any",
 		group + "/v1alpha1/namespaces/team/images/web":                                    "any",
 		group + "/v1alpha1/namespaces/team/images/web/instantiate":                        "any",
 		group + "/v1alpha1/namespaces/team/imagebuilds/web-1/log?follow=true&tailLines=1": "any",

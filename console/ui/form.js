@@ -13,6 +13,7 @@ import {html, nothing, typed} from './html.js';
  * @property {string} path as the errors of the server have it
  * @property {string} name
  * @property {boolean} [required]
+ * @property {boolean} [kept] whether the value stays when its text is empty: that of an item or an entry, which has a button to remove it
  * @property {() => any} get
  * @property {(value: any) => void} set undefined removes the value
  */
@@ -49,8 +50,8 @@ function fits(widget, value) {
   return (widget === 'object' || widget === 'map') === (typeof value === 'object' && value !== null) && !Array.isArray(value);
 }
 
-/** A whole number or a fraction that a text stands for, or else the text, which the server explains. @param {string} text @param {Schema} schema */
-const numeric = (text, {type}) => (['integer', 'number'].includes(type) && String(Number(text)) === text && Number.isFinite(Number(text)) ? Number(text) : text);
+/** The number that a text stands for, or else the text, which the server explains. @param {string} text @param {Schema} schema */
+const numeric = (text, {type}) => (['integer', 'number'].includes(type) && text.trim() !== '' && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER ? Number(text) : text);
 
 const json = (/** @type {any} */ value) => (value === undefined ? '' : JSON.stringify(value));
 
@@ -71,7 +72,7 @@ export class Form {
     this.folds = new Map();
     /** The chosen alternative of objects that have several. @type {Map<string, string>} */
     this.chosen = new Map();
-    /** What the user typed for values that are no texts, with the JSON of the value. @type {Map<string, {text: string, value: string, problem: string}>} */
+    /** What the user typed, with the JSON of the value that it stands for. @type {Map<string, {text: string, value: string, problem: string}>} */
     this.typed = new Map();
     /** Names that the user types for new entries of maps. @type {Map<string, string>} */
     this.names = new Map();
@@ -124,7 +125,7 @@ export class Form {
 
   /** @param {Place} parent @param {number} index @returns {Place} */
   item(parent, index) {
-    return {path: `${parent.path}[${index}]`, name: `${parent.name} ${index + 1}`, required: true, get: () => parent.get()?.[index], set: (value) => parent.set(parent.get().with(index, value))};
+    return {path: `${parent.path}[${index}]`, name: `${parent.name} ${index + 1}`, required: true, kept: true, get: () => parent.get()?.[index], set: (value) => parent.set(parent.get().with(index, value))};
   }
 
   /** @param {Schema} given @param {Place} at @returns {Content} */
@@ -162,7 +163,7 @@ export class Form {
     const read = (/** @type {Event} */ event) => {
       const {value: text} = /** @type {HTMLInputElement} */ (event.target);
       let next, problem = '';
-      if (widget === 'text') next = text === '' ? undefined : numeric(text, schema);
+      if (widget === 'text') next = text === '' && !at.kept ? undefined : numeric(text, schema);
       else if (widget === 'lines') next = text.split('\n').filter((line) => line !== '');
       else {
         try {
@@ -172,8 +173,8 @@ export class Form {
           problem = `This is not JSON: ${/** @type {Error} */ (error).message}`;
         }
       }
-      if (widget === 'lines' && !next.length) next = undefined;
-      if (widget !== 'text') this.typed.set(at.path, {text, value: json(next), problem});
+      if (widget === 'lines' && !next.length && !at.kept) next = undefined;
+      this.typed.set(at.path, {text, value: json(next), problem});
       this.write(at, next);
     };
     const leave = () => {
@@ -196,7 +197,7 @@ export class Form {
     const choose = (/** @type {Event} */ event) => {
       const chosen = Number(/** @type {HTMLSelectElement} */ (event.target).value);
       this.touched.add(at.path);
-      this.write(at, chosen === -1 ? undefined : chosen === -2 ? value : values[chosen]);
+      this.write(at, chosen === -1 ? (at.kept ? '' : undefined) : chosen === -2 ? value : values[chosen]);
     };
     return this.labelled(schema, at, html`<select id=${id} aria-invalid=${wrong} aria-describedby=${by} @change=${choose}>
       <option value="-1" .selected=${value === undefined}>${none}</option>
@@ -266,7 +267,7 @@ export class Form {
 
   /** The entries of a map, whose names the user chooses. @param {Schema} schema @param {Place} at */
   map({additionalProperties}, at) {
-    return html`${Object.keys(at.get() ?? {}).map((name) => this.entry(additionalProperties, {...this.inside(at, name, [name]), path: `${at.path}[${name}]`}, `Remove ${name}`))}
+    return html`${Object.keys(at.get() ?? {}).map((name) => this.entry(additionalProperties, {...this.inside(at, name, [name]), path: `${at.path}[${name}]`, kept: true}, `Remove ${name}`))}
       ${this.adder(at, (name) => {
         this.write(at, put(at.get(), name, own(at.get(), name) ?? initial(this.resolve(additionalProperties))));
         return `${at.path}[${name}]`;
@@ -304,7 +305,7 @@ export class Form {
     };
     const others = values().map((entry) => entry?.name).filter((name) => !Object.hasOwn(properties, name));
     return html`${Object.entries(/** @type {Record<string, Schema>} */ (properties)).map(([name, schema]) => this.field(schema.type === 'boolean' || schema.enum ? schema : {...schema, type: 'string', items: undefined, properties: undefined}, place(name)))}
-      ${others.map((name) => this.entry({type: 'string'}, {...place(name), required: true}, `Remove ${name}`))}
+      ${others.map((name) => this.entry({type: 'string'}, {...place(name), required: true, kept: true}, `Remove ${name}`))}
       ${additionalProperties ? this.adder(at, (name) => {
         this.write(place(name), place(name).get() ?? '');
         return place(name).path;

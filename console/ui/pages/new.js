@@ -57,22 +57,20 @@ export class NewPage {
     clearTimeout(this.timer);
   }
 
-  /** Reads the kinds, and keeps what the user typed if the kind of the form has changed. @param {AbortSignal} [signal] */
+  /** Reads the kinds, keeps what the user typed, and reports whether the kind of the form has changed. @param {AbortSignal} [signal] */
   async readKind(signal) {
     const [image, kinds] = await Promise.all([readImage(signal), readKinds(signal)]);
     this.kinds = [image, ...kinds];
     const before = this.kind, kind = this.kinds.find(({resource}) => resource === this.resource), {spec} = this.draft;
     this.gone = kind ? '' : `The server offers no kind ${before?.kind ?? this.resource}${before ? ' any more. What you typed is kept: copy it' : ''}.`;
-    if (!kind) return;
+    if (!kind) return false;
     this.kind = kind;
     this.title = `New ${kind.kind}`;
-    if (!before) {
-      this.draft.spec ??= firstSpec(kind, this.app.query('builder'));
-      this.check();
-    } else if (before.apiVersion !== kind.apiVersion || before.state(spec) !== kind.state(spec)) {
-      this.change = `${kind.kind} has changed while this form was open${differences(before.settings(spec), kind.settings(spec))}. What you typed is kept: look at it again before you create it.`;
-      this.check();
-    }
+    const changed = before && (before.apiVersion !== kind.apiVersion || before.state(spec) !== kind.state(spec));
+    if (changed) this.change = `${kind.kind} has changed while this form was open${differences(before.settings(spec), kind.settings(spec))}. What you typed is kept: look at it again before you create it.`;
+    this.draft.spec ??= firstSpec(kind, this.app.query('builder'));
+    if (changed || !before) this.check();
+    return Boolean(changed);
   }
 
   onChange() {
@@ -112,6 +110,7 @@ export class NewPage {
     try {
       const asked = nameless.length ? {...manifest, metadata: {...manifest.metadata, name: undefined, generateName: 'new-'}} : manifest; // the server then checks the other fields
       const {headers} = await send(this.collection, {method: 'POST', query: {dryRun: 'All', fieldValidation: 'Strict'}, body: asked, signal});
+      if (signal.aborted) return;
       this.warnings = [...(headers.get('Warning') ?? '').matchAll(/299 \S+ "((?:\\.|[^"\\])*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
       this.form.causes = nameless;
     } catch (error) {
@@ -137,16 +136,14 @@ export class NewPage {
     if (this.busy || this.app.actions.refusal(this.create)) return;
     this.busy = this.form.complete = true;
     try {
-      const before = this.change;
-      await this.readKind();
-      if (this.gone || this.change !== before) return;
+      if (await this.readKind() || this.gone) return;
       await this.check();
       const first = [...this.form.mistakes, ...this.form.causes][0];
       if (first) this.form.focus(first.field ?? '');
       if (/** @type {string} */ (this.state) !== 'accepted') return;
       await request(this.collection, {method: 'POST', query: {fieldValidation: 'Strict'}, body: this.manifest});
       drafts.delete(this.resource);
-      this.app.navigate(href(this.app.namespace, 'images', this.draft.name));
+      if (this.app.page === this) this.app.navigate(href(this.app.namespace, 'images', this.draft.name));
     } catch (error) {
       this.failure = error instanceof APIError ? error : new APIError(String(error), 0);
       this.state = 'failed';
@@ -168,7 +165,7 @@ export class NewPage {
           ${this.kinds.map((each, index) => html`<option value=${index} .selected=${each.resource === this.resource}>${each.kind}</option>`)}</select></label>
         <button type="button" class="quiet" @click=${this.startOver}>Start over</button></header>
       ${problem(this.gone ? {message: this.gone} : this.poll.failure)}
-      ${this.change ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>${this.change}</p><p><button type="button" @click=${() => { this.change = ''; this.app.update(); }}>I have looked at it</button></p></div></div>` : nothing}
+      ${this.change ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>${this.change}</p><p><button type="button" @click=${() => { this.change = ''; this.app.update(); }}>Dismiss</button></p></div></div>` : nothing}
       <form class="new" @submit=${this.submit} novalidate><div class="fields">${this.fields(kind)}</div>
         <div class="beside">${this.result(kind)}${this.document()}</div></form>`;
   }
