@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What users can do to images and builds.
 
-import {path, request} from './api.js';
+import {everywhere, path, request} from './api.js';
 import {command, href} from './parts.js';
 
 /** @typedef {import('./actions.js').Action} Action */
@@ -101,7 +101,7 @@ export const noteAction = (namespace, image, added) => ({
 export const revokeAction = (namespace, build, impossible) => ({
   label: 'Revoke', title: build ? `Revoke ${build}` : 'Revoke a build', impossible,
   text: 'Takes the build back: channels and other builds use its artifacts no more, and clients refuse them. The artifacts are not deleted.',
-  right: {verb: 'create', resource: 'imagebuilds', subresource: 'revoke', namespace},
+  right: {verb: 'create', resource: 'imagebuilds', subresource: 'revoke', namespace: namespace === everywhere ? '' : namespace},
   fields: [...(build ? [] : [{name: 'build', label: 'Build', required: true}]), {name: 'reason', label: 'Reason', required: true}, {name: 'descendants', label: 'Also the builds that are based on it', options: ['no', 'yes']}],
   command: ({build: named, reason, descendants}) => command(namespace, 'revoke', build || named || 'BUILD', '--reason', reason || 'TEXT', ...(descendants === 'yes' ? ['--descendants'] : [])),
   run: async ({build: named, reason, descendants}) => {

@@ -125,7 +125,7 @@ export class ArchivePage {
     if (!images.length) return section(where, html`<p class="muted">None of them needs it.</p>`);
     return section(where, html`<div class="overflow"><table><thead><tr><th>Image</th><th>Built for</th><th>Updates</th></tr></thead><tbody>${images.map(({metadata, spec, status}) => {
       const {mode = 'Security', minimumAge, window} = spec.triggers?.onPackageChange ?? {};
-      return html`<tr><td><a href=${href(metadata.namespace, 'images', metadata.name)}>${metadata.name}</a></td><td>${mode === 'Any' ? 'any newer version' : 'security updates'}${minimumAge ? `, after ${minimumAge}` : ''}${window ? html`<br><span class="muted">from ${window.cron} ${window.timeZone ?? 'UTC'}, for ${window.duration}</span>` : nothing}</td><td>${status.packages.updateCount ?? 0}</td></tr>`;
+      return html`<tr><td><a href=${href(metadata.namespace, 'images', metadata.name)}>${namespace === everywhere ? `${metadata.namespace}/` : ''}${metadata.name}</a></td><td>${mode === 'Any' ? 'any newer version' : 'security updates'}${minimumAge ? `, after ${minimumAge}` : ''}${window ? html`<br><span class="muted">from ${window.cron} ${window.timeZone ?? 'UTC'}, for ${window.duration}</span>` : nothing}</td><td>${status.packages.updateCount ?? 0}</td></tr>`;
     })}</tbody></table></div>`);
   }
 }

@@ -198,7 +198,7 @@ export class NewPage {
     const causes = [...this.form.mistakes, ...this.form.causes], forbidden = refusal && this.failure?.code === 403;
     const said = {'': nothing, checking: badge('running', 'The server checks it'), accepted: badge('ok', 'The server accepts it'), refused: badge('warning', causes.length === 1 ? 'One field is not right yet' : `${causes.length} fields are not right yet`), failed: badge('failed', 'The server could not check it')}[this.state];
     return section('Check', html`<div role="status">${forbidden ? nothing : said}</div>
-      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => { this.form.touched.add(field); this.form.focus(field); }}>${field}</button> <span class="muted">${message}</span></li>`)}</ul>` : nothing}
+      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => { this.form.touched.add(field); this.form.focus(field); }}>${this.named(field)}</button> <span class="muted">${message}</span></li>`)}</ul>` : nothing}
       ${this.warnings.map((text) => html`<p>${icon('warning')} ${text}</p>`)}
       ${problem(forbidden ? undefined : this.failure)}
       ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || plan.value.status.reason], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}` : nothing}
@@ -206,6 +206,11 @@ export class NewPage {
       ${kind.resource === 'images' ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
       ${refusal ? html`<p class="refusal">${refusal}</p>` : nothing}
       <p><button type="submit" class="primary" aria-disabled=${refusal || this.busy ? 'true' : nothing} title=${refusal || nothing}>Create</button></p>`);
+  }
+
+  /** A field as users know it: a parameter of an Image by its name. @param {string} field */
+  named(field) {
+    return this.resource === 'images' ? field.replace(/^spec\.parameters\[(\d+)\]\.\w+/, (all, index) => (this.draft.spec.parameters?.[index] ? `spec.parameters[${this.draft.spec.parameters[index].name}]` : all)) : field;
   }
 
   /** The object as YAML, in the command that creates it. */

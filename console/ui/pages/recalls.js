@@ -47,7 +47,7 @@ export class RecallsPage {
     this.table.set(`${this.builds.version} ${text}`, () => this.builds.values().filter(({metadata, status: {revoked}}) => `${metadata.name} ${revoked.reason} ${revoked.by} ${revoked.origin}`.toLowerCase().includes(text)));
     return html`<header class="title"><h1>Recalls</h1><span class="count">${this.builds.items.size}</span>
       <input type="search" placeholder="Filter" aria-label="Filter the recalls" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
-      ${namespace === everywhere ? nothing : html`<span class="actions">${actions.button(revokeAction(namespace, ''))}</span>`}</header>
+      <span class="actions">${actions.button(revokeAction(namespace, '', namespace === everywhere ? 'Choose the namespace of the build first.' : ''))}</span></header>
     ${problem(this.builds.failure ?? this.images.failure)}
     ${this.content()}${this.concerned()}`;
   }
@@ -65,7 +65,7 @@ export class RecallsPage {
     const rows = this.images.values().filter(({Reason, Channels}) => ['Revoked', 'BaseRevoked', 'BuildRevoked'].includes(Reason) || Channels?.includes('(revoked)'));
     if (!rows.length) return nothing;
     return section('Images concerned', html`<div class="overflow"><table><thead><tr><th>Image</th><th>Why</th><th>Latest</th><th>Channels</th></tr></thead><tbody>${rows.map((row) => html`<tr>
-      <td><a href=${href(row.metadata.namespace, 'images', row.Name)}>${row.Name}</a></td><td>${row.Reason === 'BaseRevoked' ? 'Its latest build is based on a revoked build' : row.Channels?.includes('(revoked)') ? 'A channel has a revoked build' : 'Its latest build is revoked'}</td><td>${row.Latest}</td><td>${row.Channels}</td></tr>`)}</tbody></table></div>`,
+      <td><a href=${href(row.metadata.namespace, 'images', row.Name)}>${this.app.namespace === everywhere ? `${row.metadata.namespace}/` : ''}${row.Name}</a></td><td>${row.Reason === 'BaseRevoked' ? 'Its latest build is based on a revoked build' : row.Channels?.includes('(revoked)') ? 'A channel has a revoked build' : 'Its latest build is revoked'}</td><td>${row.Latest}</td><td>${row.Channels}</td></tr>`)}</tbody></table></div>`,
     html`<span class="muted">${shown(command(this.app.namespace, 'status'))}</span>`);
   }
 }
