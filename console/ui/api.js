@@ -86,6 +86,9 @@ export async function send(where, {method = 'GET', query = {}, body, type = 'app
 /** The warnings of answers. @type {WeakMap<KubeObject, string>} */
 const warnings = new WeakMap();
 
+/** Reads the texts of the header Warning. @param {Headers} headers */
+export const warningsIn = (headers) => [...(headers.get('Warning') ?? '').matchAll(/299 \S+ "((?:\\.|[^"\\])*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
+
 /** Returns what the server warned of in an answer, such as a part that it cannot know. @param {KubeObject | undefined} answer */
 export const warningOf = (answer) => (answer && warnings.get(answer)) ?? '';
 
@@ -99,7 +102,7 @@ export async function request(where, asked = {}) {
   const answer = await send(where, asked);
   try {
     const object = await answer.json();
-    const texts = [...(answer.headers.get('Warning') ?? '').matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
+    const texts = warningsIn(answer.headers);
     if (texts.length) warnings.set(object, texts.join('; '));
     return object;
   } catch (error) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, everywhere, request, send} from '../api.js';
+import {APIError, encode, everywhere, request, send, warningsIn} from '../api.js';
 import {Form, own} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
@@ -111,7 +111,7 @@ export class NewPage {
       const asked = nameless.length ? {...manifest, metadata: {...manifest.metadata, name: undefined, generateName: 'new-'}} : manifest; // the server then checks the other fields
       const {headers} = await send(this.collection, {method: 'POST', query: {dryRun: 'All', fieldValidation: 'Strict'}, body: asked, signal});
       if (signal.aborted) return;
-      this.warnings = [...(headers.get('Warning') ?? '').matchAll(/299 \S+ "((?:\\.|[^"\\])*)"/g)].map(([, text]) => text.replace(/\\(.)/g, '$1'));
+      this.warnings = warningsIn(headers);
       this.form.causes = nameless;
     } catch (error) {
       if (signal.aborted) return;
