@@ -157,7 +157,7 @@ export class BuildPage {
         ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
         ${done && image ? actions.button(buildAction(namespace, image), phase === 'Succeeded' ? '' : 'primary') : nothing}
-        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : actions.button(revokeAction(namespace, this.name))}
+        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
         ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, this.name, channels, names, status.revoked ? 'The build is revoked.' : ''), 'primary') : nothing}
       </span></header>`;
   }
@@ -173,7 +173,7 @@ export class BuildPage {
       return html`<div class=${`lead ${toneOf(status.phase)}`}>
         <h2>${message || this.explained?.meaning || reason}</h2>
         <p class="muted">${kind}/${reason}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
-        ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy}</p>` : nothing}
+        ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy.replaceAll(/\bBUILD\b/g, this.name)}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
         <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
           ${this.good ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>Compare with the last good build, ${this.good}</a>` : nothing}

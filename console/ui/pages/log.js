@@ -37,6 +37,8 @@ export class LogPage {
     this.failures = 0;
     /** The attempt that was opened, or nothing before. @type {string | undefined} */
     this.attempt = undefined;
+    /** The last line of a build that failed. @type {string | undefined} */
+    this.failing = undefined;
     /** The UID of a build that was deleted. */
     this.uid = app.query('uid');
     this.first = 0; // the line at the top of the view
@@ -342,6 +344,7 @@ export class LogPage {
     const lines = [];
     for (let line = this.first; line < Math.min(this.lines, this.first + this.visible + 2); line++) lines.push(line);
     const atEnd = this.first + this.visible >= this.lines;
+    this.failing = build?.status?.failure?.logTail?.trimEnd().split('\n').at(-1) || undefined;
     return html`<div class="logview" tabindex="0" role="region" aria-label="Log" @scroll=${this.onScroll} @keydown=${this.onKey}>
       <div class="logsize" .style=${`height: ${this.height()}px`}><div class="loglines ${this.wrap ? 'wrapped' : ''} ${atEnd && this.wrap && this.lines > this.visible ? 'at-end' : ''}"><div>${lines.map((line) => this.line(line))}</div></div></div></div>`;
   }
@@ -350,7 +353,7 @@ export class LogPage {
   line(index) {
     const line = this.content.get(index);
     const number = index + 1;
-    return html`<div class="logline ${number === this.marked && !this.partial ? 'marked' : ''}">${this.partial ? html`<span class="number"></span>` : html`<a class="number" href=${`#L${number}`} tabindex="-1" aria-label=${`Line ${number}`} @click=${(/** @type {Event} */ event) => this.mark(event, number)}>${number}</a>`}
+    return html`<div class="logline ${number === this.marked && !this.partial ? 'marked' : ''} ${line && line.text === this.failing ? 'failing' : ''}">${this.partial ? html`<span class="number"></span>` : html`<a class="number" href=${`#L${number}`} tabindex="-1" aria-label=${`Line ${number}`} @click=${(/** @type {Event} */ event) => this.mark(event, number)}>${number}</a>`}
       ${this.times && line?.time ? html`<time title=${local(line.time)}>${line.time.slice(11, 23).replace(/Z.*/, '').padEnd(12)}</time>` : nothing}<code>${line ? runs(line.text).map((run) => html`<span class=${run.style}>${this.highlighted(run.text)}</span>`) : ''}${line?.more ? html`<span class="muted"> and ${bytes(line.more)} more: save the log to read them</span>` : nothing}</code></div>`;
   }
 
