@@ -138,7 +138,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 			defer archive.Close()
 			s.create(strings.NewReplacer("name: web", "name: archived", "[{name: duration", "[{name: archive, value: '"+archive.URL+"'}, {name: packages, value: openssl}, {name: duration").Replace(web) +
 				"  triggers: {onPackageChange: {}}\n")
-			s.waitsForArchive("archived")
+			s.waitsForPackages("archived", func(packages metav1.Condition) bool { return strings.Contains(packages.Message, "cannot be checked") })
 			plan := s.types("plan", "archived")
 			plan.says()
 			return plan.out
@@ -172,8 +172,8 @@ func onlyOnce(text string) http.Handler {
 	})
 }
 
-// waitsForArchive returns once an Image reports that an archive cannot be checked.
-func (s *session) waitsForArchive(image string) {
+// waitsForPackages returns once what an Image reports about its packages is as a test expects.
+func (s *session) waitsForPackages(image string, expected func(packages metav1.Condition) bool) {
 	s.t.Helper()
 	connection := s.connect()
 	changes, err := connection.ImagesV1alpha1().Images(connection.Namespace).Watch(s.ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + image})
@@ -182,7 +182,7 @@ func (s *session) waitsForArchive(image string) {
 	for change := range changes.ResultChan() {
 		if changed, ok := change.Object.(*v1alpha1.Image); ok {
 			packages := meta.FindStatusCondition(changed.Status.Conditions, v1alpha1.ImagePackagesUpToDate)
-			if packages != nil && strings.Contains(packages.Message, "cannot be checked") {
+			if packages != nil && expected(*packages) {
 				return
 			}
 		}

@@ -128,8 +128,10 @@ func (s *session) plansAFleet() {
 		s.apply(strings.NewReplacer("{name: web}", "{name: "+one[0]+"}", "reference: debian:bookworm", one[1], "spec:\n", "spec:\n  triggers: {onPackageChange: {}}\n",
 			mock, mock+", {name: archive, value: \""+archive.URL+"\"}, {name: packages, value: "+one[2]+"}").Replace(web))
 	}
-	s.waits("ssl-1", v1alpha1.BuildSucceeded)
-	s.waits("site-1", v1alpha1.BuildSucceeded)
+	for _, image := range []string{"ssl", "site"} { // then the server changes them no more
+		s.waitsForRecord(image + "-1")
+		s.waitsForPackages(image, func(packages metav1.Condition) bool { return packages.Reason == v1alpha1.ReasonPackagesUnchanged })
+	}
 	s.types("plan", "--archive", "now", "--exit-code").matches(`^ARCHIVE +SUITE +STATE +UPDATES\n` + archive.URL + ` +<none> +asked now +0\n\n0 of 4 images would be built; 2 images without triggers.onPackageChange are left out\n$`)
 	newer.Store(true)
 	before := s.versions()
