@@ -86,8 +86,7 @@ type user struct {
 
 // Handler serves the console with TLS at its hosts. Something else has to terminate TLS.
 func (c Cluster) Handler() (http.Handler, error) {
-	server := rest.AnonymousClientConfig(c.Server)
-	api, err := forward(server)
+	transport, address, err := connect(rest.AnonymousClientConfig(c.Server))
 	if err != nil {
 		return nil, err
 	}
@@ -95,21 +94,9 @@ func (c Cluster) Handler() (http.Handler, error) {
 	if serving.box, err = newBox(c.Keys); err != nil {
 		return nil, err
 	}
-	transport, err := rest.TransportFor(server)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", server.Host, err)
-	}
 	serving.client = &http.Client{Transport: transport, CheckRedirect: noRedirect}
-	address, _, err := rest.DefaultServerUrlFor(server)
-	if err != nil {
-		return nil, fmt.Errorf("read the address %q: %w", server.Host, err)
-	}
 	serving.reviews = address.JoinPath("apis/authentication.k8s.io/v1/selfsubjectreviews").String()
-	mux := http.NewServeMux()
-	mux.Handle("/", serving.signedIn(api))
-	mux.Handle("GET /{$}", http.RedirectHandler(Path, http.StatusFound))
-	mux.Handle("GET "+Path, pages())
-	mux.Handle("GET "+Path+"reasons", serveReasons(c.Reasons))
+	mux := newMux(serving.signedIn(forward(transport, address)), c.Reasons)
 	mux.HandleFunc("GET "+Path+"session", serving.describeSession)
 	mux.HandleFunc("POST "+Path+"logout", serving.signOut)
 	if c.OIDC == nil {

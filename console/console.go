@@ -50,25 +50,26 @@ type Reason struct {
 // Handler serves the console on a loopback address. A page signs in with a link of Sessions, and stores its token in the browser's local
 // storage: browsers send the cookies of a loopback address to all ports of the machine.
 func (l Local) Handler() (http.Handler, error) {
-	api, err := forward(l.Server)
+	transport, address, err := connect(l.Server)
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", l.signedIn(api))
-	mux.Handle("GET /{$}", http.RedirectHandler(Path, http.StatusFound))
-	mux.Handle("GET "+Path, pages())
-	mux.Handle("GET "+Path+"reasons", serveReasons(l.Reasons))
+	mux := newMux(l.signedIn(forward(transport, address)), l.Reasons)
 	mux.HandleFunc("GET "+Path+"session", l.describeSession)
 	mux.HandleFunc("POST "+Path+"session", l.openSession)
 	return guard(loopback, mux), nil
 }
 
-// serveReasons answers with reasons, of which there can be none.
-func serveReasons(reasons []Reason) http.Handler {
-	return http.HandlerFunc(func(writer http.ResponseWriter, _ *http.Request) {
+// newMux serves the pages and the reasons, of which there can be none, to everybody. It passes on requests to the API.
+func newMux(api http.Handler, reasons []Reason) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET /{$}", http.RedirectHandler(Path, http.StatusFound))
+	mux.Handle("GET "+Path, pages())
+	mux.HandleFunc("GET "+Path+"reasons", func(writer http.ResponseWriter, _ *http.Request) {
 		answer(writer, http.StatusOK, append([]Reason{}, reasons...))
 	})
+	return mux
 }
 
 // session describes how a page is signed in.

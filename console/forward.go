@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,17 +21,22 @@ type tokenKey struct{}
 // userAgent names the console to servers.
 const userAgent = "goldsmith-console"
 
-// forward passes allowed requests on to a server, with the credentials of its configuration or the token of the request's context, and none
-// of the browser's.
-func forward(server *rest.Config) (http.Handler, error) {
+// connect returns what sends requests to a server with the credentials of its configuration, and the address of the server.
+func connect(server *rest.Config) (http.RoundTripper, *url.URL, error) {
 	transport, err := rest.TransportFor(server)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", server.Host, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", server.Host, err)
 	}
-	target, _, err := rest.DefaultServerUrlFor(server)
+	address, _, err := rest.DefaultServerUrlFor(server)
 	if err != nil {
-		return nil, fmt.Errorf("read the address %q: %w", server.Host, err)
+		return nil, nil, fmt.Errorf("read the address %q: %w", server.Host, err)
 	}
+	return transport, address, nil
+}
+
+// forward passes allowed requests on to a server, with the credentials of the transport or the token of the request's context, and none of the
+// browser's.
+func forward(transport http.RoundTripper, target *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport:     transport,
 		FlushInterval: -1, // watches and logs arrive line by line
@@ -72,7 +78,7 @@ func forward(server *rest.Config) (http.Handler, error) {
 			return
 		}
 		proxy.ServeHTTP(writer, request)
-	}), nil
+	})
 }
 
 // guarded are the headers that guard sets.
