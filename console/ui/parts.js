@@ -136,3 +136,6 @@ export const facts = (entries) => html`<dl class="facts">${entries.map(([name, v
  * @param {Content} aside beside the heading
  */
 export const section = (title, content, aside = nothing) => html`<section><header><h2>${title}</h2>${aside}</header>${content}</section>`;
+
+/** The field that filters a page by the query q of its address. @param {import('./app.js').App} app @param {string} label */
+export const filterField = (app, label) => html`<input type="search" placeholder="Filter" aria-label=${label} .value=${app.query('q')} @input=${(/** @type {Event} */ event) => app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>`;

@@ -3,7 +3,7 @@
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, facts, href, missing, problem, section, shown} from '../parts.js';
+import {ago, badge, command, empty, facts, filterField, href, missing, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {local} from '../time.js';
 
@@ -51,7 +51,7 @@ export class ArchivesPage {
     const text = this.app.query('q').toLowerCase();
     this.table.set(`${this.archives.version} ${text}`, () => this.archives.values().filter(({spec}) => `${spec.uri} ${spec.suite} ${spec.builder}`.toLowerCase().includes(text)));
     return html`<header class="title"><h1>Archives</h1><span class="count">${this.archives.items.size}</span>
-      <input type="search" placeholder="Filter" aria-label="Filter the archives" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}></header>
+      ${filterField(this.app, 'Filter the archives')}</header>
     ${problem(this.archives.failure)}
     ${this.content()}`;
   }

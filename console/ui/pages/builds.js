@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, command, empty, finished, href, phaseBadge, problem} from '../parts.js';
+import {ago, command, empty, filterField, finished, href, phaseBadge, problem} from '../parts.js';
 import {Table} from '../table.js';
 import {duration, now} from '../time.js';
 
@@ -66,7 +66,7 @@ export class BuildsPage {
       return all.filter((row) => (!Object.hasOwn(filters, phase) || filters[phase](row.Phase)) && (!text || `${row.metadata.namespace}/${row.Name} ${row.Image} ${row.Why} ${row.Trigger}`.toLowerCase().includes(text)));
     });
     return html`<header class="title"><h1>Builds</h1><span class="count">${this.count}</span>
-      <input type="search" placeholder="Filter" aria-label="Filter the builds" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      ${filterField(this.app, 'Filter the builds')}
       <span class="choices" role="group" aria-label="Phase">${Object.keys(filters).map((name) => html`<button type="button" aria-pressed=${name === phase} @click=${() => this.app.setQuery({phase: name === phase ? '' : name})}>${name} ${this.counts[name] ?? 0}</button>`)}</span>
     </header>
     ${problem(this.builds.failure)}

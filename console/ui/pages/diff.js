@@ -3,7 +3,7 @@
 import {APIError, encode, everywhere, group, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, digest, empty, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {badge, command, digest, empty, filterField, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {duration, local, parseDuration} from '../time.js';
 
@@ -250,7 +250,7 @@ export class DiffPage {
     const filtered = all.length > many;
     const text = filtered ? this.app.query('q').toLowerCase() : '', kind = filtered ? this.app.query('change') : '';
     const matches = (/** @type {PackageChange} */ change) => (!kind || kindOf(change) === kind) && (!text || `${change.name} ${change.from} ${change.to}`.toLowerCase().includes(text));
-    const filter = html`<div class="filters"><input type="search" placeholder="Filter" aria-label="Filter the packages" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+    const filter = html`<div class="filters">${filterField(this.app, 'Filter the packages')}
       <span class="choices" role="group" aria-label="Change">${Object.keys(kinds).map((name) => html`<button type="button" aria-pressed=${name === kind} @click=${() => this.app.setQuery({change: name === kind ? '' : name})}>${kinds[name]} ${name} ${all.filter((change) => kindOf(change) === name).length}</button>`)}</span></div>`;
     return section('Packages', html`
       ${filtered ? filter : nothing}

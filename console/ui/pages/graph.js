@@ -5,7 +5,7 @@ import {basesOf, countOf, descendantsOf, nodesOf, outdated, rootsOf, withBases} 
 import {channelText, focusOf, GraphView} from '../graph-view.js';
 import {html, nothing, render, repeat} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, empty, href, problem} from '../parts.js';
+import {badge, command, empty, filterField, href, problem} from '../parts.js';
 import {stateOf, states} from './images.js';
 
 /** @typedef {import('../graph.js').Node} Node */
@@ -116,7 +116,7 @@ export class GraphPage {
     if (list) this.drawList();
     const choose = (/** @type {string} */ name) => this.app.setQuery({view: (name === 'list') === narrow.matches ? '' : name});
     return html`<header class="title"><h1>Graph</h1><span class="count">${all.length}</span>
-      <input type="search" placeholder="Filter" aria-label="Filter the images" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      ${filterField(this.app, 'Filter the images')}
       ${this.stateChoices()}
       <span class="actions">
         ${list ? nothing : html`<span class="zoom" role="group" aria-label="Zoom"><button type="button" @click=${view.zoomOut} aria-label="Zoom out" title="Zoom out: −">−</button><span class="percent">${Math.round(view.zoom * 100)} %</span><button type="button" @click=${view.zoomIn} aria-label="Zoom in" title="Zoom in: +">+</button><button type="button" @click=${view.zoomToFit} title="Show the whole graph: 0">Fit</button></span>`}

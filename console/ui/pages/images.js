@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, href, problem, toneOf} from '../parts.js';
+import {ago, badge, command, empty, filterField, href, problem, toneOf} from '../parts.js';
 import {Table} from '../table.js';
 import {buildAction} from '../requests.js';
 
@@ -102,7 +102,7 @@ export class ImagesPage {
       return all.filter((row) => (!state || stateOf(row) === state) && (!text || `${row.metadata.namespace}/${row.Name} ${row.Base} ${row.Channels} ${row.Builder} ${row.metadata.labels?.['catalog.goldsmith.dev/kind'] ?? ''}`.toLowerCase().includes(text)));
     });
     return html`<header class="title"><h1>Images</h1><span class="count">${this.count}</span>
-      <input type="search" placeholder="Filter" aria-label="Filter the images" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      ${filterField(this.app, 'Filter the images')}
       <span class="choices" role="group" aria-label="State">${states.filter(([name]) => this.counts[name] || name === state).map(([name, tone]) => html`<button type="button" aria-pressed=${name === state} @click=${() => this.app.setQuery({state: name === state ? '' : name})}>${badge(tone, name)} ${this.counts[name]?.length ?? 0}</button>`)}</span>
       <span class="actions"><a class="button" href=${href(this.app.namespace, 'new')}>New image</a></span>
     </header>

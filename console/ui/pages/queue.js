@@ -2,7 +2,7 @@
 
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
-import {ago, command, empty, href, icon, problem} from '../parts.js';
+import {ago, command, empty, filterField, href, icon, problem} from '../parts.js';
 import {Poll} from '../poll.js';
 import {cancelAction} from '../requests.js';
 import {Table} from '../table.js';
@@ -76,7 +76,7 @@ export class QueuePage {
     const rows = all.filter((row) => !text || `${row.metadata.namespace}/${row.metadata.name} ${row.status.imageName} ${row.status.message}`.toLowerCase().includes(text));
     this.table.set(`${this.queue.version} ${text}`, () => rows);
     return html`<header class="title"><h1>Queue</h1>${this.queue.value ? html`<span class="count">${all.length}</span>` : nothing}
-      <input type="search" placeholder="Filter" aria-label="Filter the queue" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      ${filterField(this.app, 'Filter the queue')}
     </header>
     ${this.staleness()}
     ${this.content(all, rows)}`;

@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, href, problem, section, shown} from '../parts.js';
+import {ago, badge, command, empty, filterField, href, problem, section, shown} from '../parts.js';
 import {restoreAction, revokeAction} from '../requests.js';
 import {Table} from '../table.js';
 import {now} from '../time.js';
@@ -46,7 +46,7 @@ export class RecallsPage {
     const {namespace, actions} = this.app, text = this.app.query('q').toLowerCase();
     this.table.set(`${this.builds.version} ${text}`, () => this.builds.values().filter(({metadata, status: {revoked}}) => `${metadata.name} ${revoked.reason} ${revoked.by} ${revoked.origin}`.toLowerCase().includes(text)));
     return html`<header class="title"><h1>Recalls</h1><span class="count">${this.builds.items.size}</span>
-      <input type="search" placeholder="Filter" aria-label="Filter the recalls" .value=${this.app.query('q')} @input=${(/** @type {Event} */ event) => this.app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>
+      ${filterField(this.app, 'Filter the recalls')}
       <span class="actions">${actions.button(revokeAction(namespace, '', namespace === everywhere ? 'Choose the namespace of the build first.' : ''))}</span></header>
     ${problem(this.builds.failure ?? this.images.failure)}
     ${this.content()}${this.concerned()}`;
