@@ -17,6 +17,7 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/processlog"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -24,7 +25,7 @@ func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	out := &bytes.Buffer{}
 	// newProcessLogger would replace the logger of the process, which other tests use.
-	command := newCommand(func(out io.Writer, verbosity int) (logr.Logger, error) { return newLogger(out, verbosity), nil })
+	command := newCommand(func(out io.Writer, verbosity int) (logr.Logger, error) { return processlog.New(out, verbosity), nil })
 	command.SetOut(out)
 	command.SetErr(out)
 	command.SetArgs(args)

@@ -10,14 +10,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the container image has no certificate authorities
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
-	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"goldsmith.dev/goldsmith/cmd/internal/processlog"
 )
 
 // version is set by the linker, or empty.
@@ -39,19 +37,8 @@ func run() int {
 	return 0
 }
 
-// newLogger returns a logger that writes a line of text for each message.
-func newLogger(out io.Writer, verbosity int) logr.Logger {
-	return textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(out), textlogger.Verbosity(verbosity)))
-}
-
 // newProcessLogger also makes the libraries in this process log to the logger that it returns.
 func newProcessLogger(out io.Writer, verbosity int) (logr.Logger, error) {
-	var level klog.Level // klog keeps the last level that was set
-	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
-		return logr.Logger{}, fmt.Errorf("set the verbosity of the log: %w", err)
-	}
-	logger := newLogger(out, verbosity)
-	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
-	log.SetLogger(logger)
-	return logger, nil
+	logger := processlog.New(out, verbosity)
+	return logger, processlog.Use(logger, verbosity)
 }

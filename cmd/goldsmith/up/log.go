@@ -6,18 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"sync"
 	_ "unsafe" // for go:linkname
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	_ "k8s.io/apiserver/pkg/storage/storagebackend/factory" // has the variable that etcdClientLogger is linked to
-	"k8s.io/klog/v2"
-	"k8s.io/klog/v2/textlogger"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
+	"goldsmith.dev/goldsmith/cmd/internal/processlog"
 )
 
 // etcdClientLogger is the logger of the API server library's etcd clients, which has no setter. By default it writes to standard
@@ -35,14 +32,10 @@ type Log struct {
 
 // NewLog lets the libraries in this process log to a writer, up to a verbosity. A process calls NewLog once, before it serves.
 func NewLog(out io.Writer, verbosity int) (*Log, error) {
-	var level klog.Level // klog keeps the last level that was set
-	if err := level.Set(strconv.Itoa(verbosity)); err != nil {
-		return nil, fmt.Errorf("set the verbosity of the log: %w", err)
-	}
 	log := &Log{out: out}
-	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(log), textlogger.Verbosity(verbosity)))
-	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true))
-	ctrl.SetLogger(logger)
+	if err := processlog.Use(processlog.New(log, verbosity), verbosity); err != nil {
+		return nil, err
+	}
 	etcdClientLogger = newEtcdClientLogger(log)
 	return log, nil
 }
