@@ -139,3 +139,12 @@ export const section = (title, content, aside = nothing) => html`<section><heade
 
 /** The field that filters a page by the query q of its address. @param {import('./app.js').App} app @param {string} label */
 export const filterField = (app, label) => html`<input type="search" placeholder="Filter" aria-label=${label} .value=${app.query('q')} @input=${(/** @type {Event} */ event) => app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>`;
+
+/**
+ * Finds a condition of an object.
+ * @param {{status?: Record<string, any>}} object
+ * @param {string} wanted the type of the condition
+ * @param {string} [value] that its status must have
+ * @returns {Record<string, any> | undefined}
+ */
+export const conditionOf = ({status: {conditions = []} = {}}, wanted, value) => conditions.find((/** @type {Record<string, any>} */ {type, status}) => type === wanted && (!value || status === value));

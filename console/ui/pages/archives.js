@@ -3,18 +3,15 @@
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, facts, filterField, href, missing, problem, section, shown} from '../parts.js';
+import {ago, badge, command, conditionOf, empty, facts, filterField, href, missing, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {local} from '../time.js';
 
 /** @typedef {Record<string, any>} KubeObject */
 
-/** @param {KubeObject} archive @returns {KubeObject | undefined} */
-const readyOf = ({status = {}}) => (status.conditions ?? []).find((/** @type {KubeObject} */ {type}) => type === 'Ready');
-
 /** @param {KubeObject} archive */
 function state(archive) {
-  const ready = readyOf(archive);
+  const ready = conditionOf(archive, 'Ready');
   if (ready?.status === 'True') return badge('ok', 'Checked');
   return ready?.status === 'False' ? badge('failed', 'Failed') : badge('waiting', 'Not checked');
 }
@@ -31,7 +28,7 @@ export class ArchivesPage {
     this.table = new Table(app, {
       label: 'Archives', sort: 'state', key: ({metadata}) => metadata.name,
       columns: [
-        {name: 'state', title: 'State', by: (archive) => `${readyOf(archive)?.status === 'True'}`, cell: state},
+        {name: 'state', title: 'State', by: (archive) => `${conditionOf(archive, 'Ready')?.status === 'True'}`, cell: state},
         {name: 'name', title: 'Archive', by: address, cell: (archive) => html`<a href=${href(app.namespace, 'archives', archive.metadata.name)} title=${address(archive)}>${archive.spec.suite ? html`<strong>${archive.spec.suite}</strong> ` : nothing}${archive.spec.uri}</a>`},
         {name: 'updates', title: 'Updates', by: ({status}) => -(status?.updateCount ?? 0), cell: ({status}) => status?.updateCount ?? 0},
         {name: 'images', title: 'Images', from: 'medium', by: ({status}) => -(status?.images ?? 0), cell: ({status}) => status?.images ?? 0},
@@ -106,7 +103,7 @@ export class ArchivePage {
     if (!this.archives.loaded) return this.archives.failure ? problem(this.archives.failure) : html`<p class="loading">Loading the archive.</p>`;
     const archive = this.archives.values()[0];
     if (!archive) return missing(`Archive ${name} does not exist`, 'No image needs it any more, or it is about to be checked again. This command lists the archives:', command('', 'kubectl', 'get', 'archives'));
-    const {spec, status = {}} = archive, ready = readyOf(archive);
+    const {spec, status = {}} = archive, ready = conditionOf(archive, 'Ready');
     this.table.set(this.archives.version, () => status.updates ?? []);
     return html`<header class="title"><p class="over"><a href=${href(app.namespace, 'archives')}>Archives</a></p><h1>${spec.suite || spec.uri}</h1>${state(archive)}<span class="actions">${app.actions.button(this.check)}</span></header>
       ${problem(this.archives.failure)}

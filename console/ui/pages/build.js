@@ -3,7 +3,7 @@
 import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {explainFailure, reasons} from '../reasons.js';
 import {buildAction, cancelAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -73,7 +73,7 @@ export class BuildPage {
     const phase = build?.status?.phase ?? '';
     if (this.phase && phase !== this.phase && finished(phase)) this.app.announce(`Build ${this.name}: ${phase}`);
     this.phase = phase;
-    const advised = (this.image?.status?.conditions ?? []).some((/** @type {KubeObject} */ {type}) => type === 'Vulnerable');
+    const advised = Boolean(conditionOf(this.image ?? {}, 'Vulnerable'));
     const state = `${build?.metadata.uid} ${phase} ${build?.status?.currentAttempt} ${advised}`;
     if (this.builds.loaded && state !== this.read) {
       this.read = state;

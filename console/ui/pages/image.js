@@ -3,7 +3,7 @@
 import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, digest, facts, finished, href, missing, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, none, phaseBadge, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
 import {reasons} from '../reasons.js';
 import {buildAction, noteAction, promoteAction, suspendAction} from '../requests.js';
@@ -106,10 +106,9 @@ export class ImagePage {
   }
 
   /** @param {KubeObject} image */
-  heading({spec, status = {}}) {
-    const {namespace, actions} = this.app;
-    const condition = (/** @type {string} */ type) => (status.conditions ?? []).find((/** @type {KubeObject} */ condition) => condition.type === type);
-    const ready = condition('Ready'), upToDate = condition('UpToDate'), stalled = condition('Stalled');
+  heading(image) {
+    const {namespace, actions} = this.app, {spec, status = {}} = image;
+    const [ready, upToDate, stalled] = ['Ready', 'UpToDate', 'Stalled'].map((type) => conditionOf(image, type));
     return html`<header class="title">
       <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
       <h1>${this.name}</h1>
@@ -122,16 +121,13 @@ export class ImagePage {
   }
 
   /** What needs attention. @param {KubeObject} image */
-  lead({status = {}}) {
-    const {namespace} = this.app;
-    const {lastFinished, latestSuccessful} = status;
-    const stalled = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'Stalled' && status === 'True');
-    const unresolved = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'InputsResolved' && status === 'False');
+  lead(image) {
+    const {namespace} = this.app, {lastFinished, latestSuccessful} = image.status ?? {};
+    const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted">${unresolved.reason}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
-      const ready = (status.conditions ?? []).find((/** @type {KubeObject} */ {type, status}) => type === 'Ready' && status === 'False');
-      const failure = ready?.message?.replace(`build ${lastFinished.name} ended with `, '') || lastFinished.reason;
+      const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || lastFinished.reason;
       return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${failure}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${stalled.message}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
@@ -227,15 +223,15 @@ export class ImagePage {
 
   /** The packages of a build, which are read when the user opens their list. @param {string} build */
   packageList(build) {
-    const {of, value, failure} = this.listed;
+    const {of, value, failure} = this.listed.of === build ? this.listed : {};
     const open = async (/** @type {Event} */ event) => {
       if (!(/** @type {HTMLDetailsElement} */ (event.target).open) || of === build) return;
       this.listed = {of: build};
       this.listed = {of: build, ...await request(path('imagebuilds', this.app.namespace, build, 'packages')).then((value) => ({value}), (failure) => ({failure}))};
       this.app.update();
     };
-    const locks = of === build ? value?.locks : undefined;
-    return html`<details @toggle=${open}><summary>List them</summary>${failure ? problem(failure) : nothing}${(locks ?? []).map((/** @type {KubeObject} */ {targets, lock}) => html`${locks.length > 1 ? html`<h3>${targets.join(', ')}</h3>` : nothing}
+    const locks = value?.locks;
+    return html`<details .open=${Boolean(of)} @toggle=${open}><summary>List them</summary>${failure ? problem(failure) : nothing}${(locks ?? []).map((/** @type {KubeObject} */ {targets, lock}) => html`${locks.length > 1 ? html`<h3>${targets.join(', ')}</h3>` : nothing}
       <div class="overflow tall" tabindex="0"><table><thead><tr><th>Package</th><th>Version</th></tr></thead><tbody>${lock.packages.map((/** @type {KubeObject} */ {name, version, architecture}) => html`<tr><td title=${architecture ?? nothing}><code>${name}</code></td><td>${version}</td></tr>`)}</tbody></table></div>`)}</details>`;
   }
 
