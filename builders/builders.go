@@ -12,6 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/mock/schema"
 )
 
 // Main runs a builder and returns its exit code. getenv looks up the variables of the builder contract. SIGTERM and the end of ctx end it.
@@ -65,7 +66,7 @@ func Shipped() []Builder {
 		{
 			Name: mockName, Description: "Test builder that writes small files and fails on request",
 			Command: "mock-builder", Image: "mock-builder", Programs: programs[mockName],
-			Capabilities: capability.Capabilities{Probe: true},
+			Capabilities: capability.Capabilities{Probe: true, Parameters: schema.Parameters()},
 			First: &First{
 				Base:  debian.Base, // any
 				About: "takes as long as parameters.duration, and makes nothing but a digest",

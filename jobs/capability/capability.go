@@ -192,9 +192,17 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 			}
 			continue
 		}
-		if problem := property.check(parameter.Value); problem != "" {
+		problem := property.check(parameter.Value)
+		switch {
+		case problem != "" && parameter.Value == "":
+			remedy := ", or remove the parameter"
+			if slices.Contains(c.Parameters.Required, parameter.Name) {
+				remedy = ""
+			}
+			errs = append(errs, field.Required(path.Index(i).Child("value"), fmt.Sprintf("builder %s: parameter %s %s%s", builder, parameter.Name, problem, remedy)))
+		case problem != "":
 			errs = append(errs, field.Invalid(path.Index(i).Child("value"), property.invalidPart(parameter.Value), fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
-		} else if property.ContentSchema != nil {
+		case property.ContentSchema != nil:
 			property.ContentSchema.checkText(parameter.Value, path.Index(i).Child("value"), func(at *field.Path, problem string) {
 				errs = append(errs, field.Invalid(at, field.OmitValueType{}, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
 			})

@@ -47,7 +47,7 @@ func TestAValueIsTextOrTheJSONOfItsType(t *testing.T) {
 		{"label", "long", "parameter label must be at most 3 chars long"},
 		{"suite", "trixie", ""},
 		{"suite", "sid", "parameter suite must be one of bookworm, trixie"},
-		{"suite", "", "parameter suite must be one of bookworm, trixie"},
+		{"suite", "", "parameter suite must be one of bookworm, trixie, or remove the parameter"},
 		{"level", "1", ""},
 		{"level", "0", "parameter level must be greater than or equal to 1"},
 		{"level", "10", "parameter level must be less than 10"},
@@ -56,7 +56,7 @@ func TestAValueIsTextOrTheJSONOfItsType(t *testing.T) {
 		{"level", " 1", "parameter level must be a whole number"},
 		{"level", "99999999999999999999", "parameter level must be a whole number"},
 		{"level", "many", "parameter level must be a whole number"},
-		{"level", "", "parameter level must be a whole number"},
+		{"level", "", "parameter level must be a whole number, or remove the parameter"},
 		{"ratio", "0.25", ""},
 		{"ratio", "1", ""},
 		{"ratio", "5e-1", ""},
@@ -68,7 +68,7 @@ func TestAValueIsTextOrTheJSONOfItsType(t *testing.T) {
 		{"sectors", "1024", "parameter sectors must be one of 512, 4096"},
 		{"sparse", "true", ""},
 		{"sparse", "True", "parameter sparse must be true or false"},
-		{"sparse", "", "parameter sparse must be true or false"},
+		{"sparse", "", "parameter sparse must be true or false, or remove the parameter"},
 	} {
 		want := ""
 		if test.want != "" {

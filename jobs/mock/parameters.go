@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/mock/schema"
 )
 
 // The values of the parameter result.
@@ -50,16 +51,6 @@ const (
 	crashOOM  = "oom"
 )
 
-// The limits of the parameters that are numbers.
-const (
-	maxDuration     = 7 * 24 * time.Hour
-	maxSteps        = 10_000
-	maxLinesPerStep = 100_000
-	maxLineBytes    = 1 << 20
-	maxAttempts     = 1_000
-	maxExitCode     = 255
-)
-
 // behaviour is what one attempt does: the parameters, with what does not concern the attempt left out.
 type behaviour struct {
 	duration     time.Duration
@@ -88,11 +79,11 @@ type behaviour struct {
 func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error) {
 	p := &parser{parameters: parameters}
 	b := behaviour{
-		duration:     p.duration("duration", attempt, time.Second),
-		steps:        p.number("steps", 5, 0, maxSteps),
-		linesPerStep: p.number("linesPerStep", 1, 0, maxLinesPerStep),
-		lineBytes:    p.number("lineBytes", 0, 1, maxLineBytes),
-		failReason:   p.text("failReason", "MockFailed"),
+		duration:     p.duration("duration", attempt, schema.DefaultDuration),
+		steps:        p.number("steps", schema.DefaultSteps, 0, schema.MaxSteps),
+		linesPerStep: p.number("linesPerStep", 1, 0, schema.MaxLinesPerStep),
+		lineBytes:    p.number("lineBytes", 0, 1, schema.MaxLineBytes),
+		failReason:   p.text("failReason", schema.DefaultFailReason),
 		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
 		reproducible: p.boolean("reproducible", true),
@@ -105,8 +96,8 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		result:       resultGood,
 	}
 	failAt := p.step("failAt", b.steps)
-	failAttempts := p.number("failAttempts", 0, 0, maxAttempts)
-	exitCode := p.number("exitCode", -1, 0, maxExitCode)
+	failAttempts := p.number("failAttempts", 0, 0, schema.MaxAttempts)
+	exitCode := p.number("exitCode", -1, 0, schema.MaxExitCode)
 	result := p.choice("result", resultGood, resultNone, resultMalformed, resultOversized, resultBadDigest)
 	crash := p.choice("crash", "", crashSegv, crashOOM)
 	if len(p.problems) > 0 {
@@ -193,8 +184,8 @@ func (p *parser) duration(name string, attempt int32, byDefault time.Duration) t
 	values := make([]time.Duration, len(durations))
 	for i, text := range durations {
 		value, err := v1alpha1.ParseDuration(text)
-		if err != nil || value < 0 || value > maxDuration {
-			p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s, or one for each attempt, such as 1m30s,0s", maxDuration))
+		if err != nil || value < 0 || value > schema.MaxDuration {
+			p.problem(name, fmt.Sprintf("a duration from 0s to %v, such as 1m30s, or one for each attempt, such as 1m30s,0s", schema.MaxDuration))
 			return byDefault
 		}
 		values[i] = value

@@ -84,6 +84,8 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 		{"an image", create("good", given("disk", v1alpha1.ArtifactFormatRaw, size("5M"))), ""},
 		{"a value of an image", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, size("5"))),
 			`spec.parameters[0].value: Invalid value: "5": builder disk: parameter size must match '^[0-9]+M$'`},
+		{"an empty value", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, size(""))),
+			`spec.parameters[0].value: Required value: builder disk: parameter size must match '^[0-9]+M$', or remove the parameter`},
 		{"an unknown parameter", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, v1alpha1.Parameter{Name: "lable"})),
 			`spec.parameters[0].name: Invalid value: "lable": builder disk has no such parameter: did you mean label?`},
 		{"a target of an image", create("bad", given("disk", v1alpha1.ArtifactFormatISO)),

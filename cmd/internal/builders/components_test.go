@@ -49,7 +49,8 @@ images:
 `,
 }
 
-// TestTheComponentsDescribeTheBuildersThatShip holds a component of kustomize for each, except mock, which is in the base. -update writes them.
+// TestTheComponentsDescribeTheBuildersThatShip holds the document of each, and its component of kustomize, except for mock, which is in the base.
+// -update writes them.
 func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
 	t.Parallel()
 	type declaration struct {
@@ -58,17 +59,22 @@ func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
 		Reports     bool   `json:"reports"`
 		capability.Capabilities
 	}
-	for _, builder := range shipped.Shipped()[1:] {
-		directory := filepath.Join("../../../kustomize/components", builder.Command)
+	for at, builder := range shipped.Shipped() {
+		directory, file := filepath.Join("../../../kustomize/components", builder.Command), "builder.yaml"
+		if at == 0 {
+			directory, file = "../../../kustomize/base", "mock-builder.yaml"
+		}
 		described, err := yaml.Marshal(map[string]any{
 			"apiVersion": "goldsmith.dev/v1alpha1", "kind": "BuilderConfiguration",
 			"builders": []declaration{{builder.Name, builder.Description, true, builder.Capabilities}},
 		})
 		require.NoError(t, err)
-		files := map[string]string{"builder.yaml": "# SPDX-License-Identifier: Apache-2.0\n" +
+		files := map[string]string{file: "# SPDX-License-Identifier: Apache-2.0\n" +
 			"# What the entry " + builder.Name + " of the ConfigMap goldsmith-builders cannot tell. make generate writes this file.\n" + string(described)}
 		for name, text := range component {
-			files[name] = strings.NewReplacer("NAME", builder.Name, "IMAGE", builder.Image).Replace(text)
+			if at > 0 {
+				files[name] = strings.NewReplacer("NAME", builder.Name, "IMAGE", builder.Image).Replace(text)
+			}
 		}
 		for name, want := range files {
 			path := filepath.Join(directory, name)
@@ -82,7 +88,7 @@ func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
 				t.Errorf("%s is stale: run make generate\n%s", path, diff)
 			}
 		}
-		builders, err := document.DecodeImages([]byte(files["builder.yaml"]), map[string]string{builder.Name: builder.Image + ":devel"})
+		builders, err := document.DecodeImages([]byte(files[file]), map[string]string{builder.Name: builder.Image + ":devel"})
 		if err != nil || len(builders) != 1 {
 			t.Errorf("the server reads %v, %v", builders, err)
 		}
