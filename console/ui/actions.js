@@ -15,6 +15,7 @@ import {problem, shown} from './parts.js';
  * @property {boolean} [required]
  * @property {string[]} [options] for a choice
  * @property {string} [value]
+ * @property {string} [match] the text that the user has to type
  */
 
 /**
@@ -25,6 +26,7 @@ import {problem, shown} from './parts.js';
  * @property {{verb: string, group?: string, resource: string, subresource?: string, namespace: string, name?: string}} right that the action needs
  * @property {string} [impossible] why the action is impossible now
  * @property {Field[]} [fields]
+ * @property {boolean} [danger] whether the action cannot be undone
  * @property {(values: Values) => string} command that does the same
  * @property {(values: Values) => Promise<string | void>} run does it, and returns the address of the page to open, if another
  */
@@ -65,6 +67,12 @@ export class Actions {
     return html`<button type="button" class=${style} aria-disabled=${refusal ? 'true' : nothing} title=${refusal || nothing} @click=${() => this.show(action)}>${action.label}</button>`;
   }
 
+  /** A button that opens a page, such as a form. @param {string} label @param {string} address @param {Action['right']} right @param {string} title */
+  link(label, address, right, title = '') {
+    const refusal = this.refusal({label, title, text: '', right, command: () => '', run: async () => {}});
+    return refusal ? html`<button type="button" aria-disabled="true" title=${refusal}>${label}</button>` : html`<a class="button" href=${address} title=${title || nothing}>${label}</a>`;
+  }
+
   /** @param {Action} action */
   show(action) {
     this.open = action;
@@ -82,7 +90,7 @@ export class Actions {
   confirm = async (event) => {
     event.preventDefault();
     const action = this.open;
-    if (!action || this.busy || this.refusal(action)) return;
+    if (!action || this.busy || this.refusal(action) || this.unmatched(action)) return;
     this.busy = true;
     this.failure = undefined;
     this.app.update();
@@ -97,6 +105,11 @@ export class Actions {
       this.app.update();
     }
   };
+
+  /** Reports whether the user has not typed yet what an action asks for. @param {Action} action */
+  unmatched({fields = []}) {
+    return fields.some(({name, match}) => match && this.values[name].trim() !== match);
+  }
 
   /** @param {Field} field */
   field(field) {
@@ -120,7 +133,7 @@ export class Actions {
       ${refusal ? html`<p class="refusal">${refusal}</p>` : nothing}
       ${problem(this.failure)}
       <p class="same">In a terminal: ${shown(action.command(this.values))}</p>
-      <footer><button type="button" @click=${this.close}>Close</button><button type="submit" class="primary" ?disabled=${Boolean(refusal) || this.busy}>${action.label}</button></footer>
+      <footer><button type="button" @click=${this.close}>Close</button><button type="submit" class=${action.danger ? 'danger' : 'primary'} ?disabled=${Boolean(refusal) || this.busy || this.unmatched(action)}>${action.label}</button></footer>
     </form></dialog>`;
   }
 }

@@ -85,6 +85,37 @@ export const suspendAction = (namespace, image, suspended) => ({
   },
 });
 
+/**
+ * Deletes an image, if it is still the one that the user saw.
+ * @param {string} namespace
+ * @param {KubeObject} metadata of the image
+ * @param {number} builds
+ * @returns {Action}
+ */
+export const deleteAction = (namespace, {name, uid}, builds) => ({
+  label: 'Delete', title: `Delete ${name}`, danger: true,
+  text: `Deletes the image with its ${builds === 1 ? 'build' : `${builds} builds`}, their logs and the artifacts that the server keeps, its channels and its schedule. Builds that run are stopped. Archived logs and records stay for their retention, and registries keep what was published. Images that are based on it keep their builds, but cannot be built again.`,
+  right: {verb: 'delete', resource: 'images', namespace, name},
+  fields: [{name: 'confirmation', label: `Type ${name} to confirm`, required: true, match: name}],
+  command: () => command(namespace, 'kubectl', 'delete', 'image', name),
+  run: async () => {
+    await request(path('images', namespace, name), {method: 'DELETE', body: {apiVersion: 'v1', kind: 'DeleteOptions', preconditions: {uid}, propagationPolicy: 'Background'}});
+    return href(namespace, 'images');
+  },
+});
+
+/** @param {string} namespace @param {KubeObject} metadata of the build @param {string} image that it belongs to, or an empty text @param {string[]} channels that name it @returns {Action} */
+export const deleteBuildAction = (namespace, {name, uid}, image, channels) => ({
+  label: 'Delete', title: `Delete ${name}`, danger: true,
+  text: `Deletes the build with its log${channels.length ? `. ${channels.length === 1 ? 'Channel' : 'Channels'} ${channels.join(', ')} still names it, and keeps its artifacts.` : ' and the artifacts that only it has.'} A build that runs is cancelled first. Its archived log and its record stay for their retention, and registries keep what was published.`,
+  right: {verb: 'delete', resource: 'imagebuilds', namespace, name},
+  command: () => command(namespace, 'kubectl', 'delete', 'imagebuild', name),
+  run: async () => {
+    await request(path('imagebuilds', namespace, name), {method: 'DELETE', body: {apiVersion: 'v1', kind: 'DeleteOptions', preconditions: {uid}, propagationPolicy: 'Background'}});
+    return image ? href(namespace, 'images', image) : href(namespace, 'builds');
+  },
+});
+
 /** @param {string} namespace @param {string} image @param {() => Promise<void>} added @returns {Action} */
 export const noteAction = (namespace, image, added) => ({
   label: 'Add note', title: `Add a note to ${image}`, text: 'A note tells everybody who reads the history of the image what figures do not.',

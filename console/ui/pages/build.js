@@ -5,7 +5,7 @@ import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {explainFailure, reasons} from '../reasons.js';
-import {buildAction, cancelAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
+import {buildAction, cancelAction, deleteBuildAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
 
 /** @typedef {import('../html.js').Content} Content */
@@ -153,6 +153,7 @@ export class BuildPage {
       ${channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => html`<span class="chip">${name}</span>`)}
       ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
       <span class="actions">
+        ${actions.button(deleteBuildAction(namespace, build.metadata, image, channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => name)), 'quiet')}
         <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
         ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
