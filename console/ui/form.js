@@ -12,6 +12,7 @@ import {html, nothing, typed} from './html.js';
  * @typedef {object} Place of a value in the object
  * @property {string} path as the errors of the server have it
  * @property {string} name
+ * @property {string} [label] for users, instead of the name
  * @property {boolean} [required]
  * @property {boolean} [kept] whether the value stays when its text is empty: that of an item or an entry, which has a button to remove it
  * @property {() => any} get
@@ -53,6 +54,22 @@ function fits(widget, value) {
 /** The number that a text stands for, or else the text, which the server explains. @param {string} text @param {Schema} schema */
 const numeric = (text, {type}) => (['integer', 'number'].includes(type) && text.trim() !== '' && Math.abs(Number(text)) <= Number.MAX_SAFE_INTEGER ? Number(text) : text);
 
+/** Words of names that are no words. @type {Record<string, string>} */
+const words = {oci: 'OCI', url: 'URL', uri: 'URI', cpu: 'CPU', id: 'ID', uid: 'UID', json: 'JSON', efi: 'EFI', ttl: 'TTL', cron: 'Cron', ref: ''};
+
+/** A label for the name of a field: onSpecChange is "On spec change". @param {string} name */
+export function labelOf(name) {
+  const parts = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[\s_-]+/).map((word) => words[word.toLowerCase()] ?? word.toLowerCase()).filter(Boolean);
+  const text = parts.join(' ') || name;
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+/** One of several: "Targets" is "Target". @param {string} label */
+const singular = (label) => label.replace(/(?<=s|x|z|sh|ch)es$|(?<!s)s$/, '').replace(/ie$/, 'y');
+
+/** @param {string} label within a sentence */
+const inner = (label) => (/^[A-Z][a-z]/.test(label) ? label[0].toLowerCase() + label.slice(1) : label);
+
 const json = (/** @type {any} */ value) => (value === undefined ? '' : JSON.stringify(value));
 
 /** The fields of an object. */
@@ -68,6 +85,8 @@ export class Form {
     this.touched = new Set();
     /** Whether the errors of all fields are shown. */
     this.complete = false;
+    /** Whether parts with values are closed at first, because the user did not write them here. */
+    this.compact = false;
     /** Parts that the user opened or closed. @type {Map<string, boolean>} */
     this.folds = new Map();
     /** The chosen alternative of objects that have several. @type {Map<string, string>} */
@@ -80,7 +99,8 @@ export class Form {
 
   /** What the user typed and is no value. @returns {Cause[]} */
   get mistakes() {
-    return [...this.typed].filter(([, {problem}]) => problem).map(([field, {problem: message}]) => ({field, message}));
+    return [...[...this.typed].filter(([, {problem}]) => problem).map(([field, {problem: message}]) => ({field, message})),
+      ...[...this.names].filter(([, name]) => name).map(([path, name]) => ({field: `${path}[]`, message: `${name} is not added yet: choose Add, or empty the field.`}))];
   }
 
   /** The errors of a field, or of a field and all below it. @param {string} path */
@@ -109,13 +129,13 @@ export class Form {
 
   /** Removes what the user typed in fields that are removed. @param {string} path */
   forget(path) {
-    for (const other of this.typed.keys()) if (other.startsWith(path)) this.typed.delete(other);
+    for (const kept of [this.typed, this.names]) for (const other of kept.keys()) if (other.startsWith(path)) kept.delete(other);
   }
 
   /** A value in an object. An optional object without values is left out. @param {Place} parent @param {string} name @param {string[]} required @returns {Place} */
   inside(parent, name, required = []) {
     return {
-      path: `${parent.path}.${name}`, name, required: required.includes(name), get: () => own(parent.get(), name),
+      path: `${parent.path}.${name}`, name, label: labelOf(name), required: required.includes(name), get: () => own(parent.get(), name),
       set: (value) => {
         const next = put(parent.get(), name, value);
         parent.set(Object.keys(next).length || parent.required ? next : undefined);
@@ -125,7 +145,7 @@ export class Form {
 
   /** @param {Place} parent @param {number} index @returns {Place} */
   item(parent, index) {
-    return {path: `${parent.path}[${index}]`, name: `${parent.name} ${index + 1}`, required: true, kept: true, get: () => parent.get()?.[index], set: (value) => parent.set(parent.get().with(index, value))};
+    return {path: `${parent.path}[${index}]`, name: '', label: `${singular(labelIn(parent))} ${index + 1}`, required: true, kept: true, get: () => parent.get()?.[index], set: (value) => parent.set(parent.get().with(index, value))};
   }
 
   /** @param {Schema} given @param {Place} at @returns {Content} */
@@ -143,11 +163,11 @@ export class Form {
   }
 
   /** @param {Schema} schema @param {Place} at @param {Content} control @param {string} note */
-  labelled({description}, at, control, note = '') {
+  labelled(schema, at, control, note = '') {
     const id = idOf(at.path), errors = this.shows(at.path) ? this.errorsOf(at.path, true) : [];
-    return html`<div class="field ${errors.length ? 'wrong' : ''}"><label for=${id}>${at.name} <span class="muted">${[at.required ? '' : 'optional', note].filter(Boolean).join(', ')}</span></label>${control}
+    return html`<div class="field ${errors.length ? 'wrong' : ''}"><label for=${id}>${titleOf(schema, at)} <span class="muted">${[at.required && !at.kept ? 'required' : '', note].filter(Boolean).join(', ')}</span></label>${control}
       ${errors.length ? html`<div class="refusal" id="${id}-error">${errors.map(({field = '', message}) => html`<p>${field === at.path ? '' : `${field.slice(at.path.length)}: `}${message}</p>`)}</div>` : nothing}
-      ${description ? html`<p class="hint" id="${id}-hint">${short(description)}</p>` : nothing}</div>`;
+      ${hint(schema, at, `${id}-hint`)}</div>`;
   }
 
   /** @param {Schema} schema @param {Place} at */
@@ -201,24 +221,24 @@ export class Form {
     };
     return this.labelled(schema, at, html`<select id=${id} aria-invalid=${wrong} aria-describedby=${by} @change=${choose}>
       <option value="-1" .selected=${value === undefined}>${none}</option>
-      ${value !== undefined && index < 0 ? html`<option value="-2" .selected=${true}>${String(value)}</option>` : nothing}
+      ${value !== undefined && index < 0 ? html`<option value="-2" .selected=${true}>${String(value) || 'choose'}</option>` : nothing}
       ${values.map((/** @type {any} */ each, /** @type {number} */ i) => html`<option value=${i} .selected=${i === index}>${String(each)}${schema.titles?.[i] ? `: ${schema.titles[i]}` : ''}</option>`)}</select>`);
   }
 
   /** A part with fields. Optional parts are closed at first. @param {Schema} schema @param {Place} at @param {() => Content} content */
-  group({description, open: unfolded = false}, at, content) {
+  group(schema, at, content) {
     const id = idOf(at.path), errors = this.errorsOf(at.path);
-    const inner = () => html`${description ? html`<p class="hint">${short(description)}</p>` : nothing}
+    const inner = () => html`${hint(schema, at)}
       ${this.complete || [...this.touched].some((path) => path.startsWith(at.path)) ? errors.map(({message}) => html`<p class="refusal">${message}</p>`) : nothing}${content()}`;
-    if (at.required) return html`<fieldset id=${id} tabindex="-1"><legend>${at.name}</legend>${inner()}</fieldset>`;
-    const open = this.folds.get(at.path) ?? (unfolded || at.get() !== undefined || this.complete && this.errorsOf(at.path, true).length > 0);
+    if (at.required) return html`<fieldset id=${id} tabindex="-1"><legend>${titleOf(schema, at)}</legend>${inner()}</fieldset>`;
+    const open = this.folds.get(at.path) ?? (schema.open || at.get() !== undefined && !this.compact || this.complete && this.errorsOf(at.path, true).length > 0);
     return html`<details class="part" .open=${open} @toggle=${(/** @type {Event} */ event) => {
       event.stopPropagation();
       const {open: now} = /** @type {HTMLDetailsElement} */ (event.target);
       if (now === open) return;
       this.folds.set(at.path, now);
       this.update();
-    }}><summary id=${id}>${at.name} <span class="muted">optional</span></summary>${open ? html`<div class="parts">${inner()}</div>` : nothing}</details>`;
+    }}><summary id=${id}>${titleOf(schema, at)} ${open || at.get() === undefined ? nothing : html`<span class="muted">${preview(at.get())}</span>`}</summary>${open ? html`<div class="parts">${inner()}</div>` : nothing}</details>`;
   }
 
   /** The fields of an object. Of alternatives, only that which the user chose has fields. @param {Schema} schema @param {Place} at @returns {() => Content} */
@@ -237,8 +257,8 @@ export class Form {
         this.write(at, Object.keys(rest).length || at.required ? rest : undefined);
       };
       const entries = Object.entries(/** @type {Record<string, Schema>} */ (properties)).filter(([name]) => !several || !alternatives.includes(name) || name === chosen);
-      return html`${several ? html`<div class="field"><label for="${idOf(at.path)}-which">${at.name} is given by</label><select id="${idOf(at.path)}-which" @change=${choose}>
-          ${at.required ? nothing : html`<option value="-1" .selected=${!chosen}>not set</option>`}${alternatives.map((name, index) => html`<option value=${index} .selected=${name === chosen}>${name}</option>`)}</select></div>` : nothing}
+      return html`${several ? html`<div class="field"><label for="${idOf(at.path)}-which">${labelIn(at)} is given by</label><select id="${idOf(at.path)}-which" @change=${choose}>
+          ${at.required ? nothing : html`<option value="-1" .selected=${!chosen}>not set</option>`}${alternatives.map((name, index) => html`<option value=${index} .selected=${name === chosen}>${labelOf(name)}</option>`)}</select></div>` : nothing}
         ${entries.sort(([a], [b]) => Number(first.includes(b)) - Number(first.includes(a))).map(([name, schema]) => this.field(schema, this.inside(at, name, first)))}
         ${Object.keys(value).filter((name) => !Object.hasOwn(properties, name)).map((name) => this.entry({}, this.inside(at, name, [name]), `Remove ${name}, which is no field`))}`;
     };
@@ -246,7 +266,7 @@ export class Form {
 
   /** A value that can be removed. @param {Schema} schema @param {Place} at @param {string} label @param {() => void} [remove] */
   entry(schema, at, label, remove = () => this.write(at, undefined)) {
-    return html`<div class="entry-field">${this.field(schema, at)}<button type="button" class="small" @click=${() => { this.forget(at.path); remove(); }}>${label}</button></div>`;
+    return html`<div class="entry-field">${this.field(schema, at)}<button type="button" class="small" aria-label=${label} @click=${() => { this.forget(at.path); remove(); }}>${label.includes(',') ? label : 'Remove'}</button></div>`;
   }
 
   /** @param {Schema} schema @param {Place} at */
@@ -256,27 +276,27 @@ export class Form {
       this.write(at, [...values, initial(this.resolve(items))]);
       this.focus(`${at.path}[${values.length}]`);
     };
-    return html`${values.map((/** @type {any} */ _, /** @type {number} */ index) => this.entry(items, this.item(at, index), `Remove ${at.name} ${index + 1}`, () => {
+    return html`${values.map((/** @type {any} */ _, /** @type {number} */ index) => this.entry(items, this.item(at, index), `Remove ${inner(labelIn(this.item(at, index)))}`, () => {
       const rest = at.get().toSpliced(index, 1);
       this.forget(at.path);
       this.write(at, rest.length ? rest : undefined);
       this.focus(at.path);
     }))}
-      <p><button type="button" @click=${add}>Add to ${at.name}</button></p>`;
+      <p><button type="button" @click=${add}>Add ${inner(singular(labelIn(at)))}</button></p>`;
   }
 
   /** The entries of a map, whose names the user chooses. @param {Schema} schema @param {Place} at */
   map({additionalProperties}, at) {
-    return html`${Object.keys(at.get() ?? {}).map((name) => this.entry(additionalProperties, {...this.inside(at, name, [name]), path: `${at.path}[${name}]`, kept: true}, `Remove ${name}`))}
+    return html`${Object.keys(at.get() ?? {}).map((name) => this.entry(additionalProperties, {...this.inside(at, name, [name]), path: `${at.path}[${name}]`, label: name, kept: true}, `Remove ${name}`))}
       ${this.adder(at, (name) => {
         this.write(at, put(at.get(), name, own(at.get(), name) ?? initial(this.resolve(additionalProperties))));
         return `${at.path}[${name}]`;
       })}`;
   }
 
-  /** @param {Place} at @param {(name: string) => string} add returns the path of the new entry */
-  adder(at, add) {
-    const id = `${idOf(at.path)}-new`;
+  /** @param {Place} at @param {(name: string) => string} add returns the path of the new entry @param {[string, Schema][]} known entries that are suggested */
+  adder(at, add, known = []) {
+    const path = `${at.path}[]`, id = idOf(path), one = inner(singular(labelIn(at)));
     const done = (/** @type {Event} */ event) => {
       const name = this.names.get(at.path);
       event.preventDefault();
@@ -284,32 +304,39 @@ export class Form {
       this.names.delete(at.path);
       this.focus(add(name));
     };
-    return html`<div class="adder"><div class="field"><label for=${id}>Name of a new entry of ${at.name}</label><input id=${id} autocomplete="off" spellcheck="false" .value=${typed(this.names.get(at.path) ?? '')}
-      @input=${(/** @type {Event} */ event) => { this.names.set(at.path, /** @type {HTMLInputElement} */ (event.target).value); this.update(); }}
-      @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && done(event)}></div><button type="button" @click=${done}>Add</button></div>`;
+    const errors = this.shows(path) ? this.errorsOf(path) : [];
+    return html`<div class="adder"><div class="field ${errors.length ? 'wrong' : ''}"><label for=${id}>Name of a new ${one}</label><input id=${id} autocomplete="off" spellcheck="false" list=${known.length ? `${id}-known` : nothing} .value=${typed(this.names.get(at.path) ?? '')}
+      @input=${(/** @type {Event} */ event) => { this.names.set(at.path, /** @type {HTMLInputElement} */ (event.target).value); this.changed(); }}
+      @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && done(event)}>${errors.map(({message}) => html`<p class="refusal">${message}</p>`)}</div><button type="button" @click=${done}>Add ${one}</button>
+      ${known.length ? html`<datalist id="${id}-known">${known.map(([name, {description}]) => html`<option value=${name}>${description ?? ''}</option>`)}</datalist>` : nothing}</div>`;
   }
 
-  /** The parameters of an Image: a list of names and texts, for the fields that a builder describes. @param {Schema} schema of the builder @param {Place} at */
+  /** The parameters of an Image: a list of names and texts. A builder that takes others than it describes has fields for those that are set, and
+   * suggests those that it describes. @param {Schema} schema of the builder @param {Place} at */
   named({properties = {}, required = [], additionalProperties = {type: 'string'}}, at) {
     const values = () => /** @type {{name: string, value?: string}[]} */ (at.get() ?? []);
     const place = (/** @type {string} */ name) => {
       const index = values().findIndex((entry) => entry?.name === name);
       return {
-        path: index < 0 ? `${at.path}[${name}]` : `${at.path}[${index}].value`, name, required: required.includes(name), get: () => (index < 0 ? undefined : values()[index]?.value ?? ''),
+        path: index < 0 ? `${at.path}[${name}]` : `${at.path}[${index}].value`, name, label: Object.hasOwn(properties, name) ? labelOf(name) : name, required: required.includes(name), get: () => (index < 0 ? undefined : values()[index]?.value ?? ''),
         set: (/** @type {any} */ value) => {
           const list = values(), at2 = list.findIndex((entry) => entry?.name === name), text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-          const next = value === undefined ? list.filter((entry) => entry?.name !== name) : at2 < 0 ? [...list, {name, value: text}] : list.with(at2, {name, value: text});
+          const next = value === undefined ? list.filter((entry) => entry?.name !== name) : at2 < 0 ? [...list, {name, value: text}] : list.with(at2, {...list[at2], value: text});
           at.set(next.length ? next : undefined);
         },
       };
     };
-    const others = values().map((entry) => entry?.name).filter((name) => !Object.hasOwn(properties, name));
-    return html`${Object.entries(/** @type {Record<string, Schema>} */ (properties)).map(([name, schema]) => this.field(schema.type === 'boolean' || schema.enum ? schema : {...schema, type: 'string', items: undefined, properties: undefined}, place(name)))}
-      ${others.map((name) => this.entry({type: 'string'}, {...place(name), required: true, kept: true}, `Remove ${name}`))}
+    const described = Object.entries(/** @type {Record<string, Schema>} */ (properties));
+    const textual = (/** @type {Schema | undefined} */ schema) => (!schema || schema.type === 'boolean' || schema.enum ? schema ?? {type: 'string'} : {...schema, type: 'string', items: undefined, properties: undefined});
+    const set = values().map((entry) => entry?.name), fixed = described.filter(([name]) => !additionalProperties || required.includes(name));
+    if (!additionalProperties) this.names.delete(at.path);
+    return html`${fixed.map(([name, schema]) => this.field(textual(schema), place(name)))}
+      ${set.filter((name) => !fixed.some(([other]) => other === name)).map((name) => this.entry(textual(own(properties, name)), {...place(name), required: true, kept: true}, `Remove ${name}`))}
       ${additionalProperties ? this.adder(at, (name) => {
-        this.write(place(name), place(name).get() ?? '');
+        const schema = own(properties, name);
+        if (place(name).get() === undefined) this.write(place(name), schema?.default ?? '');
         return place(name).path;
-      }) : nothing}`;
+      }, described.filter(([name]) => !set.includes(name))) : nothing}`;
   }
 }
 
@@ -326,5 +353,31 @@ function around(path) {
 /** @param {string} path */
 export const idOf = (path) => `field-${encode(path)}`;
 
-/** A description without its list of values. @param {string} description */
-const short = (description) => description.split('\n\n')[0];
+/** @param {any} value @returns {string} */
+const textOf = (value) => (Array.isArray(value) ? value.map(textOf).join(', ') : typeof value !== 'object' || value === null ? String(value) : Object.entries(value).map(([name, item]) => `${labelOf(name)} ${textOf(item)}`).join(', '));
+
+/** What a closed part has. @param {any} value */
+function preview(value) {
+  const text = textOf(value);
+  return text.length > 80 ? `${text.slice(0, 80).replace(/[, ]+\S*$/, '')}, …` : text;
+}
+
+/** @param {Place} at */
+const labelIn = ({label, name}) => label ?? name;
+
+/** The title of a field, with its name if nobody would guess that from the title. @param {Schema} schema @param {Place} at */
+function titleOf({title}, at) {
+  const label = title ?? labelIn(at);
+  return label.replace(/[\s_-]/g, '').toLowerCase() === at.name.replace(/[\s_-]/g, '').toLowerCase() || !at.name ? label : html`${label} <code class="muted">${at.name}</code>`;
+}
+
+/** A description, without the name that it begins with, and without its list of values. What follows the first sentence of a long text is folded. @param {Schema} schema @param {Place} at @param {string} id */
+function hint({description}, {name}, id = '') {
+  if (!description) return nothing;
+  let text = description.split('\n\n')[0];
+  if (name && text.startsWith(`${name} `)) text = text.slice(name.length + 1).replace(/^is /, '');
+  else if (!name) text = text.replace(/^[A-Z]\w+ is /, ''); // the type of an item
+  if (/^[a-z]+[ ,:]/.test(text)) text = text[0].toUpperCase() + text.slice(1);
+  const [first] = text.length > 150 ? /^.*?[.!?](?=\s+[^a-z\s])/s.exec(text) ?? [text] : [text];
+  return html`<p class="hint" id=${id || nothing}>${first}</p>${first === text ? nothing : html`<details class="hint"><summary>More</summary>${text.slice(first.length).trim()}</details>`}`;
+}

@@ -6,7 +6,8 @@ import {Live} from '../live.js';
 import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, none, phaseBadge, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
 import {reasons} from '../reasons.js';
-import {buildAction, noteAction, promoteAction, suspendAction} from '../requests.js';
+import {buildAction, deleteAction, noteAction, promoteAction, suspendAction} from '../requests.js';
+import {catalogGroup} from '../schema.js';
 import {local, parseDuration} from '../time.js';
 import {buildsTable} from './builds.js';
 import {changesTable, conditionsTable, goodBefore, locationOf, sourceOf} from './build.js';
@@ -108,6 +109,7 @@ export class ImagePage {
   /** @param {KubeObject} image */
   heading(image) {
     const {namespace, actions} = this.app, {spec, status = {}} = image;
+    const resource = image.metadata.labels?.[`${catalogGroup}/kind`], kind = resource ? `kind=${encode(resource)}&` : '';
     const [ready, upToDate, stalled] = ['Ready', 'UpToDate', 'Stalled'].map((type) => conditionOf(image, type));
     return html`<header class="title">
       <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
@@ -117,7 +119,10 @@ export class ImagePage {
       ${upToDate?.status === 'True' ? badge('ok', 'Up to date') : upToDate?.status === 'False' && ready?.status === 'True' ? badge('warning', 'Outdated') : nothing}
       ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
-      <span class="actions">${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}${actions.button(buildAction(namespace, this.name), 'primary')}</span></header>`;
+      <span class="actions">${actions.button(deleteAction(namespace, image.metadata, this.builds.items.size), 'quiet')}
+        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', resource: 'images', namespace}, 'Opens the form of a new image, filled in as this one')}
+        ${actions.link('Edit', `${href(namespace, 'new')}?${kind}edit=${encode(this.name)}`, {verb: 'update', ...(resource ? {group: catalogGroup, resource} : {resource: 'images'}), namespace, name: this.name})}
+        ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}${actions.button(buildAction(namespace, this.name), 'primary')}</span></header>`;
   }
 
   /** What needs attention. @param {KubeObject} image */
@@ -125,14 +130,24 @@ export class ImagePage {
     const {namespace} = this.app, {lastFinished, latestSuccessful} = image.status ?? {};
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
+    const outdated = this.outdated(image);
     if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted">${unresolved.reason}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
       const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || lastFinished.reason;
+      if (outdated) return outdated;
       return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${failure}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${stalled.message}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
-    return stalled ? html`<div class="lead failed"><h2>${stalled.message || stalled.reason}</h2></div>` : nothing;
+    return stalled ? html`<div class="lead failed"><h2>${stalled.message || stalled.reason}</h2></div>` : outdated ?? nothing;
+  }
+
+  /** Tells that the inputs changed since the last build, if no build of them is under way. @param {KubeObject} image */
+  outdated({metadata, status = {}}) {
+    const {namespace, actions} = this.app, {lastFinished, inputsDigest, observedGeneration} = status, plan = this.more.plan?.value?.status;
+    if (!plan || plan.build || observedGeneration !== metadata.generation || conditionOf({status}, 'Building', 'True') || !inputsDigest || !lastFinished?.inputsDigest || lastFinished.inputsDigest === inputsDigest) return undefined;
+    return html`<div class="lead warning"><h2>Inputs changed since <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>${lastFinished.phase === 'Failed' ? ', which failed' : ''}</h2>
+      <p>No build has started by itself: ${plan.message || plan.reason}.</p><p class="links">${actions.button({...buildAction(namespace, this.name), label: 'Build now'}, 'primary')}</p></div>`;
   }
 
   /** @param {KubeObject} image */
