@@ -166,7 +166,7 @@ export class Form {
   labelled(schema, at, control, note = '') {
     const id = idOf(at.path), errors = this.shows(at.path) ? this.errorsOf(at.path, true) : [];
     return html`<div class="field ${errors.length ? 'wrong' : ''}"><label for=${id}>${titleOf(schema, at)} <span class="muted">${[at.required && !at.kept ? 'required' : '', note].filter(Boolean).join(', ')}</span></label>${control}
-      ${errors.length ? html`<div class="refusal" id="${id}-error">${errors.map(({field = '', message}) => html`<p>${field === at.path ? '' : `${field.slice(at.path.length)}: `}${message}</p>`)}</div>` : nothing}
+      ${errors.length ? html`<div class="refusal" id="${id}-error">${errors.map(({field = '', message}) => html`<p>${field === at.path ? '' : `${field.slice(at.path.length)}: `}${plain(message)}</p>`)}</div>` : nothing}
       ${hint(schema, at, `${id}-hint`)}</div>`;
   }
 
@@ -229,7 +229,7 @@ export class Form {
   group(schema, at, content) {
     const id = idOf(at.path), errors = this.errorsOf(at.path);
     const inner = () => html`${hint(schema, at)}
-      ${this.complete || [...this.touched].some((path) => path.startsWith(at.path)) ? errors.map(({message}) => html`<p class="refusal">${message}</p>`) : nothing}${content()}`;
+      ${this.complete || [...this.touched].some((path) => path.startsWith(at.path)) ? errors.map(({message}) => html`<p class="refusal">${plain(message)}</p>`) : nothing}${content()}`;
     if (at.required) return html`<fieldset id=${id} tabindex="-1"><legend>${titleOf(schema, at)}</legend>${inner()}</fieldset>`;
     const open = this.folds.get(at.path) ?? (schema.open || at.get() !== undefined && !this.compact || this.complete && this.errorsOf(at.path, true).length > 0);
     return html`<details class="part" .open=${open} @toggle=${(/** @type {Event} */ event) => {
@@ -371,13 +371,18 @@ function titleOf({title}, at) {
   return label.replace(/[\s_-]/g, '').toLowerCase() === at.name.replace(/[\s_-]/g, '').toLowerCase() || !at.name ? label : html`${label} <code class="muted">${at.name}</code>`;
 }
 
+/** A message of the server, without the value, which the field shows. @param {string | undefined} message */
+export const plain = (message = '') => message.replace(/^(Required value|Invalid value: ("(\\.|[^"\\])*"|[\w.+-]+)): /, '').replace(/^Required value$/, 'a value is required');
+
 /** A description, without the name that it begins with, and without its list of values. What follows the first sentence of a long text is folded. @param {Schema} schema @param {Place} at @param {string} id */
-function hint({description}, {name}, id = '') {
+function hint({description, title = ''}, {name, label}, id = '') {
   if (!description) return nothing;
   let text = description.split('\n\n')[0];
   if (name && text.startsWith(`${name} `)) text = text.slice(name.length + 1).replace(/^is /, '');
   else if (!name) text = text.replace(/^[A-Z]\w+ is /, ''); // the type of an item
   if (/^[a-z]+[ ,:]/.test(text)) text = text[0].toUpperCase() + text.slice(1);
+  const told = new Set(`${label ?? name} ${title} a an the of is are selects sets lists number name image`.toLowerCase().match(/\w+/g));
+  if (text.toLowerCase().match(/\w+/g)?.every((/** @type {string} */ word) => told.has(word))) return nothing; // it only repeats the label
   const [first] = text.length > 150 ? /^.*?[.!?](?=\s+[^a-z\s])/s.exec(text) ?? [text] : [text];
   return html`<p class="hint" id=${id || nothing}>${first}</p>${first === text ? nothing : html`<details class="hint"><summary>More</summary>${text.slice(first.length).trim()}</details>`}`;
 }

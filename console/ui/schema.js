@@ -127,7 +127,10 @@ function imageSchema(spec, builder, registered, builders, resolve) {
 
 /** Returns the spec that a form begins with. @param {Kind} kind @param {string} builderName */
 export function firstSpec(kind, builderName) {
-  if (kind.kind !== 'Image') return {};
+  if (kind.kind !== 'Image') {
+    const {properties = {}, required = []} = kind.schema({});
+    return Object.fromEntries(required.map((/** @type {string} */ name) => [name, kind.resolve(properties[name]).enum]).filter((/** @type {[string, any]} */ [, values]) => values?.length === 1).map((/** @type {[string, any]} */ [name, values]) => [name, values[0]]));
+  }
   const {metadata, targets, base} = kind.builders.find(({metadata}) => metadata.name === builderName) ?? {};
   const [{platform = 'linux/amd64', format = 'raw'} = {}] = targets ?? [];
   return {...(metadata ? {builder: {name: metadata.name}} : {}), ...(base?.enum ? {base: {reference: base.enum[0]}} : {}), targets: [{platform, format}]};

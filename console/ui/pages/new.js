@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {APIError, encode, everywhere, request, send, warningsIn} from '../api.js';
-import {Form, own, put} from '../form.js';
+import {Form, own, plain, put} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
@@ -188,7 +188,7 @@ export class NewPage {
     this.failure = undefined;
     this.warnings = [];
     this.app.update();
-    const nameless = manifest.metadata.name ? [] : [{field: 'metadata.name', message: 'Required value'}];
+    const nameless = manifest.metadata.name ? [] : [{field: 'metadata.name', message: 'a value is required'}];
     try {
       const asked = nameless.length ? {...manifest, metadata: {...manifest.metadata, name: undefined, generateName: 'new-'}} : manifest; // the server then checks the other fields
       const {headers} = await this.write(asked, true, signal);
@@ -313,7 +313,7 @@ export class NewPage {
     const causes = this.wrong, forbidden = refusal && this.failure?.code === 403;
     const said = {'': nothing, checking: badge('running', 'The server checks it'), accepted: badge('ok', 'The server accepts it'), refused: badge('warning', this.countOfWrong), failed: badge('failed', 'The server could not check it')}[this.state];
     return section('Check', html`<div role="status">${forbidden ? nothing : said}</div>
-      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => this.show(field)}>${this.named(field)}</button> <span class="muted">${message}</span></li>`)}</ul>` : nothing}
+      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => this.show(field)}>${this.named(field)}</button> <span class="muted">${plain(message)}</span></li>`)}</ul>` : nothing}
       ${this.warnings.map((text) => html`<p>${icon('warning')} ${text}</p>`)}
       ${problem(forbidden ? undefined : this.failure)}
       ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || plan.value.status.reason], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesTable(plan.value.status.changes)}` : nothing}
