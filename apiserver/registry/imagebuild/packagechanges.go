@@ -92,6 +92,19 @@ func changesOf(ctx context.Context, locks *locks, target *lockedTargets, from, t
 	return changes, nil
 }
 
+// hasNoLock explains why a build has no list of the packages of a target, and what to do.
 func hasNoLock(build *v1alpha1.ImageBuild, target *lockedTargets) error {
-	return fmt.Errorf("imagebuild %s has no lock of %s that Goldsmith read", build.Name, strings.Join(target.names, ", "))
+	artifacts := build.Status.Artifacts
+	i := slices.IndexFunc(artifacts, func(artifact v1alpha1.Artifact) bool { return artifact.Target == target.names[0] })
+	names := strings.Join(target.names, ", ")
+	switch phase := build.Status.Phase; {
+	case i >= 0:
+		return fmt.Errorf("imagebuild %s has no list of the packages in %s: %s", build.Name, names, unreadLock(&artifacts[i]))
+	case len(artifacts) > 0:
+		return fmt.Errorf("imagebuild %s made no %s", build.Name, names)
+	case phase.Finished():
+		return fmt.Errorf("imagebuild %s has no packages: it is %s; compare builds that succeeded", build.Name, phase)
+	default:
+		return fmt.Errorf("imagebuild %s has no packages yet: it is %s; compare when it has succeeded", build.Name, phase)
+	}
 }
