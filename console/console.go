@@ -95,6 +95,9 @@ func (l Local) describeSession(writer http.ResponseWriter, _ *http.Request) {
 	answer(writer, http.StatusOK, session{SignIn: "link", Command: l.Command})
 }
 
+// notSignedIn is what pages without a valid token are told. They show the command that prints a link.
+const notSignedIn = "this page is not signed in, or its session has ended"
+
 // openSession gives a page a token for the code of its link, or a newer token for its token.
 func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 	var asked struct {
@@ -105,8 +108,11 @@ func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 		return
 	}
 	if !l.Sessions.redeem(asked.Code) && !l.Sessions.valid(bearer(request)) {
-		refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized,
-			fmt.Sprintf("this link was used before, or is older than %.0f minutes: `%s` prints a new link", linkLifetime.Minutes(), l.Command))
+		message := notSignedIn
+		if asked.Code != "" {
+			message = fmt.Sprintf("this link was used before, or is older than %.0f minutes", linkLifetime.Minutes())
+		}
+		refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, message)
 		return
 	}
 	answer(writer, http.StatusOK, session{SignIn: "link", Token: l.Sessions.token(), Namespace: l.Namespace, Command: l.Command})
@@ -116,7 +122,7 @@ func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 func (l Local) signedIn(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		if !l.Sessions.valid(bearer(request)) {
-			refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, fmt.Sprintf("this page is not signed in, or its session has ended: open the link that `%s` prints", l.Command))
+			refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, notSignedIn)
 			return
 		}
 		api.ServeHTTP(writer, request)

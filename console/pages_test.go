@@ -123,7 +123,7 @@ func TestPagesAreOnlyRead(t *testing.T) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {
 		for _, target := range []string{"/ui/", "/ui/ns/team/images", "/ui/app.js", "/ui/missing.js", "/ui/session/"} {
 			checkStatus(t, method+" "+target, l.asks(method, target, "{}"), http.StatusNotFound, "use kubectl")
-			checkStatus(t, method+" "+target+" without a token", l.asks(method, target, "{}", "Authorization", ""), http.StatusUnauthorized, command)
+			checkStatus(t, method+" "+target+" without a token", l.asks(method, target, "{}", "Authorization", ""), http.StatusUnauthorized, notSignedIn)
 		}
 	}
 	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {

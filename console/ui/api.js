@@ -27,6 +27,9 @@ export function path(resource, namespace, ...rest) {
   return [base + scope, resource, ...rest.map(encode)].join('/');
 }
 
+/** The reason of an error without an answer. */
+export const unreachable = 'Unreachable';
+
 /** An answer of the API that is not a success, or no answer. */
 export class APIError extends Error {
   /** @param {string} message @param {number} code @param {string} reason @param {{field?: string, message?: string}[]} causes */
@@ -35,6 +38,8 @@ export class APIError extends Error {
     this.code = code; // 0 without an answer
     this.reason = reason;
     this.causes = causes;
+    /** Whether the connection to the server is lost, which the frame of the page shows. */
+    this.lost = false;
   }
 }
 
@@ -70,7 +75,7 @@ export async function send(where, {method = 'GET', query = {}, body, type = 'app
     answer = await fetch(`${where}?${asked}`, {method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: 'no-store', redirect: 'error'});
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new APIError('The server cannot be reached. Is it running?', 0);
+    throw new APIError(location.protocol === 'https:' ? 'The server cannot be reached.' : 'The server is not running.', 0, unreachable);
   }
   observe(answer.headers.get('Date'));
   if (answer.ok) return answer;

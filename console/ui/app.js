@@ -4,7 +4,7 @@
 import {Actions} from './actions.js';
 import {events, everywhere, request} from './api.js';
 import {html, nothing, render, visible} from './html.js';
-import {connection} from './live.js';
+import {connection, retryNow} from './live.js';
 import {ArchivePage, ArchivesPage} from './pages/archives.js';
 import {BuildPage} from './pages/build.js';
 import {BuildsPage} from './pages/builds.js';
@@ -17,7 +17,7 @@ import {LogPage} from './pages/log.js';
 import {NewPage} from './pages/new.js';
 import {QueuePage} from './pages/queue.js';
 import {RecallsPage} from './pages/recalls.js';
-import {badge, href, missing, problem, shown} from './parts.js';
+import {badge, href, icon, missing, problem, shown} from './parts.js';
 import {describeSession, endSession, leaveForProvider, loginAddress, session, signIn, signInWith, signOut, watchSession} from './session.js';
 import {duration, skew} from './time.js';
 
@@ -47,10 +47,34 @@ const routes = [
   [/^recalls$/, RecallsPage, 'recalls'],
 ];
 
+/** The words that pages use, for those who see them for the first time. */
+const words = [
+  ['Image', 'A declaration of what to build, and when: a base, a builder and parameters.'],
+  ['Build', 'One run of a builder for an image, with a log and a result.'],
+  ['Base', 'What an image starts from: another image, or a system such as debian:13.'],
+  ['Builder', 'The program that makes the artifacts of an image.'],
+  ['Target', 'A platform and a file format that an image is built for, such as linux/amd64/raw.'],
+  ['Artifact', 'The file or container image that a build makes for a target.'],
+  ['Digest', 'A fingerprint of content: the same digest means the same content.'],
+  ['Channel', 'A name, such as stable, that points at one build of an image; to promote a build is to point a channel at it.'],
+  ['Outdated', 'The inputs of the image changed since its latest successful build.'],
+  ['One-off', 'A build with inputs of its own: it does not count for the image.'],
+  ['Queue', 'The builds that wait for their turn.'],
+  ['Lock, SBOM', 'The list of the packages in an artifact.'],
+  ['Archive', 'A mirror with packages, which the server checks for newer versions.'],
+  ['Recall', 'A build is revoked when it turned out to be wrong: nobody is to use its artifacts.'],
+  ['Catalog', 'The kinds of images and the builders that the server offers.'],
+];
+
+/** The colour schemes that users can choose. @type {[string, string][]} */
+const schemes = [['', 'System'], ['light', 'Light'], ['dark', 'Dark']];
+
 const tabs = [['images', 'Images'], ['builds', 'Builds'], ['queue', 'Queue'], ['graph', 'Graph'], ['catalog', 'Catalog'], ['archives', 'Archives'], ['recalls', 'Recalls']];
 
 /** The keys that open pages, after g. @type {Record<string, string>} */
 const keys = {i: 'images', b: 'builds', q: 'queue', g: 'graph', c: 'catalog', n: 'new', a: 'archives', r: 'recalls'};
+
+const schemeKey = 'goldsmith.scheme';
 
 /** A session is renewed this often while a page is open. */
 const renewal = 6 * 60 * 60 * 1000;
@@ -66,6 +90,8 @@ export class App {
     this.namespaces = [];
     /** Why the user is signed out, or an empty text. */
     this.signedOut = '';
+    /** Whether the link that opened the page was refused. */
+    this.linkRefused = false;
     /** How to sign in. @type {import('./session.js').Session} */
     this.signInBy = {};
     /** Why a token was refused. @type {{message: string} | undefined} */
@@ -91,10 +117,12 @@ export class App {
     });
     addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload()); // a new link in the same window
     let failure;
+    const linked = location.hash.startsWith('#code=');
     try {
       failure = await signIn();
+      this.linkRefused = linked && Boolean(failure);
     } catch {
-      failure = session().token ? '' : 'The console cannot be reached.';
+      failure = session().token ? '' : 'The server is not running.';
     }
     if (failure) return this.askToSignIn(failure);
     setInterval(() => void signIn().catch(() => {}), renewal);
@@ -227,8 +255,8 @@ export class App {
 
   signInPage() {
     return html`<main class="signed-out" tabindex="-1"><div>
-      <h1>${logo()}Sign in</h1>
-      <p>${this.signedOut}</p>
+      <h1>${logo()}${this.linkRefused ? 'This link does not work any more' : 'Sign in'}</h1>
+      <p>${sentence(this.signedOut)}</p>
       ${this.waysToSignIn()}
     </div></main>`;
   }
@@ -237,7 +265,7 @@ export class App {
     const {signIn, command, provider} = this.signInBy;
     if (signIn === 'oidc') return html`<p><a class="primary" href=${loginAddress()} @click=${leaveForProvider}>Sign in with ${provider}</a></p>`;
     if (!command) return nothing;
-    if (signIn !== 'token') return html`<p>In a terminal, run this command, and open the link that it prints:</p><p>${shown(command)}</p>`;
+    if (signIn !== 'token') return html`<p>In a terminal, this command prints a new link:</p><p>${shown(command)}</p>`;
     return html`<form @submit=${this.signInWithToken}>
         <label class="field"><span>Token of a user or a service account of the cluster</span><input type="password" name="token" required autocomplete="off" spellcheck="false"></label>
         ${problem(this.refusal)}
@@ -249,7 +277,7 @@ export class App {
   who() {
     const {user} = session();
     if (!user) return nothing;
-    return html`<span class="user" title=${`Signed in as ${user}`}>${user}</span><button type="button" class="quiet" @click=${this.endSession}>Sign out</button>`;
+    return html`<span class="user" title=${user}>${user}</span><button type="button" class="quiet" title=${`Signed in as ${user}`} @click=${this.endSession}>Sign out</button>`;
   }
 
   frame() {
@@ -259,8 +287,9 @@ export class App {
         <a class="brand" aria-label="Goldsmith" href=${href(this.namespace, 'images')}>${logo()}<span>Goldsmith</span></a>
         <label class="namespace"><span>Namespace</span>${this.namespaceChoice()}</label>
         <nav aria-label="Pages">${tabs.map(([name, title]) => html`<a href=${href(this.namespace, name)} aria-current=${this.tab === name ? 'page' : nothing}>${title}</a>`)}</nav>
-        <div class="tools">${this.connectionState()}<button type="button" class="quiet" @click=${this.switchScheme} title="Switch between light and dark">Theme</button><button type="button" class="quiet" @click=${this.toggleHelp} title="Keys">?</button>${this.who()}</div>
+        <div class="tools">${this.connectionState()}${this.schemeChoice()}<button type="button" class="quiet" @click=${this.toggleHelp} title="Words and keys">?</button>${this.who()}</div>
       </header>
+      ${this.loss()}
       ${Math.abs(skew()) > 120_000 ? html`<p class="notice">The clock of this machine differs from the server's by ${duration(Math.abs(skew()))}. Ages are by the clock of the server.</p>` : nothing}
       <main id="main" tabindex="-1">${this.page ? this.page.render() : missing('This page does not exist', 'The address may be that of a newer version.')}</main>
       <div class="unseen" role="status" aria-live="polite">${this.announcement}</div>
@@ -275,18 +304,31 @@ export class App {
   }
 
   connectionState() {
-    const {state, message} = connection();
-    if (state === 'waiting') return html`<span class="connection" title=${message}>${badge('warning', 'Reconnecting')}</span>`;
+    const {state, failure} = connection();
+    if (state === 'waiting') return html`<span class="connection" title=${failure?.message ?? ''}>${badge('warning', failure && failure.code >= 400 && failure.code < 500 ? 'Not current' : 'Reconnecting')}</span>`;
     if (state === 'connecting') return html`<span class="connection">${badge('waiting', 'Loading')}</span>`;
-    return html`<span class="connection">${badge('ok', 'Live')}</span>`;
+    return html`<span class="connection" title="The page shows changes at once">${badge('ok', 'Live')}</span>`;
   }
 
-  switchScheme = () => {
-    const dark = getComputedStyle(document.documentElement).colorScheme === 'dark' || (!document.documentElement.dataset.scheme && matchMedia('(prefers-color-scheme: dark)').matches);
-    localStorage.setItem('goldsmith.scheme', dark ? 'light' : 'dark');
-    applyScheme();
-    this.update();
-  };
+  /** Tells that the server does not answer, and when the page tries again. */
+  loss() {
+    const {failure, retryAt} = connection();
+    if (!failure?.lost) return nothing;
+    const wait = Math.ceil((retryAt - Date.now()) / 1000);
+    return html`<div class="notice lost"><p role="alert" title=${failure.message}>${icon('warning')} <strong>${failure.code ? 'The server cannot be reached: it may not be running.' : failure.message}</strong> This page continues by itself when the server is back.</p>
+      <p>${wait > 0 ? `Reconnecting in ${wait}s.` : 'Reconnecting.'}</p><button type="button" class="small" @click=${retryNow}>Try now</button></div>`;
+  }
+
+  schemeChoice() {
+    const at = Math.max(0, schemes.findIndex(([name]) => name === (localStorage.getItem(schemeKey) ?? '')));
+    const [next, title] = schemes[(at + 1) % schemes.length];
+    const choose = () => {
+      localStorage.setItem(schemeKey, next);
+      applyScheme();
+      this.update();
+    };
+    return html`<button type="button" class="quiet" @click=${choose} title=${`Switch to ${title}`}><span class="what">Theme: </span>${schemes[at][1]}</button>`;
+  }
 
   toggleHelp = () => {
     this.helping = !this.helping;
@@ -294,9 +336,13 @@ export class App {
   };
 
   help() {
-    const rows = [['g i', 'Images'], ['g b', 'Builds'], ['g q', 'Queue'], ['g g', 'Graph'], ['g c', 'Catalog'], ['g n', 'New image'], ['g a', 'Archives'], ['g r', 'Recalls'], ['/', 'Filter'], ['j, ↓ and k, ↑', 'Next and previous row'], ['Enter', 'Open the row'], ['Esc', 'Close a dialog'], ['?', 'These keys']];
-    return html`<dialog aria-labelledby="help-title" @close=${() => { this.helping = false; this.update(); }}>
-      <h2 id="help-title">Keys</h2><dl class="keys">${rows.map(([key, meaning]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${meaning}</dd></div>`)}</dl>
+    const pages = Object.entries(keys).map(([key, name]) => [['g', key], tabs.find(([tab]) => tab === name)?.[1] ?? 'New image']);
+    const rows = [...pages, [['/'], 'Filter'], [['j', '↓'], 'Next row'], [['k', '↑'], 'Previous row'], [['Enter'], 'Open the row'], [['Esc'], 'Close a dialog'], [['?'], 'This help']];
+    const boxes = (/** @type {string[]} */ pressed) => pressed.map((key, index) => html`${index ? (pressed[0] === 'g' ? ' then ' : ' or ') : nothing}<kbd>${key}</kbd>`);
+    return html`<dialog class="help" aria-labelledby="help-title" @close=${() => { this.helping = false; this.update(); }}>
+      <h2 id="help-title" tabindex="-1" autofocus>Help</h2>
+      <section><h3>Words</h3><dl>${words.map(([word, meaning]) => html`<div><dt>${word}</dt><dd>${meaning}</dd></div>`)}</dl></section>
+      <section class="keys"><h3>Keys</h3><dl>${rows.map(([pressed, meaning]) => html`<div><dt>${boxes(/** @type {string[]} */ (pressed))}</dt><dd>${meaning}</dd></div>`)}</dl></section>
       <footer><button type="button" @click=${this.toggleHelp}>Close</button></footer></dialog>`;
   }
 
@@ -344,9 +390,11 @@ function decode(part) {
 
 const logo = () => html`<img src="/ui/icon.svg" alt="" width="20" height="20">`;
 
+/** A message of the server as a sentence. @param {string} text */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.:!?]$/.test(text) ? '' : '.');
+
 function applyScheme() {
-  const scheme = localStorage.getItem('goldsmith.scheme');
-  if (scheme) document.documentElement.dataset.scheme = scheme;
+  document.documentElement.dataset.scheme = localStorage.getItem(schemeKey) ?? '';
 }
 
 applyScheme();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists that stay current: a list and then a watch from its version, again and again.
 
-import {APIError, request, send} from './api.js';
+import {APIError, request, send, unreachable} from './api.js';
 
 /** @typedef {import('./api.js').KubeObject} KubeObject */
 
@@ -11,20 +11,36 @@ const hiddenLimit = 30_000;
 const silenceLimit = 150_000;
 const firstDelay = 1000, longestDelay = 30_000;
 
-/** What is open, for the state of the connection that the page shows. @type {Set<{state: 'connecting' | 'live' | 'waiting', failure?: APIError}>} */
+/**
+ * Something that is kept current.
+ * @typedef {object} Source
+ * @property {'connecting' | 'live' | 'waiting'} state
+ * @property {APIError} [failure] why it waits
+ * @property {number} retryAt when it tries again, by the clock of this machine
+ * @property {() => void} retry tries again now
+ */
+
+/** What is open. @type {Set<Source>} */
 export const sources = new Set();
 
-/**
- * The state of all that is open: the worst of them.
- * @returns {{state: 'connecting' | 'live' | 'waiting', message: string}}
- */
+/** The state of all that is open: that of the worst. @returns {Pick<Source, 'state' | 'failure' | 'retryAt'>} */
 export function connection() {
-  let worst = /** @type {ReturnType<typeof connection>} */ ({state: 'live', message: ''});
-  for (const {state, failure} of sources) {
-    if (state === 'waiting') return {state, message: failure?.message ?? ''};
-    if (state === 'connecting') worst = {state, message: ''};
+  const waiting = [...sources].filter(({state}) => state === 'waiting');
+  if (waiting.length) return waiting.find(({failure}) => failure?.lost) ?? waiting[0];
+  return {state: [...sources].some(({state}) => state === 'connecting') ? 'connecting' : 'live', retryAt: 0};
+}
+
+/** Tries again now what lost the connection. */
+export function retryNow() {
+  for (const source of sources) {
+    if (source.state === 'waiting' && source.failure?.lost) source.retry();
   }
-  return worst;
+}
+
+/** Notes in an error whether it means that the connection is lost. @param {APIError} failure */
+export function noteLoss(failure) {
+  failure.lost = failure.reason === unreachable || [502, 503, 504].includes(failure.code);
+  return failure;
 }
 
 /** A list of objects that stays current until it is closed. */
@@ -53,6 +69,7 @@ export class Live {
     this.left = false;
     this.stream = new AbortController();
     this.wake = () => {};
+    this.retryAt = 0;
     this.onVisibility = this.onVisibility.bind(this);
     document.addEventListener('visibilitychange', this.onVisibility);
     this.onLeave = this.onLeave.bind(this);
@@ -86,6 +103,10 @@ export class Live {
     const slept = now - this.lastTick > 30_000; // the machine was suspended: its connections may be dead without a sign
     this.lastTick = now;
     if (slept || now - this.lastSign > silenceLimit) this.restart();
+  }
+
+  retry() {
+    this.wake();
   }
 
   restart() {
@@ -123,8 +144,10 @@ export class Live {
   /** @param {'connecting' | 'live' | 'waiting'} state @param {APIError} [failure] */
   setState(state, failure) {
     if (this.state === state && this.failure?.message === failure?.message) return;
+    const back = state === 'live' && this.failure?.lost;
     this.state = state;
     this.failure = failure;
+    if (back) retryNow(); // the others need not wait
     this.notify();
   }
 
@@ -138,12 +161,12 @@ export class Live {
       let failure;
       try {
         if (!version) version = await this.list();
-        this.setState('live');
+        if (this.state !== 'waiting') this.setState('live');
         version = await this.watch(version);
       } catch (error) {
         if (this.closed) return;
         if (this.stream.signal.aborted) continue;
-        failure = error instanceof APIError ? error : new APIError(String(error), 0);
+        failure = noteLoss(error instanceof APIError ? error : new APIError(String(error), 0));
         if (failure.code === 401) return; // the page asks to sign in
         if (failure.code) version = ''; // the version is too old (410), or the objects may be others by now
         if (failure.code !== 410) this.setState('waiting', failure);
@@ -152,7 +175,9 @@ export class Live {
         delay = firstDelay;
         if (!failure) continue; // servers end each watch after a while
       }
-      await this.pause(delay * (0.5 + Math.random() / 2));
+      const wait = delay * (0.5 + Math.random() / 2);
+      this.retryAt = Date.now() + wait;
+      await this.pause(wait);
       delay = failure && isRefusal(failure.code) ? longestDelay : Math.min(2 * delay, longestDelay);
     }
   }
@@ -185,6 +210,7 @@ export class Live {
       query: {...this.query, ...(this.table ? {includeObject: 'Metadata'} : {}), watch: true, resourceVersion: version, allowWatchBookmarks: true, timeoutSeconds: 300 + Math.floor(Math.random() * 300)},
       table: this.table, signal: this.stream.signal,
     });
+    this.setState('live');
     const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
     try {
       return await this.follow(reader, version);

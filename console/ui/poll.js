@@ -2,7 +2,7 @@
 // What the server computes for each request, and sends no changes of: read again and again while the page is visible.
 
 import {APIError} from './api.js';
-import {sources} from './live.js';
+import {noteLoss, sources} from './live.js';
 
 const interval = 10_000; // between two reads
 const patience = 30_000; // with a read
@@ -49,10 +49,18 @@ export class Poll {
     if (!document.hidden) this.wait();
   }
 
+  get retryAt() {
+    return this.triedAt + interval;
+  }
+
+  retry() {
+    this.now();
+  }
+
   /** Reads again when it is time. */
   wait() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.now(), Math.max(0, this.triedAt + interval - Date.now()));
+    this.timer = setTimeout(() => this.now(), Math.max(0, this.retryAt - Date.now()));
   }
 
   /** Reads again now. A read that has not ended is given up. */
@@ -70,7 +78,7 @@ export class Poll {
       this.state = 'live';
     } catch (error) {
       if (stream.signal.aborted) return;
-      this.failure = error instanceof APIError ? error : new APIError(error instanceof DOMException && error.name === 'TimeoutError' ? 'The server does not answer.' : String(error), 0);
+      this.failure = noteLoss(error instanceof APIError ? error : new APIError(error instanceof DOMException && error.name === 'TimeoutError' ? 'The server does not answer.' : String(error), 0));
       this.state = 'waiting';
       if (this.failure.code === 401) return; // the page asks to sign in
     }

@@ -80,7 +80,7 @@ export async function signInWith(token) {
     localStorage.setItem(signedInKey, body.user);
     return '';
   } catch {
-    return 'The console cannot be reached.';
+    return 'The server cannot be reached.';
   }
 }
 
@@ -119,6 +119,6 @@ export async function describeSession() {
     if (described.signIn !== 'link') shared = {...described, namespace: ''}; // commands name each namespace
     return described;
   } catch {
-    return location.protocol === 'https:' ? {message: 'The console cannot be reached.'} : {signIn: 'link', command: 'goldsmith console'};
+    return location.protocol === 'https:' ? {message: 'The server cannot be reached.'} : {signIn: 'link', command: 'goldsmith console'};
   }
 }

@@ -57,7 +57,7 @@ var _ = Describe("The console before a server with faults", Label("browser"), fu
 		})
 		expired.page.goTo("/ui/ns/default/images")
 		expired.page.shows("h1", "Sign in")
-		expired.page.shows("main", "the token has expired")
+		expired.page.shows("main", "The token has expired.")
 		expired.page.shows(".command", "goldsmith console")
 		Eventually(expired.server.openStreams).WithTimeout(deadline.Local.Deadline()).Should(BeZero())
 		requests := len(expired.server.requests(all))
@@ -65,6 +65,7 @@ var _ = Describe("The console before a server with faults", Label("browser"), fu
 		By("refusing, and ending each watch")
 		forbidden.page.shows(".problem", "imagebuilds is forbidden")
 		forbidden.page.lacks(".loading", "Loading")
+		forbidden.page.lacks(".count", "") // nothing was counted
 		broken.page.shows(".connection", "Reconnecting")
 		for name, tab := range map[string]*faulty{"gone": gone, "ending": ending, "broken": broken} {
 			Eventually(func() int { return len(tab.watches()) }).WithTimeout(deadline.Local.Deadline()).Should(BeNumerically(">=", 3), name)

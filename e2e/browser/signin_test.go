@@ -114,7 +114,7 @@ var _ = Describe("The console of a cluster in Chromium", Label("browser", "conso
 		provider.Fail(oidctest.Faults{TokenError: "invalid_grant"})
 		now.SetTime(now.Now().Add(oidctest.Lifetime))
 		page.click("nav a", "Builds")
-		page.shows("main", "the session has ended: the provider "+provider.URL+` refused with "invalid_grant"`)
+		page.shows("main", "The session has ended: the provider "+provider.URL+` refused with "invalid_grant"`)
 		provider.Fail(oidctest.Faults{Error: "access_denied", ErrorDescription: "<b>jane</b>\u202e is not in the group"})
 		page.click("a", "Sign in with")
 		page.click("button", "Continue")
