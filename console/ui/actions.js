@@ -14,6 +14,8 @@ import {problem, shown} from './parts.js';
  * @property {string} label
  * @property {boolean} [required]
  * @property {string[]} [options] for a choice
+ * @property {(option: string) => string} [title] what the choice shows for an option
+ * @property {(values: Values) => boolean} [hidden] whether the dialog has no use for the field
  * @property {string} [value]
  * @property {string} [match] the text that the user has to type
  */
@@ -64,7 +66,7 @@ export class Actions {
   /** @param {Action} action @param {string} style class of the button */
   button(action, style = '') {
     const refusal = this.refusal(action);
-    return html`<button type="button" class=${style} aria-disabled=${refusal ? 'true' : nothing} title=${refusal || nothing} @click=${() => this.show(action)}>${action.label}</button>`;
+    return html`<button type="button" class=${style} aria-disabled=${refusal ? 'true' : nothing} title=${refusal || (typeof action.text === 'string' && action.text) || nothing} @click=${() => this.show(action)}>${action.label}</button>`;
   }
 
   /** A button that opens a page, such as a form. @param {string} label @param {string} address @param {Action['right']} right @param {string} title */
@@ -113,12 +115,13 @@ export class Actions {
 
   /** @param {Field} field */
   field(field) {
+    if (field.hidden?.(this.values)) return nothing;
     const set = (/** @type {Event} */ event) => {
       this.values[field.name] = /** @type {HTMLInputElement} */ (event.target).value;
       this.app.update();
     };
     return html`<label class="field"><span>${field.label}</span>${field.options
-      ? html`<select name=${field.name} @change=${set}>${field.options.map((option) => html`<option ?selected=${this.values[field.name] === option}>${option}</option>`)}</select>`
+      ? html`<select name=${field.name} @change=${set}>${field.options.map((option) => html`<option value=${option} ?selected=${this.values[field.name] === option}>${field.title?.(option) ?? option}</option>`)}</select>`
       : html`<input name=${field.name} ?required=${field.required} maxlength="1024" autocomplete="off" @input=${set}>`}</label>`;
   }
 

@@ -27,7 +27,10 @@ export const icon = (tone) => html`<svg class="icon ${tone}" viewBox="0 0 16 16"
  * @param {Tone} tone
  * @param {string} word
  */
-export const badge = (tone, word) => html`<span class="badge ${tone}">${icon(tone)}<span>${word}</span></span>`;
+export const badge = (tone, word) => html`<span class="badge ${tone}">${word}</span>`;
+
+/** Whether the window is narrow: as in style.css. */
+export const narrow = matchMedia('(max-width: 48rem)');
 
 /** Stands for a value that is missing. */
 export const none = html`<span class="muted">none</span>`;
@@ -107,8 +110,8 @@ export const empty = (title, text, ...commands) => html`<div class="empty"><h2>$
  */
 export const missing = (title, text, ...commands) => html`<div class="empty"><h1>${title}</h1><p>${text}</p>${commands.map((text) => html`<p>${shown(text)}</p>`)}</div>`;
 
-/** Shows an error of the API. @param {{message: string, causes?: {field?: string, message?: string}[]} | undefined} failure */
-export const problem = (failure) => (failure ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.message}</p>
+/** Shows an error of the API. The frame shows that the connection is lost. @param {{message: string, lost?: boolean, causes?: {field?: string, message?: string}[]} | undefined} failure */
+export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.message}</p>
   ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${message ?? ''}</li>`)}</ul>` : nothing}</div></div>` : nothing);
 
 /** Formats a number of bytes. @param {number | undefined} bytes */
@@ -137,8 +140,28 @@ export const facts = (entries) => html`<dl class="facts">${entries.map(([name, v
  */
 export const section = (title, content, aside = nothing) => html`<section><header><h2>${title}</h2>${aside}</header>${content}</section>`;
 
+/**
+ * The heading of a list.
+ * @param {string} title
+ * @param {number | undefined} count undefined until the list was read
+ * @param {Content[]} rest filters and actions
+ */
+export const listTitle = (title, count, ...rest) => html`<header class="title"><h1>${title}${count === undefined ? nothing : html` <span class="count">${count}</span>`}</h1>${rest}</header>`;
+
 /** The field that filters a page by the query q of its address. @param {import('./app.js').App} app @param {string} label */
 export const filterField = (app, label) => html`<input type="search" placeholder="Filter" aria-label=${label} .value=${app.query('q')} @input=${(/** @type {Event} */ event) => app.setQuery({q: /** @type {HTMLInputElement} */ (event.target).value})}>`;
+
+/**
+ * Buttons that filter a page by a value of its address.
+ * @param {import('./app.js').App} app
+ * @param {string} name of the value
+ * @param {string} label of the group
+ * @param {[string, Content, number | undefined][]} choices values, with what the buttons show and how many objects have them
+ */
+export function filterChoices(app, name, label, choices) {
+  const chosen = app.query(name);
+  return html`<span class="choices" role="group" aria-label=${label}>${choices.map(([value, content, count]) => html`<button type="button" aria-pressed=${value === chosen} @click=${() => app.setQuery({[name]: value === chosen ? '' : value})}>${content} ${count ?? nothing}</button>`)}</span>`;
+}
 
 /**
  * Finds a condition of an object.

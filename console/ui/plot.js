@@ -14,6 +14,33 @@ import {duration, local} from './time.js';
 /** @param {'seconds' | 'percent'} unit @param {number | null} value */
 export const formatted = (unit, value) => (value === null || value === undefined ? '' : unit === 'percent' ? `${Math.round(value)}%` : duration(value * 1000));
 
+/** Distances of the marks of an axis of durations, in seconds: a mark shows whole seconds, minutes or hours. */
+const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 432_000, 864_000];
+
+const minute = 60, day = 86_400;
+
+/** The formats of the axis of time: for marks that are less than a minute apart, less than a day, and more. */
+const [exact, clock, date] = [{timeStyle: 'medium'}, {timeStyle: 'short'}, {day: 'numeric', month: 'short'}].map((format) => new Intl.DateTimeFormat(undefined, /** @type {Intl.DateTimeFormatOptions} */ (format)));
+
+/** Writes the marks of the axis of time, with the day below the first of each day. @param {uPlot} _ @param {number[]} marks @param {number} __ @param {number} ___ @param {number} distance */
+function timesOf(_, marks, __, ___, distance) {
+  let last = '';
+  return marks.map((seconds) => {
+    const at = new Date(seconds * 1000), on = date.format(at), changed = on !== last;
+    last = on;
+    if (distance >= day) return on;
+    const time = (distance < minute ? exact : clock).format(at);
+    return changed ? `${time}\n${on}` : time;
+  });
+}
+
+/** The range of the axis of time. A single build has a minute to each side: the library makes years of it. @param {uPlot} plot @param {number} from @param {number} last @returns {[number, number]} */
+function rangeOf(plot, from, last) {
+  const to = plot.data[0].length > 1 ? last : from;
+  const beside = Math.max(minute, (to - from) / 50);
+  return [from - beside, to + beside];
+}
+
 /** An element with a plot, which is drawn again when its data, its width or the colour scheme changes. */
 class Plot extends HTMLElement {
   /** @type {Plotted | undefined} */
@@ -58,8 +85,8 @@ class Plot extends HTMLElement {
     const axis = {stroke: colour('--muted'), grid: {stroke: colour('--line'), width: 1}, ticks: {stroke: colour('--line'), width: 1}, font: `12px ${style.fontFamily}`};
     this.#plot = new uPlot({
       width: this.#width, height: 180, legend: {live: false, show: series.length > 1}, cursor: {y: false},
-      scales: {y: {range: (_, min, max) => (unit === 'percent' ? [0, 100] : [0, Math.max(1, max * 1.1, min)])}},
-      axes: [axis, {...axis, size: 60, values: (_, values) => values.map((value) => formatted(unit, value))}],
+      scales: {x: {range: rangeOf}, y: {range: (_, min, max) => (unit === 'percent' ? [0, 100] : [0, Math.max(1, max * 1.1, min)])}},
+      axes: [{...axis, values: timesOf, space: 90}, {...axis, size: 60, incrs: unit === 'percent' ? [25, 50] : steps, values: (_, values) => values.map((value) => formatted(unit, value))}],
       series: [
         {value: (_, seconds) => local(new Date(seconds * 1000).toISOString())},
         ...series.map(({label, colour: name, points}) => ({

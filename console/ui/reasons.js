@@ -11,10 +11,31 @@ const byBuilder = ['BuilderFailed', 'BuilderMisconfigured', 'BuilderTempFail'];
 /** @type {Promise<Reason[]> | undefined} */
 let all;
 
+/** What was read of them. @type {Reason[]} */
+let known = [];
+
 /** @returns {Promise<Reason[]>} */
 export function reasons() {
-  all ??= fetch('/ui/reasons').then((answer) => answer.json()).catch(() => []);
+  all ??= fetch('/ui/reasons').then((answer) => answer.json()).catch(() => []).then((read) => (known = read));
   return /** @type {Promise<Reason[]>} */ (all);
+}
+
+/** Reports whether a text is a reason: texts have spaces. @param {string | undefined} text */
+const isReason = (text) => /^[A-Z][A-Za-z\d]+$/.test(text ?? '');
+
+/** A reason in words: "Base not found" for BaseNotFound. Other texts stay as they are. @param {string | undefined} reason */
+export function inWords(reason = '') {
+  if (!isReason(reason)) return reason;
+  const words = reason.replaceAll(/([a-z\d])([A-Z])/g, '$1 $2').replaceAll(/([A-Z])([A-Z][a-z])/g, '$1 $2').split(' ');
+  return words.map((word, index) => (index && !/^[A-Z]{2}/.test(word) ? word.toLowerCase() : word)).join(' ');
+}
+
+/** A reason as the API has it, with what it means, for titles. @param {string | undefined} reason */
+export function meaningOf(reason = '') {
+  if (!isReason(reason)) return reason;
+  void reasons();
+  const meaning = known.find((entry) => entry.reason === reason)?.meaning;
+  return meaning ? `${reason}: ${meaning}` : reason;
 }
 
 /** What a builder says about its reasons. @param {string} builder @returns {Promise<Reason[]>} */

@@ -12,9 +12,9 @@ const version = 'images.goldsmith.dev/v1alpha1';
 /** An ID makes a request that is sent again return the first one's build. */
 const requestID = () => crypto.randomUUID();
 
-/** @param {string} namespace @param {string} image @returns {Action} */
-export const buildAction = (namespace, image) => ({
-  label: 'Build', title: `Build ${image}`, text: 'Starts a build of the image with its current inputs, even if they have not changed.',
+/** @param {string} namespace @param {string} image @param {string} label @returns {Action} */
+export const buildAction = (namespace, image, label = 'Build') => ({
+  label, title: `Build ${image}`, text: 'Starts a build with the inputs that the image has now, even if they have not changed.',
   right: {verb: 'create', resource: 'images', subresource: 'instantiate', namespace},
   fields: [{name: 'message', label: 'Reason (optional)'}],
   command: ({message}) => command(namespace, 'build', image, ...(message ? ['--message', message] : []), '--follow'),
@@ -26,7 +26,7 @@ export const buildAction = (namespace, image) => ({
 
 /** @param {string} namespace @param {string} build @param {string} impossible @returns {Action} */
 export const rerunAction = (namespace, build, impossible) => ({
-  label: 'Rerun', title: `Rerun ${build}`, text: 'Starts a build with exactly the inputs of this build.', impossible,
+  label: 'Rerun these inputs', title: `Rerun ${build}`, text: 'Starts a build with exactly the inputs of this build, even if the image has others now.', impossible,
   right: {verb: 'create', resource: 'imagebuilds', subresource: 'rerun', namespace},
   fields: [{name: 'message', label: 'Reason (optional)'}],
   command: ({message}) => command(namespace, 'rerun', build, ...(message ? ['--message', message] : []), '--follow'),
@@ -47,32 +47,43 @@ export const cancelAction = (namespace, build, impossible) => ({
   },
 });
 
+/** What a choice of channels has for a new one: no channel has spaces in its name. */
+const newChannel = 'a new channel';
+
 /**
  * Moves a channel to a build, if the channel still has the build that the user saw.
  * @param {string} namespace
  * @param {string} image
- * @param {string} build
+ * @param {string[]} builds that the user can choose from
  * @param {KubeObject[]} channels of the image's status
  * @param {string[]} names of all channels
  * @param {string} impossible
  * @returns {Action}
  */
-export const promoteAction = (namespace, image, build, channels, names, impossible) => ({
-  label: 'Promote', title: `Promote ${build}`, text: 'Points a channel at this build. Images that are based on the channel are then built again.', impossible,
-  right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
-  fields: names.length ? [{name: 'channel', label: 'Channel', options: names}] : [{name: 'channel', label: 'Channel, such as stable', required: true}],
-  command: ({channel}) => command(namespace, 'promote', build, channel || 'CHANNEL'),
-  run: async ({channel}) => {
-    const where = path('images', namespace, image, 'channels');
-    const current = await request(where);
-    const seen = channels.find(({name}) => name === channel)?.build;
-    const list = current.channels ?? [];
-    const entry = list.find((/** @type {KubeObject} */ {name}) => name === channel);
-    if (entry?.build !== seen) throw new Error(`Channel ${channel} was moved to ${entry?.build ?? 'no build'} in the meantime. Look at it, and promote again.`);
-    const others = list.filter((/** @type {KubeObject} */ {name}) => name !== channel);
-    await request(where, {method: 'PUT', body: {...current, channels: [...others, {name: channel, build}]}});
-  },
-});
+export function promoteAction(namespace, image, builds, channels, names, impossible) {
+  const buildOf = (/** @type {string} */ channel) => channels.find(({name}) => name === channel)?.build;
+  const chosen = (/** @type {import('./actions.js').Values} */ {channel, name}) => (!channel || channel === newChannel ? name : channel);
+  return {
+    label: 'Promote', title: `Promote ${builds.length > 1 ? `a build of ${image}` : builds[0]}`, impossible,
+    text: 'Points a channel at a build. Images that are based on the channel are then built again.',
+    right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
+    fields: [
+      ...(builds.length > 1 ? [{name: 'build', label: 'Build', options: builds}] : []),
+      ...(names.length ? [{name: 'channel', label: 'Channel', options: [...names, newChannel], title: (/** @type {string} */ name) => (name === newChannel ? name : `${name}, now ${buildOf(name) ?? 'without a build'}`)}] : []),
+      {name: 'name', label: 'Name of the new channel, such as stable', required: true, hidden: ({channel}) => Boolean(channel) && channel !== newChannel},
+    ],
+    command: (values) => command(namespace, 'promote', values.build || builds[0], chosen(values) || 'CHANNEL'),
+    run: async (values) => {
+      const channel = chosen(values), build = values.build || builds[0], where = path('images', namespace, image, 'channels');
+      const current = await request(where);
+      const list = current.channels ?? [];
+      const now = list.find((/** @type {KubeObject} */ {name}) => name === channel)?.build;
+      if (now !== buildOf(channel)) throw new Error(`Channel ${channel} was moved to ${now ?? 'no build'} in the meantime. Look at it, and promote again.`);
+      const others = list.filter((/** @type {KubeObject} */ {name}) => name !== channel);
+      await request(where, {method: 'PUT', body: {...current, channels: [...others, {name: channel, build}]}});
+    },
+  };
+}
 
 /** @param {string} namespace @param {string} image @param {boolean} suspended @returns {Action} */
 export const suspendAction = (namespace, image, suspended) => ({

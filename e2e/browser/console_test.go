@@ -44,17 +44,23 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		By("changing the image so that it fails")
 		setParameter(ctx, images, "web", "failAt", "2")
 		page.shows("tbody tr", "Failed")
+		page.resize(375, "light")
+		page.shows("tbody .under", "Builder failed")
+		page.resize(1400, "light")
 		page.click("tbody tr a", "web")
 		page.shows(".lead", "The last build, web-2, failed")
 		page.shows(".lead", "failed in step 2 of 2, as it was told to")
 		page.click(".lead a", "See why web-2 failed")
 		page.shows(".lead h2", "failed in step 2 of 2, as it was told to")
 		page.shows("pre.tail .last", "failed in step 2 of 2")
+		page.shows(".timeline li.failed", "failed, ")
+		page.shows("dt", "Stalled: True") // without unfolding the conditions
 		page.click(".lead a", "Read the whole log")
 		page.shows(".logline", "mock builder: failed in step 2 of 2")
 		page.click(".over a", "web-2")
 		page.click(".lead a", "Compare with the last good build, web-1")
 		page.shows("main", "parameters[failAt]")
+		page.shows("main", "imagebuild web-2 has no packages: it is Failed; compare builds that succeeded.")
 
 		By("correcting it")
 		setParameter(ctx, images, "web", "failAt", "")
@@ -71,12 +77,21 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.shows("dialog .command", "goldsmith promote web-4 stable")
 		page.click("dialog button", "Promote")
 		page.shows(".title .chip", "stable")
+		page.click(".over a", "web")
+		page.click("section button", "Promote")
+		page.shows("dialog select", "stable, now web-4")
+		page.await("const [build, channel] = document.querySelectorAll('dialog select'); if (!channel) return false; for (const [select, value] of [[build, 'web-1'], [channel, 'a new channel']]) { select.value = value; select.dispatchEvent(new Event('change')) } return true", "", "")
+		page.fill("dialog input[name=name]", "previous")
+		page.shows("dialog .command", "goldsmith promote web-1 previous")
+		page.click("dialog button", "Promote")
+		page.shows("section td", "previous")
 
 		By("using the link a second time")
 		page.run("localStorage.clear()")
 		_, code, _ := strings.Cut(server.link, "#")
 		page.open("/ui/#" + code)
-		page.shows("main", "this link was used before")
+		page.shows("h1", "This link does not work any more")
+		page.shows("main", "This link was used before, or is older than 10 minutes.")
 		page.shows("main", "goldsmith console")
 		page.expectNothingWrong(HaveEach(ContainSubstring("401")))
 	}, NodeTimeout(3*deadline.Local.Deadline()))
@@ -90,6 +105,9 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 
 		server.stop(ctx)
 		page.shows(".connection", "Reconnecting")
+		page.shows(".lost", "The server is not running. This page continues by itself when the server is back.")
+		page.shows(".lost", "Reconnecting in ")
+		page.click(".lost button", "Try now")
 		options := up.Options{DataDirectory: directory}
 		options.Records.Address, options.LogArchive.URL = "none", "none"
 		again := serve(ctx, options)
@@ -119,7 +137,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		Expect(os.RemoveAll(directory)).To(Succeed()) // with the key of the session
 		serve(ctx, up.Options{DataDirectory: directory, Listen: strings.TrimPrefix(again.Host, "https://")})
 		page.shows("main", "Sign in")
-		page.shows("main", "this page is not signed in, or its session has ended")
+		page.shows("main", "This page is not signed in, or its session has ended.")
 	}, NodeTimeout(3*deadline.Local.Deadline()))
 
 	It("has pages that axe finds nothing wrong with, at each width and in both colour schemes", func(ctx SpecContext) {

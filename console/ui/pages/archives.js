@@ -3,7 +3,7 @@
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, conditionOf, empty, facts, filterField, href, missing, problem, section, shown} from '../parts.js';
+import {ago, badge, command, conditionOf, empty, facts, filterField, href, listTitle, missing, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {local} from '../time.js';
 
@@ -16,6 +16,9 @@ function state(archive) {
   return ready?.status === 'False' ? badge('failed', 'Failed') : badge('waiting', 'Not checked');
 }
 
+/** The versions of a newer package. @param {KubeObject} update */
+const versions = ({from, to}) => `${from ?? ''} → ${to ?? ''}`;
+
 /** The archives of packages that images need. */
 export class ArchivesPage {
   title = 'Archives';
@@ -27,9 +30,10 @@ export class ArchivesPage {
     const address = (/** @type {KubeObject} */ {spec}) => `${spec.uri} ${spec.suite ?? ''}`;
     this.table = new Table(app, {
       label: 'Archives', sort: 'state', key: ({metadata}) => metadata.name,
+      under: ({status}) => html`${status?.images ?? 0} images${status?.lastCheckTime ? html`, checked ${ago(status.lastCheckTime)} ago` : nothing}`,
       columns: [
         {name: 'state', title: 'State', by: (archive) => `${conditionOf(archive, 'Ready')?.status === 'True'}`, cell: state},
-        {name: 'name', title: 'Archive', by: address, cell: (archive) => html`<a href=${href(app.namespace, 'archives', archive.metadata.name)} title=${address(archive)}>${archive.spec.suite ? html`<strong>${archive.spec.suite}</strong> ` : nothing}${archive.spec.uri}</a>`},
+        {name: 'name', title: 'Archive', by: address, cell: (archive) => html`<a href=${href(app.namespace, 'archives', archive.metadata.name)}>${archive.spec.suite ? html`<strong>${archive.spec.suite}</strong> ` : nothing}${archive.spec.uri}</a>`, tip: address},
         {name: 'updates', title: 'Updates', by: ({status}) => -(status?.updateCount ?? 0), cell: ({status}) => status?.updateCount ?? 0},
         {name: 'images', title: 'Images', from: 'medium', by: ({status}) => -(status?.images ?? 0), cell: ({status}) => status?.images ?? 0},
         {name: 'packages', title: 'Packages', from: 'wide', by: ({status}) => -(status?.packages ?? 0), cell: ({status}) => status?.packages ?? 0},
@@ -47,8 +51,7 @@ export class ArchivesPage {
   render() {
     const text = this.app.query('q').toLowerCase();
     this.table.set(`${this.archives.version} ${text}`, () => this.archives.values().filter(({spec}) => `${spec.uri} ${spec.suite} ${spec.builder}`.toLowerCase().includes(text)));
-    return html`<header class="title"><h1>Archives</h1><span class="count">${this.archives.items.size}</span>
-      ${filterField(this.app, 'Filter the archives')}</header>
+    return html`${listTitle('Archives', this.archives.loaded ? this.archives.items.size : undefined, filterField(this.app, 'Filter the archives'))}
     ${problem(this.archives.failure)}
     ${this.content()}`;
   }
@@ -75,10 +78,10 @@ export class ArchivePage {
     this.table = new Table(app, {
       label: 'Newer packages', sort: 'security', key: ({name, architecture, from}) => `${name} ${architecture} ${from}`,
       columns: [
-        {name: 'package', title: 'Package', by: ({name}) => name, cell: ({name, architecture}) => html`<code title=${architecture}>${name}</code>`},
-        {name: 'versions', title: 'Versions', cell: ({from, to}) => html`<span title=${`${from ?? ''} → ${to ?? ''}`}>${from ?? ''} → ${to ?? ''}</span>`},
+        {name: 'package', title: 'Package', by: ({name}) => name, cell: ({name}) => html`<code>${name}</code>`, tip: ({architecture}) => architecture},
+        {name: 'versions', title: 'Versions', cell: versions, tip: versions},
         {name: 'security', title: 'Security', from: 'medium', by: ({security}) => (security ? 0 : 1), cell: ({security}) => (security ? badge('warning', 'security') : nothing)},
-        {name: 'fixes', title: 'Fixes', from: 'wide', by: ({advisories}) => -(advisories?.length ?? 0), cell: ({advisories}) => html`<span title=${(advisories ?? []).join(', ')}>${(advisories ?? []).join(', ')}</span>`},
+        {name: 'fixes', title: 'Fixes', from: 'wide', by: ({advisories}) => -(advisories?.length ?? 0), cell: ({advisories}) => (advisories ?? []).join(', '), tip: ({advisories}) => advisories?.join(', ')},
         {name: 'since', title: 'Since', by: ({since}) => Date.parse(since), cell: ({since}) => ago(since)},
       ],
     });
@@ -110,7 +113,7 @@ export class ArchivePage {
       ${ready?.status === 'False' ? html`<div class="lead failed"><h2>${ready.message || ready.reason}</h2><p class="muted">${ready.reason}, ${status.consecutiveFailures ?? 1} in a row</p></div>` : nothing}
       <div class="pair">${section('Archive', html`${facts([['Address', html`<code class="wrap">${spec.uri}</code>`], ['Builder', spec.builder], ['Release', status.release && html`${local(status.release.date)} <span class="muted">${ago(status.release.date)} ago</span>`],
         ['Last check', status.lastCheckTime && html`${ago(status.lastCheckTime)} ago`], ['Checks', status.checks], ['Packages', status.packages], ['Images', `${status.images ?? 0} of all namespaces`]])}<p>${shown(command('', 'kubectl', 'describe', 'archive', name))}</p>`)}${this.users()}</div>
-      ${section(`Newer packages`, status.updateCount ? html`<div class="rows" .style=${`height: ${Math.min(this.table.rows.length, 20) * 36 + 34}px`}>${this.table.template()}</div>` : html`<p class="muted">The images have the newest versions.</p>`, html`<span class="count">${status.updateCount ?? 0}</span>`)}`;
+      ${section(`Newer packages`, status.updateCount ? this.table.fitted() : html`<p class="muted">The images have the newest versions.</p>`, html`<span class="count">${status.updateCount ?? 0}</span>`)}`;
   }
 
   /** The images that need the archive, with when they are built for it. */

@@ -4,7 +4,7 @@ import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
-import {explainFailure, reasons} from '../reasons.js';
+import {explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, cancelAction, deleteBuildAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
 
@@ -13,6 +13,12 @@ import {age, duration, local, now, parseDuration} from '../time.js';
 
 /** @type {Record<string, import('../parts.js').Tone>} */
 const outcomes = {Succeeded: 'ok', Passed: 'ok', Flaky: 'warning', Failed: 'failed', Error: 'failed', Disrupted: 'warning', Cancelled: 'idle'};
+
+/** The types of statements about artifacts, in words. @type {Record<string, string>} */
+const statementTypes = {
+  'https://slsa.dev/provenance/v1': 'Provenance', 'https://cyclonedx.org/bom': 'SBOM (CycloneDX)', 'https://spdx.dev/Document': 'SBOM (SPDX)',
+  'https://sigstore.dev/cosign/sign/v1': 'Signature', 'application/vnd.dev.cosign.simplesigning.v1+json': 'Signature (simple signing)',
+};
 
 /** What a build of an image is called. @param {string} name */
 const imageOf = (name) => name.replace(/-\d+$/, '');
@@ -135,7 +141,7 @@ export class BuildPage {
       <div class="lead idle"><h2>This build was deleted</h2><p>This is the record of it. Its log may be in the archive.</p></div>
       ${section('Record', facts([
         ['Deleted', record.deletionTime ? html`${ago(record.deletionTime)} ago` : ''], ['Trigger', record.trigger], ['Requested by', record.requestedBy], ['Message', record.message],
-        ['Failure', record.failure && `${record.failure.class}/${record.failure.reason}: ${record.failure.message ?? ''}`], ['Created', local(record.creationTime)], ['Started', local(record.startTime)],
+        ['Failure', record.failure && html`<span title=${meaningOf(record.failure.reason)}>${inWords(record.failure.reason)}</span>: ${record.failure.message ?? ''}`], ['Created', local(record.creationTime)], ['Started', local(record.startTime)],
         ['Finished', local(record.completionTime)], ['Duration', record.duration], ['Attempts', record.attempts], ['UID', record.uid],
       ]))}`;
   }
@@ -147,6 +153,7 @@ export class BuildPage {
     const channels = this.image?.status?.channels ?? [];
     const names = [...new Set([...channels, ...(this.image?.spec?.channels ?? [])].map((/** @type {KubeObject} */ {name}) => name))];
     const {actions} = this.app;
+    const overtaken = number(this.image?.status?.latestSuccessful?.name ?? '') > number(this.name); // by a later success
     return html`<header class="title">
       <p class="over">${image ? html`<a href=${href(namespace, 'images', image)}>${image}</a>` : 'no image'} / build</p>
       <h1>${this.name}</h1>${phaseBadge(phase)}
@@ -157,9 +164,9 @@ export class BuildPage {
         <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
         ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
-        ${done && image ? actions.button(buildAction(namespace, image), phase === 'Succeeded' ? '' : 'primary') : nothing}
+        ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken ? '' : 'primary') : nothing}
         ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
-        ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, this.name, channels, names, status.revoked ? 'The build is revoked.' : ''), 'primary') : nothing}
+        ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, [this.name], channels, names, status.revoked ? 'The build is revoked.' : ''), overtaken ? '' : 'primary') : nothing}
       </span></header>`;
   }
 
@@ -173,7 +180,7 @@ export class BuildPage {
       const lines = (logTail ?? '').trimEnd().split('\n').slice(-12);
       return html`<div class=${`lead ${toneOf(status.phase)}`}>
         <h2>${message || this.explained?.meaning || reason}</h2>
-        <p class="muted">${kind}/${reason}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
+        <p class="muted"><span title=${meaningOf(reason)}>${inWords(reason)}</span>, class ${kind}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
         ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy.replaceAll(/\bBUILD\b/g, this.name)}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
         <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
@@ -194,7 +201,7 @@ export class BuildPage {
         ${progress?.message ? html`<p>${progress.message}</p>` : nothing}</div>`;
     }
     if (!delay) return nothing;
-    return html`<div class="lead waiting"><h2>Waits: ${delay.message || this.meaning(delay)}</h2><p class="muted">${delay.reason} for ${age(delay.lastTransitionTime)}</p>
+    return html`<div class="lead waiting"><h2>Waits: ${delay.message || this.meaning(delay)}</h2><p class="muted"><span title=${meaningOf(delay.reason)}>${inWords(delay.reason)}</span> for ${age(delay.lastTransitionTime)}</p>
       ${status.phase === 'Queued' ? html`<p class="links"><a href=${href(namespace, 'queue')}>See the queue</a></p>` : nothing}</div>`;
   }
 
@@ -216,11 +223,13 @@ export class BuildPage {
       spans.push({name: stage.name, tone: 'running', from, to});
       last = to;
     }
-    if (status.startTime && (end - last > 1000 || spans.length === 1)) spans.push({name: status.stages?.length ? 'Afterwards' : finished(status.phase) ? 'Ran' : 'Runs', tone: status.stages?.length ? 'idle' : 'running', from: last, to: end});
+    if (status.startTime && (end - last > 1000 || spans.length === 1)) spans.push({name: status.tests?.length ? 'Tests' : status.stages?.length ? 'Afterwards' : finished(status.phase) ? 'Ran' : 'Runs', tone: status.stages?.length ? 'idle' : 'running', from: last, to: end});
+    const ended = spans.findLast(({tone}) => tone === 'running' || status.artifacts?.length) ?? spans[0]; // tests come after the artifacts
+    if (status.phase === 'Failed') ended.tone = 'failed';
     const total = Math.max(1, end - created);
-    const shownSpans = spans.filter(({from, to}) => to > from || spans.length === 1);
     return html`<section class="timeline"><header><h2>Time</h2><span class="muted">${duration(total)}${finished(status.phase) ? '' : ' so far'}, created ${ago(metadata.creationTimestamp)} ago</span></header>
-      <ol>${shownSpans.map(({name, tone, from, to}) => html`<li><span class="name">${name}</span><span class="track"><span class=${`bar ${tone}`} .style=${`margin-left: ${100 * (from - created) / total}%; width: ${Math.max(0.4, 100 * (to - from) / total)}%`}></span></span><span class="length">${duration(to - from)}</span></li>`)}</ol></section>`;
+      <ol>${spans.map(({name, tone, from, to}) => html`<li class=${tone}><span class="name" title=${name}>${tone === 'failed' ? badge('failed', name) : name}</span><span class="track"><span class="bar" .style=${`margin-left: min(${100 * (from - created) / total}%, 100% - 3px); width: ${100 * (to - from) / total}%`}></span></span><span class="length">${tone === 'failed' ? 'failed, ' : ''}${to - from < 1000 ? '<1s' : duration(to - from)}</span></li>`)}</ol>
+      ${status.stages?.length ? html`<p class="hint">A step that takes less than a second may be missing.</p>` : nothing}</section>`;
   }
 
   /** @param {KubeObject} build */
@@ -230,7 +239,7 @@ export class BuildPage {
     const counts = this.vulnerabilities?.counts;
     return section('Artifacts', html`<ul class="list">${status.artifacts.map((/** @type {KubeObject} */ artifact) => html`<li><h3>${artifact.target}</h3>${facts([
       ['Digest', html`<code class="wrap">${artifact.digest}</code>`], ['Size', bytes(artifact.sizeBytes)], ['Location', locationOf(artifact)], ['Tag', artifact.tag],
-      ['Packages', artifact.packages], ['Documents', artifact.documents?.map((/** @type {KubeObject} */ {type}) => type).join(', ')], ['Checked', artifact.verified === 'Content' ? 'The contents have this digest.' : ''],
+      ['Packages', artifact.packages], ['Documents', documentsOf(artifact)], ['Checked', artifact.verified === 'Content' ? 'The contents have this digest.' : ''],
     ])}</li>`)}</ul>
     ${counts ? html`<p>${icon(counts.critical || counts.high ? 'warning' : 'ok')} Vulnerabilities: ${['critical', 'high', 'medium', 'low', 'negligible', 'unknown'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', ') || 'none known'}${counts.fixable ? `, ${counts.fixable} can be fixed` : ''}</p>` : nothing}
     <p>${shown(command(namespace, 'artifacts', 'get', this.name))}</p>`);
@@ -251,12 +260,12 @@ export class BuildPage {
     if (!trigger) return nothing;
     const updates = trigger.packages?.updates ?? [];
     return section('Why it was built', html`${facts([
-      ['Trigger', trigger.reason], ['By', trigger.requestedBy], ['Message', trigger.message],
+      ['Trigger', html`<span title=${meaningOf(trigger.reason)}>${inWords(trigger.reason)}</span>`], ['By', trigger.requestedBy], ['Message', trigger.message],
       ['Rerun of', trigger.rerunOf && html`<a href=${href(namespace, 'builds', trigger.rerunOf)}>${trigger.rerunOf}</a>`],
       ['Tests', retests && html`the artifacts of <a href=${href(namespace, 'builds', retests.name)}>${retests.name}</a>`],
       ['Reproduces', reproduces && html`<a href=${href(namespace, 'builds', reproduces.name)}>${reproduces.name}</a>`],
-    ])}${changesTable(trigger.changes)}
-    ${updates.length ? html`<h3>New packages</h3><ul class="plain">${updates.map((/** @type {KubeObject} */ update) => html`<li><code>${update.name}</code> ${update.from} → ${update.to}${update.security ? ', security' : ''}</li>`)}</ul>` : nothing}`);
+    ])}${changesList(trigger.changes)}
+    ${updates.length ? html`<h3>New packages</h3>${changesList(updates, ({security}) => (security ? badge('warning', 'security') : nothing))}` : nothing}`);
   }
 
   /** @param {KubeObject} build */
@@ -278,7 +287,7 @@ export class BuildPage {
   attempts({attempts}) {
     const {namespace} = this.app;
     return section('Attempts', html`<div class="overflow"><table><thead><tr><th>Number</th><th>Outcome</th><th>Duration</th><th>Node</th><th>Log</th></tr></thead><tbody>${attempts.map((/** @type {KubeObject} */ attempt) => html`<tr>
-      <td>${attempt.number}</td><td>${badge(outcomes[attempt.outcome] ?? 'running', attempt.outcome || 'Running')}${attempt.failure ? html`<br><span class="muted">${attempt.failure.class}/${attempt.failure.reason}${attempt.failure.message ? `: ${attempt.failure.message}` : ''}</span>` : nothing}</td>
+      <td>${attempt.number}</td><td>${badge(outcomes[attempt.outcome] ?? 'running', attempt.outcome || 'Running')}${attempt.failure ? html`<br><span class="muted"><span title=${meaningOf(attempt.failure.reason)}>${inWords(attempt.failure.reason)}</span>${attempt.failure.message ? `: ${attempt.failure.message}` : ''}</span>` : nothing}</td>
       <td>${duration((Date.parse(attempt.completionTime) || now()) - Date.parse(attempt.startTime))}</td><td>${attempt.nodeName ?? ''}</td>
       <td><a href=${`${href(namespace, 'builds', this.name, 'log')}?attempt=${attempt.number}`}>Log</a></td></tr>`)}</tbody></table></div>`);
   }
@@ -289,20 +298,20 @@ export class BuildPage {
     if (!attestation) return nothing;
     const keys = new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ artifact) => (artifact.statements ?? []).flatMap((/** @type {KubeObject} */ statement) => (statement.signatures ?? []).map((/** @type {KubeObject} */ {keyID}) => keyID))));
     return section('Proof', html`${facts([
-      ['Signed', keys.size ? 'yes' : 'not yet'], ['Keys', [...keys].map((key) => html`<code class="wrap">${key}</code> `)],
-      ['Statements', [...new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ {statements}) => (statements ?? []).map((/** @type {KubeObject} */ {type}) => type)))].join(', ')],
+      ['Signed', keys.size ? 'yes' : conditionOf({status}, 'Attested') ? 'not yet' : 'no: the server has no key'], ['Keys', keys.size ? [...keys].map((key) => html`<code class="wrap">${key}</code> `) : ''],
+      ['Statements', [...new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ {statements}) => (statements ?? []).map((/** @type {KubeObject} */ {type}) => statementTypes[type] ?? type)))].join(', ')],
     ])}<p>${shown(command(namespace, 'verify', this.name))}</p>`);
   }
 
   /** @param {KubeObject} status */
   conditions({conditions = []}) {
-    return section('Conditions', conditionsTable(conditions, this.reasons));
+    return conditionsList(conditions, this.reasons);
   }
 
   eventList() {
     if (!this.happened?.length) return nothing;
     const sorted = [...this.happened].sort((a, b) => Date.parse(b.lastTimestamp ?? b.eventTime ?? b.metadata.creationTimestamp) - Date.parse(a.lastTimestamp ?? a.eventTime ?? a.metadata.creationTimestamp));
-    return section('Events', html`<ul class="plain">${sorted.map((event) => html`<li><strong>${event.reason}</strong> ${event.message} <span class="muted">${ago(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp)}${event.count > 1 ? `, ${event.count} times` : ''}</span></li>`)}</ul>`);
+    return section('Events', html`<ul class="plain">${sorted.map((event) => html`<li><strong title=${meaningOf(event.reason)}>${inWords(event.reason)}</strong> ${event.message} <span class="muted">${ago(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp)}${event.count > 1 ? `, ${event.count} times` : ''}</span></li>`)}</ul>`);
   }
 }
 
@@ -322,19 +331,42 @@ export async function goodBefore(namespace, image, build) {
     .sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => number(b.name) - number(a.name))[0]?.name;
 }
 
-/** @param {KubeObject[] | undefined} changes of inputs */
-export const changesTable = (changes) => (changes?.length ? html`<div class="overflow"><table><thead><tr><th>Input</th><th>From</th><th>To</th></tr></thead><tbody>${changes.map(({path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from || none}</td><td class="wrap">${to || none}</td></tr>`)}</tbody></table></div>` : nothing);
+/**
+ * Shows changes one below the other: columns of pages are too narrow for a table.
+ * @param {KubeObject[] | undefined} changes of inputs or packages
+ * @param {(change: KubeObject) => Content} [more] what else there is to say about a change
+ */
+export const changesList = (changes, more = () => nothing) => (changes?.length ? html`<dl class="changed">${changes.map((change) => html`<div><dt><code>${change.path ?? change.name}</code>${more(change)}</dt><dd>${change.from || none} → ${change.to || none}</dd></div>`)}</dl>` : nothing);
+
+/** Conditions that are as they should be when they are False. */
+const shouldBeFalse = ['Stalled', 'Revoked', 'Vulnerable'];
+
+/** Conditions that tell what happens: nothing is wrong with any of their values. */
+const neutral = ['Building', 'Finished', 'PodReady', 'Reconciling', 'ScheduleActive'];
+
+/** Reports whether a condition is not as it should be. @param {KubeObject} condition */
+const isWrong = ({type, status}) => !neutral.includes(type) && status === (shouldBeFalse.includes(type) ? 'True' : 'False');
 
 /**
- * Shows conditions, with what their reasons mean.
+ * Shows conditions, with what their reasons mean: those that are as they should be when the user asks for them.
  * @param {KubeObject[]} conditions
  * @param {import('../reasons.js').Reason[]} reasons
  */
-export const conditionsTable = (conditions, reasons) => html`<div class="overflow"><table><thead><tr><th>Condition</th><th>Reason</th><th>Since</th></tr></thead><tbody>${conditions.map((condition) => {
-  const meaning = reasons.find(({reason, reporter}) => reason === condition.reason && reporter.includes(condition.type))?.meaning;
-  const text = condition.message && !condition.message.startsWith('see status') ? condition.message : meaning;
-  return html`<tr><td>${condition.type}: ${condition.status}</td><td><span title=${meaning ?? nothing}>${condition.reason}</span>${text ? html`<br><span class="muted wrap">${text}</span>` : nothing}</td><td>${ago(condition.lastTransitionTime)}</td></tr>`;
-})}</tbody></table></div>`;
+export function conditionsList(conditions, reasons) {
+  const wrong = conditions.filter(isWrong), right = conditions.filter((condition) => !isWrong(condition));
+  const list = (/** @type {KubeObject[]} */ those, /** @type {import('../parts.js').Tone} */ tone) => html`<dl class="changed">${those.map(({type, status, reason, message, lastTransitionTime}) => {
+    const entries = reasons.filter((entry) => entry.reason === reason);
+    const meaning = (entries.find(({reporter}) => reporter.includes(type)) ?? entries[0])?.meaning ?? '';
+    const text = message && !message.startsWith('see status') ? message : meaning;
+    return html`<div><dt>${badge(neutral.includes(type) ? 'idle' : tone, `${type}: ${status}`)} <span class="muted">${ago(lastTransitionTime)}</span></dt>
+      <dd><span title=${`${reason}${meaning ? `: ${meaning}` : ''}`}>${inWords(reason)}</span>${text ? `: ${text}` : ''}</dd></div>`;
+  })}</dl>`;
+  return section('Conditions', html`${wrong.length ? list(wrong, 'warning') : nothing}
+    ${right.length ? html`<details><summary>${wrong.length ? `${right.length} more are` : `All ${right.length} are`} as they should be</summary>${list(right, 'ok')}</details>` : nothing}`);
+}
+
+/** The names of an artifact's documents. An SBOM has two formats. @param {KubeObject} artifact */
+const documentsOf = ({documents = []}) => [...new Set(documents.map((/** @type {KubeObject} */ {type, mediaType}) => (type !== 'SBOM' ? type : mediaType.includes('spdx') ? 'SBOM (SPDX)' : mediaType.includes('cyclonedx') ? 'SBOM (CycloneDX)' : type)))].join(', ');
 
 /** Where an artifact is. The address of an artifact that the server keeps is of no use without its API. @param {KubeObject} artifact @returns {Content | undefined} */
 export function locationOf({location}) {

@@ -3,7 +3,8 @@
 import {APIError, encode, everywhere, group, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, digest, empty, filterField, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {badge, command, digest, empty, filterChoices, filterField, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {inWords, meaningOf} from '../reasons.js';
 import {Table} from '../table.js';
 import {duration, local, parseDuration} from '../time.js';
 
@@ -217,11 +218,12 @@ export class DiffPage {
     const query = (/** @type {Side} */ side) => (side.uid ? `?uid=${encode(side.uid)}` : '');
     const name = (/** @type {KubeObject} */ build, /** @type {Side} */ side) => html`<a href=${href(namespace, 'builds', build.name) + query(side)}>${build.name}</a>
       <a class="to-log" href=${href(namespace, 'builds', build.name, 'log') + query(side)} aria-label=${`Log of ${build.name}`}>Log</a>`;
+    const failure = (/** @type {KubeObject} */ build) => (build.failure ? html`<span title=${meaningOf(build.failure)}>${inWords(build.failure)}</span>` : none);
     const took = (/** @type {KubeObject} */ build) => (build.duration ? duration(parseDuration(build.duration)) : none);
     /** @type {[string, Content, Content][]} */
     const rows = [
       ['Phase', phaseBadge(before.phase), phaseBadge(after.phase)],
-      ...(before.failure || after.failure ? [/** @type {[string, Content, Content]} */ (['Failure', before.failure || none, after.failure || none])] : []),
+      ...(before.failure || after.failure ? [/** @type {[string, Content, Content]} */ (['Failure', failure(before), failure(after)])] : []),
       ['Duration', took(before), took(after)],
       ['Attempts', before.attempts ?? 0, after.attempts ?? 0],
       ...(before.revoked || after.revoked ? [/** @type {[string, Content, Content]} */ (['Revoked', revoked(before), revoked(after)])] : []),
@@ -251,7 +253,7 @@ export class DiffPage {
     const text = filtered ? this.app.query('q').toLowerCase() : '', kind = filtered ? this.app.query('change') : '';
     const matches = (/** @type {PackageChange} */ change) => (!kind || kindOf(change) === kind) && (!text || `${change.name} ${change.from} ${change.to}`.toLowerCase().includes(text));
     const filter = html`<div class="filters">${filterField(this.app, 'Filter the packages')}
-      <span class="choices" role="group" aria-label="Change">${Object.keys(kinds).map((name) => html`<button type="button" aria-pressed=${name === kind} @click=${() => this.app.setQuery({change: name === kind ? '' : name})}>${kinds[name]} ${name} ${all.filter((change) => kindOf(change) === name).length}</button>`)}</span></div>`;
+      ${filterChoices(this.app, 'change', 'Change', Object.keys(kinds).map((name) => [name, `${kinds[name]} ${name}`, all.filter((change) => kindOf(change) === name).length]))}</div>`;
     return section('Packages', html`
       ${filtered ? filter : nothing}
       ${lists.map((list, index) => (lists.length === 1 && !all.length ? nothing : html`<div class="packages">
@@ -260,7 +262,7 @@ export class DiffPage {
       </div>`))}
       ${!lists.length && !diff.packagesMessage ? html`<p>Not compared: neither build has a list of its packages.</p>` : nothing}
       ${lists.length === 1 && !all.length ? html`<p>No change: ${lists[0].unchanged === 1 ? 'the package is' : `all ${lists[0].unchanged ?? 0} packages are`} the same.</p>` : nothing}
-      ${diff.packagesMessage ? html`<p class="message">${icon('warning')}<span>Not compared: ${diff.packagesMessage}</span></p>` : nothing}`, counted(all.length));
+      ${diff.packagesMessage ? html`<p class="message">${icon('warning')}<span>Not compared: ${diff.packagesMessage}.</span></p>` : nothing}`, counted(all.length));
   }
 
   /** @param {PackageChange[]} changes @param {(change: PackageChange) => boolean} matches @param {string} filter @param {number} index @param {KubeObject} diff @returns {Content} */

@@ -5,7 +5,7 @@ import {basesOf, countOf, descendantsOf, nodesOf, outdated, rootsOf, withBases} 
 import {channelText, focusOf, GraphView} from '../graph-view.js';
 import {html, nothing, render, repeat} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, empty, filterField, href, problem} from '../parts.js';
+import {badge, command, empty, filterChoices, filterField, href, listTitle, narrow, problem} from '../parts.js';
 import {stateOf, states} from './images.js';
 
 /** @typedef {import('../graph.js').Node} Node */
@@ -17,9 +17,6 @@ const limit = 50;
 
 /** Up to how many images the list is open at first, with all that is based on its first images. */
 const openLimit = 200;
-
-/** On narrow windows, the list is the default. */
-const narrow = matchMedia('(max-width: 48rem)');
 
 /** The state of a node in words. @param {Node} node @returns {[string, Tone]} */
 function wordOf({kind, row}) {
@@ -85,7 +82,7 @@ export class GraphPage {
 
   isList() {
     const view = this.app.query('view');
-    return view ? view === 'list' : narrow.matches;
+    return view ? view === 'list' : narrow.matches; // narrow windows have the list by default
   }
 
   /** Chooses the nodes that are shown. */
@@ -115,14 +112,11 @@ export class GraphPage {
     if (!list && this.images.loaded) view.set(this.shown, this.matching, this.app.namespace === everywhere, this.stamp);
     if (list) this.drawList();
     const choose = (/** @type {string} */ name) => this.app.setQuery({view: (name === 'list') === narrow.matches ? '' : name});
-    return html`<header class="title"><h1>Graph</h1><span class="count">${all.length}</span>
-      ${filterField(this.app, 'Filter the images')}
-      ${this.stateChoices()}
-      <span class="actions">
-        ${list ? nothing : html`<span class="zoom" role="group" aria-label="Zoom"><button type="button" @click=${view.zoomOut} aria-label="Zoom out" title="Zoom out: −">−</button><span class="percent">${Math.round(view.zoom * 100)} %</span><button type="button" @click=${view.zoomIn} aria-label="Zoom in" title="Zoom in: +">+</button><button type="button" @click=${view.zoomToFit} title="Show the whole graph: 0">Fit</button></span>`}
+    const unplaced = !view.placed || !this.shown.size;
+    return html`${listTitle('Graph', this.images.loaded ? all.length : undefined, filterField(this.app, 'Filter the images'), this.stateChoices(), html`<span class="actions">
+        ${list ? nothing : html`<span class="zoom" role="group" aria-label="Zoom"><button type="button" ?disabled=${unplaced} @click=${view.zoomOut} aria-label="Zoom out" title="Zoom out: −">−</button><span class="percent">${unplaced ? '' : `${Math.round(view.zoom * 100)} %`}</span><button type="button" ?disabled=${unplaced} @click=${view.zoomIn} aria-label="Zoom in" title="Zoom in: +">+</button><button type="button" ?disabled=${unplaced} @click=${view.zoomToFit} title="Show the whole graph: 0">Fit</button></span>`}
         <span class="choices" role="group" aria-label="View"><button type="button" aria-pressed=${!list} @click=${() => choose('graph')}>Graph</button><button type="button" aria-pressed=${list} @click=${() => choose('list')}>List</button></span>
-      </span>
-    </header>
+      </span>`)}
     ${problem(this.images.failure)}
     ${this.content(all.length, list)}`;
   }
@@ -137,7 +131,7 @@ export class GraphPage {
       counts.set(word, (counts.get(word) ?? 0) + 1);
       if (word !== 'Outdated' && outdated(node)) counts.set('Outdated', (counts.get('Outdated') ?? 0) + 1);
     }
-    return html`<span class="choices" role="group" aria-label="State">${states.filter(([name]) => counts.get(name) || name === state).map(([name, tone]) => html`<button type="button" aria-pressed=${name === state} @click=${() => this.app.setQuery({state: name === state ? '' : name})}>${badge(tone, name)} ${counts.get(name) ?? 0}</button>`)}</span>`;
+    return filterChoices(this.app, 'state', 'State', states.filter(([name]) => counts.get(name) || name === state).map(([name, tone]) => [name, badge(tone, name), counts.get(name) ?? 0]));
   }
 
   /** @param {Content} text what else there is to say */

@@ -3,14 +3,14 @@
 import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
-import {reasons} from '../reasons.js';
+import {inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, noteAction, promoteAction, suspendAction} from '../requests.js';
 import {catalogGroup} from '../schema.js';
 import {local, parseDuration} from '../time.js';
 import {buildsTable} from './builds.js';
-import {changesTable, conditionsTable, goodBefore, locationOf, sourceOf} from './build.js';
+import {changesList, conditionsList, goodBefore, locationOf, sourceOf} from './build.js';
 
 /** @typedef {import('../html.js').Content} Content */
 /** @typedef {Record<string, any>} KubeObject */
@@ -102,7 +102,7 @@ export class ImagePage {
         ${this.inputs(image)}
         ${this.changes()}
         ${this.notes()}
-        ${section('Conditions', conditionsTable(image.status?.conditions ?? [], this.reasons))}
+        ${conditionsList(image.status?.conditions ?? [], this.reasons)}
       </div>`;
   }
 
@@ -131,15 +131,15 @@ export class ImagePage {
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     const outdated = this.outdated(image);
-    if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted">${unresolved.reason}</p></div>`;
+    if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
-      const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || lastFinished.reason;
+      const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || inWords(lastFinished.reason);
       if (outdated) return outdated;
       return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${failure}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${stalled.message}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
-    return stalled ? html`<div class="lead failed"><h2>${stalled.message || stalled.reason}</h2></div>` : outdated ?? nothing;
+    return stalled ? html`<div class="lead failed"><h2>${stalled.message || inWords(stalled.reason)}</h2></div>` : outdated ?? nothing;
   }
 
   /** Tells that the inputs changed since the last build, if no build of them is under way. @param {KubeObject} image */
@@ -147,7 +147,7 @@ export class ImagePage {
     const {namespace, actions} = this.app, {lastFinished, inputsDigest, observedGeneration} = status, plan = this.more.plan?.value?.status;
     if (!plan || plan.build || observedGeneration !== metadata.generation || conditionOf({status}, 'Building', 'True') || !inputsDigest || !lastFinished?.inputsDigest || lastFinished.inputsDigest === inputsDigest) return undefined;
     return html`<div class="lead warning"><h2>Inputs changed since <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>${lastFinished.phase === 'Failed' ? ', which failed' : ''}</h2>
-      <p>No build has started by itself: ${plan.message || plan.reason}.</p><p class="links">${actions.button({...buildAction(namespace, this.name), label: 'Build now'}, 'primary')}</p></div>`;
+      <p>No build has started by itself: ${plan.message || inWords(plan.reason)}.</p><p class="links">${actions.button({...buildAction(namespace, this.name), label: 'Build now'}, 'primary')}</p></div>`;
   }
 
   /** @param {KubeObject} image */
@@ -156,13 +156,14 @@ export class ImagePage {
     const channels = status.channels ?? [], rules = spec.channels ?? [];
     const names = [...new Set([...rules, ...channels].map((/** @type {KubeObject} */ {name}) => name))].sort();
     const latest = status.latestSuccessful?.name;
-    const promote = latest && actions.button(promoteAction(namespace, this.name, latest, channels, names, ''));
+    const builds = this.builds.values().filter(({Name, Phase, Why}) => Name !== latest && Phase === 'Succeeded' && Why !== 'Revoked').sort((a, b) => b.created - a.created).map(({Name}) => Name);
+    const promote = latest && actions.button(promoteAction(namespace, this.name, [latest, ...builds], channels, names, ''));
     if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. Promote a build to make the first.</p>`, promote || nothing);
-    return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th>By</th></tr></thead><tbody>${names.map((name) => {
+    return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th></tr></thead><tbody>${names.map((name) => {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
       return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
         <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
-        <td>${channel ? ago(channel.time) : ''}</td><td>${channel?.by ?? ''}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td></tr>`;
+        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td></tr>`;
     })}</tbody></table></div>`, promote || nothing);
   }
 
@@ -173,8 +174,8 @@ export class ImagePage {
     if (!value) return section('What comes next', html`<p class="muted">Loading</p>`);
     const {status} = value;
     return section('What comes next', html`<p>${status.build ? badge('running', 'A build would start now') : badge('idle', 'No build would start now')}</p>
-      ${facts([['Because', status.message || status.reason], ['Scheduled', status.nextScheduleTime ? html`${ago(status.nextScheduleTime)} <span class="muted">${local(status.nextScheduleTime)}</span>` : ''], ['New packages', status.packages?.message]])}
-      ${changesTable(status.changes)}<p>${shown(command(namespace, 'plan', this.name))}</p>`);
+      ${facts([['Because', status.message || inWords(status.reason)], ['Scheduled', status.nextScheduleTime ? html`${ago(status.nextScheduleTime)} <span class="muted">${local(status.nextScheduleTime)}</span>` : ''], ['New packages', status.packages?.message]])}
+      ${changesList(status.changes)}<p>${shown(command(namespace, 'plan', this.name))}</p>`);
   }
 
   recent() {
@@ -183,9 +184,8 @@ export class ImagePage {
       const rows = this.builds.values().sort((a, b) => Date.parse(b.metadata.creationTimestamp) - Date.parse(a.metadata.creationTimestamp));
       return all ? rows : rows.slice(0, newest);
     });
-    const {rows} = this.table;
     if (!count) return section('Builds', html`<p class="muted">There is no build yet.</p>`);
-    return section('Builds', html`<div class="rows" .style=${`height: ${Math.min(rows.length, 20) * 36 + 34}px`}>${this.table.template()}</div>`,
+    return section('Builds', this.table.fitted(),
       count > newest ? html`<button type="button" class="quiet" @click=${() => this.app.setQuery({all: all ? '' : '1'})}>${all ? 'Show the newest' : `Show all ${count}`}</button>` : nothing);
   }
 
@@ -195,23 +195,25 @@ export class ImagePage {
     const {value, failure} = this.more.history ?? {};
     const missing = failure?.message ?? (value?.items.length ? '' : warningOf(value));
     const history = missing ? undefined : value;
-    const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, failure: row.Why && row.Phase === 'Failed' ? {class: '', reason: row.Why} : undefined}));
+    const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, oneOff: row.OneOff === 'true'}));
     /** @type {KubeObject[]} */
-    const records = (history?.items ?? existing).filter((/** @type {KubeObject} */ {phase, completionTime}) => finished(phase) && completionTime).sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => Date.parse(a.completionTime) - Date.parse(b.completionTime));
+    const all = (history?.items ?? existing).filter((/** @type {KubeObject} */ {phase, completionTime}) => finished(phase) && completionTime).sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => Date.parse(a.completionTime) - Date.parse(b.completionTime));
+    const records = all.filter(({oneOff}) => !oneOff), oneOffs = all.length - records.length;
     const stats = this.more.stats?.value?.stats, health = this.more.stats?.value?.health;
-    if (!records.length) return section('Over time', html`<p class="muted">No build has finished yet.</p>${missing ? html`<p class="muted">${missing}</p>` : nothing}`);
+    if (!all.length) return section('Over time', html`<p class="muted">No build has finished yet.</p>${missing ? html`<p class="muted">${missing}</p>` : nothing}`);
     const times = records.map(({completionTime}) => Date.parse(completionTime) / 1000);
     const seconds = (/** @type {(record: KubeObject) => boolean} */ matches, /** @type {string} */ field) => records.map((record) => (matches(record) && record[field] !== undefined ? parseDuration(record[field]) / 1000 : null));
     const succeeded = (/** @type {KubeObject} */ {phase}) => phase === 'Succeeded';
     return section('Over time', html`
-      ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${stats.builds} builds, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
-        ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${kind} ${builds}`).join(', ')],
+      ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${stats.builds} ${stats.builds === 1 ? 'build' : 'builds'}, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
+        ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${builds} of class ${kind}`).join(', ')],
         ['Recovers in', stats?.meanTimeToRecovery], ['Fixes', stats?.fixes?.map((/** @type {KubeObject} */ {reached, count, times}) => `${reached}: ${count}, half within ${times.p50}`).join('; ')]])}
-      <h3>Duration</h3>
+      ${oneOffs ? html`<p class="muted">${oneOffs === 1 ? 'A one-off build is' : `${oneOffs} one-off builds are`} not counted here: ${oneOffs === 1 ? 'its' : 'their'} inputs differ from those of the image.</p>` : nothing}
+      ${records.length ? html`<h3>Duration</h3>
       <gs-plot role="img" aria-label=${`Duration of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Succeeded', colour: '--ok', values: seconds(succeeded, 'duration')}, {label: 'Failed', colour: '--failed', points: true, values: seconds((record) => !succeeded(record), 'duration')}]}}></gs-plot>
       ${history ? html`<h3>Wait in the queue</h3><gs-plot role="img" aria-label=${`Wait of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Wait', colour: '--waiting', values: seconds(() => true, 'queueTime')}]}}></gs-plot>
-      <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}
-      <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${records.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a></td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
+      <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}` : nothing}
+      <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${all.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a>${record.oneOff ? html` <span class="chip">one-off</span>` : nothing}</td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
       ${history ? nothing : html`<p class="muted">These are the builds that still exist${missing ? `: ${missing}` : ''}</p>`}`, html`<span class="muted">${shown(command(namespace, 'stats', this.name))}</span>`);
   }
 
@@ -231,8 +233,8 @@ export class ImagePage {
       ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
     ])}
     ${total.length ? this.packageList(latest.name) : nothing}
-    ${changed.length ? html`<div class="overflow"><table><thead><tr><th>Package</th><th>From</th><th>To</th></tr></thead><tbody>${changed.slice(0, 20).map((/** @type {KubeObject} */ {name, from, to}) => html`<tr><td><code>${name}</code></td><td>${from ?? 'added'}</td><td>${to ?? 'removed'}</td></tr>`)}</tbody></table></div>${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}
-    ${updates.length ? html`<h3>Newer in the archive</h3><ul class="plain">${updates.map((/** @type {KubeObject} */ update) => html`<li><code>${update.name}</code> ${update.from ?? ''} → ${update.to ?? ''}${update.security ? html` ${badge('warning', 'security')}` : nothing} <span class="muted">${update.advisories?.join(', ') ?? ''}</span></li>`)}</ul>` : nothing}
+    ${changed.length ? html`${changesList(changed.slice(0, 20))}${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}
+    ${updates.length ? html`<h3>Newer in the archive</h3>${changesList(updates, ({security, advisories}) => html`${security ? badge('warning', 'security') : nothing} <span class="muted">${advisories?.join(', ') ?? ''}</span>`)}` : nothing}
     <p>${shown(command(namespace, 'packages', latest.name))}</p>`);
   }
 
@@ -276,7 +278,7 @@ export class ImagePage {
     const {value, failure} = this.more.changes ?? {};
     if (failure) return section('Changes', html`<p class="muted">${failure.message}</p>`);
     if (!value?.items.length) return nothing;
-    return section('Changes', html`<div class="overflow"><table><thead><tr><th>Field</th><th>From</th><th>To</th><th>By</th><th>When</th></tr></thead><tbody>${value.items.map((/** @type {KubeObject} */ {time, user, path, from, to}) => html`<tr><td><code>${path}</code></td><td class="wrap">${from || none}</td><td class="wrap">${to || none}</td><td>${user ?? ''}</td><td>${ago(time)}</td></tr>`)}</tbody></table></div>`);
+    return section('Changes', changesList(value.items, ({time, user}) => html`<span class="muted">${user ?? ''} ${ago(time)}</span>`));
   }
 
   notes() {

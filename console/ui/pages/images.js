@@ -3,9 +3,10 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, filterField, href, problem, toneOf} from '../parts.js';
-import {Table} from '../table.js';
+import {ago, badge, command, empty, filterChoices, filterField, href, listTitle, problem, toneOf} from '../parts.js';
+import {inWords, meaningOf} from '../reasons.js';
 import {buildAction} from '../requests.js';
+import {Table} from '../table.js';
 
 /** @typedef {import('../parts.js').Tone} Tone */
 /** @typedef {Record<string, any>} Row */
@@ -28,6 +29,16 @@ export function stateOf(row) {
   return row.UpToDate === 'False' ? 'Outdated' : 'Ready';
 }
 
+/** Why an image is not Ready or not up to date. @param {Row} row */
+function why(row) {
+  const state = stateOf(row);
+  if (state === 'Ready' || state === 'Building') return '';
+  return row.Reason === 'Suspended' ? 'Starts no build by itself' : inWords(row.Reason); // the image, or a trigger, is suspended
+}
+
+/** @param {Row} row */
+const latest = (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing);
+
 /** All images of a namespace. */
 export class ImagesPage {
   title = 'Images';
@@ -46,16 +57,16 @@ export class ImagesPage {
     /** The images of each state. @type {Partial<Record<string, Row[]>>} */
     this.counts = {};
     this.table = new Table(app, {
-      label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`,
+      label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => html`${latest(row)} ${why(row)}`,
       columns: [
         {name: 'state', title: 'State', by: (row) => states.findIndex(([name]) => name === stateOf(row)), cell: (row) => this.state(row)},
         {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${scope(row)}${row.Name}</a>`},
         ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
-        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Reason, cell: (row) => this.why(row)},
+        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Reason, cell: why, tip: (row) => (why(row) ? row.LastFailure || meaningOf(row.Reason) : '')},
         {name: 'recent', title: 'Recent builds', from: 'medium', cell: (row) => this.outcomes(row)},
-        {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing)},
+        {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: latest},
         {name: 'base', title: 'Base', from: 'wide', by: (row) => row.Base, cell: (row) => row.Base},
-        {name: 'channels', title: 'Channels', from: 'wide', by: (row) => row.Channels, cell: (row) => html`<span title=${row.Channels}>${row.Channels}</span>`},
+        {name: 'channels', title: 'Channels', from: 'wide', by: (row) => row.Channels, cell: (row) => row.Channels, tip: (row) => row.Channels},
         {name: 'next', title: 'Next start', from: 'wide', cell: (row) => row.Next},
         {name: 'age', title: 'Age', from: 'wide', by: (row) => -Date.parse(row.metadata.creationTimestamp), cell: (row) => ago(row.metadata.creationTimestamp)},
         {name: 'act', title: 'Action', cell: (row) => app.actions.button(buildAction(row.metadata.namespace, row.Name), 'small')},
@@ -75,13 +86,6 @@ export class ImagesPage {
     return badge(tone, state);
   }
 
-  /** Why an image is not Ready or not up to date. @param {Row} row */
-  why(row) {
-    const state = stateOf(row);
-    const reason = row.Reason === 'Suspended' ? 'Starts no build by itself' : row.Reason; // the image, or a trigger, is suspended
-    return state === 'Ready' || state === 'Building' ? nothing : html`<span title=${row.LastFailure || row.Reason}>${reason}</span>`;
-  }
-
   /** @param {Row} row */
   outcomes(row) {
     if (this.recentOf !== this.builds.version) {
@@ -90,7 +94,7 @@ export class ImagesPage {
     }
     const builds = this.recent.get(`${row.metadata.namespace}/${row.Name}`) ?? [];
     return html`<span class="outcomes">${builds.map((build) => html`<a class="outcome ${toneOf(build.Phase)}" href=${href(build.metadata.namespace, 'builds', build.Name)}
-      title=${`${build.Name}: ${build.Phase}${build.Why ? `, ${build.Why}` : ''}`} aria-label=${`${build.Name} ${build.Phase}`} tabindex="-1"></a>`)}</span>`;
+      title=${`${build.Name}: ${build.Phase}${build.Why ? `, ${inWords(build.Why)}` : ''}${build.OneOff === 'true' ? ', one-off' : ''}`} aria-label=${`${build.Name} ${build.Phase}`} tabindex="-1"></a>`)}</span>`;
   }
 
   render() {
@@ -101,11 +105,9 @@ export class ImagesPage {
       this.counts = Object.groupBy(all, stateOf);
       return all.filter((row) => (!state || stateOf(row) === state) && (!text || `${row.metadata.namespace}/${row.Name} ${row.Base} ${row.Channels} ${row.Builder} ${row.metadata.labels?.['catalog.goldsmith.dev/kind'] ?? ''}`.toLowerCase().includes(text)));
     });
-    return html`<header class="title"><h1>Images</h1><span class="count">${this.count}</span>
-      ${filterField(this.app, 'Filter the images')}
-      <span class="choices" role="group" aria-label="State">${states.filter(([name]) => this.counts[name] || name === state).map(([name, tone]) => html`<button type="button" aria-pressed=${name === state} @click=${() => this.app.setQuery({state: name === state ? '' : name})}>${badge(tone, name)} ${this.counts[name]?.length ?? 0}</button>`)}</span>
-      <span class="actions"><a class="button" href=${href(this.app.namespace, 'new')}>New image</a></span>
-    </header>
+    return html`${listTitle('Images', this.images.loaded ? this.count : undefined, filterField(this.app, 'Filter the images'),
+      filterChoices(this.app, 'state', 'State', states.filter(([name]) => this.counts[name] || name === state).map(([name, tone]) => [name, badge(tone, name), this.counts[name]?.length ?? 0])),
+      html`<span class="actions"><a class="button" href=${href(this.app.namespace, 'new')}>New image</a></span>`)}
     ${problem(this.images.failure ?? this.builds.failure)}
     ${this.content()}`;
   }

@@ -4,7 +4,7 @@ import {runs} from '../ansi.js';
 import {path, send} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {bytes, command, empty, finished, href, phaseBadge, problem, shown} from '../parts.js';
+import {bytes, command, empty, finished, href, narrow, phaseBadge, problem, shown} from '../parts.js';
 import {credentials} from '../session.js';
 import {local} from '../time.js';
 import {startWorker} from '../workers.js';
@@ -63,7 +63,7 @@ export class LogPage {
     this.searched = false;
     /** Whether the page waits for the matches of a new search, to go to the first of them. */
     this.searching = false;
-    this.wrap = (localStorage.getItem('goldsmith.wrap') ?? String(matchMedia('(max-width: 48rem)').matches)) === 'true';
+    this.wrap = (localStorage.getItem('goldsmith.wrap') ?? String(narrow.matches)) === 'true';
     this.times = localStorage.getItem('goldsmith.times') === 'true';
   }
 

@@ -2,7 +2,7 @@
 
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
-import {ago, command, empty, filterField, href, icon, problem} from '../parts.js';
+import {ago, command, empty, filterField, href, icon, listTitle, problem} from '../parts.js';
 import {Poll} from '../poll.js';
 import {cancelAction} from '../requests.js';
 import {Table} from '../table.js';
@@ -26,7 +26,7 @@ export class QueuePage {
     this.app = app;
     this.queue = new Poll((signal) => request(path('queuedbuilds', app.namespace), {signal}), () => app.update());
     this.table = new Table(app, {
-      label: 'Queued builds', sort: 'position', key: (row) => `${row.metadata.namespace}/${row.metadata.name}`,
+      label: 'Queued builds', sort: 'position', key: (row) => `${row.metadata.namespace}/${row.metadata.name}`, under: (row) => row.status.message ?? '',
       columns: [
         {name: 'position', title: 'Position', by: position, cell: (row) => row.status.position || html`<span class="muted" title="Kueue decides the order of this build">Kueue</span>`},
         {name: 'name', title: 'Build', by: (row) => row.metadata.name, cell: (row) => this.build(row)},
@@ -35,7 +35,7 @@ export class QueuePage {
         {name: 'priority', title: 'Priority', from: 'wide', by: (row) => -(row.status.priority ?? 0), cell: (row) => row.status.priority ?? 0},
         {name: 'queued', title: 'Waiting', from: 'medium', by: (row) => Date.parse(row.status.queuedTime), cell: (row) => ago(row.status.queuedTime)},
         {name: 'start', title: 'Starts', by: estimate, cell: start},
-        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.status.message ?? '', cell: (row) => html`<span title=${row.status.message ?? ''}>${row.status.message ?? ''}</span>`},
+        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.status.message ?? '', cell: (row) => row.status.message ?? '', tip: (row) => row.status.message},
         {name: 'act', title: 'Action', from: 'medium', cell: (row) => app.actions.button(this.cancel(row), 'small')},
       ],
     });
@@ -75,9 +75,7 @@ export class QueuePage {
     const all = this.queue.value?.items ?? [];
     const rows = all.filter((row) => !text || `${row.metadata.namespace}/${row.metadata.name} ${row.status.imageName} ${row.status.message}`.toLowerCase().includes(text));
     this.table.set(`${this.queue.version} ${text}`, () => rows);
-    return html`<header class="title"><h1>Queue</h1>${this.queue.value ? html`<span class="count">${all.length}</span>` : nothing}
-      ${filterField(this.app, 'Filter the queue')}
-    </header>
+    return html`${listTitle('Queue', this.queue.value && all.length, filterField(this.app, 'Filter the queue'))}
     ${this.staleness()}
     ${this.content(all, rows)}`;
   }
@@ -85,7 +83,7 @@ export class QueuePage {
   /** Why the queue is not current. */
   staleness() {
     const {failure, value, readAt} = this.queue;
-    if (!failure || !value) return problem(failure);
+    if (!failure || !value || failure.lost) return problem(failure);
     return html`<div class="problem stale" role="alert">${icon('warning')}<div><p>This queue is not current: it was read at ${new Date(readAt).toLocaleTimeString()}.</p><p class="muted">${failure.message}</p></div></div>`;
   }
 

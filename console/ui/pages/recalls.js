@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, filterField, href, problem, section, shown} from '../parts.js';
+import {ago, badge, command, empty, filterField, href, listTitle, problem, section, shown} from '../parts.js';
 import {restoreAction, revokeAction} from '../requests.js';
 import {Table} from '../table.js';
 import {now} from '../time.js';
@@ -25,14 +25,15 @@ export class RecallsPage {
     this.images = new Live(path('images', app.namespace), {table: true, changed});
     this.table = new Table(app, {
       label: 'Revoked builds', sort: '-since', key: ({metadata}) => `${metadata.namespace}/${metadata.name}`,
+      under: ({status: {revoked}}) => html`${revoked.by ? `by ${revoked.by}, ` : ''}${ago(revoked.effectiveTime ?? revoked.time)}`,
       columns: [
         {name: 'state', title: 'State', by: since, cell: (build) => (since(build) > now() ? badge('waiting', 'Scheduled') : badge('failed', 'Revoked'))},
         {name: 'name', title: 'Build', by: ({metadata}) => metadata.name, cell: ({metadata}) => html`<a href=${href(metadata.namespace, 'builds', metadata.name)}>${app.namespace === everywhere ? `${metadata.namespace}/` : ''}${metadata.name}</a>`},
-        {name: 'reason', title: 'Reason', by: ({status}) => status.revoked.reason, cell: ({status}) => html`<span title=${status.revoked.reason}>${status.revoked.reason}</span>`},
+        {name: 'reason', title: 'Reason', by: ({status}) => status.revoked.reason, cell: ({status}) => status.revoked.reason, tip: ({status}) => status.revoked.reason},
         {name: 'with', title: 'With', from: 'medium', by: ({status}) => status.revoked.origin ?? '', cell: ({metadata, status}) => (status.revoked.origin ? html`<a href=${href(metadata.namespace, 'builds', status.revoked.origin)} tabindex="-1">${status.revoked.origin}</a>` : nothing)},
-        {name: 'by', title: 'By', from: 'medium', by: ({status}) => status.revoked.by ?? '', cell: ({status}) => html`<span title=${status.revoked.by ?? ''}>${status.revoked.by ?? ''}</span>`},
+        {name: 'by', title: 'By', from: 'medium', by: ({status}) => status.revoked.by ?? '', cell: ({status}) => status.revoked.by ?? '', tip: ({status}) => status.revoked.by},
         {name: 'since', title: 'Since', from: 'medium', by: since, cell: ({status}) => ago(status.revoked.effectiveTime ?? status.revoked.time)},
-        {name: 'act', title: 'Action', from: 'medium', cell: ({metadata}) => app.actions.button(restoreAction(metadata.namespace, metadata.name), 'small')},
+        {name: 'restore', title: 'Action', from: 'medium', cell: ({metadata}) => app.actions.button(restoreAction(metadata.namespace, metadata.name), 'small')},
       ],
     });
   }
@@ -45,9 +46,8 @@ export class RecallsPage {
   render() {
     const {namespace, actions} = this.app, text = this.app.query('q').toLowerCase();
     this.table.set(`${this.builds.version} ${text}`, () => this.builds.values().filter(({metadata, status: {revoked}}) => `${metadata.name} ${revoked.reason} ${revoked.by} ${revoked.origin}`.toLowerCase().includes(text)));
-    return html`<header class="title"><h1>Recalls</h1><span class="count">${this.builds.items.size}</span>
-      ${filterField(this.app, 'Filter the recalls')}
-      <span class="actions">${actions.button(revokeAction(namespace, '', namespace === everywhere ? 'Choose the namespace of the build first.' : ''))}</span></header>
+    return html`${listTitle('Recalls', this.builds.loaded ? this.builds.items.size : undefined, filterField(this.app, 'Filter the recalls'),
+      html`<span class="actions">${actions.button(revokeAction(namespace, '', namespace === everywhere ? 'Choose the namespace of the build first.' : ''))}</span>`)}
     ${problem(this.builds.failure ?? this.images.failure)}
     ${this.content()}${this.concerned()}`;
   }
@@ -57,7 +57,7 @@ export class RecallsPage {
     if (!this.builds.loaded) return this.builds.failure ? nothing : html`<p class="loading">Loading the recalls.</p>`;
     if (!this.builds.items.size) return empty('No build is revoked', 'Revoke a build that turned out to be wrong: nothing is built on it any more, and clients refuse its artifacts. With --descendants, so are the builds that are based on it.', command(namespace, 'revoke', 'BUILD', '--reason', 'TEXT', '--descendants'));
     if (!this.table.rows.length) return empty('No recall matches', 'Change the filter, or remove it.');
-    return section('Revoked builds', html`<div class="rows recalls" .style=${`height: ${Math.min(this.table.rows.length, 20) * 36 + 34}px`}>${this.table.template()}</div>`);
+    return section('Revoked builds', this.table.fitted());
   }
 
   /** The images that have a revoked build, or are based on one. */
