@@ -5,9 +5,10 @@ import {Form, own, plain, put} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
-import {changesList} from './build.js';
+import {inWords} from '../reasons.js';
 import {firstSpec, readImage, readKinds} from '../schema.js';
 import {yaml} from '../yaml.js';
+import {changesList} from './build.js';
 
 /** @typedef {import('../html.js').Content} Content */
 /** @typedef {import('../schema.js').Kind} Kind */
@@ -316,7 +317,7 @@ export class NewPage {
       ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => this.show(field)}>${this.named(field)}</button> <span class="muted">${plain(message)}</span></li>`)}</ul>` : nothing}
       ${this.warnings.map((text) => html`<p>${icon('warning')} ${text}</p>`)}
       ${problem(forbidden ? undefined : this.failure)}
-      ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || plan.value.status.reason], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesList(plan.value.status.changes)}` : nothing}
+      ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || inWords(plan.value.status.reason)], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesList(plan.value.status.changes)}` : nothing}
       ${plan.failure ? html`<p class="muted">There is no plan: ${plan.failure.message}</p>` : nothing}
       ${kind.resource === 'images' ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
       `);
