@@ -85,6 +85,21 @@ export function promoteAction(namespace, image, builds, channels, names, impossi
   };
 }
 
+/** @param {string} namespace @param {string} image @param {string} channel @returns {Action} */
+export const removeChannelAction = (namespace, image, channel) => {
+  const where = path('images', namespace, image, 'channels');
+  return {
+    label: 'Remove', title: `Remove channel ${channel}`, danger: true,
+    text: 'Removes the channel. Its build stays until the history of the image deletes it. Images that are based on the channel cannot be built until a build is promoted to it again.',
+    right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
+    command: () => `${command('', 'kubectl', 'get', '--raw', where)} | jq 'del(.channels[] | select(.name == "${channel}"))' | ${command('', 'kubectl', 'replace', '--raw', where, '-f', '-')}`,
+    run: async () => {
+      const current = await request(where);
+      await request(where, {method: 'PUT', body: {...current, channels: (current.channels ?? []).filter((/** @type {KubeObject} */ {name}) => name !== channel)}});
+    },
+  };
+};
+
 /** @param {string} namespace @param {string} image @param {boolean} suspended @returns {Action} */
 export const suspendAction = (namespace, image, suspended) => ({
   label: suspended ? 'Resume' : 'Suspend', title: `${suspended ? 'Resume' : 'Suspend'} ${image}`,

@@ -6,7 +6,7 @@ import {Live} from '../live.js';
 import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
 import {inWords, meaningOf, reasons} from '../reasons.js';
-import {buildAction, deleteAction, noteAction, promoteAction, suspendAction} from '../requests.js';
+import {buildAction, deleteAction, noteAction, promoteAction, removeChannelAction, suspendAction} from '../requests.js';
 import {catalogGroup} from '../schema.js';
 import {local, parseDuration} from '../time.js';
 import {buildsTable} from './builds.js';
@@ -109,7 +109,7 @@ export class ImagePage {
   /** @param {KubeObject} image */
   heading(image) {
     const {namespace, actions} = this.app, {spec, status = {}} = image;
-    const resource = image.metadata.labels?.[`${catalogGroup}/kind`], kind = resource ? `kind=${encode(resource)}&` : '';
+    const resource = image.metadata.labels?.[`${catalogGroup}/kind`], kind = resource ? `kind=${encode(resource)}&` : '', right = {...(resource ? {group: catalogGroup, resource} : {resource: 'images'}), namespace};
     const [ready, upToDate, stalled] = ['Ready', 'UpToDate', 'Stalled'].map((type) => conditionOf(image, type));
     return html`<header class="title">
       <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
@@ -120,8 +120,8 @@ export class ImagePage {
       ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
       <span class="actions">${actions.button(deleteAction(namespace, image.metadata, this.builds.items.size), 'quiet')}
-        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', resource: 'images', namespace}, 'Opens the form of a new image, filled in as this one')}
-        ${actions.link('Edit', `${href(namespace, 'new')}?${kind}edit=${encode(this.name)}`, {verb: 'update', ...(resource ? {group: catalogGroup, resource} : {resource: 'images'}), namespace, name: this.name})}
+        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', ...right}, 'Opens the form of a new image, filled in as this one')}
+        ${actions.link('Edit', `${href(namespace, 'new')}?${kind}edit=${encode(this.name)}`, {verb: 'update', ...right, name: this.name})}
         ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}${actions.button(buildAction(namespace, this.name), 'primary')}</span></header>`;
   }
 
@@ -159,11 +159,11 @@ export class ImagePage {
     const builds = this.builds.values().filter(({Name, Phase, Why}) => Name !== latest && Phase === 'Succeeded' && Why !== 'Revoked').sort((a, b) => b.created - a.created).map(({Name}) => Name);
     const promote = latest && actions.button(promoteAction(namespace, this.name, [latest, ...builds], channels, names, ''));
     if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. Promote a build to make the first.</p>`, promote || nothing);
-    return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th></tr></thead><tbody>${names.map((name) => {
+    return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th></th></tr></thead><tbody>${names.map((name) => {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
       return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
         <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
-        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td></tr>`;
+        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td>${channel ? actions.button(removeChannelAction(namespace, this.name, name), 'small quiet') : nothing}</td></tr>`;
     })}</tbody></table></div>`, promote || nothing);
   }
 
