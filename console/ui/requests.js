@@ -120,7 +120,7 @@ export const suspendAction = (namespace, image, suspended) => ({
  */
 export const deleteAction = (namespace, {name, uid}, builds) => ({
   label: 'Delete', title: `Delete ${name}`, danger: true,
-  text: `Deletes the image with its ${builds === 1 ? 'build' : `${builds} builds`}, their logs and the artifacts that the server keeps, its channels and its schedule. Builds that run are stopped. Archived logs and records stay for their retention, and registries keep what was published. Images that are based on it keep their builds, but cannot be built again.`,
+  text: `Deletes the image with its ${builds > 1 ? `${builds} builds` : builds ? 'build' : 'builds'}, their logs, the artifacts that no other image needs, its channels and its schedule. Builds that run are stopped. Archived logs and records stay for their retention, and registries keep what was published. Images that are based on it keep their builds, but cannot be built again.`,
   right: {verb: 'delete', resource: 'images', namespace, name},
   fields: [{name: 'confirmation', label: `Type ${name} to confirm`, required: true, match: name}],
   command: () => command(namespace, 'kubectl', 'delete', 'image', name),
@@ -130,10 +130,10 @@ export const deleteAction = (namespace, {name, uid}, builds) => ({
   },
 });
 
-/** @param {string} namespace @param {KubeObject} metadata of the build @param {string} image that it belongs to, or an empty text @param {string[]} channels that name it @returns {Action} */
-export const deleteBuildAction = (namespace, {name, uid}, image, channels) => ({
+/** @param {string} namespace @param {KubeObject} metadata of the build @param {string} image that it belongs to, or an empty text @returns {Action} */
+export const deleteBuildAction = (namespace, {name, uid}, image) => ({
   label: 'Delete', title: `Delete ${name}`, danger: true,
-  text: `Deletes the build with its log${channels.length ? `. ${channels.length === 1 ? 'Channel' : 'Channels'} ${channels.join(', ')} still names it, and keeps its artifacts.` : ' and the artifacts that only it has.'} A build that runs is cancelled first. Its archived log and its record stay for their retention, and registries keep what was published.`,
+  text: 'Deletes the build with its log, and its artifacts unless it is the latest success, a channel names it, or an image is based on it. A build that runs is cancelled first. Its archived log and its record stay for their retention, and registries keep what was published.',
   right: {verb: 'delete', resource: 'imagebuilds', namespace, name},
   command: () => command(namespace, 'kubectl', 'delete', 'imagebuild', name),
   run: async () => {

@@ -160,7 +160,7 @@ export class BuildPage {
       ${channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => html`<span class="chip">${name}</span>`)}
       ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
       <span class="actions">
-        ${actions.button(deleteBuildAction(namespace, build.metadata, image, channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => name)), 'quiet')}
+        ${actions.button(deleteBuildAction(namespace, build.metadata, image), 'quiet')}
         <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
         ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}

@@ -319,7 +319,7 @@ export class NewPage {
       ${problem(forbidden ? undefined : this.failure)}
       ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || inWords(plan.value.status.reason)], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesList(plan.value.status.changes)}` : nothing}
       ${plan.failure ? html`<p class="muted">There is no plan: ${plan.failure.message}</p>` : nothing}
-      ${kind.resource === 'images' ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
+      ${kind.resource === 'images' || this.edited ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
       `);
   }
 
