@@ -171,6 +171,14 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 				}
 			}
 		}
+		page.click(".tools button", "?")
+		page.shows("dialog dt", "Channel")
+		page.shows("dialog kbd", "g")
+		Expect(page.axe()).To(BeEmpty(), "the help")
+		page.click("dialog button", "Close")
+		page.click(".tools button", "Theme: System")
+		page.click(".tools button", "Theme: Light")
+		page.shows(".tools button", "Theme: Dark")
 		page.expectNothingWrong(BeEmpty())
 	}, NodeTimeout(10*deadline.Local.Deadline()))
 })

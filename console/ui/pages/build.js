@@ -166,7 +166,7 @@ export class BuildPage {
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
         ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken ? '' : 'primary') : nothing}
         ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
-        ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, [this.name], channels, names, status.revoked ? 'The build is revoked.' : ''), overtaken ? '' : 'primary') : nothing}
+        ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, [this.name], channels, names, status.revoked ? 'The build is revoked.' : ''), overtaken || status.revoked ? '' : 'primary') : nothing}
       </span></header>`;
   }
 

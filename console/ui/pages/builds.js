@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {command, empty, filterChoices, filterField, finished, href, listTitle, phaseBadge, problem} from '../parts.js';
+import {badge, command, empty, filterChoices, filterField, finished, href, listTitle, phaseBadge, problem} from '../parts.js';
 import {inWords, meaningOf} from '../reasons.js';
 import {Table} from '../table.js';
 import {age, duration, local, now} from '../time.js';
@@ -16,6 +16,9 @@ export function took(row) {
   return finished(row.Phase) ? row.Duration : duration(now() - Date.parse(row.Started));
 }
 
+/** Reports whether a build is revoked. @param {Row} row */
+export const isRevoked = (row) => row.Why === 'Revoked';
+
 /** Unfinished builds come first, and then the newest. @param {Row} row */
 const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 
@@ -23,7 +26,7 @@ const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 export const buildsTable = (app, {image = true} = {}) => new Table(app, {
   label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [inWords(row.Why) || row.Progress, took(row)].filter(Boolean).join(', '),
   columns: [
-    {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => phaseBadge(row.Phase)},
+    {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => (isRevoked(row) ? badge('failed', 'Revoked') : phaseBadge(row.Phase))},
     {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>${row.OneOff === 'true' ? html` <span class="chip" title="Its inputs differ from those of the image: it does not count for the image">one-off</span>` : nothing}`},
     ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
     ...(image ? [{name: 'image', title: 'Image', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.Image, cell: (/** @type {Row} */ row) => (row.Image === '<none>' ? nothing : html`<a href=${href(row.metadata.namespace, 'images', row.Image)} tabindex="-1">${row.Image}</a>`)}] : []),

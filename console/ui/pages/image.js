@@ -9,7 +9,7 @@ import {inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, noteAction, promoteAction, removeChannelAction, suspendAction} from '../requests.js';
 import {catalogGroup} from '../schema.js';
 import {local, parseDuration} from '../time.js';
-import {buildsTable} from './builds.js';
+import {buildsTable, isRevoked} from './builds.js';
 import {changesList, conditionsList, goodBefore, locationOf, sourceOf} from './build.js';
 
 /** @typedef {import('../html.js').Content} Content */
@@ -156,8 +156,9 @@ export class ImagePage {
     const channels = status.channels ?? [], rules = spec.channels ?? [];
     const names = [...new Set([...rules, ...channels].map((/** @type {KubeObject} */ {name}) => name))].sort();
     const latest = status.latestSuccessful?.name;
-    const builds = this.builds.values().filter(({Name, Phase, Why}) => Name !== latest && Phase === 'Succeeded' && Why !== 'Revoked').sort((a, b) => b.created - a.created).map(({Name}) => Name);
-    const promote = latest && actions.button(promoteAction(namespace, this.name, [latest, ...builds], channels, names, ''));
+    const good = this.builds.values().filter((row) => row.Phase === 'Succeeded' && !isRevoked(row)).sort((a, b) => b.created - a.created);
+    const builds = [...good.filter(({Name}) => Name === latest), ...good.filter(({Name}) => Name !== latest)].map(({Name}) => Name);
+    const promote = latest && actions.button(promoteAction(namespace, this.name, builds.length ? builds : [latest], channels, names, builds.length || !this.builds.loaded ? '' : 'No build can be promoted: all that succeeded are revoked or deleted.'));
     if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. Promote a build to make the first.</p>`, promote || nothing);
     return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th></th></tr></thead><tbody>${names.map((name) => {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);

@@ -7,6 +7,7 @@ import {ago, badge, command, empty, filterChoices, filterField, href, listTitle,
 import {inWords, meaningOf} from '../reasons.js';
 import {buildAction} from '../requests.js';
 import {Table} from '../table.js';
+import {isRevoked} from './builds.js';
 
 /** @typedef {import('../parts.js').Tone} Tone */
 /** @typedef {Record<string, any>} Row */
@@ -93,7 +94,7 @@ export class ImagesPage {
       this.recent = recentBuilds(this.builds.values());
     }
     const builds = this.recent.get(`${row.metadata.namespace}/${row.Name}`) ?? [];
-    return html`<span class="outcomes">${builds.map((build) => html`<a class="outcome ${toneOf(build.Phase)}" href=${href(build.metadata.namespace, 'builds', build.Name)}
+    return html`<span class="outcomes">${builds.map((build) => html`<a class="outcome ${isRevoked(build) ? 'failed' : toneOf(build.Phase)}" href=${href(build.metadata.namespace, 'builds', build.Name)}
       title=${`${build.Name}: ${build.Phase}${build.Why ? `, ${inWords(build.Why)}` : ''}${build.OneOff === 'true' ? ', one-off' : ''}`} aria-label=${`${build.Name} ${build.Phase}`} tabindex="-1"></a>`)}</span>`;
   }
 

@@ -25,14 +25,14 @@ export class RecallsPage {
     this.images = new Live(path('images', app.namespace), {table: true, changed});
     this.table = new Table(app, {
       label: 'Revoked builds', sort: '-since', key: ({metadata}) => `${metadata.namespace}/${metadata.name}`,
-      under: ({status: {revoked}}) => html`${revoked.by ? `by ${revoked.by}, ` : ''}${ago(revoked.effectiveTime ?? revoked.time)}`,
+      under: ({status: {revoked}}) => revoked.reason,
       columns: [
         {name: 'state', title: 'State', by: since, cell: (build) => (since(build) > now() ? badge('waiting', 'Scheduled') : badge('failed', 'Revoked'))},
         {name: 'name', title: 'Build', by: ({metadata}) => metadata.name, cell: ({metadata}) => html`<a href=${href(metadata.namespace, 'builds', metadata.name)}>${app.namespace === everywhere ? `${metadata.namespace}/` : ''}${metadata.name}</a>`},
-        {name: 'reason', title: 'Reason', by: ({status}) => status.revoked.reason, cell: ({status}) => status.revoked.reason, tip: ({status}) => status.revoked.reason},
+        {name: 'reason', title: 'Reason', from: 'medium', by: ({status}) => status.revoked.reason, cell: ({status}) => status.revoked.reason, tip: ({status}) => status.revoked.reason},
         {name: 'with', title: 'With', from: 'medium', by: ({status}) => status.revoked.origin ?? '', cell: ({metadata, status}) => (status.revoked.origin ? html`<a href=${href(metadata.namespace, 'builds', status.revoked.origin)} tabindex="-1">${status.revoked.origin}</a>` : nothing)},
         {name: 'by', title: 'By', from: 'medium', by: ({status}) => status.revoked.by ?? '', cell: ({status}) => status.revoked.by ?? '', tip: ({status}) => status.revoked.by},
-        {name: 'since', title: 'Since', from: 'medium', by: since, cell: ({status}) => ago(status.revoked.effectiveTime ?? status.revoked.time)},
+        {name: 'since', title: 'Since', by: since, cell: ({status}) => ago(status.revoked.effectiveTime ?? status.revoked.time)},
         {name: 'restore', title: 'Action', from: 'medium', cell: ({metadata}) => app.actions.button(restoreAction(metadata.namespace, metadata.name), 'small')},
       ],
     });
@@ -65,7 +65,7 @@ export class RecallsPage {
     const rows = this.images.values().filter(({Reason, Channels}) => ['Revoked', 'BaseRevoked', 'BuildRevoked'].includes(Reason) || Channels?.includes('(revoked)'));
     if (!rows.length) return nothing;
     return section('Images concerned', html`<div class="overflow"><table><thead><tr><th>Image</th><th>Why</th><th>Latest</th><th>Channels</th></tr></thead><tbody>${rows.map((row) => html`<tr>
-      <td><a href=${href(row.metadata.namespace, 'images', row.Name)}>${this.app.namespace === everywhere ? `${row.metadata.namespace}/` : ''}${row.Name}</a></td><td>${row.Reason === 'BaseRevoked' ? 'Its latest build is based on a revoked build' : row.Channels?.includes('(revoked)') ? 'A channel has a revoked build' : 'Its latest build is revoked'}</td><td>${row.Latest}</td><td>${row.Channels}</td></tr>`)}</tbody></table></div>`,
+      <td><a href=${href(row.metadata.namespace, 'images', row.Name)}>${this.app.namespace === everywhere ? `${row.metadata.namespace}/` : ''}${row.Name}</a></td><td>${row.Reason === 'BaseRevoked' ? 'Its latest build is based on a revoked build' : row.Channels?.includes('(revoked)') ? 'A channel has a revoked build' : 'Its latest build is revoked'}</td><td><a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a></td><td>${row.Channels}</td></tr>`)}</tbody></table></div>`,
     html`<span class="muted">${shown(command(this.app.namespace, 'status'))}</span>`);
   }
 }
