@@ -3,7 +3,7 @@
 import {encode, everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, empty, facts, filterField, href, problem, section, shown} from '../parts.js';
+import {badge, command, empty, facts, filterField, href, listTitle, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
 import {catalogGroup, readBuilders, readKinds} from '../schema.js';
 
@@ -38,8 +38,7 @@ export class CatalogPage {
     const kinds = (offer?.kinds ?? []).filter(({kind, resource, names, description}) => matches(kind, resource, ...names, description));
     const builders = (offer?.builders ?? []).filter(({metadata, description}) => matches(metadata.name, description));
     const idle = (offer?.objects ?? []).filter(({metadata, spec}) => !offer?.kinds.some(({resource}) => resource === metadata.name) && matches(metadata.name, spec.names.kind));
-    return html`<header class="title"><h1>Catalog</h1>${offer ? html`<span class="count">${offer.kinds.length + offer.builders.length}</span>` : nothing}
-      ${filterField(this.app, 'Filter the catalog')}</header>
+    return html`${listTitle('Catalog', offer && offer.kinds.length + offer.builders.length, filterField(this.app, 'Filter the catalog'))}
     ${problem(this.offer.failure ?? offer?.failure)}
     ${offer ? html`<h2>Kinds of images</h2>
       ${!offer.kinds.length && !idle.length ? empty('The server offers no kinds', 'A kind is an image with fields of its own, which platform teams declare. Offer the first:', command('', 'kubectl', 'apply', '-f', 'examples/catalog/debianservers.yaml'))
