@@ -23,7 +23,7 @@ func basedOn(image *v1alpha1.Image, base, channel string) *v1alpha1.Image {
 
 func describeBases(w *fixture) {
 	Describe("An image that is based on another", func() {
-		It("is built when that one was, and again when it has moved, in the order of their dependence", Label("gate"), func(ctx SpecContext) {
+		It("is built when that one was, and again when it has moved, in the order of their dependence", func(ctx SpecContext) {
 			w.CreateImage(ctx, basedOn(workspace.NewImage("shop"), "web", ""))
 			w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", ""))
 			waiting := w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound", "Stalled=False/Progressing"))

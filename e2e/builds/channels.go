@@ -34,7 +34,7 @@ func (w *fixture) promote(ctx context.Context, channel, build string) *v1alpha1.
 
 func describeChannels(w *fixture) {
 	Describe("A channel of an image", func() {
-		It("names a build with what it made, and who said so; that build is never pruned", Label("gate"), func(ctx SpecContext) {
+		It("names a build with what it made, and who said so; that build is never pruned", func(ctx SpecContext) {
 			image := workspace.NewImage("debian", "edition=a")
 			image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1))}
 			w.CreateImage(ctx, image)

@@ -45,7 +45,7 @@ func describeDeletion(w *fixture) {
 				return image, ignoreNotFound(err)
 			}).Should(HaveField("UID", BeEmpty()))
 		},
-			Entry("in the background", Label("gate"), metav1.DeletePropagationBackground),
+			Entry("in the background", metav1.DeletePropagationBackground),
 			Entry("in the foreground", metav1.DeletePropagationForeground),
 		)
 

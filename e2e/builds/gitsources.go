@@ -20,9 +20,11 @@ import (
 // describeGitSources describes images whose files come from Git. address is where this process is reached.
 func describeGitSources(w *fixture, address func(context.Context) string) {
 	Describe("A source from Git", func() {
-		It("is built at the commit that its branch names, at each new commit, and when a user asks", Label("gate"), func(ctx SpecContext) {
-			repository := host.NewRepository(ctx, address(ctx))
-			first := repository.Commit(ctx, "Add the banner", "debian/root/etc/motd", "hello")
+		// start builds a first commit with the credentials of a Secret.
+		start := func(ctx SpecContext) (repository *host.Repository, first string, build *v1alpha1.ImageBuild) {
+			GinkgoHelper()
+			repository = host.NewRepository(ctx, address(ctx))
+			first = repository.Commit(ctx, "Add the banner", "debian/root/etc/motd", "hello")
 			_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, repository.Secret(), metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
 			image := workspace.NewImage("web")
@@ -31,10 +33,17 @@ func describeGitSources(w *fixture, address func(context.Context) string) {
 			}}
 			w.CreateImage(ctx, image)
 			w.waitForImage(ctx, "web", built(1))
-			oldest := w.Succeeded(ctx, "web-1")
-			Expect(oldest.Status.Resolved.Source).To(And(
-				HaveField("Revision", "sha1:"+first), HaveField("Ref", "refs/heads/main"), HaveField("Summary", "Add the banner")))
+			return repository, first, w.Succeeded(ctx, "web-1")
+		}
 
+		It("is built at the commit that its branch names", Label("gate"), func(ctx SpecContext) {
+			_, first, build := start(ctx)
+			Expect(build.Status.Resolved.Source).To(And(
+				HaveField("Revision", "sha1:"+first), HaveField("Ref", "refs/heads/main"), HaveField("Summary", "Add the banner")))
+		})
+
+		It("is built at each new commit, and when a user asks", func(ctx SpecContext) {
+			repository, first, oldest := start(ctx)
 			second := repository.Commit(ctx, "Say more", "debian/root/etc/motd", "hello, world")
 			w.hintSource(ctx, "web")
 			w.waitForImage(ctx, "web", built(2))

@@ -17,7 +17,7 @@ import (
 
 func describeHistory(w *fixture) {
 	Describe("Of the finished builds of an image", func() {
-		It("the oldest go, with their Jobs and pods, and the latest successful one stays", Label("gate"), func(ctx SpecContext) {
+		It("the oldest go, with their Jobs and pods, and the latest successful one stays", func(ctx SpecContext) {
 			image := workspace.NewImage("web", "edition=1")
 			image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), Failed: new(int32(1))}
 			w.CreateImage(ctx, image)

@@ -23,7 +23,7 @@ import (
 
 func describeImages(w *fixture) {
 	Describe("An image that is applied", func() {
-		It("is built, once", Label("gate"), func(ctx SpecContext) {
+		It("is built, once", func(ctx SpecContext) {
 			created := w.CreateImage(ctx, workspace.NewImage("web"))
 			build := w.Succeeded(ctx, "web-1")
 
@@ -99,7 +99,7 @@ func describeImages(w *fixture) {
 
 func describeFailedImages(w *fixture) {
 	Describe("An image whose build failed", func() {
-		It("is not built again for the same inputs, and is once they are changed", Label("gate"), func(ctx SpecContext) {
+		It("is not built again for the same inputs, and is once they are changed", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web", "failAt=1", "failReason=NoSuchPackage"))
 			build := w.WaitForBuild(ctx, "web-1", failedWith("User/BuilderFailed"))
 			Expect(build.Status.Failure.Message).To(ContainSubstring("NoSuchPackage"))

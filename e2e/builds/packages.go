@@ -19,7 +19,7 @@ import (
 // an Image.
 func describePackages(w *fixture, address func(context.Context) string, prepare func(context.Context) func(*v1alpha1.Image)) {
 	Describe("A fix in an archive of packages", func() {
-		It("is built into the images that have the package, bases first and each once, and into no other", Label("gate"), func(ctx SpecContext) {
+		It("is built into the images that have the package, bases first and each once, and into no other", func(ctx SpecContext) {
 			archive, prepared := host.NewPackages(address(ctx)), prepare(ctx)
 			now := time.Now()
 			archive.Publish(now.Add(-time.Hour), "openssl 3.5.6-1", "curl 8.14.1-2", "nginx 1.26.3-3")

@@ -42,7 +42,7 @@ func (w *fixture) holdAll(ctx context.Context) {
 
 func describeQueueing(w *fixture) {
 	Describe("A namespace that may run one build at a time", func() {
-		It("runs them by priority and then by age, says what they wait for, and shows the order", Label("gate"), func(ctx SpecContext) {
+		It("runs them by priority and then by age, says what they wait for, and shows the order", func(ctx SpecContext) {
 			urgent := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace + "-urgent"}, Value: 1000}
 			_, err := w.Kube.SchedulingV1().PriorityClasses().Create(ctx, urgent, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())

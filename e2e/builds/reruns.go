@@ -16,7 +16,7 @@ import (
 )
 
 func describeReruns(w *fixture) {
-	It("A rerun makes the same out of what the old build was made from, whatever that says by now", Label("gate"), func(ctx SpecContext) {
+	It("A rerun makes the same out of what the old build was made from, whatever that says by now", func(ctx SpecContext) {
 		files := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "files"}, Data: map[string]string{"motd": "a"}}
 		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, files, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -105,7 +105,7 @@ func (w *fixture) rebuild(ctx context.Context, name string) string {
 }
 
 func describeRerunRequests(w *fixture) {
-	It("A request may change parameters for one build, which does not count for the image, and which a channel can name", Label("gate"), func(ctx SpecContext) {
+	It("A request may change parameters for one build, which does not count for the image, and which a channel can name", func(ctx SpecContext) {
 		w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
 		w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", ""))
 		w.CreateImage(ctx, basedOn(workspace.NewImage("edge"), "debian", "candidate"))

@@ -16,7 +16,7 @@ import (
 
 func describeTriggers(w *fixture) {
 	Describe("A change of an image", func() {
-		It("starts a build that says what has changed", Label("gate"), func(ctx SpecContext) {
+		It("starts a build that says what has changed", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("edge", "edition=a", "gone=soon"))
 			w.waitForImage(ctx, "edge", built(1))
 

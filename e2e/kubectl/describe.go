@@ -8,7 +8,7 @@ import (
 )
 
 func describeDescribe(s *shell) {
-	It("describe and events show what happened", Label("gate"), func(ctx SpecContext) {
+	It("describe and events show what happened", func(ctx SpecContext) {
 		s.build(ctx, "web")
 		Eventually(ctx, func() string { return s.Run(ctx, "", "events", "--for=imagebuild/web-1") }).
 			WithTimeout(s.environment.Patience).WithPolling(polling).Should(MatchRegexp(`Normal +Succeeded +ImageBuild/web-1 +built linux/amd64/raw sha256:`))

@@ -18,7 +18,7 @@ import (
 )
 
 func describeReports(w *fixture) {
-	It("are counted for each image, over a window", Label("gate"), func(ctx SpecContext) {
+	It("are counted for each image, over a window", func(ctx SpecContext) {
 		w.CreateImage(ctx, cluster.NewImage("web", "edition=1", "failAt=1"))
 		w.recorded(ctx, "web-1", "True/Recorded")
 		w.ChangeImage(ctx, "web", withInputs("edition=2"))
