@@ -147,10 +147,36 @@ func newReader(t *testing.T) *reader {
 	for _, folder := range []string{"examples", "kustomize/config"} {
 		require.NoError(t, os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))))
 	}
+	if testing.Short() {
+		hurry(t, filepath.Join(directory, "examples"))
+	}
 	return &reader{directory: directory, environment: []string{
 		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),
 		"HOME=" + directory,
 	}}
+}
+
+// seconds are the durations of the mock builder in the examples.
+var seconds = regexp.MustCompile(`(\{name: duration, value:) [2-9]s\}`)
+
+// hurry shortens the builds of the examples. They take seconds so that readers see progress, and together most of the time of the test.
+func hurry(t *testing.T, examples string) {
+	t.Helper()
+	shortened := 0
+	require.NoError(t, filepath.WalkDir(examples, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || !seconds.Match(text) {
+			return err
+		}
+		shortened++
+		return os.WriteFile(path, seconds.ReplaceAll(text, []byte("$1 1s}")), 0o600)
+	}))
+	if shortened == 0 {
+		t.Error("no example has a duration to shorten")
+	}
 }
 
 // newProgram builds the program of `make build`. With -short it links to the test binary, which TestMain lets stand in for the
