@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder/kubeversion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations"
 )
 
 // NewCommand returns the verb. The commands of kubectl are created only when the verb runs.
