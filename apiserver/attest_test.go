@@ -128,7 +128,7 @@ var _ = Describe("Attesting a build", Ordered, func() {
 		for i := range 100_000 {
 			many = append(many, "p"+strconv.Itoa(i), "1")
 		}
-		good, bomb := zipped(lock), zipped(make([]byte, 100*v1alpha1.MaxLockBytes)) // whose end is not read
+		good, bomb := zipped(lock), zipped(make([]byte, 2*v1alpha1.MaxLockBytes)) // whose end is not read
 		flipped := bytes.Clone(good)
 		flipped[len(flipped)/2] ^= 1
 		for message, bad := range map[string][]byte{

@@ -56,13 +56,13 @@ var crashCases = []life{
 }
 
 // TestACrashAtAnyWriteLosesNothing stops controllers and agent at each of their writes: once before the server gets the write, and
-// once after, before they read the answer. Then it starts new controllers and a new agent. With -short it stops them at each fourth
-// write. The lives begin with different writes, so that together they cover all writes.
+// once after, before they read the answer. Then it starts new controllers and a new agent. With -short it stops them at each sixth
+// write. The six lives begin with different writes, so that together they cover all writes.
 func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 	program := executable(t)
 	step, lives := int64(1), int64(0)
 	if testing.Short() {
-		step = 4
+		step = 6
 	}
 	for _, life := range crashCases {
 		for _, delivered := range []bool{false, true} {
