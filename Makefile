@@ -83,8 +83,8 @@ prepare := e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/pr
 debian := $(filter debian,$(LABELS))
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
-# GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB.
-lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint)
+# GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB. make verify runs it for one module at a time.
+lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint) run --allow-serial-runners
 k9s := $(TOOLS)/k9s-$(K9S_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 crd_ref_docs := $(TOOLS)/crd-ref-docs-$(CRD_REF_DOCS_VERSION)
@@ -209,9 +209,10 @@ e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of m
 	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: e2e-browser
-e2e-browser: $(k9s) verify-console ## Run the specs of web pages and of k9s; needs Chromium (on Debian: chromium), npm and less.
+e2e-browser: $(if $(filter gate,$(LABELS)),,$(k9s) verify-console) ## Run the specs of web pages and of k9s, or those of some labels; needs Chromium (on Debian: chromium), npm and less, with LABELS=gate only Chromium.
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
-	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
+	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter='browser$(if $(LABELS), && ($(LABELS)))' --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) \
+	  ./e2e/browser $(if $(filter gate,$(LABELS)),,./e2e/clients/k9s)
 
 .PHONY: screenshots
 screenshots: ## Draw each page of the console at three widths in both colour schemes into bin/screenshots; needs Chromium.
@@ -305,7 +306,7 @@ generate: $(crd_ref_docs) ## Regenerate all generated files; needs jq.
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-release verify-clients verify-console ## Run all checks below.
+verify: verify-generated lint verify-release verify-clients verify-docs verify-recording verify-console verify-imports verify-types verify-tidy ## Run all checks below. The longest come first, for make --jobs=2 --output-sync verify.
 
 ##@ Checks
 
@@ -340,15 +341,15 @@ verify-docs: ## Check the links and the spelling of all pages.
 
 .PHONY: verify-recording
 verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
-	cd docs/recording && go mod tidy -diff && $(lint) run ./... && go test -vet=off ./...
+	cd docs/recording && go mod tidy -diff && $(lint) ./... && go test -vet=off ./...
 
 .PHONY: verify-release
 verify-release: $(golangci_lint) ## Check the module that makes releases, which ./... does not include.
-	cd release && go mod tidy -diff && $(lint) run ./... && go test -short -vet=off ./...
+	cd release && go mod tidy -diff && $(lint) ./... && GOGC=400 go test -short -vet=off ./...
 
 .PHONY: verify-clients
 verify-clients: $(golangci_lint) ## Check the module of other people's clients, which ./... does not include. make test-all tests it.
-	cd e2e/clients && go mod tidy -diff && $(lint) run ./...
+	cd e2e/clients && go mod tidy -diff && $(lint) ./...
 
 .PHONY: verify-console
 verify-console: ## Check the libraries and the types of the pages of the console; needs npm.
@@ -360,7 +361,7 @@ vet: ## Run go vet, which is part of lint.
 
 .PHONY: lint
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
-	$(lint) run ./...
+	$(lint) ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
 	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh release/systemd/*.sh e2e/release/scenarios/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis console e2e)
 

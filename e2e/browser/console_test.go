@@ -31,7 +31,7 @@ import (
 )
 
 var _ = Describe("The console in Chromium", Label("browser"), func() {
-	It("shows from the printed link alone why a build failed, builds again and promotes", Label("console"), func(ctx SpecContext) {
+	It("shows from the printed link alone why a build failed, builds again and promotes", Label("console", "gate"), func(ctx SpecContext) {
 		server := serve(ctx, up.Options{Memory: true})
 		images := imagesOf(server)
 		created := mockImage("web", map[string]string{"steps": "2", "duration": "10ms"})
