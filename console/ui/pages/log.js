@@ -316,7 +316,7 @@ export class LogPage {
           ${attempts.length > 1 ? html`<label class="inline">Attempt <select @change=${(/** @type {Event} */ event) => { this.app.setQuery({attempt: /** @type {HTMLSelectElement} */ (event.target).value}); this.onChange(); }}>${attempts.map((/** @type {KubeObject} */ {number}) => html`<option .selected=${String(number) === this.attempt}>${number}</option>`)}</select></label>` : nothing}
           <button type="button" aria-pressed=${String(this.times)} @click=${() => this.toggle('times')}>Times</button>
           <button type="button" aria-pressed=${String(this.wrap)} @click=${() => this.toggle('wrap')}>Wrap</button>
-          <button type="button" ?disabled=${this.saving} @click=${() => this.download()}>${this.saving ? 'Saving' : 'Save'}</button>
+          <button type="button" ?disabled=${this.saving || !this.lines} @click=${() => this.download()}>${this.saving ? 'Saving' : 'Save'}</button>
         </span>
       </header>
       <div class="logbar">
@@ -327,7 +327,7 @@ export class LogPage {
         <span class="muted">${this.partial ? 'the end of the log; the rest is loading' : `${this.lines} lines, ${bytes(this.size)}`}${this.dropped ? `; the first ${this.dropped} lines are left out: save the log to read them` : ''}</span>
         ${this.ended || this.lines === 0 ? nothing : html`<button type="button" aria-pressed=${String(this.following)} @click=${() => { this.following = !this.following; this.app.update(); }}>${this.following ? 'Following' : 'Follow'}</button>`}
       </div>
-      ${problem(this.failure ?? this.builds.failure)}
+      ${problem(this.builds.failure?.lost ? undefined : this.failure ?? this.builds.failure)}
       ${this.body(build)}
       <p class="muted">In a terminal: ${shown(command(namespace, 'logs', this.name, ...(this.app.query('attempt') ? ['--attempt', this.app.query('attempt')] : []), ...(finished(build?.status?.phase) || !build ? [] : ['-f'])))}</p>`;
   }
