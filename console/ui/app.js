@@ -17,7 +17,7 @@ import {LogPage} from './pages/log.js';
 import {NewPage} from './pages/new.js';
 import {QueuePage} from './pages/queue.js';
 import {RecallsPage} from './pages/recalls.js';
-import {badge, href, icon, missing, problem, shown} from './parts.js';
+import {badge, capital, href, icon, missing, problem, shown} from './parts.js';
 import {describeSession, endSession, leaveForProvider, loginAddress, session, signIn, signInWith, signOut, watchSession} from './session.js';
 import {duration, skew} from './time.js';
 
@@ -391,7 +391,7 @@ function decode(part) {
 const logo = () => html`<img src="/ui/icon.svg" alt="" width="20" height="20">`;
 
 /** A message of the server as a sentence. @param {string} text */
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.:!?]$/.test(text) ? '' : '.');
+const sentence = (text) => capital(text) + (/[.:!?]$/.test(text) ? '' : '.');
 
 function applyScheme() {
   document.documentElement.dataset.scheme = localStorage.getItem(schemeKey) ?? '';

@@ -114,6 +114,12 @@ export const missing = (title, text, ...commands) => html`<div class="empty"><h1
 export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.message}</p>
   ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${message ?? ''}</li>`)}</ul>` : nothing}</div></div>` : nothing);
 
+/** Begins a message of the server with a capital letter, if it begins with a word: names stay as they are. @param {string} text */
+export const capital = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word[0].toUpperCase() + word.slice(1));
+
+/** A number of things. @param {number | string} count @param {string} thing */
+export const plural = (count, thing) => `${count} ${thing}${String(count) === '1' ? '' : 's'}`;
+
 /** Formats a number of bytes. @param {number | undefined} bytes */
 export function bytes(bytes) {
   if (bytes === undefined) return '';

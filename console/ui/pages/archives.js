@@ -3,7 +3,7 @@
 import {everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, conditionOf, empty, facts, filterField, href, listTitle, missing, problem, section, shown} from '../parts.js';
+import {ago, badge, command, conditionOf, empty, facts, filterField, href, listTitle, missing, plural, problem, section, shown} from '../parts.js';
 import {Table} from '../table.js';
 import {local} from '../time.js';
 
@@ -30,7 +30,7 @@ export class ArchivesPage {
     const address = (/** @type {KubeObject} */ {spec}) => `${spec.uri} ${spec.suite ?? ''}`;
     this.table = new Table(app, {
       label: 'Archives', sort: 'state', key: ({metadata}) => metadata.name,
-      under: ({status}) => html`${status?.images ?? 0} images${status?.lastCheckTime ? html`, checked ${ago(status.lastCheckTime)} ago` : nothing}`,
+      under: ({status}) => html`${plural(status?.images ?? 0, 'image')}${status?.lastCheckTime ? html`, checked ${ago(status.lastCheckTime)} ago` : nothing}`,
       columns: [
         {name: 'state', title: 'State', by: (archive) => `${conditionOf(archive, 'Ready')?.status === 'True'}`, cell: state},
         {name: 'name', title: 'Archive', by: address, cell: (archive) => html`<a href=${href(app.namespace, 'archives', archive.metadata.name)}>${archive.spec.suite ? html`<strong>${archive.spec.suite}</strong> ` : nothing}${archive.spec.uri}</a>`, tip: address},

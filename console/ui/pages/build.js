@@ -3,7 +3,7 @@
 import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, cancelAction, deleteBuildAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -179,7 +179,7 @@ export class BuildPage {
       const {class: kind, reason, message, logTail, exitCode} = status.failure;
       const lines = (logTail ?? '').trimEnd().split('\n').slice(-12);
       return html`<div class=${`lead ${toneOf(status.phase)}`}>
-        <h2>${message || this.explained?.meaning || reason}</h2>
+        <h2>${capital(message || this.explained?.meaning || inWords(reason))}</h2>
         <p class="muted"><span title=${meaningOf(reason)}>${inWords(reason)}</span>, class ${kind}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
         ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy.replaceAll(/\bBUILD\b/g, this.name)}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
@@ -354,10 +354,13 @@ const isWrong = ({type, status}) => !neutral.includes(type) && status === (shoul
  */
 export function conditionsList(conditions, reasons) {
   const wrong = conditions.filter(isWrong), right = conditions.filter((condition) => !isWrong(condition));
+  const told = new Set();
   const list = (/** @type {KubeObject[]} */ those, /** @type {import('../parts.js').Tone} */ tone) => html`<dl class="changed">${those.map(({type, status, reason, message, lastTransitionTime}) => {
     const entries = reasons.filter((entry) => entry.reason === reason);
     const meaning = (entries.find(({reporter}) => reporter.includes(type)) ?? entries[0])?.meaning ?? '';
-    const text = message && !message.startsWith('see status') ? message : meaning;
+    const own = message && !message.startsWith('see status') ? message : meaning;
+    const text = told.has(own) ? '' : own; // conditions repeat each other
+    told.add(own);
     return html`<div><dt>${badge(neutral.includes(type) ? 'idle' : tone, `${type}: ${status}`)} <span class="muted">${ago(lastTransitionTime)}</span></dt>
       <dd><span title=${`${reason}${meaning ? `: ${meaning}` : ''}`}>${inWords(reason)}</span>${text ? `: ${text}` : ''}</dd></div>`;
   })}</dl>`;

@@ -3,7 +3,7 @@
 import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, problem, section, shown} from '../parts.js';
+import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
 import {inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, noteAction, promoteAction, removeChannelAction, suspendAction} from '../requests.js';
@@ -131,15 +131,15 @@ export class ImagePage {
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     const outdated = this.outdated(image);
-    if (unresolved) return html`<div class="lead warning"><h2>${unresolved.message}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
+    if (unresolved) return html`<div class="lead warning"><h2>${capital(unresolved.message)}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
       const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || inWords(lastFinished.reason);
       if (outdated) return outdated;
-      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${failure}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${stalled.message}</p>` : nothing}
+      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${capital(failure)}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${capital(stalled.message)}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
-    return stalled ? html`<div class="lead failed"><h2>${stalled.message || inWords(stalled.reason)}</h2></div>` : outdated ?? nothing;
+    return stalled ? html`<div class="lead failed"><h2>${capital(stalled.message || inWords(stalled.reason))}</h2></div>` : outdated ?? nothing;
   }
 
   /** Tells that the inputs changed since the last build, if no build of them is under way. @param {KubeObject} image */
@@ -206,7 +206,7 @@ export class ImagePage {
     const seconds = (/** @type {(record: KubeObject) => boolean} */ matches, /** @type {string} */ field) => records.map((record) => (matches(record) && record[field] !== undefined ? parseDuration(record[field]) / 1000 : null));
     const succeeded = (/** @type {KubeObject} */ {phase}) => phase === 'Succeeded';
     return section('Over time', html`
-      ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${stats.builds} ${stats.builds === 1 ? 'build' : 'builds'}, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
+      ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${plural(stats.builds, 'build')}, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
         ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${builds} of class ${kind}`).join(', ')],
         ['Recovers in', stats?.meanTimeToRecovery], ['Fixes', stats?.fixes?.map((/** @type {KubeObject} */ {reached, count, times}) => `${reached}: ${count}, half within ${times.p50}`).join('; ')]])}
       ${oneOffs ? html`<p class="muted">${oneOffs === 1 ? 'A one-off build is' : `${oneOffs} one-off builds are`} not counted here: ${oneOffs === 1 ? 'its' : 'their'} inputs differ from those of the image.</p>` : nothing}
@@ -229,7 +229,7 @@ export class ImagePage {
     const vulnerable = status.vulnerabilities?.counts;
     if (!total.length && !count && !vulnerable) return nothing;
     return section('Packages', html`${facts([
-      [`In ${latest.name}`, total.length ? `${[...new Set(total)].join(', ')} packages` : ''],
+      [`In ${latest.name}`, total.length ? plural([...new Set(total)].join(', '), 'package') : ''],
       ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${`${href(namespace, 'diff')}?from=${encode(this.before)}&to=${encode(latest.name)}`}>${this.before}</a>` : ''],
       ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
     ])}
