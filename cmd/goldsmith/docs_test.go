@@ -163,7 +163,7 @@ var seconds = regexp.MustCompile(`(\{name: duration, value:) [2-9]s\}`)
 func hurry(t *testing.T, examples string) {
 	t.Helper()
 	shortened := 0
-	require.NoError(t, filepath.WalkDir(examples, func(path string, entry os.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(examples, func(path string, _ os.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
 		}

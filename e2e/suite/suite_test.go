@@ -16,7 +16,7 @@
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites
-// that are about kinds of images are also labelled catalog: small clusters suffice for them. At most 30 specs of all suites are labelled
+// that are about kinds of images are also labelled catalog: small clusters suffice for them. At most 35 specs of all suites are labelled
 // gate: they show each promise of a cluster once, unless the same spec shows it on `goldsmith up` in make test, and a cluster adds nothing. Specs labelled installation install or remove Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
 // does not change the installation.
 //

@@ -25,7 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder/kubeversion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations"
+	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations" // before the commands of kubectl
 )
 
 // NewCommand returns the verb. The commands of kubectl are created only when the verb runs.

@@ -19,7 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations"
+	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations" // before the commands of kubectl
 )
 
 // The formats of the flag -o. Without a format, a verb prints text for people. Wide adds details to that text.
