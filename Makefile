@@ -215,9 +215,10 @@ e2e-browser: $(if $(filter gate,$(LABELS)),,$(k9s) verify-console) ## Run the sp
 	  ./e2e/browser $(if $(filter gate,$(LABELS)),,./e2e/clients/k9s)
 
 .PHONY: screenshots
-screenshots: ## Draw each page of the console at three widths in both colour schemes into bin/screenshots; needs Chromium.
-	@rm -rf bin/screenshots && mkdir -p bin/screenshots
+screenshots: ## Draw each page of the console at three widths in both colour schemes into bin/screenshots, and the pictures of the docs; needs Chromium.
+	@rm -rf bin/screenshots && mkdir -p bin/screenshots/docs
 	SCREENSHOTS=$(CURDIR)/bin/screenshots go tool ginkgo run --tags=e2e --focus='has pages that axe' --timeout=20m $(FLAGS) ./e2e/browser
+	@install -D --mode=644 --target-directory=docs/console bin/screenshots/docs/*
 
 .PHONY: proof-test
 proof-test: $(cosign) $(cosign_2) $(oras) $(skopeo) ## Let cosign, oras, skopeo and openssl verify what is published, without the network; needs Debian or Ubuntu on amd64.

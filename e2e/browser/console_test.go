@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
@@ -143,13 +144,10 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 	It("has pages that axe finds nothing wrong with, at each width and in both colour schemes", func(ctx SpecContext) {
 		server := serve(ctx, up.Options{Memory: true})
 		images := imagesOf(server)
-		Expect(images.Create(ctx, mockImage("web", map[string]string{"duration": "10ms"}), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
-		failing := mockImage("bad", map[string]string{"duration": "10ms", "steps": "1", "failAt": "1"})
-		Expect(images.Create(ctx, failing, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		createFleet(ctx, images)
 		page := openPage(ctx, server.link)
 		page.shows("tbody tr", "Failed")
 		page.shows("tbody tr", "Ready")
-		setParameter(ctx, images, "web", "steps", "1")
 		page.open("/ui/ns/default/builds/web-2")
 		page.shows(".title", "Succeeded")
 		page.click(".actions button", "Revoke")
@@ -171,6 +169,18 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 				}
 			}
 		}
+		if directory := os.Getenv("SCREENSHOTS"); directory != "" {
+			for name, address := range map[string]string{"images": "images", "image": "images/web", "build": "builds/shop-1", "graph": "graph"} {
+				address = "/ui/ns/default/" + address
+				page.open(address)
+				page.shows("main", consolePages[address])
+				page.shows(".connection", "Live")
+				for _, scheme := range []string{"light", "dark"} {
+					page.resize(1280, scheme)
+					page.draw(filepath.Join(directory, fmt.Sprintf("docs/%s-%s.webp", name, scheme)))
+				}
+			}
+		}
 		page.click(".tools button", "?")
 		page.shows("dialog dt", "Channel")
 		page.shows("dialog kbd", "g")
@@ -183,29 +193,63 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 	}, NodeTimeout(10*deadline.Local.Deadline()))
 })
 
-// consolePages are the addresses of pages about the images web and bad, with what they show.
+// consolePages are the addresses of pages about the images of createFleet, with what they show.
 var consolePages = map[string]string{
-	"/ui/ns/default/images":                   "bad",
+	"/ui/ns/default/images":                   "shop",
 	"/ui/ns/-/images?q=nothing":               "No image matches",
 	"/ui/ns/empty/images":                     "Namespace empty has no images",
 	"/ui/ns/default/images/web":               "Over time",
+	"/ui/ns/default/new?edit=web":             "Edit web",
 	"/ui/ns/default/images/missing":           "Image missing does not exist",
 	"/ui/ns/default/builds":                   "web-1",
-	"/ui/ns/default/builds/bad-1":             "MockFailed",
+	"/ui/ns/default/builds/shop-1":            "MockFailed",
 	"/ui/ns/default/builds/web-2":             "Artifacts",
 	"/ui/ns/default/builds/web-2/log":         "step 1/1",
 	"/ui/ns/default/diff?from=web-1&to=web-2": "parameters[steps]",
 	"/ui/ns/default/queue":                    "Queue",
 	"/ui/ns/default/graph":                    "web",
-	"/ui/ns/default/new?builder=debian":       "kernelArguments",
+	"/ui/ns/default/new?builder=debian":       "Kernel arguments",
 	"/ui/ns/default/new?kind=missing":         "There is no kind missing",
 	"/ui/ns/-/new":                            "Choose a namespace",
 	"/ui/ns/default/catalog":                  "The server offers no kinds",
 	"/ui/ns/default/archives":                 "No image needs an archive",
 	"/ui/ns/default/archives/missing":         "Archive missing does not exist",
-	"/ui/ns/default/recalls":                  "Images concerned",
+	"/ui/ns/default/recalls":                  "has the key of staging",
 	"/ui/ns/-/recalls?q=nothing":              "No recall matches",
 	"/ui/ns/default/nowhere":                  "This page does not exist",
+}
+
+// createFleet creates images in most states: web is built eight times on the channel of debian, shop fails, and database is being built.
+func createFleet(ctx context.Context, images client.ImageInterface) {
+	GinkgoHelper()
+	debian := mockImage("debian", map[string]string{"duration": "20ms"})
+	debian.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic}}
+	suspended := mockImage("office", map[string]string{"duration": "20ms"})
+	suspended.Spec.Suspend = new(true)
+	created := []*v1alpha1.Image{debian, suspended}
+	for name, parameters := range map[string]map[string]string{
+		"web":      {"duration": "150ms", "packages": "mock-base nginx=1.26.3"},
+		"shop":     {"duration": "20ms", "steps": "4", "failAt": "3"},
+		"database": {"duration": "1h", "steps": "3"},
+	} {
+		image := mockImage(name, parameters)
+		image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}}
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(8))}
+		created = append(created, image)
+	}
+	for _, image := range created {
+		Expect(images.Create(ctx, image, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+	}
+	for i, change := range [][2]string{{}, {"steps", "1"}, {"packages", "mock-base nginx=1.28.0"}, {"duration", "240ms"}, {"duration", "170ms"}, {"duration", "310ms"}, {"duration", "200ms"}, {"duration", "180ms"}} {
+		if change[0] != "" {
+			setParameter(ctx, images, "web", change[0], change[1])
+		}
+		Eventually(ctx, func(g Gomega) {
+			web, err := images.Get(ctx, "web", metav1.GetOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(web.Status.LatestSuccessful).To(HaveField("Name", fmt.Sprintf("web-%d", i+1)))
+		}).WithTimeout(deadline.Local.Deadline()).Should(Succeed())
+	}
 }
 
 func imagesOf(server *served) client.ImageInterface {
@@ -309,12 +353,13 @@ func (p *consolePage) open(address string) {
 	Expect(chromedp.Do(p.browser, chromedp.Navigate("about:blank"), chromedp.Navigate(p.origin+address))).To(Succeed())
 }
 
-// draw writes a picture of the window into a file.
+// draw writes a picture of the window into a file, in the format of its extension.
 func (p *consolePage) draw(file string) {
 	GinkgoHelper()
-	picture, err := chromedp.Run(p.browser, chromedp.CaptureScreenshot())
+	format := cdppage.CaptureScreenshotFormat(filepath.Ext(file)[1:])
+	picture, err := chromedp.Call(p.browser, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: format})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(file, picture, 0o600)).To(Succeed())
+	Expect(os.WriteFile(file, picture.Data, 0o600)).To(Succeed())
 }
 
 func (p *consolePage) address() string {

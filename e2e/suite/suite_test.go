@@ -17,8 +17,9 @@
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites
 // that are about kinds of images are also labelled catalog: small clusters suffice for them. At most 35 specs of all suites are labelled
-// gate: they show each promise of a cluster once, unless the same spec shows it on `goldsmith up` in make test, and a cluster adds nothing. Specs labelled installation install or remove Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
-// does not change the installation.
+// gate: they show each promise of a cluster once, unless the same spec shows it on `goldsmith up` in make test, and a cluster adds
+// nothing. Specs labelled installation install or remove Goldsmith. The filter "smoke && !installation" needs an existing installation,
+// on any cluster that E2E_KUBECONFIG names, and does not change the installation.
 //
 // Goldsmith is installed with an archive of logs, in an S3 server of the cluster, and with the database of the component
 // records-postgres. If only specs of gate or smoke run, it has no archive, and uses records-sqlite.

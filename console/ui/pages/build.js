@@ -17,7 +17,7 @@ const outcomes = {Succeeded: 'ok', Passed: 'ok', Flaky: 'warning', Failed: 'fail
 /** The types of statements about artifacts, in words. @type {Record<string, string>} */
 const statementTypes = {
   'https://slsa.dev/provenance/v1': 'Provenance', 'https://cyclonedx.org/bom': 'SBOM (CycloneDX)', 'https://spdx.dev/Document': 'SBOM (SPDX)',
-  'https://sigstore.dev/cosign/sign/v1': 'Signature', 'application/vnd.dev.cosign.simplesigning.v1+json': 'Signature (simple signing)',
+  'https://sigstore.dev/cosign/sign/v1': '', 'application/vnd.dev.cosign.simplesigning.v1+json': '', // say nothing but that they are signed
 };
 
 /** What a build of an image is called. @param {string} name */
@@ -160,13 +160,12 @@ export class BuildPage {
       ${channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => html`<span class="chip">${name}</span>`)}
       ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
       <span class="actions">
-        ${actions.button(deleteBuildAction(namespace, build.metadata, image), 'quiet')}
-        <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
-        ${done ? nothing : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
-        ${done ? actions.button(rerunAction(namespace, this.name, '')) : nothing}
-        ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken ? '' : 'primary') : nothing}
-        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
         ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, [this.name], channels, names, status.revoked ? 'The build is revoked.' : ''), overtaken || status.revoked ? '' : 'primary') : nothing}
+        ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken ? '' : 'primary') : nothing}
+        ${done ? actions.button(rerunAction(namespace, this.name, '')) : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
+        <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
+        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
+        ${actions.button(deleteBuildAction(namespace, build.metadata, image), 'quiet')}
       </span></header>`;
   }
 
@@ -225,7 +224,10 @@ export class BuildPage {
     }
     if (status.startTime && (end - last > 1000 || spans.length === 1)) spans.push({name: status.tests?.length ? 'Tests' : status.stages?.length ? 'Afterwards' : finished(status.phase) ? 'Ran' : 'Runs', tone: status.stages?.length ? 'idle' : 'running', from: last, to: end});
     const ended = spans.findLast(({tone}) => tone === 'running' || status.artifacts?.length) ?? spans[0]; // tests come after the artifacts
-    if (status.phase === 'Failed') ended.tone = 'failed';
+    if (status.phase === 'Failed') {
+      ended.tone = 'failed';
+      if (status.stages?.some((/** @type {KubeObject} */ {name}) => name === ended.name) && end - ended.from < 1500) ended.name += ' or later'; // reports of steps come once a second
+    }
     const total = Math.max(1, end - created);
     return html`<section class="timeline"><header><h2>Time</h2><span class="muted">${duration(total)}${finished(status.phase) ? '' : ' so far'}, created ${ago(metadata.creationTimestamp)} ago</span></header>
       <ol>${spans.map(({name, tone, from, to}) => html`<li class=${tone}><span class="name" title=${name}>${tone === 'failed' ? badge('failed', name) : name}</span><span class="track"><span class="bar" .style=${`margin-left: min(${100 * (from - created) / total}%, 100% - 3px); width: ${100 * (to - from) / total}%`}></span></span><span class="length">${tone === 'failed' ? 'failed, ' : ''}${to - from < 1000 ? '<1s' : duration(to - from)}</span></li>`)}</ol>
@@ -299,7 +301,7 @@ export class BuildPage {
     const keys = new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ artifact) => (artifact.statements ?? []).flatMap((/** @type {KubeObject} */ statement) => (statement.signatures ?? []).map((/** @type {KubeObject} */ {keyID}) => keyID))));
     return section('Proof', html`${facts([
       ['Signed', keys.size ? 'yes' : conditionOf({status}, 'Attested') ? 'not yet' : 'no: the server has no key'], ['Keys', keys.size ? [...keys].map((key) => html`<code class="wrap">${key}</code> `) : ''],
-      ['Statements', [...new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ {statements}) => (statements ?? []).map((/** @type {KubeObject} */ {type}) => statementTypes[type] ?? type)))].join(', ')],
+      ['Statements', [...new Set((attestation.artifacts ?? []).flatMap((/** @type {KubeObject} */ {statements}) => (statements ?? []).map((/** @type {KubeObject} */ {type}) => statementTypes[type] ?? type)))].filter(Boolean).join(', ')],
     ])}<p>${shown(command(namespace, 'verify', this.name))}</p>`);
   }
 

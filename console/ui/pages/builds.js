@@ -24,13 +24,13 @@ const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 
 /** The table of builds, which several pages have. @param {import('../app.js').App} app @param {{image?: boolean}} options whether builds are of several images */
 export const buildsTable = (app, {image = true} = {}) => new Table(app, {
-  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [inWords(row.Why) || row.Progress, took(row)].filter(Boolean).join(', '),
+  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [isRevoked(row) ? '' : inWords(row.Why) || row.Progress, took(row)].filter(Boolean).join(', '),
   columns: [
     {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => (isRevoked(row) ? badge('failed', 'Revoked') : phaseBadge(row.Phase))},
     {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>${row.OneOff === 'true' ? html` <span class="chip" title="Its inputs differ from those of the image: it does not count for the image">one-off</span>` : nothing}`},
     ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
     ...(image ? [{name: 'image', title: 'Image', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.Image, cell: (/** @type {Row} */ row) => (row.Image === '<none>' ? nothing : html`<a href=${href(row.metadata.namespace, 'images', row.Image)} tabindex="-1">${row.Image}</a>`)}] : []),
-    {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Why || row.Progress, cell: (row) => inWords(row.Why) || row.Progress, tip: (row) => meaningOf(row.Why)},
+    {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Why || row.Progress, cell: (row) => (isRevoked(row) ? nothing : inWords(row.Why) || row.Progress), tip: (row) => meaningOf(row.Why)},
     {name: 'trigger', title: 'Trigger', from: 'wide', by: (row) => row.Trigger, cell: (row) => row.Trigger.replace(/^\w+/, inWords), tip: (row) => row.Trigger},
     {name: 'took', title: 'Duration', from: 'medium', by: (row) => (row.Started ? (Date.parse(row.Finished) || now()) - Date.parse(row.Started) : -1), cell: took},
     {name: 'created', title: 'Age', by: newest, cell: (row) => age(row.metadata.creationTimestamp), tip: (row) => local(row.metadata.creationTimestamp)},

@@ -119,10 +119,11 @@ export class ImagePage {
       ${upToDate?.status === 'True' ? badge('ok', 'Up to date') : upToDate?.status === 'False' && ready?.status === 'True' ? badge('warning', 'Outdated') : nothing}
       ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
-      <span class="actions">${actions.button(deleteAction(namespace, image.metadata, this.builds.items.size), 'quiet')}
-        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', ...right}, 'Opens the form of a new image, filled in as this one')}
+      <span class="actions">${actions.button(buildAction(namespace, this.name), 'primary')}
         ${actions.link('Edit', `${href(namespace, 'new')}?${kind}edit=${encode(this.name)}`, {verb: 'update', ...right, name: this.name})}
-        ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}${actions.button(buildAction(namespace, this.name), 'primary')}</span></header>`;
+        ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}
+        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', ...right}, 'Opens the form of a new image, filled in as this one')}
+        ${actions.button(deleteAction(namespace, image.metadata, this.builds.items.size), 'quiet')}</span></header>`;
   }
 
   /** What needs attention. @param {KubeObject} image */

@@ -70,7 +70,7 @@ export class ImagesPage {
         {name: 'channels', title: 'Channels', from: 'wide', by: (row) => row.Channels, cell: (row) => row.Channels, tip: (row) => row.Channels},
         {name: 'next', title: 'Next start', from: 'wide', cell: (row) => row.Next},
         {name: 'age', title: 'Age', from: 'wide', by: (row) => -Date.parse(row.metadata.creationTimestamp), cell: (row) => ago(row.metadata.creationTimestamp)},
-        {name: 'act', title: 'Action', cell: (row) => app.actions.button(buildAction(row.metadata.namespace, row.Name), 'small')},
+        {name: 'act', title: 'Action', from: 'medium', cell: (row) => app.actions.button(buildAction(row.metadata.namespace, row.Name), 'small')},
       ],
     });
   }

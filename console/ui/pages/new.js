@@ -241,6 +241,7 @@ export class NewPage {
       this.state = 'failed';
     } finally {
       this.busy = false;
+      if (this.theirs) scrollTo(0, 0); // to their changes
       this.app.update();
     }
   };
