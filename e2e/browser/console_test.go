@@ -170,15 +170,14 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 			}
 		}
 		if directory := os.Getenv("SCREENSHOTS"); directory != "" {
-			for name, address := range map[string]string{"images": "images", "image": "images/web", "build": "builds/shop-1", "graph": "graph"} {
+			for name, address := range map[string]string{"images-light": "images", "image-light": "images/web", "build-light": "builds/shop-1", "build-dark": "builds/shop-1", "graph-dark": "graph"} {
+				_, scheme, _ := strings.Cut(name, "-")
 				address = "/ui/ns/default/" + address
+				page.resizeTo(1280, 640, scheme)
 				page.open(address)
 				page.shows("main", consolePages[address])
 				page.shows(".connection", "Live")
-				for _, scheme := range []string{"light", "dark"} {
-					page.resize(1280, scheme)
-					page.draw(filepath.Join(directory, fmt.Sprintf("docs/%s-%s.webp", name, scheme)))
-				}
+				page.draw(filepath.Join(directory, "docs", name+".webp"))
 			}
 		}
 		page.click(".tools button", "?")
@@ -186,9 +185,9 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.shows("dialog kbd", "g")
 		Expect(page.axe()).To(BeEmpty(), "the help")
 		page.click("dialog button", "Close")
-		page.click(".tools button", "Theme: System")
-		page.click(".tools button", "Theme: Light")
-		page.shows(".tools button", "Theme: Dark")
+		page.click(".tools button", "System")
+		page.click(".tools button", "Light")
+		page.shows(".tools button", "Dark")
 		page.expectNothingWrong(BeEmpty())
 	}, NodeTimeout(10*deadline.Local.Deadline()))
 })
@@ -202,7 +201,7 @@ var consolePages = map[string]string{
 	"/ui/ns/default/new?edit=web":             "Edit web",
 	"/ui/ns/default/images/missing":           "Image missing does not exist",
 	"/ui/ns/default/builds":                   "web-1",
-	"/ui/ns/default/builds/shop-1":            "MockFailed",
+	"/ui/ns/default/builds/shop-1":            "What to do",
 	"/ui/ns/default/builds/web-2":             "Artifacts",
 	"/ui/ns/default/builds/web-2/log":         "step 1/1",
 	"/ui/ns/default/diff?from=web-1&to=web-2": "parameters[steps]",
@@ -341,7 +340,12 @@ func (p *consolePage) expectNothingWrong(matcher OmegaMatcher) {
 
 func (p *consolePage) resize(width int64, scheme string) {
 	GinkgoHelper()
-	_, err := chromedp.Call(p.browser, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
+	p.resizeTo(width, 900, scheme)
+}
+
+func (p *consolePage) resizeTo(width, height int64, scheme string) {
+	GinkgoHelper()
+	_, err := chromedp.Call(p.browser, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
 	Expect(err).NotTo(HaveOccurred())
 	_, err = chromedp.Call(p.browser, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	Expect(err).NotTo(HaveOccurred())

@@ -3,6 +3,7 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -136,7 +137,7 @@ func (b *builder) refuse(reason string, err error) int {
 func (b *builder) work(input *render.Input) (stopped bool) {
 	steps := b.behaviour.steps
 	b.logf("mock builder: build %s/%s, attempt %d, base %s, %d files, %d targets, %v in %d steps\n",
-		input.Build.Namespace, input.Build.Name, input.Attempt, input.Base.Reference,
+		input.Build.Namespace, input.Build.Name, input.Attempt, cmp.Or(input.Base.Reference, input.Base.Build),
 		len(input.Files), len(input.Targets), b.behaviour.duration, steps)
 	if steps == 0 {
 		return !b.behaviour.fails && b.wait(b.behaviour.duration)
