@@ -49,7 +49,7 @@ export class Actions {
     this.busy = false;
   }
 
-  /** Why the user cannot do something, or an empty text. @param {Action} action */
+  /** Why the user cannot do something, or an empty text. @param {Pick<Action, 'right' | 'impossible'>} action */
   refusal(action) {
     const key = JSON.stringify(action.right);
     const known = this.refusals.get(key);
@@ -71,7 +71,7 @@ export class Actions {
 
   /** A button that opens a page, such as a form. @param {string} label @param {string} address @param {Action['right']} right @param {string} title */
   link(label, address, right, title = '') {
-    const refusal = this.refusal({label, title, text: '', right, command: () => '', run: async () => {}});
+    const refusal = this.refusal({right});
     return refusal ? html`<button type="button" aria-disabled="true" title=${refusal}>${label}</button>` : html`<a class="button" href=${address} title=${title || nothing}>${label}</a>`;
   }
 

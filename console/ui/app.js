@@ -50,6 +50,12 @@ const routes = [
 /** The words that pages use, for those who see them for the first time. */
 const words = [
   ['Image', 'A declaration of what to build, and when: a base, a builder and parameters.'],
+  ['Kind', 'A sort of images with a form of its own, which the catalog offers.'],
+  ['Namespace', 'A part of the server with its own images and users.'],
+  ['Parameter', 'A setting that the builder of an image knows.'],
+  ['Trigger', 'What starts a build: a request, a schedule, or a change of the inputs, which are all that an image is built from.'],
+  ['Suspended', 'The image starts no build by itself.'],
+  ['Stalled', 'Nothing happens until somebody changes the image or asks for a build.'],
   ['Build', 'One run of a builder for an image, with a log and a result.'],
   ['Base', 'What an image starts from: another image, or a system such as debian:13.'],
   ['Builder', 'The program that makes the artifacts of an image.'],

@@ -4,6 +4,7 @@
 
 import {encode} from './api.js';
 import {html, nothing, typed} from './html.js';
+import {withoutPattern} from './parts.js';
 
 /** @typedef {import('./html.js').Content} Content */
 /** @typedef {import('./schema.js').Schema} Schema */
@@ -372,7 +373,7 @@ function titleOf({title}, at) {
 }
 
 /** A message of the server, without the value, which the field shows. @param {string | undefined} message */
-export const plain = (message = '') => message.replace(/^(Required value|Invalid value: ("(\\.|[^"\\])*"|[\w.+-]+)): /, '').replace(/^Required value$/, 'a value is required');
+export const plain = (message = '') => withoutPattern(message).replace(/^(Required value|Invalid value: ("(\\.|[^"\\])*"|[\w.+-]+)): /, '').replace(/^Required value$/, 'a value is required');
 
 /** A description, without the name that it begins with, and without its list of values. What follows the first sentence of a long text is folded. @param {Schema} schema @param {Place} at @param {string} id */
 function hint({description, title = ''}, {name, label}, id = '') {

@@ -111,8 +111,11 @@ export const empty = (title, text, ...commands) => html`<div class="empty"><h2>$
 export const missing = (title, text, ...commands) => html`<div class="empty"><h1>${title}</h1><p>${text}</p>${commands.map((text) => html`<p>${shown(text)}</p>`)}</div>`;
 
 /** Shows an error of the API. The frame shows that the connection is lost. @param {{message: string, lost?: boolean, causes?: {field?: string, message?: string}[]} | undefined} failure */
-export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.message}</p>
-  ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${message ?? ''}</li>`)}</ul>` : nothing}</div></div>` : nothing);
+export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.causes?.length === 1 ? html`${failure.causes[0].field ? html`<code>${failure.causes[0].field}</code>: ` : nothing}${withoutPattern(failure.causes[0].message)}` : withoutPattern(failure.message)}</p>
+  ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${withoutPattern(message)}</li>`)}</ul>` : nothing}</div></div>` : nothing);
+
+/** A message of the server without the regular expression at its end, which its words explain. @param {string | undefined} message */
+export const withoutPattern = (message = '') => message.replace(/ \(e\.g\. [^()]*, regex used for validation is '.*'\)$/, '');
 
 /** Begins a message of the server with a capital letter, if it begins with a word: names stay as they are. @param {string} text */
 export const capital = (text) => text.replace(/^[a-z]+(?=[ ,])/, (word) => word[0].toUpperCase() + word.slice(1));

@@ -84,7 +84,7 @@ class Plot extends HTMLElement {
     const colour = (/** @type {string} */ name) => resolve(this, `var(${name})`);
     const axis = {stroke: colour('--muted'), grid: {stroke: colour('--line'), width: 1}, ticks: {stroke: colour('--line'), width: 1}, font: `12px ${style.fontFamily}`};
     this.#plot = new uPlot({
-      width: this.#width, height: 180, legend: {live: false, show: series.length > 1}, cursor: {y: false},
+      width: this.#width, height: 180, legend: {live: false, show: series.length > 1}, cursor: {y: false}, padding: [null, 32, null, null],
       scales: {x: {range: rangeOf}, y: {range: (_, min, max) => (unit === 'percent' ? [0, 100] : [0, Math.max(1, max * 1.1, min)])}},
       axes: [{...axis, values: timesOf, space: 90}, {...axis, size: 60, incrs: unit === 'percent' ? [25, 50] : steps, values: (_, values) => values.map((value) => formatted(unit, value))}],
       series: [

@@ -38,6 +38,14 @@ export function meaningOf(reason = '') {
   return meaning ? `${reason}: ${meaning}` : reason;
 }
 
+/** Who can correct the failures of each class. @type {Record<string, string>} */
+const classes = {
+  User: 'in what is built', Config: 'in the configuration of the build', Infrastructure: 'of the infrastructure', Registry: 'of a registry', Timeout: 'by a limit of time', Test: 'in a test', Cancelled: 'by a cancellation',
+};
+
+/** The class of a failure in words. @param {string} name */
+export const classOf = (name) => classes[name] ?? `of class ${name}`;
+
 /** What a builder says about its reasons. @param {string} builder @returns {Promise<Reason[]>} */
 async function ofBuilder(builder) {
   if (!builder) return [];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What users can do to images and builds.
 
-import {everywhere, path, request} from './api.js';
+import {encode, everywhere, path, request} from './api.js';
 import {command, href} from './parts.js';
+import {catalogGroup} from './schema.js';
 
 /** @typedef {import('./actions.js').Action} Action */
 /** @typedef {Record<string, any>} KubeObject */
@@ -46,6 +47,18 @@ export const cancelAction = (namespace, build, impossible) => ({
     await request(path('imagebuilds', namespace, build, 'cancel'), {method: 'POST', body: {apiVersion: version, kind: 'CancelRequest', reason: reason || undefined}});
   },
 });
+
+/** The address of the form that edits an image, or makes one like it. @param {string} namespace @param {KubeObject} metadata of the image @param {'edit' | 'like'} how */
+export function formOf(namespace, {name, labels}, how) {
+  const kind = labels?.[`${catalogGroup}/kind`];
+  return `${href(namespace, 'new')}?${kind ? `kind=${encode(kind)}&` : ''}${how}=${encode(name)}`;
+}
+
+/** The right to change an image, or an object of a kind that the image was made from. @param {string} namespace @param {KubeObject} metadata of the image @param {string} verb */
+export function rightTo(namespace, {labels}, verb) {
+  const kind = labels?.[`${catalogGroup}/kind`];
+  return {verb, namespace, ...(kind ? {group: catalogGroup, resource: kind} : {resource: 'images'})};
+}
 
 /** What a choice of channels has for a new one: no channel has spaces in its name. */
 const newChannel = 'a new channel';
@@ -156,8 +169,8 @@ export const noteAction = (namespace, image, added) => ({
 
 /** @param {string} namespace @param {string} build empty to let the user name it @param {string} [impossible] @returns {Action} */
 export const revokeAction = (namespace, build, impossible) => ({
-  label: 'Revoke', title: build ? `Revoke ${build}` : 'Revoke a build', impossible,
-  text: 'Takes the build back: channels and other builds use its artifacts no more, and clients refuse them. The artifacts are not deleted.',
+  label: 'Revoke', title: build ? `Revoke ${build}` : 'Revoke a build', impossible, danger: true,
+  text: 'Recalls the build: channels and other builds use its artifacts no more, and clients refuse them. The artifacts are not deleted, and Restore takes it back.',
   right: {verb: 'create', resource: 'imagebuilds', subresource: 'revoke', namespace: namespace === everywhere ? '' : namespace},
   fields: [...(build ? [] : [{name: 'build', label: 'Build', required: true}]), {name: 'reason', label: 'Reason', required: true}, {name: 'descendants', label: 'Also the builds that are based on it', options: ['no', 'yes']}],
   command: ({build: named, reason, descendants}) => command(namespace, 'revoke', build || named || 'BUILD', '--reason', reason || 'TEXT', ...(descendants === 'yes' ? ['--descendants'] : [])),

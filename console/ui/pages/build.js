@@ -4,8 +4,8 @@ import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
-import {explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
-import {buildAction, cancelAction, deleteBuildAction, promoteAction, rerunAction, restoreAction, revokeAction} from '../requests.js';
+import {classOf, explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
+import {buildAction, cancelAction, deleteBuildAction, formOf, promoteAction, rerunAction, restoreAction, revokeAction, rightTo} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
 
 /** @typedef {import('../html.js').Content} Content */
@@ -102,7 +102,7 @@ export class BuildPage {
       build?.status?.failure && optional(explainFailure(build)),
       advised && build?.status?.phase === 'Succeeded' && optional(request(path('imagebuilds', namespace, this.name, 'vulnerabilities'), {query: {countsOnly: true}})),
       !build && optional(recordOf(namespace, this.name)),
-      build?.status?.failure && image && optional(goodBefore(namespace, image, this.name)),
+      finished(build?.status?.phase) && image && optional(goodBefore(namespace, image, this.name)),
     ]);
     this.good = good || undefined;
     this.happened = events?.items;
@@ -161,12 +161,18 @@ export class BuildPage {
       ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
       <span class="actions">
         ${image && phase === 'Succeeded' ? actions.button(promoteAction(namespace, image, [this.name], channels, names, status.revoked ? 'The build is revoked.' : ''), overtaken || status.revoked ? '' : 'primary') : nothing}
-        ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken ? '' : 'primary') : nothing}
+        ${done && image ? actions.button(buildAction(namespace, image, 'Build current inputs'), phase === 'Succeeded' || overtaken || this.same(build) ? '' : 'primary') : nothing}
         ${done ? actions.button(rerunAction(namespace, this.name, '')) : actions.button(cancelAction(namespace, this.name, spec.cancelRequested ? 'The build is being cancelled.' : ''))}
         <a class="button" href=${href(namespace, 'builds', this.name, 'log')}>Log</a>
-        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : done && !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
+        ${status.revoked ? actions.button(restoreAction(namespace, this.name)) : !status.artifacts?.length ? nothing : actions.button(revokeAction(namespace, this.name))}
         ${actions.button(deleteBuildAction(namespace, build.metadata, image), 'quiet')}
       </span></header>`;
+  }
+
+  /** Reports whether a build of the image would have the inputs of this build. @param {KubeObject} build */
+  same({status}) {
+    const digest = status?.resolved?.inputsDigest;
+    return Boolean(digest) && this.image?.status?.inputsDigest === digest;
   }
 
   /** What matters most: why it failed, what it waits for, or how far it is. @param {KubeObject} build */
@@ -179,10 +185,11 @@ export class BuildPage {
       const lines = (logTail ?? '').trimEnd().split('\n').slice(-12);
       return html`<div class=${`lead ${toneOf(status.phase)}`}>
         <h2>${capital(message || this.explained?.meaning || inWords(reason))}</h2>
-        <p class="muted"><span title=${meaningOf(reason)}>${inWords(reason)}</span>, class ${kind}${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
+        <p class="muted"><span title=${meaningOf(reason)}>${inWords(reason)}</span>, <span title=${`class ${kind}`}>a failure ${classOf(kind)}</span>${exitCode ? `, exit code ${exitCode}` : ''}${this.explained?.meaning && message ? `: ${this.explained.meaning}` : ''}</p>
         ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy.replaceAll(/\bBUILD\b/g, this.name)}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
         <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
+          ${this.image && this.same(build) && !this.app.actions.refusal({right: {...rightTo(namespace, this.image.metadata, 'update'), name: this.image.metadata.name}}) ? html`<a href=${formOf(namespace, this.image.metadata, 'edit')}>Edit ${this.image.metadata.name}</a>` : nothing}
           ${this.good ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>Compare with the last good build, ${this.good}</a>` : nothing}
           ${later && number(later) > number(this.name) ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.name)}&to=${encode(later)}`}>Compare with ${later}, which succeeded later</a>` : nothing}</p>
       </div>`;
@@ -263,6 +270,7 @@ export class BuildPage {
     const updates = trigger.packages?.updates ?? [];
     return section('Why it was built', html`${facts([
       ['Trigger', html`<span title=${meaningOf(trigger.reason)}>${inWords(trigger.reason)}</span>`], ['By', trigger.requestedBy], ['Message', trigger.message],
+      ['Compare', !this.explained && this.good && html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>with ${this.good}</a>`],
       ['Rerun of', trigger.rerunOf && html`<a href=${href(namespace, 'builds', trigger.rerunOf)}>${trigger.rerunOf}</a>`],
       ['Tests', retests && html`the artifacts of <a href=${href(namespace, 'builds', retests.name)}>${retests.name}</a>`],
       ['Reproduces', reproduces && html`<a href=${href(namespace, 'builds', reproduces.name)}>${reproduces.name}</a>`],

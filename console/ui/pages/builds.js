@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, empty, filterChoices, filterField, finished, href, listTitle, phaseBadge, problem} from '../parts.js';
+import {badge, command, empty, filterChoices, filterField, finished, href, listTitle, phaseBadge, problem, toneOf} from '../parts.js';
 import {inWords, meaningOf} from '../reasons.js';
 import {Table} from '../table.js';
 import {age, duration, local, now} from '../time.js';
@@ -24,10 +24,10 @@ const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 
 /** The table of builds, which several pages have. @param {import('../app.js').App} app @param {{image?: boolean}} options whether builds are of several images */
 export const buildsTable = (app, {image = true} = {}) => new Table(app, {
-  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [isRevoked(row) ? '' : inWords(row.Why) || row.Progress, took(row)].filter(Boolean).join(', '),
+  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [isRevoked(row) ? '' : inWords(row.Why) || row.Progress, row.OneOff === 'true' ? 'one-off' : '', took(row)].filter(Boolean).join(', '),
   columns: [
     {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => (isRevoked(row) ? badge('failed', 'Revoked') : phaseBadge(row.Phase))},
-    {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>${row.OneOff === 'true' ? html` <span class="chip" title="Its inputs differ from those of the image: it does not count for the image">one-off</span>` : nothing}`},
+    {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>${row.OneOff === 'true' ? html` <span class="chip medium" title="Its inputs differ from those of the image: it does not count for the image">one-off</span>` : nothing}`},
     ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
     ...(image ? [{name: 'image', title: 'Image', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.Image, cell: (/** @type {Row} */ row) => (row.Image === '<none>' ? nothing : html`<a href=${href(row.metadata.namespace, 'images', row.Image)} tabindex="-1">${row.Image}</a>`)}] : []),
     {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Why || row.Progress, cell: (row) => (isRevoked(row) ? nothing : inWords(row.Why) || row.Progress), tip: (row) => meaningOf(row.Why)},
@@ -73,7 +73,7 @@ export class BuildsPage {
     });
     const {loaded} = this.builds;
     return html`${listTitle('Builds', loaded ? this.count : undefined, filterField(this.app, 'Filter the builds'),
-      filterChoices(this.app, 'phase', 'Phase', filters.map(([name, title], index) => [name, title, loaded ? this.counts[index] : undefined])))}
+      filterChoices(this.app, 'phase', 'Phase', filters.map(([name, title], index) => [name, badge(name === 'Unfinished' ? 'running' : toneOf(name), title), loaded ? this.counts[index] : undefined])))}
     ${problem(this.builds.failure)}
     ${this.content()}`;
   }

@@ -5,9 +5,8 @@ import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown} from '../parts.js';
 import {formatted} from '../plot.js';
-import {inWords, meaningOf, reasons} from '../reasons.js';
-import {buildAction, deleteAction, noteAction, promoteAction, removeChannelAction, suspendAction} from '../requests.js';
-import {catalogGroup} from '../schema.js';
+import {classOf, inWords, meaningOf, reasons} from '../reasons.js';
+import {buildAction, deleteAction, formOf, noteAction, promoteAction, removeChannelAction, rightTo, suspendAction} from '../requests.js';
 import {local, parseDuration} from '../time.js';
 import {buildsTable, isRevoked} from './builds.js';
 import {changesList, conditionsList, goodBefore, locationOf, sourceOf} from './build.js';
@@ -109,7 +108,7 @@ export class ImagePage {
   /** @param {KubeObject} image */
   heading(image) {
     const {namespace, actions} = this.app, {spec, status = {}} = image;
-    const resource = image.metadata.labels?.[`${catalogGroup}/kind`], kind = resource ? `kind=${encode(resource)}&` : '', right = {...(resource ? {group: catalogGroup, resource} : {resource: 'images'}), namespace};
+    const {metadata} = image;
     const [ready, upToDate, stalled] = ['Ready', 'UpToDate', 'Stalled'].map((type) => conditionOf(image, type));
     return html`<header class="title">
       <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
@@ -120,10 +119,15 @@ export class ImagePage {
       ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
       <span class="actions">${actions.button(buildAction(namespace, this.name), 'primary')}
-        ${actions.link('Edit', `${href(namespace, 'new')}?${kind}edit=${encode(this.name)}`, {verb: 'update', ...right, name: this.name})}
+        ${actions.link('Edit', formOf(namespace, metadata, 'edit'), {...rightTo(namespace, metadata, 'update'), name: this.name})}
         ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}
-        ${actions.link('New like this', `${href(namespace, 'new')}?${kind}like=${encode(this.name)}`, {verb: 'create', ...right}, 'Opens the form of a new image, filled in as this one')}
-        ${actions.button(deleteAction(namespace, image.metadata, this.builds.items.size), 'quiet')}</span></header>`;
+        ${actions.link('New like this', formOf(namespace, metadata, 'like'), rightTo(namespace, metadata, 'create'), 'Opens the form of a new image, filled in as this one')}
+        ${actions.button(deleteAction(namespace, metadata, this.builds.items.size), 'quiet')}</span></header>`;
+  }
+
+  /** The oldest build that counts and has not finished. */
+  get active() {
+    return this.builds.values().filter(({Phase, OneOff}) => !finished(Phase) && OneOff !== 'true').sort((a, b) => a.created - b.created)[0];
   }
 
   /** What needs attention. @param {KubeObject} image */
@@ -131,7 +135,8 @@ export class ImagePage {
     const {namespace} = this.app, {lastFinished, latestSuccessful} = image.status ?? {};
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
-    const outdated = this.outdated(image);
+    const outdated = this.outdated(image), active = this.active;
+    if (active) return html`<div class="lead running"><h2><a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a> is ${active.Phase === 'Running' ? 'being built' : inWords(active.Phase).toLowerCase()}</h2>${lastFinished && lastFinished.phase !== 'Succeeded' ? html`<p>The last build, <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>, ${lastFinished.phase === 'Failed' ? 'failed' : 'was cancelled'}.</p>` : nothing}</div>`;
     if (unresolved) return html`<div class="lead warning"><h2>${capital(unresolved.message)}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
       const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || inWords(lastFinished.reason);
@@ -140,7 +145,7 @@ export class ImagePage {
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
-    return stalled ? html`<div class="lead failed"><h2>${capital(stalled.message || inWords(stalled.reason))}</h2></div>` : outdated ?? nothing;
+    return stalled ? html`<div class=${`lead ${lastFinished?.phase === 'Cancelled' ? 'idle' : 'failed'}`}><h2>${capital(stalled.message || inWords(stalled.reason))}</h2></div>` : outdated ?? nothing;
   }
 
   /** Tells that the inputs changed since the last build, if no build of them is under way. @param {KubeObject} image */
@@ -160,12 +165,12 @@ export class ImagePage {
     const good = this.builds.values().filter((row) => row.Phase === 'Succeeded' && !isRevoked(row)).sort((a, b) => b.created - a.created);
     const builds = [...good.filter(({Name}) => Name === latest), ...good.filter(({Name}) => Name !== latest)].map(({Name}) => Name);
     const promote = latest && actions.button(promoteAction(namespace, this.name, builds.length ? builds : [latest], channels, names, builds.length || !this.builds.loaded ? '' : 'No build can be promoted: all that succeeded are revoked or deleted.'));
-    if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. Promote a build to make the first.</p>`, promote || nothing);
+    if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. ${latest ? 'Promote a build to make the first.' : 'Once a build has succeeded, it can be promoted.'}</p>`, promote || nothing);
     return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th></th></tr></thead><tbody>${names.map((name) => {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
       return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
         <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
-        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td>${channel ? actions.button(removeChannelAction(namespace, this.name, name), 'small quiet') : nothing}</td></tr>`;
+        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td class="c-act">${channel ? actions.button(removeChannelAction(namespace, this.name, name), 'small quiet') : nothing}</td></tr>`;
     })}</tbody></table></div>`, promote || nothing);
   }
 
@@ -174,7 +179,8 @@ export class ImagePage {
     const {value, failure} = this.more.plan ?? {};
     if (failure) return section('What comes next', html`<p class="muted">${failure.message}</p>`);
     if (!value) return section('What comes next', html`<p class="muted">Loading</p>`);
-    const {status} = value;
+    const {status} = value, active = this.active;
+    if (active) return section('What comes next', html`<p>${badge('running', active.Phase === 'Running' ? 'Building' : inWords(active.Phase))} <a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a></p>${facts([['Progress', active.Progress]])}`);
     return section('What comes next', html`<p>${status.build ? badge('running', 'A build would start now') : badge('idle', 'No build would start now')}</p>
       ${facts([['Because', status.message || inWords(status.reason)], ['Scheduled', status.nextScheduleTime ? html`${ago(status.nextScheduleTime)} <span class="muted">${local(status.nextScheduleTime)}</span>` : ''], ['New packages', status.packages?.message]])}
       ${changesList(status.changes)}<p>${shown(command(namespace, 'plan', this.name))}</p>`);
@@ -208,11 +214,11 @@ export class ImagePage {
     const succeeded = (/** @type {KubeObject} */ {phase}) => phase === 'Succeeded';
     return section('Over time', html`
       ${facts([['Health', health && `${health.score} of 100${health.message ? `: ${health.message}` : ''}`], ['Last 30 days', stats && `${plural(stats.builds, 'build')}, ${stats.succeeded} succeeded, ${stats.failed} failed, ${stats.cancelled} cancelled`],
-        ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${builds} of class ${kind}`).join(', ')],
-        ['Recovers in', stats?.meanTimeToRecovery], ['Fixes', stats?.fixes?.map((/** @type {KubeObject} */ {reached, count, times}) => `${reached}: ${count}, half within ${times.p50}`).join('; ')]])}
+        ['Duration', stats?.durations && `half within ${stats.durations.p50}, nine of ten within ${stats.durations.p90}`], ['Failures', stats?.failures?.map((/** @type {KubeObject} */ {class: kind, builds}) => `${builds} ${classOf(kind)}`).join(', ')],
+        ['Repaired within', stats?.meanTimeToRecovery && `${stats.meanTimeToRecovery} on average`], ['Fixes', stats?.fixes?.map((/** @type {KubeObject} */ {reached, count, times}) => `${reached}: ${count}, half within ${times.p50}`).join('; ')]])}
       ${oneOffs ? html`<p class="muted">${oneOffs === 1 ? 'A one-off build is' : `${oneOffs} one-off builds are`} not counted here: ${oneOffs === 1 ? 'its' : 'their'} inputs differ from those of the image.</p>` : nothing}
       ${records.length ? html`<h3>Duration</h3>
-      <gs-plot role="img" aria-label=${`Duration of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Succeeded', colour: '--ok', values: seconds(succeeded, 'duration')}, {label: 'Failed', colour: '--failed', points: true, values: seconds((record) => !succeeded(record), 'duration')}]}}></gs-plot>
+      <gs-plot role="img" aria-label=${`Duration of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Succeeded', colour: '--ok', values: seconds(succeeded, 'duration')}, {label: 'Failed', colour: '--failed', points: true, values: seconds(({phase}) => phase === 'Failed', 'duration')}, {label: 'Cancelled', colour: '--idle', points: true, values: seconds(({phase}) => phase === 'Cancelled', 'duration')}]}}></gs-plot>
       ${history ? html`<h3>Wait in the queue</h3><gs-plot role="img" aria-label=${`Wait of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Wait', colour: '--waiting', values: seconds(() => true, 'queueTime')}]}}></gs-plot>
       <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}` : nothing}
       <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${all.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a>${record.oneOff ? html` <span class="chip">one-off</span>` : nothing}</td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {APIError, encode, everywhere, request, send, warningsIn} from '../api.js';
-import {Form, own, plain, put} from '../form.js';
+import {Form, labelOf, own, plain, put} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
@@ -255,9 +255,9 @@ export class NewPage {
     if (!kind) return this.gone ? missing(`There is no kind ${this.resource}`, this.gone, command(namespace, 'kinds')) : this.poll.failure ? problem(this.poll.failure) : html`<p class="loading">Loading the schema.</p>`;
     if (!this.draft.spec) return this.poll.failure ? problem(this.poll.failure) : html`<p class="loading">Loading ${this.edited || this.like}.</p>`;
     return html`<header class="title"><p class="over"><a href=${href(namespace, 'images')}>Images</a>${this.edited ? html` / <a href=${href(namespace, 'images', this.edited)}>${this.edited}</a>` : nothing}</p><h1>${this.title}</h1>
-        ${this.edited ? nothing : html`<label class="inline"><span class="muted">Kind</span><select @change=${(/** @type {Event} */ event) => this.app.navigate(`${href(namespace, 'new')}?kind=${encode(this.kinds[Number(/** @type {HTMLSelectElement} */ (event.target).value)].resource)}`)}>
+        ${this.edited || this.kinds.length < 2 ? nothing : html`<label class="inline"><span class="muted">Kind</span><select @change=${(/** @type {Event} */ event) => this.app.navigate(`${href(namespace, 'new')}?kind=${encode(this.kinds[Number(/** @type {HTMLSelectElement} */ (event.target).value)].resource)}`)}>
           ${this.kinds.map((each, index) => html`<option value=${index} .selected=${each.resource === this.resource}>${each.kind}</option>`)}</select></label>`}
-        <button type="button" class="quiet" @click=${this.startOver}>Start over</button></header>
+        <span class="actions"><button type="button" class="quiet" @click=${this.startOver}>Start over</button><a class="button" href=${href(namespace, 'images', ...(this.edited ? [this.edited] : []))}>Cancel</a></span></header>
       ${this.theirs ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>Somebody changed ${this.edited} while this form was open: ${changedPaths(this.draft.base?.spec, this.theirs.spec, 'spec').join(', ')}. What you typed is kept. Where both changed a value, yours wins.</p><p><button type="button" @click=${this.takeTheirs}>Add their changes</button></p></div></div>` : nothing}
       ${problem(this.gone ? {message: this.gone} : this.poll.failure)}
       ${this.change ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>${this.change}</p><p><button type="button" @click=${() => { this.change = ''; this.app.update(); }}>Dismiss</button></p></div></div>` : nothing}
@@ -289,7 +289,8 @@ export class NewPage {
 
   /** What is not right yet. */
   get wrong() {
-    return [...this.form.mistakes, ...this.form.causes];
+    const all = [...this.form.mistakes, ...this.form.causes];
+    return all.filter(({field, message}, index) => all.findIndex((other) => other.field === field && plain(other.message) === plain(message)) === index);
   }
 
   get countOfWrong() {
@@ -302,10 +303,16 @@ export class NewPage {
     this.form.focus(field);
   }
 
+  /** What the object would start. */
+  get then() {
+    const {build, buildName} = this.plan.value?.status ?? {};
+    return build ? `${buildName} would start at once` : 'no build would start';
+  }
+
   /** The button that creates or saves. It shows the first mistake, if there are any. */
   submitBar() {
     const refusal = this.app.actions.refusal(this.save), wrong = this.state === 'refused' && this.wrong.length > 0;
-    return html`<div class="submit">${refusal ? html`<p class="refusal">${refusal}</p>` : wrong ? html`<button type="button" class="link" @click=${() => this.show(this.wrong[0].field ?? '')}>${this.countOfWrong}</button>` : nothing}
+    return html`<div class="submit">${refusal ? html`<p class="refusal">${refusal}</p>` : wrong ? html`<button type="button" class="link" @click=${() => this.show(this.wrong[0].field ?? '')}>${this.countOfWrong}</button>` : this.state === 'accepted' && this.plan.value ? html`<p class="narrow">${this.then}</p>` : nothing}
       <button type="submit" class="primary ${wrong ? 'unready' : ''}" aria-disabled=${refusal || this.busy ? 'true' : nothing} title=${refusal || (wrong ? this.countOfWrong : nothing)}>${this.save.label}</button></div>`;
   }
 
@@ -315,18 +322,20 @@ export class NewPage {
     const causes = this.wrong, forbidden = refusal && this.failure?.code === 403;
     const said = {'': nothing, checking: badge('running', 'The server checks it'), accepted: badge('ok', 'The server accepts it'), refused: badge('warning', this.countOfWrong), failed: badge('failed', 'The server could not check it')}[this.state];
     return section('Check', html`<div role="status">${forbidden ? nothing : said}</div>
-      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" @click=${() => this.show(field)}>${this.named(field)}</button> <span class="muted">${plain(message)}</span></li>`)}</ul>` : nothing}
+      ${this.state === 'refused' ? html`<ul class="plain causes">${causes.map(({field = '', message}) => html`<li><button type="button" class="link" title=${field} @click=${() => this.show(field)}>${this.named(field)}</button> <span class="muted">${plain(message)}</span></li>`)}</ul>` : nothing}
       ${this.warnings.map((text) => html`<p>${icon('warning')} ${text}</p>`)}
       ${problem(forbidden ? undefined : this.failure)}
-      ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', plan.value.status.build ? `${plan.value.status.buildName} would start at once` : 'no build would start'], ['Because', plan.value.status.message || inWords(plan.value.status.reason)], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesList(plan.value.status.changes)}` : nothing}
+      ${this.state === 'accepted' && plan.value ? html`<h3>Plan</h3>${facts([['Then', this.then], ['Because', plan.value.status.message || inWords(plan.value.status.reason)], ['Scheduled', plan.value.status.nextScheduleTime ? ago(plan.value.status.nextScheduleTime) : '']])}${changesList(plan.value.status.changes)}` : nothing}
       ${plan.failure ? html`<p class="muted">There is no plan: ${plan.failure.message}</p>` : nothing}
       ${kind.resource === 'images' || this.edited ? nothing : html`<p class="muted">The server plans an object of a kind once it exists: ${shown(command(this.app.namespace, 'plan', `${kind.names[0]}/${this.draft.name || 'NAME'}`))}</p>`}
       `);
   }
 
-  /** A field as users know it: a parameter of an Image by its name. @param {string} field */
+  /** A field by the labels of the form, and a parameter of an Image by its name. @param {string} field */
   named(field) {
-    return this.resource === 'images' ? field.replace(/^spec\.parameters\[(\d+)\]\.\w+/, (all, index) => (this.draft.spec.parameters?.[index] ? `spec.parameters[${this.draft.spec.parameters[index].name}]` : all)) : field;
+    const [, index, below = ''] = (this.resource === 'images' && /^spec\.parameters\[(\d+)\](.*)/.exec(field)) || [];
+    if (index) return `Parameter ${this.draft.spec.parameters?.[Number(index)]?.name ?? Number(index) + 1}${below === '.value' ? '' : below}`;
+    return field.replace(/^(spec|metadata)\.?/, '').split('.').map((part) => part.replace(/^[A-Za-z]+/, labelOf).replace(/\[(\d+)\]/g, (_, number) => ` ${Number(number) + 1}`)).join(' › ') || 'All fields';
   }
 
   /** The object as YAML, in the command that creates it or replaces it. */
