@@ -43,7 +43,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.shows("tbody tr", "Ready")
 
 		By("changing the image so that it fails")
-		setParameter(ctx, images, "web", "failAt", "2")
+		setParameter(ctx, images, "failAt", "2")
 		page.shows("tbody tr", "Failed")
 		page.resize(375, "light")
 		page.shows("tbody .under", "Builder failed")
@@ -64,7 +64,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.shows("main", "imagebuild web-2 has no packages: it is Failed; compare builds that succeeded.")
 
 		By("correcting it")
-		setParameter(ctx, images, "web", "failAt", "")
+		setParameter(ctx, images, "failAt", "")
 		page.shows("h1", "Compare") // it stays on its page
 		page.open("/ui/ns/default/images/web")
 		page.shows(".title", "Ready")
@@ -241,7 +241,7 @@ func createFleet(ctx context.Context, images client.ImageInterface) {
 	}
 	for i, change := range [][2]string{{}, {"steps", "1"}, {"packages", "mock-base nginx=1.28.0"}, {"duration", "240ms"}, {"duration", "170ms"}, {"duration", "310ms"}, {"duration", "200ms"}, {"duration", "180ms"}} {
 		if change[0] != "" {
-			setParameter(ctx, images, "web", change[0], change[1])
+			setParameter(ctx, images, change[0], change[1])
 		}
 		Eventually(ctx, func(g Gomega) {
 			web, err := images.Get(ctx, "web", metav1.GetOptions{})
@@ -270,8 +270,8 @@ func mockImage(name string, parameters map[string]string) *v1alpha1.Image {
 	return image
 }
 
-// setParameter sets a parameter of an image, or removes it if the value is empty.
-func setParameter(ctx context.Context, images client.ImageInterface, image, name, value string) {
+// setParameter sets a parameter of the image web, or removes it if the value is empty.
+func setParameter(ctx context.Context, images client.ImageInterface, name, value string) {
 	GinkgoHelper()
 	parameter := map[string]string{"name": name, "value": value}
 	if value == "" {
@@ -279,7 +279,7 @@ func setParameter(ctx context.Context, images client.ImageInterface, image, name
 	}
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"parameters": []any{parameter}}})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(images.Patch(ctx, image, types.StrategicMergePatchType, patch, metav1.PatchOptions{})).Error().NotTo(HaveOccurred())
+	Expect(images.Patch(ctx, "web", types.StrategicMergePatchType, patch, metav1.PatchOptions{})).Error().NotTo(HaveOccurred())
 }
 
 // consolePage is a page of the console in Chromium.
