@@ -270,7 +270,7 @@ export class BuildPage {
     const updates = trigger.packages?.updates ?? [];
     return section('Why it was built', html`${facts([
       ['Trigger', html`<span title=${meaningOf(trigger.reason)}>${inWords(trigger.reason)}</span>`], ['By', trigger.requestedBy], ['Message', trigger.message],
-      ['Compare', !this.explained && this.good && html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>with ${this.good}</a>`],
+      ['Compare', this.good && !this.explained ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>with ${this.good}</a>` : ''],
       ['Rerun of', trigger.rerunOf && html`<a href=${href(namespace, 'builds', trigger.rerunOf)}>${trigger.rerunOf}</a>`],
       ['Tests', retests && html`the artifacts of <a href=${href(namespace, 'builds', retests.name)}>${retests.name}</a>`],
       ['Reproduces', reproduces && html`<a href=${href(namespace, 'builds', reproduces.name)}>${reproduces.name}</a>`],

@@ -24,7 +24,7 @@ const newest = (row) => row.created + (finished(row.Phase) ? 0 : 1e14);
 
 /** The table of builds, which several pages have. @param {import('../app.js').App} app @param {{image?: boolean}} options whether builds are of several images */
 export const buildsTable = (app, {image = true} = {}) => new Table(app, {
-  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [isRevoked(row) ? '' : inWords(row.Why) || row.Progress, row.OneOff === 'true' ? 'one-off' : '', took(row)].filter(Boolean).join(', '),
+  label: 'Builds', sort: '-created', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => [row.OneOff === 'true' ? 'one-off' : '', isRevoked(row) ? '' : inWords(row.Why) || row.Progress, took(row)].filter(Boolean).join(', '),
   columns: [
     {name: 'state', title: 'Phase', by: (row) => row.Phase, cell: (row) => (isRevoked(row) ? badge('failed', 'Revoked') : phaseBadge(row.Phase))},
     {name: 'name', title: 'Build', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'builds', row.Name)}>${app.namespace === everywhere ? html`<span class="narrow">${row.metadata.namespace}/</span>` : nothing}${row.Name}</a>${row.OneOff === 'true' ? html` <span class="chip medium" title="Its inputs differ from those of the image: it does not count for the image">one-off</span>` : nothing}`},

@@ -3,7 +3,7 @@
 import {APIError, encode, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown} from '../parts.js';
+import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
 import {formatted} from '../plot.js';
 import {classOf, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, formOf, noteAction, promoteAction, removeChannelAction, rightTo, suspendAction} from '../requests.js';
@@ -136,7 +136,7 @@ export class ImagePage {
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
     if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     const outdated = this.outdated(image), active = this.active;
-    if (active) return html`<div class="lead running"><h2><a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a> is ${active.Phase === 'Running' ? 'being built' : inWords(active.Phase).toLowerCase()}</h2>${lastFinished && lastFinished.phase !== 'Succeeded' ? html`<p>The last build, <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>, ${lastFinished.phase === 'Failed' ? 'failed' : 'was cancelled'}.</p>` : nothing}</div>`;
+    if (active) return html`<div class=${`lead ${toneOf(active.Phase)}`}><h2><a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a> is ${active.Phase === 'Running' ? 'being built' : inWords(active.Phase).toLowerCase()}</h2>${lastFinished && lastFinished.phase !== 'Succeeded' ? html`<p>The last build, <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>, ${lastFinished.phase === 'Failed' ? 'failed' : 'was cancelled'}.</p>` : nothing}</div>`;
     if (unresolved) return html`<div class="lead warning"><h2>${capital(unresolved.message)}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
       const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || inWords(lastFinished.reason);
@@ -180,7 +180,7 @@ export class ImagePage {
     if (failure) return section('What comes next', html`<p class="muted">${failure.message}</p>`);
     if (!value) return section('What comes next', html`<p class="muted">Loading</p>`);
     const {status} = value, active = this.active;
-    if (active) return section('What comes next', html`<p>${badge('running', active.Phase === 'Running' ? 'Building' : inWords(active.Phase))} <a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a></p>${facts([['Progress', active.Progress]])}`);
+    if (active) return section('What comes next', html`<p>${phaseBadge(active.Phase)} <a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a></p>${facts([['Progress', active.Progress]])}`);
     return section('What comes next', html`<p>${status.build ? badge('running', 'A build would start now') : badge('idle', 'No build would start now')}</p>
       ${facts([['Because', status.message || inWords(status.reason)], ['Scheduled', status.nextScheduleTime ? html`${ago(status.nextScheduleTime)} <span class="muted">${local(status.nextScheduleTime)}</span>` : ''], ['New packages', status.packages?.message]])}
       ${changesList(status.changes)}<p>${shown(command(namespace, 'plan', this.name))}</p>`);
