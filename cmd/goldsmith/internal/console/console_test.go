@@ -112,7 +112,7 @@ func TestTheLinkSignsInAsTheUserOfTheKubeconfigUntilCtrlC(t *testing.T) {
 	}
 	var refusal struct{ Message string }
 	for _, token := range []string{"", "token of ann"} {
-		if status := ask(t, http.MethodGet, address+"/version", token, "", &refusal); status != http.StatusUnauthorized || !strings.Contains(refusal.Message, session.Command) {
+		if status := ask(t, http.MethodGet, address+"/version", token, "", &refusal); status != http.StatusUnauthorized || !strings.Contains(refusal.Message, "not signed in") {
 			t.Errorf("the token %q: got %d %+v", token, status, refusal)
 		}
 	}
