@@ -68,7 +68,7 @@ func describeGet(s *shell) {
 		It("shows the registered builders, which nobody can change", func(ctx SpecContext) {
 			builders := rows(s.Run(ctx, "", "get", "builders"))
 			Expect(builders[0]).To(Equal(strings.Fields("NAME TARGETS PARAMETERS DESCRIPTION")))
-			Expect(builders).To(ContainElement(HaveExactElements("mock", "<all>", "<all>", "Test", "builder", "that", "writes", "small", "files", "and", "fails", "on", "request")))
+			Expect(builders).To(ContainElement(HaveExactElements("mock", "<all>", "archive,crash,distribution,duration+15,*", "Test", "builder", "that", "writes", "small", "files", "and", "fails", "on", "request")))
 			Expect(rows(s.Run(ctx, "", "get", "builder", "mock", "-o", "wide"))[0]).To(Equal(strings.Fields("NAME TARGETS PARAMETERS DESCRIPTION REPORTS PROBE PROGRAM")))
 			Expect(s.Run(ctx, "", "get", "builders", "--field-selector=metadata.name=mock", "-o", "name")).To(Equal("builder.images.goldsmith.dev/mock\n"))
 			Expect(s.Run(ctx, "", "get", "builder", "mock", "-o", "yaml")).To(And(HavePrefix("apiVersion: images.goldsmith.dev/v1alpha1\n"), ContainSubstring("\nreports: true\n")))
