@@ -57,7 +57,10 @@ export class Actions {
       this.refusals.set(key, 'Asking for permission.');
       allowed(action.right).then(
         (review) => this.refusals.set(key, review.allowed ? '' : review.reason),
-        (error) => this.refusals.set(key, error.message),
+        (error) => {
+          this.refusals.set(key, error.message);
+          setTimeout(() => this.refusals.delete(key), 5000); // to ask again
+        },
       ).finally(() => this.app.update());
     }
     return this.refusals.get(key) || action.impossible || '';
@@ -98,10 +101,10 @@ export class Actions {
     this.app.update();
     try {
       const next = await action.run(this.values);
-      this.close();
-      if (next) this.app.navigate(next);
+      if (this.open === action) this.close();
+      if (next && this.app.actions === this) this.app.navigate(next);
     } catch (error) {
-      this.failure = error instanceof APIError ? error : new APIError(String(error), 0);
+      if (this.open === action) this.failure = error instanceof APIError ? error : new APIError(/** @type {Error} */ (error).message, 0);
     } finally {
       this.busy = false;
       this.app.update();

@@ -248,7 +248,7 @@ export class App {
     for (const dialog of document.querySelectorAll('dialog')) {
       if (!dialog.open) dialog.showModal();
     }
-    for (const part of document.querySelectorAll('.overflow, .command code')) /** @type {HTMLElement} */ (part).tabIndex = part.scrollWidth > part.clientWidth ? 0 : -1; // to scroll with the keyboard
+    for (const part of document.querySelectorAll('.overflow, .command code')) /** @type {HTMLElement} */ (part).tabIndex = part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight ? 0 : -1; // to scroll with the keyboard
     const title = visible(this.page?.title ?? 'Goldsmith');
     if (document.title !== `${title} · Goldsmith`) document.title = `${title} · Goldsmith`;
     if (this.moved) {
@@ -304,7 +304,7 @@ export class App {
 
   namespaceChoice() {
     const names = [...new Set([...this.namespaces, this.namespace])].filter((name) => name !== everywhere).sort();
-    const choose = (/** @type {Event} */ event) => this.navigate(href(/** @type {HTMLSelectElement} */ (event.target).value, this.tab) + (location.pathname.endsWith(`/${this.tab}`) ? location.search : ''));
+    const choose = (/** @type {Event} */ event) => this.navigate(href(/** @type {HTMLSelectElement} */ (event.target).value, this.tab) + (location.pathname.endsWith(`/${this.tab}`) && !this.query('edit') && !this.query('like') ? location.search : ''));
     return html`<select @change=${choose}><option value=${everywhere} .selected=${this.namespace === everywhere}>all namespaces</option>
       ${names.map((name) => html`<option value=${name} .selected=${this.namespace === name}>${name}</option>`)}</select>`;
   }

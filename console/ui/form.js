@@ -180,7 +180,7 @@ export class Form {
   /** @param {Schema} schema @param {Place} at @param {string} widget text, lines or json */
   text(schema, at, widget) {
     const value = at.get(), known = this.typed.get(at.path), {id, wrong, by} = this.described(schema, at);
-    const text = known?.value === json(value) ? known.text : widget === 'json' ? json(value) : widget === 'lines' ? (value ?? []).join('\n') : String(value ?? '');
+    const text = known && (known.problem || known.value === json(value)) ? known.text : widget === 'json' ? json(value) : widget === 'lines' ? (value ?? []).join('\n') : String(value ?? '');
     const read = (/** @type {Event} */ event) => {
       const {value: text} = /** @type {HTMLInputElement} */ (event.target);
       let next, problem = '';

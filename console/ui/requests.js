@@ -98,8 +98,8 @@ export function promoteAction(namespace, image, builds, channels, names, impossi
   };
 }
 
-/** @param {string} namespace @param {string} image @param {string} channel @returns {Action} */
-export const removeChannelAction = (namespace, image, channel) => {
+/** Removes a channel, if it still has the build that the user saw. @param {string} namespace @param {string} image @param {string} channel @param {string} build @returns {Action} */
+export const removeChannelAction = (namespace, image, channel, build) => {
   const where = path('images', namespace, image, 'channels');
   return {
     label: 'Remove', title: `Remove channel ${channel}`, danger: true,
@@ -107,7 +107,8 @@ export const removeChannelAction = (namespace, image, channel) => {
     right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
     command: () => `${command('', 'kubectl', 'get', '--raw', where)} | jq 'del(.channels[] | select(.name == "${channel}"))' | ${command('', 'kubectl', 'replace', '--raw', where, '-f', '-')}`,
     run: async () => {
-      const current = await request(where);
+      const current = await request(where), now = (current.channels ?? []).find((/** @type {KubeObject} */ {name}) => name === channel)?.build;
+      if (now !== build) throw new Error(`Channel ${channel} was moved to ${now ?? 'no build'} in the meantime. Look at it, and remove it again.`);
       await request(where, {method: 'PUT', body: {...current, channels: (current.channels ?? []).filter((/** @type {KubeObject} */ {name}) => name !== channel)}});
     },
   };

@@ -256,6 +256,14 @@ func TestEveryBadParameterIsNamed(t *testing.T) {
 			t.Errorf("the default of %s: %v, %v", name, err, errs)
 		}
 	}
+	for address, good := range map[string]bool{
+		"https://h": true, "http://h:8080/debian/@x": true, "https:///x": false, "https://h/?token=x": false, "https://h/#x": false, "https://u:p@h/": false, "ftp://h": false,
+	} {
+		_, err := newBehaviour(map[string]string{"archive": address}, 1)
+		if errs := checked("archive", address); (err == nil) != good || (len(errs) == 0) != good {
+			t.Errorf("the archive %s: %v, %v", address, err, errs)
+		}
+	}
 	if _, err := newBehaviour(map[string]string{"steps": "0", "failAt": "1"}, 1); err == nil || !strings.Contains(err.Error(), "if steps is 0") {
 		t.Errorf("failAt without steps: %v", err)
 	}

@@ -95,7 +95,7 @@ export class BuildPage {
    */
   async readMore(build, advised) {
     const {namespace} = this.app;
-    const optional = (/** @type {Promise<any>} */ answer) => answer.catch(() => undefined);
+    const optional = (/** @type {Promise<any>} */ answer) => answer.catch(() => undefined), asked = this.read;
     const image = build?.spec.imageRef?.name;
     const [events, explained, vulnerabilities, record, good] = await Promise.all([
       build && optional(request(`/api/v1/namespaces/${encode(namespace)}/events`, {query: {fieldSelector: `involvedObject.uid=${build.metadata.uid}`}})),
@@ -104,6 +104,7 @@ export class BuildPage {
       !build && optional(recordOf(namespace, this.name)),
       finished(build?.status?.phase) && image && optional(goodBefore(namespace, image, this.name)),
     ]);
+    if (asked !== this.read) return; // a later answer is newer
     this.good = good || undefined;
     this.happened = events?.items;
     this.explained = explained || undefined;
@@ -336,9 +337,10 @@ export const number = (build) => Number(/\d+$/.exec(build)?.[0] ?? 0);
  * @returns {Promise<string | undefined>}
  */
 export async function goodBefore(namespace, image, build) {
-  const {rows} = await request(path('imagebuilds', namespace), {query: {labelSelector: `images.goldsmith.dev/image=${image}`}, table: true});
-  return rows.map((/** @type {KubeObject} */ {cells}) => ({name: cells[0], phase: cells[2]})).filter((/** @type {KubeObject} */ {name, phase}) => phase === 'Succeeded' && number(name) < number(build))
-    .sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => number(b.name) - number(a.name))[0]?.name;
+  const {rows, columnDefinitions} = await request(path('imagebuilds', namespace), {query: {labelSelector: `images.goldsmith.dev/image=${image}`}, table: true});
+  const at = (/** @type {string} */ title) => columnDefinitions.findIndex((/** @type {KubeObject} */ {name}) => name === title), [phase, why, oneOff] = ['Phase', 'Why', 'OneOff'].map(at);
+  return rows.map((/** @type {KubeObject} */ {cells}) => cells).filter((/** @type {string[]} */ cells) => cells[phase] === 'Succeeded' && cells[why] !== 'Revoked' && cells[oneOff] !== 'true' && number(cells[0]) < number(build))
+    .sort((/** @type {string[]} */ a, /** @type {string[]} */ b) => number(b[0]) - number(a[0]))[0]?.[0];
 }
 
 /**

@@ -62,20 +62,25 @@ export class ImagePage {
 
   /** @param {KubeObject} image */
   async readMore(image) {
-    const {namespace} = this.app;
+    const {namespace} = this.app, asked = this.read;
     for (const [name, query] of Object.entries(subresources)) {
       request(path('images', namespace, this.name, name), {query}).then((value) => ({value}), (failure) => ({failure}))
         .then((result) => {
+          if (asked !== this.read) return; // a later answer is newer
           this.more[name] = result;
           this.app.update();
         });
     }
     const latest = image.status?.latestSuccessful?.name;
-    if (!latest) return;
+    if (!latest) {
+      this.before = this.difference = undefined;
+      return;
+    }
     const before = await goodBefore(namespace, this.name, latest).catch(() => undefined);
+    const difference = before ? await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined) : undefined;
+    if (asked !== this.read) return;
     this.before = before;
-    this.latest = latest;
-    this.difference = before ? await request(path('imagebuilds', namespace, latest, 'diff'), {query: {with: before}}).catch(() => undefined) : undefined;
+    this.difference = difference;
     this.app.update();
   }
 
@@ -170,7 +175,7 @@ export class ImagePage {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
       return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
         <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
-        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td class="c-act">${channel ? actions.button(removeChannelAction(namespace, this.name, name), 'small quiet') : nothing}</td></tr>`;
+        <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td class="c-act">${channel ? actions.button(removeChannelAction(namespace, this.name, name, channel.build), 'small quiet') : nothing}</td></tr>`;
     })}</tbody></table></div>`, promote || nothing);
   }
 

@@ -49,11 +49,14 @@ function changedPaths(a, b, path) {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((name) => changedPaths(own(before, name), own(after, name), Array.isArray(a) ? `${path}[${name}]` : `${path}.${name}`));
 }
 
+/** What merges with a map: nothing, and an empty list, too. @param {any} value */
+const mergeable = (value) => (value === undefined || Array.isArray(value) && !value.length ? {} : keyed(value));
+
 /** Makes the changes from base to mine in theirs. Mine wins. @param {any} base @param {any} mine @param {any} theirs @returns {any} */
 function rebased(base, mine, theirs) {
   if (same(base, mine)) return theirs;
-  const [before, my, their] = [base, mine, theirs].map(keyed);
-  if (![before, my, their].every(isMap)) return mine;
+  const [before, my, their] = [base, mine, theirs].map(mergeable);
+  if (mine === undefined || ![before, my, their].every(isMap)) return mine;
   const all = Object.keys({...their, ...my}).reduce((all, name) => put(all, name, rebased(own(before, name), own(my, name), own(their, name))), their);
   return Array.isArray(mine) ? Object.values(all) : all;
 }
@@ -76,7 +79,7 @@ export class NewPage {
     /** The names of the object that is edited, or that a new one is like. */
     this.edited = app.query('edit');
     this.like = app.query('like');
-    this.key = [this.resource, ...(this.edited ? [app.namespace, this.edited] : [])].join(' ');
+    this.key = [this.resource, ...(this.edited ? [app.namespace, this.edited] : this.like ? ['like', app.namespace, this.like] : [])].join(' ');
     const kept = drafts.get(this.key), builder = app.query('builder'), from = location.search;
     /** @type {Draft} */
     this.draft = kept && (kept.from === from || !this.like && (!builder || kept.spec?.builder?.name === builder)) ? kept : {name: this.edited, spec: undefined, from};
@@ -107,6 +110,7 @@ export class NewPage {
   async readKind(signal) {
     const [image, kinds] = await Promise.all([readImage(signal), readKinds(signal)]);
     this.kinds = [image, ...kinds];
+    if ((this.edited || this.like) && !this.kinds.some(({resource}) => resource === this.resource)) this.resource = image.resource; // of a kind that is offered no more
     const before = this.kind, kind = this.kinds.find(({resource}) => resource === this.resource), {spec} = this.draft;
     this.gone = kind ? '' : `The server offers no kind ${before?.kind ?? this.resource}${before ? ' any more. What you typed is kept: copy it' : ''}.`;
     if (!kind) return false;
@@ -142,7 +146,7 @@ export class NewPage {
     draft.spec = rebased(draft.base?.spec, draft.spec, theirs.spec);
     draft.base = theirs;
     this.theirs = undefined;
-    this.form.typed.clear();
+    for (const [field, {problem}] of this.form.typed) if (!problem) this.form.typed.delete(field);
     this.onChange();
   };
 
@@ -218,6 +222,7 @@ export class NewPage {
     event.preventDefault();
     if (this.busy || this.app.actions.refusal(this.save)) return;
     this.busy = this.form.complete = true;
+    this.app.update();
     try {
       if (await this.readKind() || this.gone || this.theirs) return;
       await this.check();
@@ -261,7 +266,7 @@ export class NewPage {
       ${this.theirs ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>Somebody changed ${this.edited} while this form was open: ${changedPaths(this.draft.base?.spec, this.theirs.spec, 'spec').join(', ')}. What you typed is kept. Where both changed a value, yours wins.</p><p><button type="button" @click=${this.takeTheirs}>Add their changes</button></p></div></div>` : nothing}
       ${problem(this.gone ? {message: this.gone} : this.poll.failure)}
       ${this.change ? html`<div class="problem stale" role="alert">${icon('warning')}<div><p>${this.change}</p><p><button type="button" @click=${() => { this.change = ''; this.app.update(); }}>Dismiss</button></p></div></div>` : nothing}
-      <form class="new" @submit=${this.submit} novalidate><div class="fields">${this.fields(kind)}</div>
+      <form class="new" @submit=${this.submit} novalidate><div class="fields" ?inert=${this.busy}>${this.fields(kind)}</div>
         <div class="beside">${this.result(kind)}${this.submitBar()}${this.document()}</div></form>`;
   }
 

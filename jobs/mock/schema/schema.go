@@ -63,7 +63,7 @@ func Parameters() *capability.Schema {
 		"exitCode":     number(0, MaxExitCode, "Exit code. By default 0, or 1 if the build fails"),
 		"packages":     {Description: "Packages in the lock, such as openssl=3.5.6-1 curl"},
 		"distribution": {Description: "Distribution of the packages, such as debian:13"},
-		"archive":      text("https?://[!-?A-~]+", "a URL that begins with http:// or https://", "URL of an archive with the versions of packages that have none"),
+		"archive":      text("https?://[!$-.0->A-~]+(/[!$->@-~]*)?", "a URL that begins with http:// or https://, without user, query and fragment", "URL of an archive with the versions of packages that have none"),
 		"sourceFile":   {Description: "A file of the source that the build logs"},
 		"reproducible": {Type: "boolean", Default: true, Description: "Whether the artifacts of equal inputs are equal"},
 		"lock":         choice("The lock that the build writes", "good", "none", "malformed"),
