@@ -171,6 +171,7 @@ export class Live {
         if (failure.code) version = ''; // the version is too old (410), or the objects may be others by now
         if (failure.code !== 410) this.setState('waiting', failure);
       }
+      this.stream.abort(); // an event that nobody can read ends no connection
       if (Date.now() - started > 5000) {
         delay = firstDelay;
         if (!failure) continue; // servers end each watch after a while
@@ -212,11 +213,7 @@ export class Live {
     });
     this.setState('live');
     const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
-    try {
-      return await this.follow(reader, version);
-    } finally {
-      reader.cancel().catch(() => {}); // an event that nobody can read ends no connection
-    }
+    return this.follow(reader, version);
   }
 
   /** @param {ReadableStreamDefaultReader<string>} reader @param {string} version */
