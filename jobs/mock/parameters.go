@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/mock/schema"
 )
 
@@ -25,9 +26,8 @@ const (
 	resultBadDigest = "baddigest"
 )
 
-// The values of the parameter lock.
+// The values of the parameter lock, besides its default.
 const (
-	lockGood      = "good"
 	lockNone      = "none"
 	lockMalformed = "malformed"
 )
@@ -38,9 +38,8 @@ const (
 	defaultVersion  = "1.0"
 )
 
-// The values of the parameter onTerm.
+// The values of the parameter onTerm, besides its default.
 const (
-	onTermExit   = "exit"
 	onTermIgnore = "ignore"
 	onTermHurry  = "hurry"
 )
@@ -77,29 +76,29 @@ type behaviour struct {
 
 // newBehaviour reads the parameters for one attempt. The error lists everything that is wrong with them.
 func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error) {
-	p := &parser{parameters: parameters}
+	p := &parser{parameters: parameters, described: schema.Parameters().Properties}
 	b := behaviour{
 		duration:     p.duration("duration", attempt, schema.DefaultDuration),
-		steps:        p.number("steps", schema.DefaultSteps, 0, schema.MaxSteps),
-		linesPerStep: p.number("linesPerStep", 1, 0, schema.MaxLinesPerStep),
-		lineBytes:    p.number("lineBytes", 0, 1, schema.MaxLineBytes),
+		steps:        p.number("steps", schema.DefaultSteps),
+		linesPerStep: p.number("linesPerStep", schema.DefaultLinesPerStep),
+		lineBytes:    p.number("lineBytes", 0),
 		failReason:   p.text("failReason", schema.DefaultFailReason),
 		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
 		reproducible: p.boolean("reproducible", true),
 		sourceFile:   p.text("sourceFile", ""),
-		lock:         p.choice("lock", lockGood, lockNone, lockMalformed),
+		lock:         p.choice("lock"),
 		archive:      p.url("archive"),
 		packages:     packages(p.text("packages", defaultPackages)),
 		distribution: distribution(p.text("distribution", "")),
-		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
+		onTerm:       p.choice("onTerm"),
 		result:       resultGood,
 	}
 	failAt := p.step("failAt", b.steps)
-	failAttempts := p.number("failAttempts", 0, 0, schema.MaxAttempts)
-	exitCode := p.number("exitCode", -1, 0, schema.MaxExitCode)
-	result := p.choice("result", resultGood, resultNone, resultMalformed, resultOversized, resultBadDigest)
-	crash := p.choice("crash", "", crashSegv, crashOOM)
+	failAttempts := p.number("failAttempts", 0)
+	exitCode := p.number("exitCode", -1)
+	result := p.choice("result")
+	crash := p.choice("crash")
 	if len(p.problems) > 0 {
 		return behaviour{}, errors.New(strings.Join(p.problems, "; "))
 	}
@@ -124,6 +123,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 // parser reads parameters and collects what is wrong with them.
 type parser struct {
 	parameters map[string]string
+	described  map[string]capability.Property
 	problems   []string
 }
 
@@ -154,7 +154,13 @@ func (p *parser) url(name string) string {
 	return address
 }
 
-func (p *parser) number(name string, byDefault, least, most int) int {
+// number returns a number within the limits of its description.
+func (p *parser) number(name string, byDefault int) int {
+	property := p.described[name]
+	return p.within(name, byDefault, int(*property.Minimum), int(*property.Maximum))
+}
+
+func (p *parser) within(name string, byDefault, least, most int) int {
 	if !p.has(name) {
 		return byDefault
 	}
@@ -172,7 +178,7 @@ func (p *parser) step(name string, steps int) int {
 		p.problem(name, "omitted if steps is 0")
 		return 0
 	}
-	return p.number(name, 0, 1, steps)
+	return p.within(name, 0, 1, steps)
 }
 
 // duration returns the duration of one attempt, from a list whose last one is that of all further attempts.
@@ -227,14 +233,19 @@ func (p *parser) boolean(name string, byDefault bool) bool {
 	return byDefault
 }
 
-// choice is one of several values, the first of which is the default. An empty default cannot be chosen.
-func (p *parser) choice(name string, byDefault string, others ...string) string {
+// choice returns one of the values of the description, or its default, which can be empty.
+func (p *parser) choice(name string) string {
+	property := p.described[name]
+	byDefault := ""
+	if property.Default != nil {
+		byDefault = capability.Text(property.Default)
+	}
 	if !p.has(name) {
 		return byDefault
 	}
-	choices := others
-	if byDefault != "" {
-		choices = append([]string{byDefault}, others...)
+	choices := make([]string, len(property.Enum))
+	for i, value := range property.Enum {
+		choices[i] = capability.Text(value)
 	}
 	if !slices.Contains(choices, p.parameters[name]) {
 		p.problem(name, "one of "+strings.Join(choices, ", "))

@@ -10,21 +10,18 @@ import (
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
-// The limits of the parameters that are numbers.
-const (
-	MaxDuration     = 7 * 24 * time.Hour
-	MaxSteps        = 10_000
-	MaxLinesPerStep = 100_000
-	MaxLineBytes    = 1 << 20
-	MaxAttempts     = 1_000
-	MaxExitCode     = 255
-)
+// MaxDuration is the limit of the parameter duration, which its pattern cannot express.
+const MaxDuration = 7 * 24 * time.Hour
+
+// The most steps that a build has.
+const maxSteps = 10_000
 
 // Defaults of the parameters.
 const (
-	DefaultDuration   = time.Second
-	DefaultSteps      = 5
-	DefaultFailReason = "MockFailed"
+	DefaultDuration     = time.Second
+	DefaultSteps        = 5
+	DefaultLinesPerStep = 1
+	DefaultFailReason   = "MockFailed"
 )
 
 // formTime and formDuration have the durations of the API, of which the builder refuses those beyond the limit.
@@ -52,15 +49,15 @@ func Parameters() *capability.Schema {
 		"duration": defaulting(text(formDuration+"(,"+formDuration+")*",
 			fmt.Sprintf("a duration from 0s to %.0fh, such as 1m30s, or one for each attempt, such as 1m30s,0s", MaxDuration.Hours()),
 			"How long the build takes, such as 1m30s. 10m,0s is 10 minutes in the first attempt, and none in later ones"), DefaultDuration.String()),
-		"steps":        defaulting(number(0, MaxSteps, "Number of steps"), DefaultSteps),
-		"linesPerStep": defaulting(number(0, MaxLinesPerStep, "Lines that each step logs at its start"), 1),
-		"lineBytes":    number(1, MaxLineBytes, "Length of each of these lines, with its newline"),
-		"failAt":       number(1, MaxSteps, "The step after whose lines the build fails"),
+		"steps":        defaulting(number(0, maxSteps, "Number of steps"), DefaultSteps),
+		"linesPerStep": defaulting(number(0, 100_000, "Lines that each step logs at its start"), DefaultLinesPerStep),
+		"lineBytes":    number(1, 1<<20, "Length of each of these lines, with its newline"),
+		"failAt":       number(1, maxSteps, "The step after whose lines the build fails"),
 		"failReason":   {Default: DefaultFailReason, Description: "Reason of the failure"},
 		"failClass":    {Description: "Class of the failure"},
 		"retryable":    {Type: "boolean", Default: false, Description: "Whether the result permits another attempt"},
-		"failAttempts": number(0, MaxAttempts, "How many attempts fail, from the first"),
-		"exitCode":     number(0, MaxExitCode, "Exit code. By default 0, or 1 if the build fails"),
+		"failAttempts": number(0, 1_000, "How many attempts fail, from the first"),
+		"exitCode":     number(0, 255, "Exit code. By default 0, or 1 if the build fails"),
 		"packages":     {Description: "Packages in the lock, such as openssl=3.5.6-1 curl"},
 		"distribution": {Description: "Distribution of the packages, such as debian:13"},
 		"archive":      text("https?://[!$-.0->A-~]+(/[!$->@-~]*)?", "a URL that begins with http:// or https://, without user, query and fragment", "URL of an archive with the versions of packages that have none"),
