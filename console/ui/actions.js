@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What users can do on a page: buttons that tell why they are disabled, and a dialog with the command that does the same.
 
-import {APIError, allowed} from './api.js';
+import {allowed, failureOf} from './api.js';
 import {html, nothing} from './html.js';
 import {problem, shown} from './parts.js';
 
@@ -44,7 +44,7 @@ export class Actions {
     this.open = undefined;
     /** @type {Values} */
     this.values = {};
-    /** @type {APIError | undefined} */
+    /** @type {import('./api.js').APIError | undefined} */
     this.failure = undefined;
     this.busy = false;
   }
@@ -104,7 +104,7 @@ export class Actions {
       if (this.open === action) this.close();
       if (next && this.app.actions === this) this.app.navigate(next);
     } catch (error) {
-      if (this.open === action) this.failure = error instanceof APIError ? error : new APIError(/** @type {Error} */ (error).message, 0);
+      if (this.open === action) this.failure = failureOf(error);
     } finally {
       this.busy = false;
       this.app.update();

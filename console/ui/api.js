@@ -30,6 +30,9 @@ export function path(resource, namespace, ...rest) {
 /** The reason of an error without an answer. */
 export const unreachable = 'Unreachable';
 
+/** An error as the pages show it. @param {unknown} error */
+export const failureOf = (error) => (error instanceof APIError ? error : new APIError(String(error), 0));
+
 /** An answer of the API that is not a success, or no answer. */
 export class APIError extends Error {
   /** @param {string} message @param {number} code @param {string} reason @param {{field?: string, message?: string}[]} causes */

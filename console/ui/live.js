@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists that stay current: a list and then a watch from its version, again and again.
 
-import {APIError, request, send, unreachable} from './api.js';
+import {APIError, failureOf, request, send, unreachable} from './api.js';
 
 /** @typedef {import('./api.js').KubeObject} KubeObject */
 
@@ -166,7 +166,7 @@ export class Live {
       } catch (error) {
         if (this.closed) return;
         if (this.stream.signal.aborted) continue;
-        failure = noteLoss(error instanceof APIError ? error : new APIError(String(error), 0));
+        failure = noteLoss(failureOf(error));
         if (failure.code === 401) return; // the page asks to sign in
         if (failure.code) version = ''; // the version is too old (410), or the objects may be others by now
         if (failure.code !== 410) this.setState('waiting', failure);

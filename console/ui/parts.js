@@ -60,6 +60,9 @@ export const ago = (timestamp) => (timestamp ? html`<time datetime=${timestamp} 
  */
 export const href = (namespace, ...parts) => `/ui/ns/${[namespace, ...parts].map(encode).join('/')}`;
 
+/** The address of the comparison of two builds. @param {string} namespace @param {string} from @param {string} to */
+export const comparison = (namespace, from, to) => `${href(namespace, 'diff')}?from=${encode(from)}&to=${encode(to)}`;
+
 /** Quotes a word for a shell, if it needs quotes. @param {string} word */
 export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
@@ -111,8 +114,11 @@ export const empty = (title, text, ...commands) => html`<div class="empty"><h2>$
 export const missing = (title, text, ...commands) => html`<div class="empty"><h1>${title}</h1><p>${text}</p>${commands.map((text) => html`<p>${shown(text)}</p>`)}</div>`;
 
 /** Shows an error of the API. The frame shows that the connection is lost. @param {{message: string, lost?: boolean, causes?: {field?: string, message?: string}[]} | undefined} failure */
-export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.causes?.length === 1 ? html`${failure.causes[0].field ? html`<code>${failure.causes[0].field}</code>: ` : nothing}${withoutPattern(failure.causes[0].message)}` : withoutPattern(failure.message)}</p>
-  ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map(({field, message}) => html`<li>${field ? html`<code>${field}</code>: ` : nothing}${withoutPattern(message)}</li>`)}</ul>` : nothing}</div></div>` : nothing);
+export const problem = (failure) => (failure && !failure.lost ? html`<div class="problem" role="alert">${icon('failed')}<div><p>${failure.causes?.length === 1 ? causeOf(failure.causes[0]) : withoutPattern(failure.message)}</p>
+  ${failure.causes?.length && failure.causes.length > 1 ? html`<ul>${failure.causes.map((cause) => html`<li>${causeOf(cause)}</li>`)}</ul>` : nothing}</div></div>` : nothing);
+
+/** @param {{field?: string, message?: string}} cause */
+const causeOf = ({field, message}) => html`${field ? html`<code>${field}</code>: ` : nothing}${withoutPattern(message)}`;
 
 /** A message of the server without the regular expression at its end, which its words explain. @param {string | undefined} message */
 export const withoutPattern = (message = '') => message.replace(/ \(e\.g\. [^()]*, regex used for validation is '.*'\)$/, '');

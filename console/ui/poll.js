@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the server computes for each request, and sends no changes of: read again and again while the page is visible.
 
-import {APIError} from './api.js';
+import {APIError, failureOf} from './api.js';
 import {noteLoss, sources} from './live.js';
 
 const interval = 10_000; // between two reads
@@ -78,7 +78,7 @@ export class Poll {
       this.state = 'live';
     } catch (error) {
       if (stream.signal.aborted) return;
-      this.failure = noteLoss(error instanceof APIError ? error : new APIError(error instanceof DOMException && error.name === 'TimeoutError' ? 'The server does not answer.' : String(error), 0));
+      this.failure = noteLoss(error instanceof DOMException && error.name === 'TimeoutError' ? new APIError('The server does not answer.', 0) : failureOf(error));
       this.state = 'waiting';
       if (this.failure.code === 401) return; // the page asks to sign in
     }

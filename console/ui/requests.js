@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What users can do to images and builds.
 
-import {encode, everywhere, path, request} from './api.js';
+import {APIError, encode, everywhere, path, request} from './api.js';
 import {command, href} from './parts.js';
 import {catalogGroup} from './schema.js';
 
@@ -55,16 +55,32 @@ export function formOf(namespace, {name, labels}, how) {
 }
 
 /** The right to change an image, or an object of a kind that the image was made from. @param {string} namespace @param {KubeObject} metadata of the image @param {string} verb */
-export function rightTo(namespace, {labels}, verb) {
+export function rightTo(namespace, {name, labels}, verb) {
   const kind = labels?.[`${catalogGroup}/kind`];
-  return {verb, namespace, ...(kind ? {group: catalogGroup, resource: kind} : {resource: 'images'})};
+  return {verb, namespace, ...(kind ? {group: catalogGroup, resource: kind} : {resource: 'images'}), ...(verb === 'create' ? {} : {name})};
 }
 
 /** What a choice of channels has for a new one: no channel has spaces in its name. */
 const newChannel = 'a new channel';
 
 /**
- * Moves a channel to a build, if the channel still has the build that the user saw.
+ * Changes a channel, if it still has the build that the user saw.
+ * @param {string} namespace
+ * @param {string} image
+ * @param {string} channel
+ * @param {string | undefined} seen
+ * @param {string | undefined} build undefined removes the channel
+ */
+async function setChannel(namespace, image, channel, seen, build) {
+  const where = path('images', namespace, image, 'channels'), current = await request(where), all = current.channels ?? [];
+  const now = all.find((/** @type {KubeObject} */ {name}) => name === channel)?.build;
+  if (now !== seen) throw new APIError(`Channel ${channel} was moved to ${now ?? 'no build'} in the meantime. Look at it, and ${build ? 'promote' : 'remove it'} again.`, 0);
+  const others = all.filter((/** @type {KubeObject} */ {name}) => name !== channel);
+  await request(where, {method: 'PUT', body: {...current, channels: [...others, ...(build ? [{name: channel, build}] : [])]}});
+}
+
+/**
+ * Moves a channel to a build.
  * @param {string} namespace
  * @param {string} image
  * @param {string[]} builds that the user can choose from
@@ -86,19 +102,11 @@ export function promoteAction(namespace, image, builds, channels, names, impossi
       {name: 'name', label: 'Name of the new channel, such as stable', required: true, hidden: ({channel}) => Boolean(channel) && channel !== newChannel},
     ],
     command: (values) => command(namespace, 'promote', values.build || builds[0], chosen(values) || 'CHANNEL'),
-    run: async (values) => {
-      const channel = chosen(values), build = values.build || builds[0], where = path('images', namespace, image, 'channels');
-      const current = await request(where);
-      const list = current.channels ?? [];
-      const now = list.find((/** @type {KubeObject} */ {name}) => name === channel)?.build;
-      if (now !== buildOf(channel)) throw new Error(`Channel ${channel} was moved to ${now ?? 'no build'} in the meantime. Look at it, and promote again.`);
-      const others = list.filter((/** @type {KubeObject} */ {name}) => name !== channel);
-      await request(where, {method: 'PUT', body: {...current, channels: [...others, {name: channel, build}]}});
-    },
+    run: (values) => setChannel(namespace, image, chosen(values), buildOf(chosen(values)), values.build || builds[0]),
   };
 }
 
-/** Removes a channel, if it still has the build that the user saw. @param {string} namespace @param {string} image @param {string} channel @param {string} build @returns {Action} */
+/** Removes a channel. @param {string} namespace @param {string} image @param {string} channel @param {string} build that it has @returns {Action} */
 export const removeChannelAction = (namespace, image, channel, build) => {
   const where = path('images', namespace, image, 'channels');
   return {
@@ -106,11 +114,7 @@ export const removeChannelAction = (namespace, image, channel, build) => {
     text: 'Removes the channel. Its build stays until the history of the image deletes it. Images that are based on the channel cannot be built until a build is promoted to it again.',
     right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
     command: () => `${command('', 'kubectl', 'get', '--raw', where)} | jq 'del(.channels[] | select(.name == "${channel}"))' | ${command('', 'kubectl', 'replace', '--raw', where, '-f', '-')}`,
-    run: async () => {
-      const current = await request(where), now = (current.channels ?? []).find((/** @type {KubeObject} */ {name}) => name === channel)?.build;
-      if (now !== build) throw new Error(`Channel ${channel} was moved to ${now ?? 'no build'} in the meantime. Look at it, and remove it again.`);
-      await request(where, {method: 'PUT', body: {...current, channels: (current.channels ?? []).filter((/** @type {KubeObject} */ {name}) => name !== channel)}});
-    },
+    run: () => setChannel(namespace, image, channel, build, undefined),
   };
 };
 

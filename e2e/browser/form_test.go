@@ -280,6 +280,7 @@ func (p *consolePage) document() string {
 	GinkgoHelper()
 	text, err := chromedp.Run(p.browser, chromedp.Evaluate[string]("document.querySelector('.beside pre').textContent"))
 	Expect(err).NotTo(HaveOccurred())
-	_, text, _ = strings.Cut(text, "<<'END'\n")
-	return strings.TrimSuffix(text, "END")
+	_, document, found := strings.Cut(text, "<<'END'\n")
+	Expect(found).To(BeTrue(), text)
+	return strings.TrimSuffix(document, "END")
 }

@@ -3,7 +3,7 @@
 import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
 import {classOf, explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, cancelAction, deleteBuildAction, formOf, promoteAction, rerunAction, restoreAction, revokeAction, rightTo} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -190,9 +190,9 @@ export class BuildPage {
         ${this.explained?.remedy && this.explained.remedy !== 'nothing' ? html`<p><strong>What to do:</strong> ${this.explained.remedy.replaceAll(/\bBUILD\b/g, this.name)}</p>` : nothing}
         ${logTail ? html`<pre class="tail" tabindex="0" aria-label="End of the log">${lines.map((/** @type {string} */ line, /** @type {number} */ index) => html`<span class=${index === lines.length - 1 ? 'last' : ''}>${line}${'\n'}</span>`)}</pre>` : nothing}
         <p class="links"><a href=${`${href(namespace, 'builds', this.name, 'log')}#end`}>Read the whole log</a>
-          ${this.image && this.same(build) && !this.app.actions.refusal({right: {...rightTo(namespace, this.image.metadata, 'update'), name: this.image.metadata.name}}) ? html`<a href=${formOf(namespace, this.image.metadata, 'edit')}>Edit ${this.image.metadata.name}</a>` : nothing}
-          ${this.good ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>Compare with the last good build, ${this.good}</a>` : nothing}
-          ${later && number(later) > number(this.name) ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.name)}&to=${encode(later)}`}>Compare with ${later}, which succeeded later</a>` : nothing}</p>
+          ${this.image && this.same(build) && !this.app.actions.refusal({right: rightTo(namespace, this.image.metadata, 'update')}) ? html`<a href=${formOf(namespace, this.image.metadata, 'edit')}>Edit ${this.image.metadata.name}</a>` : nothing}
+          ${this.good ? html`<a href=${comparison(namespace, this.good, this.name)}>Compare with the last good build, ${this.good}</a>` : nothing}
+          ${later && number(later) > number(this.name) ? html`<a href=${comparison(namespace, this.name, later)}>Compare with ${later}, which succeeded later</a>` : nothing}</p>
       </div>`;
     }
     if (status.phase === 'Cancelled') {
@@ -271,7 +271,7 @@ export class BuildPage {
     const updates = trigger.packages?.updates ?? [];
     return section('Why it was built', html`${facts([
       ['Trigger', html`<span title=${meaningOf(trigger.reason)}>${inWords(trigger.reason)}</span>`], ['By', trigger.requestedBy], ['Message', trigger.message],
-      ['Compare', this.good && !this.explained ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(this.good)}&to=${encode(this.name)}`}>with ${this.good}</a>` : ''],
+      ['Compare', this.good && !this.explained ? html`<a href=${comparison(namespace, this.good, this.name)}>with ${this.good}</a>` : ''],
       ['Rerun of', trigger.rerunOf && html`<a href=${href(namespace, 'builds', trigger.rerunOf)}>${trigger.rerunOf}</a>`],
       ['Tests', retests && html`the artifacts of <a href=${href(namespace, 'builds', retests.name)}>${retests.name}</a>`],
       ['Reproduces', reproduces && html`<a href=${href(namespace, 'builds', reproduces.name)}>${reproduces.name}</a>`],

@@ -3,7 +3,7 @@
 import {encode, everywhere, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, empty, facts, filterField, href, listTitle, problem, section, shown} from '../parts.js';
+import {badge, command, empty, facts, filterField, href, listTitle, plural, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
 import {catalogGroup, readBuilders, readKinds} from '../schema.js';
 
@@ -52,7 +52,7 @@ export class CatalogPage {
   used(matches, name) {
     if (this.images.failure?.code === 403) return html`<span class="muted">You have no permission to list images.</span>`;
     const count = this.images.loaded ? this.images.values().filter(matches).length : '…';
-    return html`<a href=${`${href(this.app.namespace, 'images')}?q=${encode(name)}`}>${count} ${count === 1 ? 'image' : 'images'}</a>${this.app.namespace === everywhere ? '' : ` in namespace ${this.app.namespace}`}`;
+    return html`<a href=${`${href(this.app.namespace, 'images')}?q=${encode(name)}`}>${plural(count, 'image')}</a>${this.app.namespace === everywhere ? '' : ` in namespace ${this.app.namespace}`}`;
   }
 
   /** @param {string} query */

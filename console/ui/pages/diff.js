@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, everywhere, group, path, request} from '../api.js';
+import {APIError, encode, everywhere, failureOf, group, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {badge, command, digest, empty, filterChoices, filterField, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
@@ -106,7 +106,7 @@ export class DiffPage {
     } catch (error) {
       if (signal.aborted) return;
       this.diff = undefined;
-      this.failure = error instanceof APIError ? error : new APIError(String(error), 0);
+      this.failure = failureOf(error);
     }
     this.loading = false;
     this.app.update();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, path, request, warningOf} from '../api.js';
+import {APIError, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
 import {formatted} from '../plot.js';
 import {classOf, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, formOf, noteAction, promoteAction, removeChannelAction, rightTo, suspendAction} from '../requests.js';
@@ -28,7 +28,11 @@ export class ImagePage {
     this.name = name;
     this.title = name;
     this.images = new Live(path('images', app.namespace), {query: {fieldSelector: `metadata.name=${name}`}, changed: () => this.onChange()});
-    this.builds = new Live(path('imagebuilds', app.namespace), {query: {labelSelector: `images.goldsmith.dev/image=${name}`}, table: true, changed: () => app.update()});
+    this.builds = new Live(path('imagebuilds', app.namespace), {query: {labelSelector: `images.goldsmith.dev/image=${name}`}, table: true, changed: () => this.onBuilds()});
+    /** The oldest build that counts and has not finished. @type {KubeObject | undefined} */
+    this.active = undefined;
+    /** The names of builds that can be promoted, the newest first. @type {string[]} */
+    this.good = [];
     this.table = buildsTable(app, {image: false});
     /** What was read, or why not. @type {Record<string, {value?: KubeObject, failure?: APIError}>} */
     this.more = {};
@@ -48,6 +52,13 @@ export class ImagePage {
   close() {
     this.images.close();
     this.builds.close();
+  }
+
+  onBuilds() {
+    const builds = this.builds.values().sort((a, b) => b.created - a.created);
+    this.active = builds.findLast(({Phase, OneOff}) => !finished(Phase) && OneOff !== 'true');
+    this.good = builds.filter((row) => row.Phase === 'Succeeded' && !isRevoked(row)).map(({Name}) => Name);
+    this.app.update();
   }
 
   onChange() {
@@ -112,8 +123,7 @@ export class ImagePage {
 
   /** @param {KubeObject} image */
   heading(image) {
-    const {namespace, actions} = this.app, {spec, status = {}} = image;
-    const {metadata} = image;
+    const {namespace, actions} = this.app, {metadata, spec, status = {}} = image;
     const [ready, upToDate, stalled] = ['Ready', 'UpToDate', 'Stalled'].map((type) => conditionOf(image, type));
     return html`<header class="title">
       <p class="over"><a href=${href(namespace, 'images')}>Images</a></p>
@@ -124,15 +134,10 @@ export class ImagePage {
       ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
       <span class="actions">${actions.button(buildAction(namespace, this.name), 'primary')}
-        ${actions.link('Edit', formOf(namespace, metadata, 'edit'), {...rightTo(namespace, metadata, 'update'), name: this.name})}
+        ${actions.link('Edit', formOf(namespace, metadata, 'edit'), rightTo(namespace, metadata, 'update'))}
         ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}
         ${actions.link('New like this', formOf(namespace, metadata, 'like'), rightTo(namespace, metadata, 'create'), 'Opens the form of a new image, filled in as this one')}
         ${actions.button(deleteAction(namespace, metadata, this.builds.items.size), 'quiet')}</span></header>`;
-  }
-
-  /** The oldest build that counts and has not finished. */
-  get active() {
-    return this.builds.values().filter(({Phase, OneOff}) => !finished(Phase) && OneOff !== 'true').sort((a, b) => a.created - b.created)[0];
   }
 
   /** What needs attention. @param {KubeObject} image */
@@ -148,7 +153,7 @@ export class ImagePage {
       if (outdated) return outdated;
       return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${capital(failure)}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${capital(stalled.message)}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
-        ${latestSuccessful ? html`<a href=${`${href(namespace, 'diff')}?from=${encode(latestSuccessful.name)}&to=${encode(lastFinished.name)}`}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
+        ${latestSuccessful ? html`<a href=${comparison(namespace, latestSuccessful.name, lastFinished.name)}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
     return stalled ? html`<div class=${`lead ${lastFinished?.phase === 'Cancelled' ? 'idle' : 'failed'}`}><h2>${capital(stalled.message || inWords(stalled.reason))}</h2></div>` : outdated ?? nothing;
   }
@@ -167,8 +172,7 @@ export class ImagePage {
     const channels = status.channels ?? [], rules = spec.channels ?? [];
     const names = [...new Set([...rules, ...channels].map((/** @type {KubeObject} */ {name}) => name))].sort();
     const latest = status.latestSuccessful?.name;
-    const good = this.builds.values().filter((row) => row.Phase === 'Succeeded' && !isRevoked(row)).sort((a, b) => b.created - a.created);
-    const builds = [...good.filter(({Name}) => Name === latest), ...good.filter(({Name}) => Name !== latest)].map(({Name}) => Name);
+    const builds = [...this.good.filter((name) => name === latest), ...this.good.filter((name) => name !== latest)];
     const promote = latest && actions.button(promoteAction(namespace, this.name, builds.length ? builds : [latest], channels, names, builds.length || !this.builds.loaded ? '' : 'No build can be promoted: all that succeeded are revoked or deleted.'));
     if (!names.length) return section('Channels', html`<p class="muted">A channel, such as stable, points at the build that others use. ${latest ? 'Promote a build to make the first.' : 'Once a build has succeeded, it can be promoted.'}</p>`, promote || nothing);
     return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th></th></tr></thead><tbody>${names.map((name) => {
@@ -242,7 +246,7 @@ export class ImagePage {
     if (!total.length && !count && !vulnerable) return nothing;
     return section('Packages', html`${facts([
       [`In ${latest.name}`, total.length ? plural([...new Set(total)].join(', '), 'package') : ''],
-      ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${`${href(namespace, 'diff')}?from=${encode(this.before)}&to=${encode(latest.name)}`}>${this.before}</a>` : ''],
+      ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${comparison(namespace, this.before, latest.name)}>${this.before}</a>` : ''],
       ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
     ])}
     ${total.length ? this.packageList(latest.name) : nothing}

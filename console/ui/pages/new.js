@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import {APIError, encode, everywhere, request, send, warningsIn} from '../api.js';
+import {APIError, encode, everywhere, failureOf, request, send, warningsIn} from '../api.js';
 import {Form, labelOf, own, plain, put} from '../form.js';
 import {html, nothing} from '../html.js';
 import {ago, badge, command, copy, facts, href, icon, missing, problem, section, shown} from '../parts.js';
@@ -202,11 +202,11 @@ export class NewPage {
       this.form.causes = nameless;
     } catch (error) {
       if (signal.aborted) return;
-      const failure = error instanceof APIError ? error : new APIError(String(error), 0);
+      const failure = failureOf(error);
       this.form.causes = [...nameless, ...causesOf(failure)];
       if (this.form.causes.length === nameless.length) this.failure = failure;
     }
-    this.state = this.failure ? 'failed' : this.form.causes.length || this.form.mistakes.length ? 'refused' : 'accepted';
+    this.state = this.failure ? 'failed' : this.wrong.length ? 'refused' : 'accepted';
     this.app.update();
     this.plan = {};
     if (this.state !== 'accepted' || this.resource !== 'images') return;
@@ -226,7 +226,7 @@ export class NewPage {
     try {
       if (await this.readKind() || this.gone || this.theirs) return;
       await this.check();
-      const first = [...this.form.mistakes, ...this.form.causes][0];
+      const [first] = this.wrong;
       if (first) this.form.focus(first.field ?? '');
       if (/** @type {string} */ (this.state) !== 'accepted') return;
       for (let tries = 3; ; tries--) {
@@ -242,7 +242,7 @@ export class NewPage {
       drafts.delete(this.key);
       if (this.app.page === this) this.app.navigate(href(this.app.namespace, 'images', this.draft.name));
     } catch (error) {
-      this.failure = error instanceof APIError ? error : new APIError(String(error), 0);
+      this.failure = failureOf(error);
       this.state = 'failed';
     } finally {
       this.busy = false;
