@@ -39,14 +39,12 @@ const (
 )
 
 // Cluster configures the console of a cluster, which several people use. It has no credentials of its own: requests have the token of the
-// user who signed in, which is in sealed cookies.
+// user who signed in, which is in sealed cookies. Sessions end with the process, which alone can open them.
 type Cluster struct {
 	// Server is the API server: its address and its certificate authority. Its credentials are ignored.
 	Server *rest.Config
 	// Hosts are the names of the console in browsers, without ports.
 	Hosts []string
-	// Keys seal cookies: the first key seals, and all keys open. Each has at least MinKeyBytes.
-	Keys [][]byte
 	// OIDC signs users in with a provider. Without it, users paste a token.
 	OIDC *OIDC
 	// Reasons explain the reasons of failures and conditions.
@@ -60,7 +58,6 @@ type Cluster struct {
 type cluster struct {
 	Cluster
 	box      box
-	purpose  string       // of sealed sessions: they do not open after the way to sign in was changed
 	client   *http.Client // of the API server
 	reviews  string       // address of SelfSubjectReviews
 	provider *provider    // nil without OIDC
@@ -90,8 +87,8 @@ func (c Cluster) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	serving := &cluster{Cluster: c, purpose: forSession, ended: map[string]time.Time{}}
-	if serving.box, err = newBox(c.Keys); err != nil {
+	serving := &cluster{Cluster: c, ended: map[string]time.Time{}}
+	if serving.box, err = newBox(); err != nil {
 		return nil, err
 	}
 	serving.client = &http.Client{Transport: transport, CheckRedirect: noRedirect}
@@ -103,7 +100,6 @@ func (c Cluster) Handler() (http.Handler, error) {
 		mux.HandleFunc("POST "+Path+"session", serving.acceptToken)
 	} else {
 		serving.provider = newProvider(*c.OIDC, c.Clock)
-		serving.purpose += "\n" + c.OIDC.Issuer + "\n" + c.OIDC.ClientID
 		mux.HandleFunc("GET "+Path+"login", serving.startSignIn)
 		mux.HandleFunc("GET "+Path+"callback", serving.endSignIn)
 	}
@@ -169,7 +165,7 @@ func (c *cluster) acceptToken(writer http.ResponseWriter, request *http.Request)
 	if end, found := expiry(pasted); found && end.Before(limit) {
 		limit = end
 	}
-	sealed := c.box.seal(c.purpose, user{Session: rand.Text(), Name: name, Token: pasted, Renew: limit.Unix(), End: limit.Unix(), Limit: limit.Unix()})
+	sealed := c.box.seal(forSession, user{Session: rand.Text(), Name: name, Token: pasted, Renew: limit.Unix(), End: limit.Unix(), Limit: limit.Unix()})
 	if !fits(sealed) {
 		refuse(writer, http.StatusRequestEntityTooLarge, metav1.StatusReasonRequestEntityTooLarge, tooLarge(pasted).Error())
 		return
@@ -201,7 +197,7 @@ func expiry(token string) (end time.Time, found bool) {
 // signOut ends the session: no copy of its cookies counts any more, here and at the provider.
 func (c *cluster) signOut(writer http.ResponseWriter, request *http.Request) {
 	var signedIn user
-	if sealed := sessionOf(request); sealed != "" && c.box.open(c.purpose, sealed, &signedIn) {
+	if sealed := sessionOf(request); sealed != "" && c.box.open(forSession, sealed, &signedIn) {
 		c.end(signedIn)
 		if c.provider != nil {
 			c.revoke(request.Context(), signedIn)
@@ -273,11 +269,14 @@ var (
 func (c *cluster) userOf(writer http.ResponseWriter, request *http.Request) (user, error) {
 	var signedIn user
 	sealed := sessionOf(request)
-	if sealed == "" || !c.box.open(c.purpose, sealed, &signedIn) || c.hasEnded(signedIn) {
+	if sealed == "" {
 		return user{}, errSignedOut
 	}
-	now := c.Clock.Now().Unix()
-	if now >= signedIn.Limit {
+	now, opened := c.Clock.Now().Unix(), c.box.open(forSession, sealed, &signedIn)
+	switch {
+	case opened && c.hasEnded(signedIn):
+		return user{}, errSignedOut
+	case !opened || now >= signedIn.Limit: // a session of a former process does not open
 		return user{}, errEnded
 	}
 	if now < signedIn.Renew {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -50,7 +51,7 @@ func newShared(t *testing.T, adapt ...func(*Cluster)) *shared {
 			Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAData: pemOf(server)},
 			BearerToken: "token of the console", Username: "console", Password: "password", Impersonate: rest.ImpersonationConfig{UserName: "root"},
 		},
-		Hosts: []string{"console.example.com", "console.example.org"}, Keys: [][]byte{keyOf("a")}, Clock: s.clock,
+		Hosts: []string{"console.example.com", "console.example.org"}, Clock: s.clock,
 		Logger: funcr.New(func(prefix, args string) { _, _ = fmt.Fprintln(s, prefix, args) }, funcr.Options{Verbosity: 9}),
 	}
 	for _, each := range adapt {
@@ -358,46 +359,29 @@ func TestOnlyTheTokenOfTheSessionReachesTheCluster(t *testing.T) {
 	}
 }
 
-func TestSessionsOfOthersAreRefused(t *testing.T) {
-	t.Parallel()
-	s := newShared(t)
-	valid := user{Name: "jane", Token: "token-of-jane", Renew: noon.Add(time.Hour).Unix(), End: noon.Add(time.Hour).Unix(), Limit: noon.Add(time.Hour).Unix()}
-	foreign, own := require.Value(newBox([][]byte{keyOf("b")}))(t), require.Value(newBox([][]byte{keyOf("a")}))(t)
-	for name, sealed := range map[string]string{
-		"another key":     foreign.seal(forSession, valid),
-		"another purpose": own.seal(forAttempt, valid),
-		"garbage":         "garbage",
-		"no user":         own.seal(forSession, "jane"),
-	} {
-		s.browser.session(t, sealed)
-		s.expectUser(name, "")
-	}
-	s.browser.session(t, own.seal(forSession, valid))
-	s.expectUser("the own key", "jane")
-	if len(s.seen) != 1 {
-		t.Errorf("the API server got %d requests", len(s.seen))
-	}
-}
-
-func TestTheKeyOfCookiesIsReplaced(t *testing.T) {
+func TestASessionEndsWithItsProcess(t *testing.T) {
 	t.Parallel()
 	s := newShared(t)
 	s.pastes("token-of-jane")
-	for name, test := range map[string]struct {
-		keys [][]byte
-		user string
-	}{
-		"the key":             {[][]byte{keyOf("a")}, "jane"},
-		"a new key before it": {[][]byte{keyOf("b"), keyOf("a")}, "jane"},
-		"a new key":           {[][]byte{keyOf("b")}, ""},
-	} {
-		s.settings.Keys = test.keys
+	copied := maps.Clone(s.browser)
+	for _, signedOut := range []bool{false, true} {
 		s.handler = require.Value(s.settings.Handler())(t)
-		s.expectUser(name, test.user)
+		s.browser = maps.Clone(copied)
+		s.expectUser("a copy after a restart", "")
+		if told := s.described(); told.Message != "the session has ended: sign in again" {
+			t.Errorf("the page is told %+v", told)
+		}
+		if !signedOut {
+			s.pastes("token-of-jane")
+			s.expectUser("signed in again", "jane")
+			s.asks(http.MethodPost, "/ui/logout", "")
+			s.expectUser("signed out", "")
+		}
 	}
-	s.settings.Keys = nil
-	if _, err := s.settings.Handler(); err == nil {
-		t.Error("there is a console without a key")
+	s.browser.session(t, "garbage")
+	s.expectUser("garbage", "")
+	if len(s.seen) != 1 {
+		t.Errorf("the API server got %d requests", len(s.seen))
 	}
 }
 
@@ -500,7 +484,7 @@ func TestEverybodyInAClusterReadsTheReasons(t *testing.T) {
 func TestAnAddressOfTheClusterThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, server := range []*rest.Config{{Host: "https://%"}, {Host: "https://a", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("no certificate")}}} {
-		if _, err := (Cluster{Server: server, Keys: [][]byte{keyOf("a")}}).Handler(); err == nil {
+		if _, err := (Cluster{Server: server}).Handler(); err == nil {
 			t.Errorf("%s is an address", server.Host)
 		}
 	}

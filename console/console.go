@@ -48,7 +48,8 @@ type Reason struct {
 }
 
 // Handler serves the console on a loopback address. A page signs in with a link of Sessions, and stores its token in the browser's local
-// storage: browsers send the cookies of a loopback address to all ports of the machine.
+// storage: browsers send the cookies of a loopback address to all ports of the machine. A port that other users can have after this process
+// is an origin in which they can leave a service worker, which reads the sessions of the next process: use a free port for each process.
 func (l Local) Handler() (http.Handler, error) {
 	transport, address, err := connect(l.Server)
 	if err != nil {
@@ -57,6 +58,7 @@ func (l Local) Handler() (http.Handler, error) {
 	mux := newMux(l.signedIn(forward(transport, address)), l.Reasons)
 	mux.HandleFunc("GET "+Path+"session", l.describeSession)
 	mux.HandleFunc("POST "+Path+"session", l.openSession)
+	mux.HandleFunc("POST "+Path+"logout", l.endSession)
 	return guard(loopback, mux), nil
 }
 
@@ -76,7 +78,7 @@ func newMux(api http.Handler, reasons []Reason) *http.ServeMux {
 type session struct {
 	// SignIn is how users sign in: link, token or oidc.
 	SignIn string `json:"signIn"`
-	// Token is the bearer token of the page's requests, and is empty unless it is new.
+	// Token is the bearer token of the page's requests.
 	Token string `json:"token,omitempty"`
 	// Namespace is the namespace of the first page.
 	Namespace string `json:"namespace,omitempty"`
@@ -98,7 +100,7 @@ func (l Local) describeSession(writer http.ResponseWriter, _ *http.Request) {
 // notSignedIn is what pages without a valid token are told. They show the command that prints a link.
 const notSignedIn = "this page is not signed in, or its session has ended"
 
-// openSession gives a page a token for the code of its link, or a newer token for its token.
+// openSession gives a page a token for the code of its link.
 func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 	var asked struct {
 		Code string `json:"code"`
@@ -107,15 +109,18 @@ func (l Local) openSession(writer http.ResponseWriter, request *http.Request) {
 		refuse(writer, http.StatusBadRequest, metav1.StatusReasonBadRequest, "read the request: "+err.Error())
 		return
 	}
-	if !l.Sessions.redeem(asked.Code) && !l.Sessions.valid(bearer(request)) {
-		message := notSignedIn
-		if asked.Code != "" {
-			message = fmt.Sprintf("this link was used before, or is older than %.0f minutes", linkLifetime.Minutes())
-		}
-		refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, message)
+	if !l.Sessions.redeem(asked.Code) {
+		refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized,
+			fmt.Sprintf("this link was used before, or is older than %.0f minutes", linkLifetime.Minutes()))
 		return
 	}
-	answer(writer, http.StatusOK, session{SignIn: "link", Token: l.Sessions.token(), Namespace: l.Namespace, Command: l.Command})
+	answer(writer, http.StatusOK, session{SignIn: "link", Token: l.Sessions.start(), Namespace: l.Namespace, Command: l.Command})
+}
+
+// endSession signs a page out.
+func (l Local) endSession(writer http.ResponseWriter, request *http.Request) {
+	l.Sessions.end(bearer(request))
+	answer(writer, http.StatusOK, struct{}{})
 }
 
 // signedIn passes on the requests of pages with a valid token.

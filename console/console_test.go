@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -50,7 +49,7 @@ func newLocal(t *testing.T, server http.HandlerFunc) *local {
 // to connects the console to a server.
 func (l *local) to(server *rest.Config) *local {
 	l.t.Helper()
-	l.sessions = NewSessions("secret", l.clock)
+	l.sessions = NewSessions(l.clock)
 	l.handler = require.Value(Local{Server: server, Namespace: "team", Command: command, Sessions: l.sessions}.Handler())(l.t)
 	return l
 }
@@ -61,7 +60,7 @@ func (l *local) request(method, target, body string, headers ...string) *http.Re
 	l.t.Helper()
 	request := httptest.NewRequestWithContext(l.t.Context(), method, target, strings.NewReader(body))
 	request.Host = "127.0.0.1:8080"
-	request.Header.Set("Authorization", "Bearer "+l.sessions.token())
+	request.Header.Set("Authorization", "Bearer "+l.sessions.start())
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i] == "Host" {
 			request.Host = headers[i+1]
@@ -104,7 +103,7 @@ func checkStatus(t *testing.T, name string, answer *httptest.ResponseRecorder, c
 
 const images = "/apis/images.goldsmith.dev/v1alpha1/images"
 
-func TestAPageSignsInWithItsLinkAndRenewsItsToken(t *testing.T) {
+func TestAPageSignsInWithItsLinkAndOut(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
 	signIn := func(body string, headers ...string) (*httptest.ResponseRecorder, session) {
@@ -133,17 +132,15 @@ func TestAPageSignsInWithItsLinkAndRenewsItsToken(t *testing.T) {
 	again, _ := signIn(link, none...)
 	checkStatus(t, "the link again", again, http.StatusUnauthorized, "was used before, or is older than 10 minutes")
 
-	l.clock.SetTime(noon.Add(6 * 24 * time.Hour))
-	answer, second := signIn("{}", "Authorization", "Bearer "+first.Token)
-	if answer.Code != http.StatusOK || second.Token == first.Token {
-		t.Errorf("a renewal: got %d %s", answer.Code, answer.Body)
+	answer, second := signIn(`{"code": "`+codeOf(t, l.sessions.Link())+`"}`, none...)
+	if answer.Code != http.StatusOK || second.Token == first.Token || !l.sessions.valid(first.Token) {
+		t.Errorf("another link: got %d %s", answer.Code, answer.Body)
 	}
-	l.clock.SetTime(noon.Add(8 * 24 * time.Hour))
-	if l.sessions.valid(first.Token) || !l.sessions.valid(second.Token) {
-		t.Error("the new token is valid no longer than the old one")
+	if answer := l.asks(http.MethodPost, "/ui/logout", "", "Authorization", "Bearer "+first.Token); answer.Code != http.StatusOK || !l.sessions.valid(second.Token) {
+		t.Errorf("signing out: got %d %s", answer.Code, answer.Body)
 	}
-	late, _ := signIn("{}", "Authorization", "Bearer "+first.Token)
-	checkStatus(t, "a renewal with a token that has ended", late, http.StatusUnauthorized, notSignedIn)
+	out := l.asks(http.MethodGet, images, "", "Authorization", "Bearer "+first.Token)
+	checkStatus(t, "a page that signed out", out, http.StatusUnauthorized, notSignedIn)
 	if seen := l.forwarded(); len(seen) != 1 {
 		t.Errorf("the server got %d requests, want the one for images", len(seen))
 	}
@@ -158,17 +155,15 @@ func TestSignInsThatAreRefused(t *testing.T) {
 		message             string
 	}{
 		"an unknown code":              {`{"code": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}`, "", http.StatusUnauthorized, "this link was used before"},
-		"no code":                      {`{}`, "", http.StatusUnauthorized, notSignedIn},
-		"an empty code":                {`{"code": ""}`, "", http.StatusUnauthorized, notSignedIn},
-		"a forged token":               {`{"code": ""}`, "Bearer " + NewSessions("other", l.clock).token(), http.StatusUnauthorized, notSignedIn},
-		"a token without its scheme":   {`{}`, l.sessions.token(), http.StatusUnauthorized, notSignedIn},
-		"a token with another scheme":  {`{}`, "Basic " + l.sessions.token(), http.StatusUnauthorized, notSignedIn},
-		"the code of another process":  {`{"code": "` + codeOf(t, NewSessions("secret", l.clock).Link()) + `"}`, "", http.StatusUnauthorized, "this link was used before"},
+		"no code":                      {`{}`, "", http.StatusUnauthorized, "this link was used before"},
+		"an empty code":                {`{"code": ""}`, "", http.StatusUnauthorized, "this link was used before"},
+		"a token instead of a code":    {`{}`, "Bearer " + l.sessions.start(), http.StatusUnauthorized, "this link was used before"},
+		"the code of another process":  {`{"code": "` + codeOf(t, NewSessions(l.clock).Link()) + `"}`, "", http.StatusUnauthorized, "this link was used before"},
 		"no JSON":                      {`code=1`, "", http.StatusBadRequest, "read the request: "},
 		"nothing":                      {``, "", http.StatusBadRequest, "read the request: "},
 		"a number":                     {`{"code": 1}`, "", http.StatusBadRequest, "read the request: "},
 		"more than a page ever sends":  {`{"code": "` + strings.Repeat("A", 1<<20) + `"}`, "", http.StatusBadRequest, "too large"},
-		"garbage with a valid session": {`garbage`, "Bearer " + l.sessions.token(), http.StatusBadRequest, "read the request: "},
+		"garbage with a valid session": {`garbage`, "Bearer " + l.sessions.start(), http.StatusBadRequest, "read the request: "},
 	} {
 		checkStatus(t, name, l.asks(http.MethodPost, "/ui/session", test.body, "Authorization", test.authorization), test.code, test.message)
 	}
@@ -199,16 +194,16 @@ func TestEverybodyReadsTheReasons(t *testing.T) {
 func TestRequestsOfPagesThatAreNotSignedInAreRefused(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
-	ended := l.sessions.token()
-	l.clock.SetTime(noon.Add(sessionLifetime))
+	ended := l.sessions.start()
+	l.clock.SetTime(noon.Add(signInLimit))
 	for name, authorization := range map[string]string{
 		"none":               "",
 		"the scheme alone":   "Bearer ",
 		"garbage":            "Bearer garbage",
-		"another key":        "Bearer " + NewSessions("other", l.clock).token(),
+		"another process":    "Bearer " + NewSessions(l.clock).start(),
 		"one that has ended": "Bearer " + ended,
-		"without its scheme": l.sessions.token(),
-		"another scheme":     "Basic " + l.sessions.token(),
+		"without its scheme": l.sessions.start(),
+		"another scheme":     "Basic " + l.sessions.start(),
 		"the server's token": "Bearer token of the user",
 		"a code":             "Bearer " + codeOf(t, l.sessions.Link()),
 	} {
@@ -216,14 +211,14 @@ func TestRequestsOfPagesThatAreNotSignedInAreRefused(t *testing.T) {
 			checkStatus(t, name+" for "+target, l.asks(http.MethodGet, target, "", "Authorization", authorization), http.StatusUnauthorized, notSignedIn)
 		}
 	}
-	cookie := l.asks(http.MethodGet, images, "", "Authorization", "", "Cookie", "token="+l.sessions.token())
+	cookie := l.asks(http.MethodGet, images, "", "Authorization", "", "Cookie", "token="+l.sessions.start())
 	checkStatus(t, "a cookie", cookie, http.StatusUnauthorized, notSignedIn)
-	query := l.asks(http.MethodGet, images+"?token="+l.sessions.token(), "", "Authorization", "")
+	query := l.asks(http.MethodGet, images+"?token="+l.sessions.start(), "", "Authorization", "")
 	checkStatus(t, "a query", query, http.StatusUnauthorized, notSignedIn)
 	if seen := l.forwarded(); len(seen) > 0 {
 		t.Errorf("the server got %d requests", len(seen))
 	}
-	if answer := l.asks(http.MethodGet, images, "", "Authorization", "bearer "+l.sessions.token()); answer.Code != http.StatusOK {
+	if answer := l.asks(http.MethodGet, images, "", "Authorization", "bearer "+l.sessions.start()); answer.Code != http.StatusOK {
 		t.Errorf("a scheme in lower case: got %d %s", answer.Code, answer.Body)
 	}
 }

@@ -5,8 +5,7 @@ package console
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,9 +14,6 @@ import (
 	"strings"
 	"time"
 )
-
-// MinKeyBytes is the least length of a key that seals cookies.
-const MinKeyBytes = 32
 
 const (
 	// cookiePrefix begins the names of all cookies. Browsers accept __Host- only from this host, with TLS, and for all paths, so that no other
@@ -37,53 +33,37 @@ const (
 )
 
 // box seals values, so that browsers can neither read nor change them.
-type box []cipher.AEAD
+type box struct{ cipher.AEAD }
 
-// newBox returns a box whose first key seals, and whose keys all open.
-func newBox(keys [][]byte) (box, error) {
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("a key of at least %d bytes is needed", MinKeyBytes)
+// newBox returns a box with a key of its own, so that no cookie outlives the process that set it.
+func newBox() (box, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return box{}, fmt.Errorf("use the key of cookies: %w", err)
 	}
-	var made box
-	for _, key := range keys {
-		if len(key) < MinKeyBytes {
-			return nil, fmt.Errorf("a key has %d bytes: at least %d are needed", len(key), MinKeyBytes)
-		}
-		derived, err := hkdf.Key(sha256.New, key, nil, "goldsmith console: cookies", 32)
-		if err != nil {
-			return nil, fmt.Errorf("derive the key of cookies: %w", err)
-		}
-		block, err := aes.NewCipher(derived)
-		if err != nil {
-			return nil, fmt.Errorf("use the key of cookies: %w", err)
-		}
-		aead, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return nil, fmt.Errorf("use the key of cookies: %w", err)
-		}
-		made = append(made, aead)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return box{}, fmt.Errorf("use the key of cookies: %w", err)
 	}
-	return made, nil
+	return box{aead}, nil
 }
 
 // seal returns a value as the value of a cookie.
 func (b box) seal(purpose string, value any) string {
-	text, _ := json.Marshal(value)                                                          // structs of texts and numbers have no errors
-	return base64.RawURLEncoding.EncodeToString(b[0].Seal(nil, nil, text, []byte(purpose))) //nolint:gosec // the cipher draws a nonce
+	text, _ := json.Marshal(value)                                                       // structs of texts and numbers have no errors
+	return base64.RawURLEncoding.EncodeToString(b.Seal(nil, nil, text, []byte(purpose))) //nolint:gosec // the cipher draws a nonce
 }
 
-// open reports whether a text was sealed for a purpose with one of the keys, and reads its value.
+// open reports whether a text was sealed for a purpose, and reads its value.
 func (b box) open(purpose, sealed string, value any) bool {
 	content, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
 		return false
 	}
-	for _, aead := range b {
-		if text, err := aead.Open(nil, nil, content, []byte(purpose)); err == nil {
-			return json.Unmarshal(text, value) == nil
-		}
-	}
-	return false
+	text, err := b.Open(nil, nil, content, []byte(purpose))
+	return err == nil && json.Unmarshal(text, value) == nil
 }
 
 // setCookie sets a cookie until the browser ends, or for a time. A time below 0 deletes the cookie.

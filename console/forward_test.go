@@ -336,7 +336,7 @@ func TestAStreamArrivesLineByLineAndEndsWithItsReader(t *testing.T) {
 		address := l.overHTTP()
 		ctx, leave := context.WithTimeout(t.Context(), patience)
 		request := require.Value(http.NewRequestWithContext(ctx, http.MethodGet, address+images+"?watch=true", nil))(t)
-		request.Header.Set("Authorization", "Bearer "+l.sessions.token())
+		request.Header.Set("Authorization", "Bearer "+l.sessions.start())
 		go func() { upstream.lines <- "line 0" }()
 		answer, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
@@ -374,7 +374,7 @@ func TestNoConnectionIsUpgraded(t *testing.T) {
 		})
 		request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, l.overHTTP()+images, nil))(t)
 		for header, value := range map[string]string{
-			"Authorization": "Bearer " + l.sessions.token(), "Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Key": "a", "Sec-Websocket-Protocol": "v4.channel.k8s.io",
+			"Authorization": "Bearer " + l.sessions.start(), "Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Key": "a", "Sec-Websocket-Protocol": "v4.channel.k8s.io",
 		} {
 			request.Header.Set(header, value)
 		}

@@ -257,7 +257,7 @@ func (c *cluster) endSignIn(writer http.ResponseWriter, request *http.Request) {
 		setCookie(writer, name, "", http.SameSiteLaxMode, -time.Second)
 	}
 	if !c.box.open(forAttempt, sealed, &started) || started.State != query.Get("state") || c.Clock.Now().Unix() >= started.End {
-		c.failSignIn(writer, Path, fmt.Errorf("this sign-in was started in another browser, or more than %.0f minutes ago: sign in again", attemptLifetime.Minutes()))
+		c.failSignIn(writer, Path, fmt.Errorf("this sign-in was started in another browser, more than %.0f minutes ago, or before the console was restarted: sign in again", attemptLifetime.Minutes()))
 		return
 	}
 	signedIn, err := c.redeem(request, started)
@@ -265,7 +265,7 @@ func (c *cluster) endSignIn(writer http.ResponseWriter, request *http.Request) {
 		c.failSignIn(writer, started.Back, err)
 		return
 	}
-	sealed = c.box.seal(c.purpose, signedIn)
+	sealed = c.box.seal(forSession, signedIn)
 	if !fits(sealed) {
 		c.failSignIn(writer, started.Back, tooLarge(signedIn.Token+signedIn.Refresh))
 		return
@@ -422,7 +422,7 @@ func (c *cluster) fetch(ctx context.Context, former user, shared *renewal) {
 	case shared.err != nil:
 		shared.err = fmt.Errorf("the session has ended: %w", shared.err)
 	default:
-		shared.user, shared.sealed = renewed, c.box.seal(c.purpose, renewed)
+		shared.user, shared.sealed = renewed, c.box.seal(forSession, renewed)
 		if !fits(shared.sealed) {
 			shared.err = tooLarge(renewed.Token + renewed.Refresh)
 		}

@@ -3,12 +3,9 @@
 package console
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,71 +15,74 @@ import (
 const (
 	// linkLifetime is how long a link works.
 	linkLifetime = 10 * time.Minute
-	// sessionLifetime is how long a token is valid. A page that is open replaces its token before.
-	sessionLifetime = 7 * 24 * time.Hour
+	// maxSessions is how many sessions there are at once. A further one ends the oldest.
+	maxSessions = 64
 )
 
-// Sessions sign pages in. A link signs in one page, once. The page gets a token, which is valid until its time is over, in every
-// process with the same key.
+// Sessions sign pages in. A link signs in one page, once. The page gets the token of a session, which ends after signInLimit, when its user signs
+// out, and with this process: a page whose server has ended sends its token to anybody who listens at the port.
 type Sessions struct {
-	key   []byte
 	clock clock.PassiveClock
-	codes struct {
-		sync.Mutex
-		until map[string]time.Time
-	}
+
+	mutex    sync.Mutex
+	codes    map[string]time.Time // of links, and when they end
+	sessions []started            // the oldest first
 }
 
-// NewSessions returns the sessions of a secret. Whoever knows it can make tokens.
-func NewSessions(secret string, clock clock.PassiveClock) *Sessions {
-	key := sha256.Sum256([]byte("goldsmith console\x00" + secret))
-	sessions := &Sessions{key: key[:], clock: clock}
-	sessions.codes.until = map[string]time.Time{}
-	return sessions
+// started is a session.
+type started struct {
+	token [sha256.Size]byte // its digest
+	end   time.Time
+}
+
+// NewSessions returns the sessions of a process.
+func NewSessions(clock clock.PassiveClock) *Sessions {
+	return &Sessions{clock: clock, codes: map[string]time.Time{}}
 }
 
 // Link returns the path of a page that signs itself in. It works once, for ten minutes. The code is in the fragment, which browsers send to no
 // server and which is in no log.
 func (s *Sessions) Link() string {
 	code := rand.Text()
-	s.codes.Lock()
-	defer s.codes.Unlock()
-	s.codes.until[code] = s.clock.Now().Add(linkLifetime)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.codes[code] = s.clock.Now().Add(linkLifetime)
 	return Path + "#code=" + code
 }
 
 // redeem reports whether a code is that of a link that still works. The link does not work any more.
 func (s *Sessions) redeem(code string) bool {
-	s.codes.Lock()
-	defer s.codes.Unlock()
-	until, known := s.codes.until[code]
-	delete(s.codes.until, code)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	until, known := s.codes[code]
+	delete(s.codes, code)
 	return known && s.clock.Now().Before(until)
-}
-
-// token returns a new token: the second of its end and its signature.
-func (s *Sessions) token() string {
-	end := binary.BigEndian.AppendUint64(nil, second(s.clock.Now().Add(sessionLifetime)))
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(end, s.sign(end)...))
 }
 
 // tokenPrefix tells people and scanners for secrets what a token is.
 const tokenPrefix = "goldsmith-console-"
 
-func (s *Sessions) valid(token string) bool {
-	encoded, ok := strings.CutPrefix(token, tokenPrefix)
-	content, err := base64.RawURLEncoding.DecodeString(encoded)
-	if !ok || err != nil || len(content) != 8+sha256.Size {
-		return false
-	}
-	end, signature := content[:8], content[8:]
-	return hmac.Equal(signature, s.sign(end)) && second(s.clock.Now()) < binary.BigEndian.Uint64(end)
+// start starts a session, and returns its token.
+func (s *Sessions) start() (token string) {
+	token = tokenPrefix + rand.Text()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	now := s.clock.Now()
+	s.sessions = slices.DeleteFunc(s.sessions, func(each started) bool { return !now.Before(each.end) })
+	s.sessions = append(s.sessions[max(0, len(s.sessions)-maxSessions+1):], started{sha256.Sum256([]byte(token)), now.Add(signInLimit)})
+	return token
 }
 
-func second(at time.Time) uint64 { return uint64(at.Unix()) } //nolint:gosec // not negative, because no clock is before 1970
+func (s *Sessions) valid(token string) bool {
+	digest, now := sha256.Sum256([]byte(token)), s.clock.Now()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.ContainsFunc(s.sessions, func(each started) bool { return each.token == digest && now.Before(each.end) })
+}
 
-func (s *Sessions) sign(end []byte) []byte {
-	mac := hmac.New(sha256.New, s.key)
-	mac.Write(end)
-	return mac.Sum(nil)
+func (s *Sessions) end(token string) {
+	digest := sha256.Sum256([]byte(token))
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.sessions = slices.DeleteFunc(s.sessions, func(each started) bool { return each.token == digest })
 }

@@ -43,7 +43,6 @@ type options struct {
 	certificate string
 	key         string
 	hosts       []string
-	keyFiles    []string
 	server      string
 	serverCA    string
 
@@ -94,8 +93,6 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certificate, "tls-cert-file", "", "file with the certificate of the pages, read again when it changes (required)")
 	flags.StringVar(&o.key, "tls-private-key-file", "", "file with the key of the certificate, read again when it changes (required)")
 	flags.StringSliceVar(&o.hosts, "host", nil, "name of the console in browsers, without port; repeatable (required)")
-	flags.StringArrayVar(&o.keyFiles, "key-file", nil,
-		fmt.Sprintf("file whose lines are keys of at least %d characters that seal the cookies of sessions; the first key seals, and all keys open; repeatable (required)", console.MinKeyBytes))
 	flags.StringVar(&o.server, "server", "https://kubernetes.default.svc", "address of kube-apiserver")
 	flags.StringVar(&o.serverCA, "server-ca-file", "", "file with the certificate authority of kube-apiserver, read again when it changes; default: the authorities of the system, or else of Mozilla")
 	flags.StringVar(&o.issuer, "oidc-issuer", "", "URL of the OpenID Connect provider that signs users in, whose ID tokens kube-apiserver accepts; default: users paste a token")
@@ -160,7 +157,6 @@ func (o *options) read(logger logr.Logger) (*served, error) {
 	cluster := console.Cluster{
 		Server: &rest.Config{Host: o.server, TLSClientConfig: rest.TLSClientConfig{CAFile: o.serverCA}}, // which client-go reads again when it changes
 		Hosts:  o.hosts,
-		Keys:   o.readKeys(&wrong),
 		OIDC:   o.readOIDC(&wrong),
 		Clock:  clock.RealClock{},
 		Logger: logger,
@@ -189,34 +185,6 @@ func (o *options) readCertificate(wrong *problems) *certwatcher.CertWatcher {
 		wrong.add("--tls-cert-file and --tls-private-key-file: %w", err)
 	}
 	return certificate
-}
-
-// readKeys returns the lines of the files with keys.
-func (o *options) readKeys(wrong *problems) (keys [][]byte) {
-	if len(o.keyFiles) == 0 {
-		wrong.add("--key-file is needed: a file with a key of at least %d characters, such as openssl rand -hex 32 prints", console.MinKeyBytes)
-	}
-	for _, path := range o.keyFiles {
-		content := wrong.file("key-file", path)
-		if content == nil {
-			continue
-		}
-		before := len(keys)
-		for number, line := range bytes.Split(content, []byte("\n")) {
-			line = bytes.TrimSpace(line)
-			switch {
-			case len(line) == 0:
-			case len(line) < console.MinKeyBytes:
-				wrong.add("--key-file %s: the key in line %d has %d characters: at least %d are needed, such as openssl rand -hex 32 prints", path, number+1, len(line), console.MinKeyBytes)
-			default:
-				keys = append(keys, line)
-			}
-		}
-		if len(keys) == before && len(bytes.TrimSpace(content)) == 0 {
-			wrong.add("--key-file %s: the file is empty: write a key into it, such as openssl rand -hex 32 prints", path)
-		}
-	}
-	return keys
 }
 
 // readOIDC returns nil without a provider.

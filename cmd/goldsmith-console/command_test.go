@@ -36,12 +36,12 @@ func execute(t *testing.T, args ...string) (string, error) {
 // folder has the files of a console.
 type folder string
 
-// newFolder returns a folder with a certificate for a host, and with a key.
+// newFolder returns a folder with a certificate for a host, and a text.
 func newFolder(t *testing.T, host string) folder {
 	t.Helper()
 	f := folder(t.TempDir())
 	f.certify(t, host)
-	f.write(t, "key", strings.Repeat("k", 32)+"\n")
+	f.write(t, "text", "text\n")
 	return f
 }
 
@@ -63,7 +63,7 @@ func (f folder) certify(t *testing.T, host string) {
 // flags are those of a console, of which some are replaced. A flag without a value is left out.
 func (f folder) flags(replaced map[string]string) []string {
 	all := map[string]string{
-		"listen": "127.0.0.1:0", "tls-cert-file": f.path("tls.crt"), "tls-private-key-file": f.path("tls.key"), "host": "console.example.com", "key-file": f.path("key"),
+		"listen": "127.0.0.1:0", "tls-cert-file": f.path("tls.crt"), "tls-private-key-file": f.path("tls.key"), "host": "console.example.com",
 	}
 	maps.Copy(all, replaced)
 	var args []string
@@ -84,7 +84,6 @@ func TestVersionIsPrinted(t *testing.T) {
 func TestBadFlagsAreRefused(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "console.example.com")
-	f.write(t, "short", "\n  \n"+strings.Repeat("k", 32)+"\nabc\n")
 	f.write(t, "empty", "\n \n")
 	missing := f.path("missing")
 	const provider, client = "https://login.example.com/realms/a", "goldsmith"
@@ -93,29 +92,26 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		want  []string
 	}{
 		"an argument":                   {map[string]string{"host console": "a"}, []string{"unknown flag"}},
-		"nothing":                       {map[string]string{"tls-cert-file": "", "host": "", "key-file": ""}, []string{"--tls-cert-file and --tls-private-key-file are needed: ", "--host is needed: ", "--key-file is needed: "}},
+		"nothing":                       {map[string]string{"tls-cert-file": "", "host": "", "tls-private-key-file": ""}, []string{"--tls-cert-file and --tls-private-key-file are needed: ", "--host is needed: "}},
 		"a certificate without a key":   {map[string]string{"tls-private-key-file": ""}, []string{"--tls-cert-file and --tls-private-key-file are needed: "}},
 		"a certificate that is missing": {map[string]string{"tls-cert-file": missing}, []string{"--tls-cert-file and --tls-private-key-file: open " + missing}},
-		"a certificate that is none":    {map[string]string{"tls-cert-file": f.path("key")}, []string{"--tls-cert-file and --tls-private-key-file: tls: failed to find any PEM data"}},
+		"a certificate that is none":    {map[string]string{"tls-cert-file": f.path("text")}, []string{"--tls-cert-file and --tls-private-key-file: tls: failed to find any PEM data"}},
 		"the address as host":           {map[string]string{"host": "https://console.example.com"}, []string{`--host "https://console.example.com": must be a name such as console.example.com, without https:// and port`}},
 		"a host with a port":            {map[string]string{"host": "a.example.com,b.example.com:8443"}, []string{`--host "b.example.com:8443": must be a name`}},
 		"every host":                    {map[string]string{"host": "*.example.com"}, []string{`--host "*.example.com": must be a name`}},
 		"an empty host":                 {map[string]string{"host": "a,"}, []string{`--host "": must be a name`}},
-		"a key that is missing":         {map[string]string{"key-file": missing}, []string{"--key-file: open " + missing}},
-		"a key that is too short":       {map[string]string{"key-file": f.path("short")}, []string{"--key-file " + f.path("short") + ": the key in line 4 has 3 characters: at least 32 are needed, such as openssl rand -hex 32 prints"}},
-		"a key that is empty":           {map[string]string{"key-file": f.path("empty")}, []string{"--key-file " + f.path("empty") + ": the file is empty"}},
 		"a cluster without TLS":         {map[string]string{"server": "http://kubernetes"}, []string{`--server "http://kubernetes": must be an address that begins with https://`}},
 		"a cluster that is none":        {map[string]string{"server": "https://"}, []string{`--server "https://": must be an address`}},
 		"an authority that is missing":  {map[string]string{"server-ca-file": missing}, []string{"--server-ca-file: open " + missing}},
-		"an authority that is none":     {map[string]string{"server-ca-file": f.path("key")}, []string{"--server-ca-file: " + f.path("key") + " has no certificates in PEM"}},
+		"an authority that is none":     {map[string]string{"server-ca-file": f.path("text")}, []string{"--server-ca-file: " + f.path("text") + " has no certificates in PEM"}},
 		"a client without a provider":   {map[string]string{"oidc-client-id": client}, []string{"--oidc-client-id, --oidc-client-secret-file and --oidc-ca-file need --oidc-issuer"}},
 		"a provider without a client":   {map[string]string{"oidc-issuer": provider}, []string{"--oidc-issuer needs --oidc-client-id"}},
 		"a provider without TLS":        {map[string]string{"oidc-issuer": "http://login.example.com", "oidc-client-id": client}, []string{`--oidc-issuer "http://login.example.com": must be an address that begins with https://`}},
 		"a secret that is missing":      {map[string]string{"oidc-issuer": provider, "oidc-client-id": client, "oidc-client-secret-file": missing}, []string{"--oidc-client-secret-file: open " + missing}},
 		"a secret that is empty":        {map[string]string{"oidc-issuer": provider, "oidc-client-id": client, "oidc-client-secret-file": f.path("empty")}, []string{"--oidc-client-secret-file " + f.path("empty") + ": the file is empty: remove the flag if the client is public"}},
-		"the provider's authority":      {map[string]string{"oidc-issuer": provider, "oidc-client-id": client, "oidc-ca-file": f.path("key")}, []string{"--oidc-ca-file: "}},
+		"the provider's authority":      {map[string]string{"oidc-issuer": provider, "oidc-client-id": client, "oidc-ca-file": f.path("text")}, []string{"--oidc-ca-file: "}},
 		"an address that is none":       {map[string]string{"listen": "nowhere"}, []string{"--listen nowhere: "}},
-		"several mistakes":              {map[string]string{"host": "a b", "key-file": missing, "server": "a", "oidc-issuer": "b"}, []string{"--host", "--key-file", "--server", "--oidc-issuer \"b\"", "--oidc-issuer needs"}},
+		"several mistakes":              {map[string]string{"host": "a b", "server": "a", "oidc-issuer": "b"}, []string{"--host", "--server", "--oidc-issuer \"b\"", "--oidc-issuer needs"}},
 	} {
 		_, err := execute(t, f.flags(test.flags)...)
 		if err == nil {
@@ -138,7 +134,7 @@ func TestFlagsThatAreRight(t *testing.T) {
 	f := newFolder(t, "console.example.com")
 	f.write(t, "secret", "secret\n")
 	o := &options{
-		certificate: f.path("tls.crt"), key: f.path("tls.key"), hosts: []string{"Console.example.com", "localhost", "127.0.0.1", "::1"}, keyFiles: []string{f.path("key"), f.path("key")},
+		certificate: f.path("tls.crt"), key: f.path("tls.key"), hosts: []string{"Console.example.com", "localhost", "127.0.0.1", "::1"},
 		server: "https://[::1]:6443", serverCA: f.path("tls.crt"),
 		issuer: "https://login.example.com", clientID: "goldsmith", clientSecretFile: f.path("secret"), scopes: []string{"openid", "email"}, oidcCA: f.path("tls.crt"),
 	}
@@ -146,9 +142,9 @@ func TestFlagsThatAreRight(t *testing.T) {
 		t.Error(err)
 	}
 	var wrong problems
-	provider, keys := o.readOIDC(&wrong), o.readKeys(&wrong)
-	if len(wrong) > 0 || provider.ClientSecret != "secret" || strings.Join(provider.Scopes, " ") != "openid email" || len(keys) != 2 || o.hosts[0] != "console.example.com" {
-		t.Errorf("got %+v, %d keys, %v: %v", provider, len(keys), o.hosts, wrong)
+	provider := o.readOIDC(&wrong)
+	if len(wrong) > 0 || provider.ClientSecret != "secret" || strings.Join(provider.Scopes, " ") != "openid email" || o.hosts[0] != "console.example.com" {
+		t.Errorf("got %+v, %v: %v", provider, o.hosts, wrong)
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command goldsmith-console serves the web pages of Goldsmith in a cluster. It has no permissions: its requests have the tokens of the users who
-// signed in. It can run any number of times, with session affinity by cookies if users sign in with OIDC.
+// signed in. It can run any number of times, with session affinity by cookies: a session is of one process, and ends with it.
 package main
 
 import (

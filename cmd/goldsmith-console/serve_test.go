@@ -86,7 +86,7 @@ func TestTheKubeletIsAnsweredAtAnyHostAndPagesWithHTTP2(t *testing.T) {
 func TestTheConsoleOfTheFlagsIsServed(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "console.example.com")
-	o := &options{certificate: f.path("tls.crt"), key: f.path("tls.key"), hosts: []string{"console.example.com"}, keyFiles: []string{f.path("key")}, server: "https://127.0.0.1:1"}
+	o := &options{certificate: f.path("tls.crt"), key: f.path("tls.key"), hosts: []string{"console.example.com"}, server: "https://127.0.0.1:1"}
 	console := require.Value(o.read(logr.Discard()))(t)
 	s := start(t, f, console.pages.ServeHTTP)
 	for _, test := range []struct {

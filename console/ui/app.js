@@ -82,9 +82,6 @@ const keys = {i: 'images', b: 'builds', q: 'queue', g: 'graph', c: 'catalog', n:
 
 const schemeKey = 'goldsmith.scheme';
 
-/** A session is renewed this often while a page is open. */
-const renewal = 6 * 60 * 60 * 1000;
-
 export class App {
   constructor() {
     this.namespace = 'default';
@@ -122,16 +119,9 @@ export class App {
       else if (!user && !this.signedOut) this.askToSignIn('You were signed out in another window.');
     });
     addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload()); // a new link in the same window
-    let failure;
-    const linked = location.hash.startsWith('#code=');
-    try {
-      failure = await signIn();
-      this.linkRefused = linked && Boolean(failure);
-    } catch {
-      failure = session().token ? '' : 'The server is not running.';
-    }
+    const linked = location.hash.startsWith('#code='), failure = await signIn().catch(() => 'The server is not running.');
+    this.linkRefused = linked && Boolean(failure);
     if (failure) return this.askToSignIn(failure);
-    setInterval(() => void signIn().catch(() => {}), renewal);
     setInterval(() => this.update(), 1000); // ages
     if (!location.pathname.startsWith('/ui/ns/')) history.replaceState(null, '', href(session().namespace || 'default', 'images'));
     this.readNamespaces();
@@ -282,8 +272,7 @@ export class App {
 
   who() {
     const {user} = session();
-    if (!user) return nothing;
-    return html`<span class="user" title=${user}>${user}</span><button type="button" class="quiet" title=${`Signed in as ${user}`} @click=${this.endSession}>Sign out</button>`;
+    return html`${user ? html`<span class="user" title=${user}>${user}</span>` : nothing}<button type="button" class="quiet" @click=${this.endSession}>Sign out</button>`;
   }
 
   frame() {
@@ -320,8 +309,9 @@ export class App {
   loss() {
     const {failure, retryAt} = connection();
     if (!failure?.lost) return nothing;
-    const wait = Math.ceil((retryAt - Date.now()) / 1000);
-    return html`<div class="notice lost"><p role="alert" title=${failure.message}>${icon('warning')} <strong>${failure.code ? 'The server cannot be reached: it may not be running.' : failure.message}</strong> This page continues by itself when the server is back.</p>
+    const wait = Math.ceil((retryAt - Date.now()) / 1000), {command} = session();
+    return html`<div class="notice lost"><p role="alert" title=${failure.message}>${icon('warning')} <strong>${failure.code ? 'The server cannot be reached: it may not be running.' : failure.message}</strong>
+        ${failure.code || !command ? 'This page continues by itself when the server is back.' : `A server that is started again prints a new link, and so does ${command}.`}</p>
       <p>${wait > 0 ? `Reconnecting in ${wait}s.` : 'Reconnecting.'}</p><button type="button" class="small" @click=${retryNow}>Try now</button></div>`;
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How this page is signed in. On a loopback address the token of the session is in localStorage, which is of this origin and port only. In a
-// cluster the session is in cookies, which no script reads.
+// How this page is signed in. On a loopback address the token of the session is in localStorage, for all windows. Whoever has the port after the
+// server reads it there, and no server accepts it any more. In a cluster the session is in cookies, which no script reads.
 
 const key = 'goldsmith.session';
 
@@ -24,6 +24,9 @@ const signingInKey = 'goldsmith.signing-in';
 /** The session in a cluster. @type {Session | undefined} */
 let shared;
 
+/** How a page that had a link signs in again. It asks nobody else, because the server can have ended and somebody else can have its port. @type {Session | undefined} */
+let linked;
+
 /** @returns {Session} */
 export function session() {
   if (shared) return shared;
@@ -44,27 +47,27 @@ export function credentials() {
 const post = (where, body, headers = {}) => fetch(where, {method: 'POST', headers: {'Content-Type': 'application/json', ...headers}, body: JSON.stringify(body)});
 
 /**
- * Signs in with the code of the link that opened this page, and removes the code from the address. Without a code, it replaces the token by a
- * newer one. In a cluster, it finds out who is signed in.
+ * Signs in with the code of the link that opened this page, and removes the code from the address. In a cluster, it finds out who is signed in.
  * @returns {Promise<string>} why it failed, or an empty text
  */
 export async function signIn() {
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
-  if (code !== null) history.replaceState(null, '', location.pathname + location.search);
-  else if (!session().token) {
-    const {user, message} = await describeSession();
-    if (user && sessionStorage.getItem(signingInKey)) localStorage.setItem(signedInKey, user);
-    sessionStorage.removeItem(signingInKey);
-    return user ? '' : message || 'This page is not signed in.';
+  if (code !== null) {
+    history.replaceState(null, '', location.pathname + location.search);
+    const answer = await post('/ui/session', {code});
+    const body = await answer.json();
+    if (answer.ok) localStorage.setItem(key, JSON.stringify(body));
+    else if (!session().token) return body.message;
   }
-  const answer = await post('/ui/session', {code: code ?? ''}, credentials());
-  const body = await answer.json();
-  if (answer.ok) {
-    localStorage.setItem(key, JSON.stringify(body));
+  const {token, command} = session();
+  if (token) {
+    linked = {signIn: 'link', command};
     return '';
   }
-  if (answer.status === 401) signOut();
-  return body.message;
+  const {user, message} = await describeSession();
+  if (user && sessionStorage.getItem(signingInKey)) localStorage.setItem(signedInKey, user);
+  sessionStorage.removeItem(signingInKey);
+  return user ? '' : message || 'This page is not signed in.';
 }
 
 /**
@@ -96,9 +99,9 @@ export function signOut() {
   localStorage.removeItem(signedInKey);
 }
 
-/** Ends the session in a cluster, in all windows of this browser. */
+/** Ends the session, in all windows of this browser. */
 export async function endSession() {
-  const answer = await post('/ui/logout', {});
+  const answer = await post('/ui/logout', {}, credentials());
   if (!answer.ok) throw new Error((await answer.json()).message);
 }
 
@@ -108,12 +111,13 @@ export async function endSession() {
  */
 export function watchSession(changed) {
   addEventListener('storage', (event) => {
-    if (event.key === signedInKey || event.key === key && event.newValue) changed(event.newValue ?? '');
+    if (event.key === signedInKey || event.key === key) changed(event.newValue ?? '');
   });
 }
 
 /** @returns {Promise<Session>} how users sign in, and who is signed in to a cluster */
 export async function describeSession() {
+  if (linked) return linked;
   try {
     const described = await (await fetch('/ui/session')).json();
     if (described.signIn !== 'link') shared = {...described, namespace: ''}; // commands name each namespace

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	client "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -97,27 +99,51 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.expectNothingWrong(HaveEach(ContainSubstring("401")))
 	}, NodeTimeout(3*deadline.Local.Deadline()))
 
-	It("stays right when the server starts again, and says when its session has ended", func(ctx SpecContext) {
+	It("ends its session with the server, and leaves nothing at the port that a server accepts", func(ctx SpecContext) {
 		directory := filepath.Join(GinkgoT().TempDir(), "data")
 		server := serve(ctx, up.Options{DataDirectory: directory})
-		Expect(imagesOf(server).Create(ctx, mockImage("before", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
-		page := openPage(ctx, server.link)
-		page.shows("tbody tr", "before")
+		Expect(imagesOf(server).Create(ctx, mockImage("after", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		browser := startChromium(ctx)
+		former := openPageIn(browser, server.link)
+		former.shows("tbody tr", "after")
 
+		By("another program that has the port after the server")
 		server.stop(ctx)
-		page.shows(".connection", "Reconnecting")
-		page.shows(".lost", "The server is not running. This page continues by itself when the server is back.")
-		page.shows(".lost", "Reconnecting in ")
-		page.click(".lost button", "Try now")
+		former.shows(".connection", "Reconnecting")
+		former.shows(".lost", "The server is not running. A server that is started again prints a new link, and so does goldsmith console.")
+		former.shows(".lost", "Reconnecting in ")
+		impostor := serveImpostor(strings.TrimPrefix(former.origin, "http://"))
+		former.click(".lost button", "Try now")
+		Eventually(impostor.seen).WithTimeout(deadline.Local.Deadline()).Should(ContainElement(HavePrefix("Bearer goldsmith-console-")))
+		visit := func(link string) *consolePage {
+			tab, stop := chromedp.NewContext(browser)
+			DeferCleanup(stop)
+			return openPageIn(tab, link)
+		}
+		visit(former.origin+"/ui/").shows("body", "the worker is there")
+		Expect(impostor.seen()).To(ContainElement(ContainSubstring(`"goldsmith.session"`)), "what the browser keeps")
+		impostor.signsOut.Store(true)
+		former.click(".lost button", "Try now")
+		former.shows("main", "the impostor signs you out")
+		former.shows(".command", "goldsmith console")
+		former.lacks(".field", "")
+
+		By("starting the server again")
 		options := up.Options{DataDirectory: directory}
 		options.Records.Address, options.LogArchive.URL = "none", "none"
 		again := serve(ctx, options)
 		Expect(again.Host).To(Equal(server.Host))
-		Expect(imagesOf(again).Create(ctx, mockImage("after", nil), metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+		page := visit(again.link)
 		page.shows("tbody tr", "after")
 		page.shows(".connection", "Live")
-		Expect(imagesOf(again).Delete(ctx, "before", metav1.DeleteOptions{})).To(Succeed())
-		page.lacks("tbody tr a", "before")
+		tokens := impostor.tokens()
+		Expect(tokens).NotTo(BeEmpty())
+		Expect(page.token()).NotTo(BeElementOf(tokens))
+		for _, token := range tokens {
+			for _, origin := range []string{page.origin, again.Host} {
+				Expect(statusWith(ctx, again.Config, origin, token)).To(Equal(http.StatusUnauthorized), "%s with a token that the impostor has", origin)
+			}
+		}
 
 		By("showing what is missing without a records database and without an archive")
 		page.open("/ui/ns/default/builds/after-1")
@@ -134,11 +160,15 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.open("/ui/ns/default/images/after")
 		page.await("return [...document.querySelectorAll('p.muted')].filter(({innerText}) => innerText.includes(given[1])).length === 2", "", noRecords) // history and notes
 
-		again.stop(ctx)
-		Expect(os.RemoveAll(directory)).To(Succeed()) // with the key of the session
-		serve(ctx, up.Options{DataDirectory: directory, Listen: strings.TrimPrefix(again.Host, "https://")})
-		page.shows("main", "Sign in")
-		page.shows("main", "This page is not signed in, or its session has ended.")
+		By("signing out in all windows")
+		copied, other := page.token(), visit(page.origin+"/ui/")
+		other.shows("tbody tr", "after")
+		Expect(statusWith(ctx, again.Config, page.origin, copied)).To(Equal(http.StatusOK))
+		other.click("button", "Sign out")
+		other.shows("main", "You are signed out.")
+		page.shows("main", "You were signed out in another window.")
+		Expect(statusWith(ctx, again.Config, page.origin, copied)).To(Equal(http.StatusUnauthorized))
+		Expect(impostor.seen()).NotTo(ContainElement(ContainSubstring(copied)), "the impostor has the session of the next server")
 	}, NodeTimeout(3*deadline.Local.Deadline()))
 
 	It("has pages that axe finds nothing wrong with, at each width and in both colour schemes", func(ctx SpecContext) {
@@ -330,12 +360,33 @@ func (p *consolePage) receive(event any) {
 // expectNothingWrong checks what the browser reported, and that no request went to another host, or had the token in its address.
 func (p *consolePage) expectNothingWrong(matcher OmegaMatcher) {
 	GinkgoHelper()
-	token := ask[string](p, "JSON.parse(localStorage.getItem('goldsmith.session') ?? '{}').token ?? 'no token'")
+	token := p.token()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	Expect(p.wrong).To(matcher)
 	Expect(p.foreign).To(BeEmpty(), "requests to other hosts")
 	Expect(p.asked).NotTo(ContainElement(ContainSubstring(token)), "addresses with the token")
+}
+
+// token returns the token of the page's session.
+func (p *consolePage) token() string {
+	GinkgoHelper()
+	return ask[string](p, "JSON.parse(localStorage.getItem('goldsmith.session') ?? '{}').token ?? 'no token'")
+}
+
+// statusWith returns the status of a request with a token to a console or an API server.
+func statusWith(ctx context.Context, server *rest.Config, origin, token string) int {
+	GinkgoHelper()
+	config := rest.AnonymousClientConfig(server)
+	config.BearerToken = token
+	client, err := rest.HTTPClientFor(config)
+	Expect(err).NotTo(HaveOccurred())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/version", http.NoBody)
+	Expect(err).NotTo(HaveOccurred())
+	answer, err := client.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(answer.Body.Close()).To(Succeed())
+	return answer.StatusCode
 }
 
 func (p *consolePage) resize(width int64, scheme string) {

@@ -164,7 +164,7 @@ type sharedConsole struct {
 // serveShared serves a console, of which some settings are given.
 func serveShared(settings console.Cluster) sharedConsole {
 	GinkgoHelper()
-	settings.Hosts, settings.Keys, settings.Logger = []string{"localhost"}, [][]byte{[]byte(strings.Repeat("k", console.MinKeyBytes))}, logr.Discard()
+	settings.Hosts, settings.Logger = []string{"localhost"}, logr.Discard()
 	if settings.Clock == nil {
 		settings.Clock = testingclock.NewFakePassiveClock(time.Now())
 	}

@@ -97,7 +97,7 @@ func serveSynthetic(cleanup func(func())) *synthetic {
 	}
 	s.answers["namespaces"] = corev1.NamespaceList{Items: []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceDefault}}}}
 	api := httptest.NewServer(s)
-	sessions := console.NewSessions("synthetic", clock.RealClock{})
+	sessions := console.NewSessions(clock.RealClock{})
 	handler, err := console.Local{
 		Server: &rest.Config{Host: api.URL}, Namespace: metav1.NamespaceDefault, Command: "goldsmith console", Sessions: sessions,
 		Reasons: []console.Reason{{Reason: explained, Reporter: "a build that " + hostile, Meaning: hostile, Remedy: hostile}},

@@ -45,9 +45,8 @@ func (e Environment) console(overlay string, provider *ConsoleProvider) *kustomi
 		images:     []string{fmt.Sprintf("{name: %s, newTag: %q}", Console, e.Version)},
 		configMaps: []string{fmt.Sprintf("{name: %s, namespace: %s, literals: [host=%s]}", Console, Namespace, ConsoleHost)},
 	}
-	secrets := "key=" + strings.Repeat("k", 32)
 	if provider != nil {
-		secrets += fmt.Sprintf(", oidc-client-secret=%s, %q", provider.ClientSecret, "oidc-ca.crt="+provider.Authority)
+		k.secrets = []string{fmt.Sprintf("{name: %s, namespace: %s, literals: [oidc-client-secret=%s, %q]}", Console, Namespace, provider.ClientSecret, "oidc-ca.crt="+provider.Authority)}
 		var flags []string
 		for _, flag := range []string{
 			"--oidc-issuer=" + provider.Issuer, "--oidc-client-id=" + provider.ClientID,
@@ -57,6 +56,5 @@ func (e Environment) console(overlay string, provider *ConsoleProvider) *kustomi
 		}
 		k.patches = []string{fmt.Sprintf("{target: {kind: Deployment, name: %s}, patch: '[%s]'}", Console, strings.Join(flags, ", "))}
 	}
-	k.secrets = []string{fmt.Sprintf("{name: %s, namespace: %s, literals: [%s]}", Console, Namespace, secrets)}
 	return k
 }

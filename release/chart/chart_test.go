@@ -394,12 +394,12 @@ func TestHelmLints(t *testing.T) {
 }
 
 func TestNotesNameTheSecretsToCreate(t *testing.T) {
-	rendered, err := render(t, "images", valuesOf(combine("archive-s3", "records-external", "external-etcd", "console")))
+	rendered, err := render(t, "images", valuesOf(combine("archive-s3", "records-external", "external-etcd")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	notes := rendered[Name+"/templates/NOTES.txt"]
-	for _, part := range []string{"goldsmith-etcd-client in images", "goldsmith-records in images", "goldsmith-log-archive in images", "goldsmith-console in images", "helm test goldsmith --namespace images"} {
+	for _, part := range []string{"goldsmith-etcd-client in images", "goldsmith-records in images", "goldsmith-log-archive in images", "helm test goldsmith --namespace images"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("%q is missing in:\n%s", part, notes)
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -25,7 +27,7 @@ var consoleLine = regexp.MustCompile(`(?m)^console: (\S+)/ui/#code=(\S+)$`)
 func consoleOf(t *testing.T, server *rest.Config, printed string) (address, code string) {
 	t.Helper()
 	line := consoleLine.FindStringSubmatch(printed)
-	if line == nil || line[1] != strings.Replace(server.Host, "https://", "http://", 1) {
+	if line == nil || !strings.HasPrefix(line[1], "http://127.0.0.1:") || line[1] == strings.Replace(server.Host, "https://", "http://", 1) {
 		t.Fatalf("the server at %s printed %q", server.Host, printed)
 	}
 	return line[1], line[2]
@@ -59,21 +61,16 @@ func signIn(ctx context.Context, t *testing.T, address, code string) (token stri
 	if status != http.StatusOK || session.Token == "" || session.Namespace != "default" || session.Command != "goldsmith console" {
 		t.Errorf("the link to %s: got %d %+v", address, status, session)
 	}
-	checkConsoleUser(ctx, t, address, session.Token)
-	return session.Token
-}
-
-func checkConsoleUser(ctx context.Context, t *testing.T, address, token string) {
-	t.Helper()
 	review := &authenticationv1.SelfSubjectReview{}
-	status := askConsole(ctx, t, http.MethodPost, address+"/apis/authentication.k8s.io/v1/selfsubjectreviews", token,
+	status = askConsole(ctx, t, http.MethodPost, address+"/apis/authentication.k8s.io/v1/selfsubjectreviews", session.Token,
 		`{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}`, review)
 	if status != http.StatusCreated || review.Status.UserInfo.Username != administratorName {
 		t.Errorf("a page at %s: got %d %+v", address, status, review)
 	}
+	return session.Token
 }
 
-func TestAPageStaysSignedInWhenTheServerStartsAgain(t *testing.T) {
+func TestASessionEndsWithTheServer(t *testing.T) {
 	t.Parallel()
 	data, token := t.TempDir(), ""
 	for _, journal := range []bool{false, true, false} {
@@ -83,24 +80,31 @@ func TestAPageStaysSignedInWhenTheServerStartsAgain(t *testing.T) {
 		err := Run(ctx, Options{DataDirectory: data, Out: out, Journal: journal, OnReady: func(config *rest.Config, _ string) {
 			defer stop()
 			ready = true
+			if status := askConsole(ctx, t, http.MethodGet, strings.Replace(config.Host, "https://", "http://", 1)+"/ui/", "", "", nil); status != http.StatusBadRequest {
+				t.Errorf("HTTP at the port of the API: got %d", status)
+			}
+			if token != "" {
+				former := rest.AnonymousClientConfig(config)
+				former.BearerToken = token
+				if _, err := require.Value(discovery.NewDiscoveryClientForConfig(former))(t).ServerVersion(); !apierrors.IsUnauthorized(err) {
+					t.Errorf("the API, with the token of a former server: %v", err)
+				}
+			}
 			if journal {
 				if consoleLine.MatchString(out.String()) {
 					t.Errorf("everybody who reads the journal gets the link: %q", out)
 				}
-				checkConsoleUser(ctx, t, strings.Replace(config.Host, "https://", "http://", 1), token)
 				return
 			}
 			address, code := consoleOf(t, config, out.String())
-			if token == "" {
-				token = signIn(ctx, t, address, code)
-			} else {
-				checkConsoleUser(ctx, t, address, token)
+			for _, wrong := range []string{"", token} {
+				if status := askConsole(ctx, t, http.MethodGet, address+"/version", wrong, "", nil); status != http.StatusUnauthorized {
+					t.Errorf("a page that is not signed in, with the token %q of a former server: got %d", wrong, status)
+				}
 			}
+			token = signIn(ctx, t, address, code)
 			if status := askConsole(ctx, t, http.MethodGet, address+"/ui/ns/default/images", "", "", nil); status != http.StatusOK {
 				t.Errorf("the page with images: got %d", status)
-			}
-			if status := askConsole(ctx, t, http.MethodGet, address+"/version", "", "", nil); status != http.StatusUnauthorized {
-				t.Errorf("a page that is not signed in: got %d", status)
 			}
 			// A page that watches does not delay the end of the server.
 			request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/apis/images.goldsmith.dev/v1alpha1/images?watch=true", nil))(t)

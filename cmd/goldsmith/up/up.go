@@ -21,7 +21,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
-	"goldsmith.dev/goldsmith/console"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/records"
@@ -162,14 +161,17 @@ func (s *system) start(ctx context.Context, listener net.Listener) (reload func(
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	secure, plain := splitListener(listener)
-	server, err := s.startServer(ctx, secure, users, s.agent)
+	server, err := s.startServer(ctx, listener, users, s.agent)
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := s.startConsole(ctx, plain, users.administratorConfig(server))
-	if err != nil {
-		return nil, err
+	var steps string
+	if !s.options.Journal { // where nobody has a second terminal, and everybody who reads it would have the link
+		link, err := s.startConsole(ctx, users.administratorConfig(server))
+		if err != nil {
+			return nil, err
+		}
+		steps = "console: " + link + "\n" + nextSteps(s.options.Kubeconfig)
 	}
 	if err := errors.Join(s.data.Remember("address", listener.Addr().String()), s.data.RememberFlags(s.options.configurationFlags())); err != nil {
 		return nil, err
@@ -202,7 +204,7 @@ func (s *system) start(ctx context.Context, listener net.Listener) (reload func(
 	if err := s.startSigner(ctx, users.signerConfig(server)); err != nil {
 		return nil, err
 	}
-	if err := s.announce(server, users, sessions); err != nil {
+	if err := s.announce(server, users, steps); err != nil {
 		return nil, err
 	}
 	s.startApply(ctx, users.administratorConfig(server))
@@ -227,10 +229,10 @@ func (s *system) startApply(ctx context.Context, config *rest.Config) {
 	})
 }
 
-// announce writes the kubeconfig and tells the user that the server is ready. It also tells the user the
+// announce writes the kubeconfig and tells the user that the server is ready, and the next steps. It also tells the user the
 // size of the data directory, which grows with each kept build. The line with the kubeconfig is the last line: programs that
 // start a server read up to it.
-func (s *system) announce(server *builder.Running, users *serverUsers, sessions *console.Sessions) error {
+func (s *system) announce(server *builder.Running, users *serverUsers, steps string) error {
 	path := s.options.Kubeconfig
 	if err := kubeconfig.Write(path, kubeconfig.New(server.Address(), users.administratorToken, server.CertificateAuthority())); err != nil {
 		return err
@@ -251,10 +253,6 @@ func (s *system) announce(server *builder.Running, users *serverUsers, sessions 
 		offered = "kinds: " + names + "\n"
 	}
 	s.status = "ready at " + server.Address()
-	steps := consoleLink(server, sessions) + nextSteps(path)
-	if s.options.Journal {
-		steps = "" // nobody has a second terminal, and everybody who reads the journal would have the link
-	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.Usage())/(1<<20))
 	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.Path, usage, offered, server.Address(), steps, &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)

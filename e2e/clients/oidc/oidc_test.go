@@ -65,7 +65,7 @@ func TestUsersSignInAndStaySignedIn(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(time.Now())
 	handler := require.Value(console.Cluster{
 		Server: &rest.Config{Host: cluster.URL, TLSClientConfig: rest.TLSClientConfig{CAData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cluster.Certificate().Raw})}},
-		Hosts:  []string{host}, Keys: [][]byte{[]byte(strings.Repeat("k", console.MinKeyBytes))},
+		Hosts:  []string{host},
 		OIDC:  &console.OIDC{Issuer: provider.URL, ClientID: "goldsmith", ClientSecret: secret, Scopes: []string{"profile", "email", "offline_access"}, Client: provider.Client()},
 		Clock: clock, Logger: logr.Discard(),
 	}.Handler())(t)

@@ -5,7 +5,6 @@ package console
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -35,7 +34,7 @@ func NewCommand() *cobra.Command {
 	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
 		return run(command.Context(), connection, command.CommandPath()+follow.ConnectionFlags(command), port, command.OutOrStdout())
 	})
-	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 (default: a free port)")
+	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 that no other user of this machine can have (default: a free port)")
 	return command
 }
 
@@ -48,7 +47,7 @@ func run(ctx context.Context, connection *client.Connection, line string, port u
 	if err != nil {
 		return fmt.Errorf("listen on port %d of 127.0.0.1: %w: set another --port", port, err)
 	}
-	sessions := console.NewSessions(rand.Text(), clock.RealClock{})
+	sessions := console.NewSessions(clock.RealClock{})
 	config := rest.CopyConfig(connection.Config)
 	config.Timeout = 0 // watches last
 	handler, err := console.Local{Server: config, Namespace: connection.Namespace, Command: line, Sessions: sessions, Reasons: explain.Reasons()}.Handler()
