@@ -53,7 +53,7 @@ var links = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 func TestEveryExitCodeIsInTheDocs(t *testing.T) {
 	page := read(t, filepath.Join(repository, "docs", "cli.md"))
-	for _, code := range []int{exit.Success, exit.Failure, exit.BuildFailed, exit.BuildCancelled, exit.NotSigned, exit.NotVerified, exit.TestsFailed, exit.Vulnerable, exit.BuildDue, exit.Interrupted} {
+	for _, code := range []int{exit.Success, exit.Failure, exit.BuildFailed, exit.BuildCancelled, exit.NotSigned, exit.NotVerified, exit.TestsFailed, exit.Vulnerable, exit.Attention, exit.BuildDue, exit.Interrupted} {
 		if !strings.Contains(page, fmt.Sprintf("\n| %d |", code)) {
 			t.Errorf("docs/cli.md has no row for the exit code %d", code)
 		}

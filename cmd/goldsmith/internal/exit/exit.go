@@ -28,6 +28,8 @@ const (
 	TestsFailed = 6
 	// Vulnerable is the code of `goldsmith vulnerabilities --exit-code` if it lists an open vulnerability.
 	Vulnerable = 7
+	// Attention is the code of `goldsmith status --exit-code` if an image or a build needs attention.
+	Attention = 8
 	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
 	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
@@ -46,6 +48,7 @@ const Help = `Exit codes:
        --rebuild: the same inputs made other content
   6    test: a required test failed
   7    vulnerabilities --exit-code: an open vulnerability is listed
+  8    status --exit-code: an image or a build needs attention
   10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 

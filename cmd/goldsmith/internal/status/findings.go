@@ -56,7 +56,7 @@ func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Ti
 	for i := range images {
 		of := ofImage(&images[i], now)
 		if of == nil || of.severity == suspended {
-			of = cmp.Or(becauseBaseRevoked(images[i].Status.LatestSuccessful), of)
+			of = cmp.Or(becauseChannelRevoked(&images[i], now), becauseBaseRevoked(images[i].Status.LatestSuccessful), of)
 		}
 		if of != nil {
 			of.kind, of.namespace, of.name, of.object = "image", images[i].Namespace, images[i].Name, &images[i]
@@ -128,6 +128,20 @@ func becauseOutdated(conditions []metav1.Condition) *finding {
 		return because(outdated, resolved)
 	case progress.Reason == v1alpha1.ReasonBuildRefused:
 		return because(outdated, progress)
+	}
+	return nil
+}
+
+// becauseChannelRevoked returns that a channel names a revoked build, or nil.
+func becauseChannelRevoked(image *v1alpha1.Image, now time.Time) *finding {
+	for i := range image.Status.Channels {
+		channel := &image.Status.Channels[i]
+		if channel.Revoked.InEffect(now) {
+			return &finding{
+				severity: outdated, reason: string(v1alpha1.ReasonRevoked), since: channel.Revoked.Since(),
+				message: fmt.Sprintf("channel %s names %s: promote another build. It was %s", channel.Name, channel.Build, channel.Revoked.Explain()),
+			}
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -30,6 +32,8 @@ type options struct {
 	namespace string
 	format    output.Format
 	style     output.Style
+	// exitCode asks for an exit code that tells whether something needs attention.
+	exitCode bool
 }
 
 // NewCommand returns the verb.
@@ -39,16 +43,21 @@ func NewCommand() *cobra.Command {
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
-			"stalled, not ready, based on a revoked build or cannot be built anew, builds that are retried or have waited for more than 5 minutes, and suspended " +
+			"stalled, not ready, revoked in a channel, based on a revoked build or cannot be built anew, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. With --watch, the list is printed again after each change, until Ctrl-C. " +
+			"With --exit-code, the exit code is 8 if the list has more than suspended images. " +
 			"`goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide\n" +
+			"  goldsmith status --exit-code\n" +
 			"  goldsmith status --watch",
 		Args: cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
+			if watches && asked.exitCode {
+				return errors.New("--watch runs until Ctrl-C: omit it, or --exit-code")
+			}
 			if watches && asked.format.ForPrograms() {
 				return errors.New("--watch is for people: omit -o, set -o wide, or run `kubectl get images,imagebuilds --watch`")
 			}
@@ -63,6 +72,7 @@ func NewCommand() *cobra.Command {
 	})
 	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
+	command.Flags().BoolVar(&asked.exitCode, "exit-code", false, "exit code 8 if more than suspended images is listed")
 	command.Flags().BoolVarP(&watches, "watch", "w", false, "print the list again after each change, until Ctrl-C")
 	return command
 }
@@ -80,7 +90,10 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	found := findings(images, builds, now)
 	switch {
 	case asked.format.ForPrograms():
-		return asked.format.Print(objects(found), out)
+		if err := asked.format.Print(objects(found), out); err != nil {
+			return err
+		}
+		return asked.attention(found)
 	case asked.format == output.Wide:
 		if err := table(found, now, out); err != nil {
 			return err
@@ -91,8 +104,18 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(out, summary(images, builds, len(found), namespace, asked.style))
-	return err
+	if _, err := fmt.Fprintln(out, summary(images, builds, len(found), namespace, asked.style)); err != nil {
+		return err
+	}
+	return asked.attention(found)
+}
+
+// attention returns the error for --exit-code. A suspended image does not count, because a user has suspended it.
+func (o *options) attention(found []finding) error {
+	if !o.exitCode || !slices.ContainsFunc(found, func(of finding) bool { return of.severity != suspended }) {
+		return nil
+	}
+	return &exit.Error{Code: exit.Attention, Err: errors.New("an image or a build needs attention"), Shown: true}
 }
 
 // objects returns the listed Images and ImageBuilds as one list.

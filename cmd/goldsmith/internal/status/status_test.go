@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -60,6 +61,15 @@ func onRevokedBase(image *v1alpha1.Image) *v1alpha1.Image {
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: image.Name + "-1", RevokedBase: &v1alpha1.RevokedBase{
 		Name: "debian-7", Revocation: v1alpha1.Revocation{Time: *ago(time.Hour), By: "anna", Reason: "wrong key"},
 	}}
+	return image
+}
+
+// inChannel lets channels name a revoked build, and one that will be revoked.
+func inChannel(image *v1alpha1.Image) *v1alpha1.Image {
+	revoked := &v1alpha1.Revocation{Time: *ago(time.Hour), By: "anna", Reason: "wrong key"}
+	later := revoked.DeepCopy()
+	later.EffectiveTime = ago(-time.Hour)
+	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "next", Build: "shop-2", Revoked: later}, {Name: "edge", Build: "shop-3"}, {Name: "stable", Build: "shop-1", Revoked: revoked}}
 	return image
 }
 
@@ -196,6 +206,8 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 			want: "✗ image team/b  BaseNotFound, 3m\n  there is no Image base\n2 images, 2 ready (1 of them not up to date), 0 building, 0 queued\n"},
 		{name: "ready, suspended, and based on a revoked build", objects: []runtime.Object{onRevokedBase(suspendedImage(good("shop")))},
 			want: "✗ image team/shop  BaseRevoked, 60m\n  build shop-1 is based on build debian-7: a new build is needed once the base …\n-o wide shows the whole messages\n1 image, 1 ready, 0 building, 0 queued\n"},
+		{name: "a channel names a revoked build", objects: []runtime.Object{inChannel(good("shop"))},
+			want: "✗ image team/shop  Revoked, 60m\n  channel stable names shop-1: promote another build. It was revoked by anna: w…\n-o wide shows the whole messages\n1 image, 1 ready, 0 building, 0 queued\n"},
 		{name: "ready, and a quota refuses the build", objects: []runtime.Object{behind(v1alpha1.ReasonBuildRefused, false)},
 			want: "✗ image team/b  BuildRefused, 3m\n  the reason\n1 image, 1 ready (1 of them not up to date), 0 building, 0 queued\n"},
 		{name: "ready, and the base is being built", objects: []runtime.Object{behind(v1alpha1.ReasonWaitingForBase, true)},
@@ -215,6 +227,29 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 			}
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), out.String()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTheExitCodeTellsWhetherSomethingNeedsAttention(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked   options
+		objects []runtime.Object
+		want    int
+	}{
+		"a broken image":          {options{exitCode: true}, troubled(), exit.Attention},
+		"for programs":            {options{exitCode: true, format: output.JSON}, troubled(), exit.Attention},
+		"not asked":               {options{}, troubled(), exit.Success},
+		"all ready":               {options{exitCode: true}, []runtime.Object{good("a")}, exit.Success},
+		"a suspended image":       {options{exitCode: true}, []runtime.Object{suspendedImage(good("a"))}, exit.Success},
+		"a build that is retried": {options{exitCode: true}, []runtime.Object{build("a-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRetrying, Attempts: []v1alpha1.BuildAttempt{{Number: 1, Failure: v1alpha1.ReasonOOMKilled.Failure("killed")}}})}, exit.Attention},
+	} {
+		t.Run(name, func(t *testing.T) {
+			connection := &client.Connection{Interface: fake.NewClientset(test.objects...), Namespace: "team"}
+			err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), t.Output(), t.Output())
+			if code := exit.Code(t.Context(), err); code != test.want {
+				t.Errorf("got exit code %d (%v), want %d", code, err, test.want)
 			}
 		})
 	}
