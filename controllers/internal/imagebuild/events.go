@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -40,6 +42,21 @@ func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 		}
 		r.Events.Eventf(after, kind, string(after.Status.Failure.Reason), "the build %s: see status.failure", end)
 	}
+}
+
+// logEnd logs the end of a build. Events are deleted after an hour, and nobody watches a nightly build.
+func logEnd(logger logr.Logger, before, after *v1alpha1.ImageBuild) {
+	if before.Status.Finished || !after.Status.Finished {
+		return
+	}
+	values := []any{"build", klog.KObj(after), "outcome", after.Status.Phase}
+	if ref := after.Spec.ImageRef; ref != nil {
+		values = append(values, "image", ref.Name)
+	}
+	if failure := after.Status.Failure; failure != nil {
+		values = append(values, "reason", failure.Reason)
+	}
+	logger.Info("a build finished", values...)
 }
 
 // recordRevocation records an event when the condition Revoked becomes True, and when it becomes False because the build was restored.

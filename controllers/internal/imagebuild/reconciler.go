@@ -193,5 +193,6 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	}
 	r.Metrics.CountEnds(&build.Status, stored)
 	r.recordEvent(build, stored)
+	logEnd(ctrl.LoggerFrom(ctx), build, stored)
 	return stored, nil
 }
