@@ -79,7 +79,8 @@ const (
 	// formPassword matches the methods of crypt(5). It has no colon, which separates the fields of /etc/shadow.
 	formPassword = `\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+` //nolint:gosec // the form of hashes
 	// formKey has options, if any, the type of a key, and the key, which begins with the length of its type in base64 (sshd(8)).
-	formKey = `([ -~]+ )?[a-z0-9@.-]+ +AAAA[A-Za-z0-9+/]+=*( [ -~]*)?`
+	// The shortest key, of Ed25519, has 68 characters.
+	formKey = `([ -~]+ )?[a-z0-9@.-]+ +AAAA([A-Za-z0-9+/]{4}){16,}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?( [ -~]*)?`
 	// formFile begins with the prefixes of files.
 	formFile = `(` + rootPrefix + `|` + scriptsPrefix + `|` + testsPrefix + `).+`
 

@@ -3,6 +3,7 @@
 package debian
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -192,7 +193,9 @@ func TestWhatDebianHasIsAccepted(t *testing.T) {
 	}
 }
 
+// TestOnlyAWholeKeyIsAKey checks what the builder reads, and the pattern by which a server refuses most mistakes before a build.
 func TestOnlyAWholeKeyIsAKey(t *testing.T) {
+	pattern := regexp.MustCompile("^(" + formKey + ")$")
 	for line, want := range map[string]bool{
 		someKey:                               true,
 		`from="10.0.0.0/8",no-pty ` + someKey: true,
@@ -200,11 +203,15 @@ func TestOnlyAWholeKeyIsAKey(t *testing.T) {
 		strings.Replace(someKey, "AAA a", " a", 1):  false,
 		strings.Replace(someKey, "25519 ", " ", 1):  false,
 		"ssh-ed25519 AAAA a":                        false,
+		"ssh-ed25519 AAAAnotakey":                   false,
 		someKey + "\n" + someKey:                    false,
 		"ssh-ed25519":                               false,
 	} {
 		if got := isKey(line); got != want {
 			t.Errorf("%q: %t", line, got)
+		}
+		if got := pattern.MatchString(line); got != want && !strings.HasPrefix(line, "ssh-ed ") {
+			t.Errorf("%q: the pattern matches: %t", line, got)
 		}
 	}
 }
