@@ -172,7 +172,7 @@ bin/install/kustomization.yaml: .FORCE
 ##@ Develop
 
 .PHONY: test
-test: ## Run the tests, long ones with fewer points; needs Go, make, git, jq and e2fsprogs. Unchanged packages come from the test cache.
+test: ## Run the tests, long ones with fewer points; needs Go, make, git, jq, e2fsprogs and openssl. Unchanged packages come from the test cache.
 	@rm -rf bin/reports/test && mkdir -p bin/reports/test
 	@GOGC=400 go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
 	  -short -vet=off -ldflags='-s -w' -timeout=20m -p $$(($$(nproc) * 2)) $(FLAGS) \
