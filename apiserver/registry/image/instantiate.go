@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -289,7 +290,7 @@ func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, recor
 	if err := i.judge(ctx, build, image); err != nil {
 		return nil, err
 	}
-	ctx = subresource.For(ctx, "imagebuilds", build.Name)
+	ctx = templateaccess.Copying(subresource.For(ctx, "imagebuilds", build.Name), build, image)
 	admit, err := subresource.Created{
 		Kind: v1alpha1.Kind("ImageBuild"), Resource: "imagebuilds", Name: build.Name, Object: build, Options: options,
 	}.Mutate(ctx, i.scope)

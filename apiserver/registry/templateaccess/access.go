@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -90,6 +91,22 @@ type grantedKey struct{}
 // the same part of the inputs only: nobody may send the Secret of a registry to a Git server.
 func Granting(ctx context.Context, inputs *v1alpha1.BuildInputs) context.Context {
 	return context.WithValue(ctx, grantedKey{}, inputs)
+}
+
+// copiedKey is the key of a context of a build that is a copy.
+type copiedKey struct{}
+
+// Copying returns a context in which the creation of a build needs no permissions if the build only copies the spec of its Image, which was
+// checked when it was written. The requester of any other build decides what the template's account runs: of a rerun, of tests of earlier
+// artifacts, or of a build with parameters. Tests that the triggers of the Image ask for have the inputs of the Image by digest.
+func Copying(ctx context.Context, build *v1alpha1.ImageBuild, image *v1alpha1.Image) context.Context {
+	copied := v1alpha1.ImageBuildSpec{
+		ImageRef: build.Spec.ImageRef, Number: build.Spec.Number, ImageGeneration: build.Spec.ImageGeneration, Trigger: build.Spec.Trigger,
+		Inputs: image.Spec.BuildInputs, Tests: image.Spec.Tests, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry, RunPolicy: image.Spec.RunPolicy,
+		OneOff: build.Spec.OneOff,
+	}
+	automatic := build.Spec.Retests != nil && build.Spec.Trigger.Reason == v1alpha1.TriggerTestsChange
+	return context.WithValue(ctx, copiedKey{}, automatic || equality.Semantic.DeepEqual(build.Spec, copied))
 }
 
 // withoutGranted returns the wanted permissions without those that Granting grants.

@@ -7,9 +7,9 @@
 // The plugin checks only the name of a source's ConfigMap. A user with permission to change the ConfigMap decides what builds
 // with its files run, which is a documented boundary.
 //
-// The plugin checks every change of an Image's inputs, not only changes of names, because the author of a changed builder
-// decides what the service account runs. Other changes, such as of spec.suspend, need no permissions: unchanged inputs of an
-// author with the permissions may be built by every user who can request builds.
+// The plugin checks every change of an Image's spec, not only changes of names, because the author of a changed builder or test
+// decides what the service account runs. Only fields that decide when builds run, such as spec.suspend, need no permissions, nor
+// does a build with the unchanged inputs and tests of its Image: see Copying.
 //
 // The author of an ImageKind needs the permissions for its template in all namespaces. Its users need none: see Granting.
 package templateaccess
@@ -66,7 +66,7 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 	if attributes.GetResource().Group != v1alpha1.SchemeGroupVersion.Group || attributes.GetSubresource() != "" {
 		return nil
 	}
-	inputs, path := written(attributes)
+	inputs, path := written(ctx, attributes)
 	if inputs == nil {
 		return nil
 	}
@@ -79,18 +79,17 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 }
 
 // written returns the inputs that a request writes, and their path. The inputs are nil if it writes none.
-func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Path) {
+func written(ctx context.Context, attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Path) {
 	switch object := attributes.GetObject().(type) {
 	case *v1alpha1.Image:
 		old, updated := attributes.GetOldObject().(*v1alpha1.Image)
-		if updated && equality.Semantic.DeepEqual(old.Spec.BuildInputs, object.Spec.BuildInputs) {
+		if updated && equality.Semantic.DeepEqual(decisive(&old.Spec), decisive(&object.Spec)) {
 			return nil, nil // the builds stay those of an author with the permissions
 		}
 		return &object.Spec.BuildInputs, field.NewPath("spec")
 	case *v1alpha1.ImageBuild:
-		// The build of an unchanged Image has a copy of a spec that was checked when it was written. Only the server creates such
-		// a build: a direct creation with an imageRef was refused before. A build's spec does not change.
-		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(&object.Spec) {
+		// A build's spec does not change. Only the server creates a build with an imageRef: a direct creation was refused before.
+		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && ctx.Value(copiedKey{}) == true {
 			return nil, nil
 		}
 		return &object.Spec.Inputs, field.NewPath("spec", "inputs")
@@ -108,9 +107,9 @@ func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Pat
 	return nil, nil
 }
 
-// decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier
-// spec, by testing its artifacts again, or by setting parameters.
-func decidedAnew(build *v1alpha1.ImageBuildSpec) bool {
-	trigger := build.Trigger
-	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0 || build.Retests != nil && trigger.Reason != v1alpha1.TriggerTestsChange)
+// decisive returns a spec without the fields that decide neither what pods run nor with what: they need no permissions. A new field does.
+func decisive(spec *v1alpha1.ImageSpec) v1alpha1.ImageSpec {
+	rest := *spec
+	rest.Triggers, rest.RunPolicy, rest.Suspend, rest.Timeouts, rest.Retry, rest.History, rest.Channels = nil, "", nil, nil, nil, nil, nil
+	return rest
 }
