@@ -10,6 +10,7 @@ import (
 	"time"
 
 	registry "goldsmith.dev/goldsmith/jobs/publish/transport"
+	"goldsmith.dev/goldsmith/jobs/source/addresses"
 )
 
 const (
@@ -22,42 +23,23 @@ const (
 // Cloud.
 var metadata = []string{"fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"}
 
-// network decides which addresses are reached. A name is judged by each address that it resolves to, at the moment of the connection.
+// network decides which addresses are reached. Those of private networks are: repositories are there, too. A name is judged by each address
+// that it resolves to, at the moment of the connection.
 type network struct{ allowed []netip.Prefix }
 
 // check refuses addresses that only this machine or its link has, because services there trust whom they hear: the kubelet, an agent,
 // the metadata of a cloud with its credentials.
 func (n network) check(address netip.Addr) error {
-	plain := address.Unmap().WithZone("")
-	if embedded, ok := embeddedIPv4(plain); ok {
-		plain = embedded
-	}
-	for _, prefix := range n.allowed {
-		if prefix.Contains(plain) {
-			return nil
-		}
-	}
 	if !address.IsValid() {
 		return failure(Refused, "the host is refused, because it is a number that is no address; write a name or an address")
 	}
-	if slices.Contains(metadata, plain.String()) || plain.IsLoopback() || plain.IsLinkLocalUnicast() || plain.IsMulticast() || plain.IsUnspecified() || plain == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-		return failure(Refused, "the address %s is refused, because it is loopback, link-local, unspecified, multicast or a cloud's metadata service; the operator can allow its network", address)
-	}
-	return nil
-}
-
-// embeddedIPv4 returns the IPv4 address to which a translator (64:ff9b::/96) or a compatible address (::/96) leads.
-func embeddedIPv4(address netip.Addr) (netip.Addr, bool) {
-	if !address.Is6() || address.IsLoopback() || address.IsUnspecified() {
-		return address, false
-	}
-	bytes := address.As16()
-	for _, text := range []string{"64:ff9b::/96", "::/96"} {
-		if netip.MustParsePrefix(text).Contains(address) {
-			return netip.AddrFrom4([4]byte(bytes[12:])), true
+	for _, reached := range addresses.Reached(address) {
+		allowed := slices.ContainsFunc(n.allowed, func(prefix netip.Prefix) bool { return prefix.Contains(reached) })
+		if !allowed && (addresses.IsLocal(reached) || slices.Contains(metadata, reached.String())) {
+			return failure(Refused, "the address %s is refused, because it is or leads to a loopback, link-local, unspecified or multicast address or a cloud's metadata service; the operator can allow its network", address)
 		}
 	}
-	return address, false
+	return nil
 }
 
 func (n network) dial(ctx context.Context, protocol, address string) (net.Conn, error) {

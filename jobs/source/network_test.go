@@ -101,7 +101,9 @@ func TestAddressesAreRefusedWhateverNamesThem(t *testing.T) {
 	server := serveSSH(r)
 	for _, url := range []string{
 		inner.URL + "/team/images.git", "http://localhost:" + port + "/team/images.git", "http://[::ffff:127.0.0.1]:" + port + "/team/images.git",
-		"http://[64:ff9b::7f00:1]:" + port + "/a", "http://0.0.0.0:" + port + "/a", "http://[fe80::1]:1/a", "http://169.254.169.254/a", "http://[fd00:ec2::254]/a", "http://[::ffff:100.100.100.200]/a", "http://224.0.0.1/a",
+		"http://[64:ff9b::7f00:1]:" + port + "/a", "http://[64:ff9b:1::a9fe:a9fe]/a", "http://[2002:7f00:1::1]:" + port + "/a",
+		"http://[2001:0:7f00:1::]/a", "http://[::7f00:1]:" + port + "/a", "http://[2002:6464:64c8::]/a", "http://0.1.2.3/a", "http://[fec0::2]/a",
+		"http://0.0.0.0:" + port + "/a", "http://[fe80::1]:1/a", "http://169.254.169.254/a", "http://[fd00:ec2::254]/a", "http://[::ffff:100.100.100.200]/a", "http://224.0.0.1/a",
 	} {
 		_, err := source.Resolve(t.Context(), gitSource(url, "", ""), source.Options{})
 		wantError(t, err, source.Refused, "is refused")

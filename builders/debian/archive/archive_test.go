@@ -289,7 +289,7 @@ func TestTheOrderOfAdvisories(t *testing.T) {
 }
 
 func TestAMirrorElsewhereDoesNotSendOthersToPrivateAddresses(t *testing.T) {
-	for host, private := range map[string]bool{"127.0.0.1": true, "::1": true, "10.1.2.3": true, "169.254.169.254": true, "::ffff:192.168.0.1": true, "151.101.2.132": false, "2a04:4e42::644": false} {
+	for host, private := range map[string]bool{"127.0.0.1": true, "::1": true, "10.1.2.3": true, "169.254.169.254": true, "::ffff:192.168.0.1": true, "2002:c0a8:1::1": true, "64:ff9b::a00:1": true, "151.101.2.132": false, "2a04:4e42::644": false} {
 		if got := isPrivate(t.Context(), host); got != private {
 			t.Errorf("%s: private is %t", host, got)
 		}

@@ -18,6 +18,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"goldsmith.dev/goldsmith/jobs/source/addresses"
 )
 
 // maxRedirects is the maximum number of redirects of a request, as for apt.
@@ -92,10 +94,9 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 // isPrivate reports whether a host has an address that only machines of its own network reach, so that a mirror elsewhere must not send others there. The
 // addresses of a host that only a proxy knows are not looked at.
 func isPrivate(ctx context.Context, host string) bool {
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	return err == nil && slices.ContainsFunc(addresses, func(address netip.Addr) bool {
-		address = address.Unmap()
-		return address.IsLoopback() || address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return err == nil && slices.ContainsFunc(found, func(address netip.Addr) bool {
+		return slices.ContainsFunc(addresses.Reached(address), addresses.IsPrivate)
 	})
 }
 
