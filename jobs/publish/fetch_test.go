@@ -5,11 +5,15 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -92,6 +96,28 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 	for _, location := range []string{"", "registry.example/web", "registry.example/web:v1", "registry.example/web@v1", "@" + otherDigest} {
 		if _, err := Fetch(t.Context(), location, otherDigest, 0, transport.Options{}); err == nil {
 			t.Errorf("fetches from %q", location)
+		}
+	}
+}
+
+func TestAContentIsFetchedOnlyByADigest(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{Auth: "Bearer"})
+	o := transport.Options{DockerConfig: r.DockerConfig(registrytest.Password)}
+	pusher := require.Value(transport.NewPusher(r.Host()+"/team/web", o))(t)
+	for _, layer := range []string{"../../../other/secret", "sha256:../../x", "sha256:0"} {
+		raw := fmt.Appendf(nil, `{"schemaVersion": 2, "layers": [{"digest": %q, "size": 3, "annotations": {%q: %q, %q: "0", %q: "3"}}]}`,
+			layer, annotationDisk, otherDigest, annotationOffset, annotationSize)
+		of := ociv1.Descriptor{MediaType: ociv1.MediaTypeImageManifest, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+		require.NoError(t, pusher.PushManifest(t.Context(), "push", of, raw))
+		r.Requests()
+		_, err := fetchAll(t.Context(), r.Host()+"/team/web@"+of.Digest.String(), otherDigest, 0, o)
+		if failure, ok := errors.AsType[*transport.Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || !strings.Contains(err.Error(), fmt.Sprintf("the digest %q", layer)) {
+			t.Errorf("got %v", err)
+		}
+		for _, request := range r.Requests() {
+			if !strings.Contains(request, "/team/web/manifests/") && !strings.Contains(request, "/token") {
+				t.Errorf("the registry got %s", request)
+			}
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -111,8 +112,18 @@ func (a *artifact) created() time.Time {
 	return created.UTC()
 }
 
-// layer returns the layer that has the files: that of Flux, or the only one.
+// layer returns the layer that has the files. Its digest is one of SHA-256, with which the content is compared.
 func (a *artifact) layer() (ociv1.Descriptor, error) {
+	layer, err := a.files()
+	if err == nil && (layer.Digest.Validate() != nil || layer.Digest.Algorithm() != digest.SHA256 || layer.Size < 0) {
+		err = failure(Unsupported, "the manifest %s names a layer with the digest %q and %d bytes, which is no content with a digest of SHA-256; push the artifact again",
+			a.digest, printable(layer.Digest.String(), 100), layer.Size)
+	}
+	return layer, err
+}
+
+// files returns the layer of Flux, or the only one.
+func (a *artifact) files() (ociv1.Descriptor, error) {
 	for _, layer := range a.content.Layers {
 		if layer.MediaType == fluxContent {
 			return layer, nil
@@ -129,7 +140,7 @@ func (a *artifact) layer() (ociv1.Descriptor, error) {
 }
 
 func fetchArtifact(ctx context.Context, a *OCI, revision string, root *os.Root, o Options) (*Tree, error) {
-	if digest, ok := strings.CutPrefix(revision, "sha256:"); !ok || !reference.IsCommit(digest) {
+	if hex, ok := strings.CutPrefix(revision, "sha256:"); !ok || !reference.IsCommit(hex) {
 		return nil, failure(Unsupported, "%q is no digest of an artifact", printable(revision, 100))
 	}
 	opened, err := openArtifact(ctx, a, revision, o)

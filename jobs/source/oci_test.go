@@ -81,8 +81,15 @@ func push(t testing.TB, registry *registrytest.Registry, tag string, annotations
 			manifest.Layers = append(manifest.Layers, ociv1.Descriptor{MediaType: l.mediaType, Digest: digest.FromBytes(l.content), Size: int64(len(l.content))})
 		}
 	}
+	return pushManifest(t, registry, tag, manifest)
+}
+
+// pushManifest pushes a manifest, and returns its digest.
+func pushManifest(t testing.TB, registry *registrytest.Registry, tag string, manifest ociv1.Manifest) string {
+	t.Helper()
+	pusher := require.Value(transport.NewPusher(registry.Host()+"/team/files", transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
 	raw := require.Value(json.Marshal(manifest))(t)
-	of := ociv1.Descriptor{MediaType: manifest.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+	of := ociv1.Descriptor{MediaType: ociv1.MediaTypeImageManifest, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
 	require.NoError(t, pusher.PushManifest(t.Context(), "push", of, raw))
 	require.NoError(t, pusher.PushTag(t.Context(), tag, of, raw))
 	return of.Digest.String()
@@ -178,6 +185,27 @@ func TestArtifactsThatCannotBeWritten(t *testing.T) {
 	for tag, text := range map[string]string{"image": "has 2 layers", "document": `the type "application/json"`} {
 		_, err := source.Resolve(t.Context(), ociSource(registry, tag), o)
 		wantError(t, err, source.Unsupported, text)
+	}
+}
+
+func TestAContentWithoutADigestIsNotFetched(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	o := source.Options{Allowed: loopback, Secret: map[string][]byte{".dockerconfigjson": registry.DockerConfig(registrytest.Password)}}
+	registry.Inject(100, http.MethodGet, "/blobs/", func(_ http.ResponseWriter, req *http.Request, _ http.Handler) {
+		t.Errorf("the registry is asked for %s", req.URL.Path)
+	})
+	content := archive(t, plain("a", 0o644, ""))
+	size := int64(len(content))
+	for _, layer := range []ociv1.Descriptor{
+		{Digest: "../../../../_catalog", Size: size}, {Digest: "sha256:../../../x", Size: size}, {Digest: "", Size: size}, {Digest: "sha256:" + digest.Digest(strings.Repeat("A", 64)), Size: size},
+		{Digest: digest.SHA512.FromBytes(content), Size: size}, {Digest: digest.FromBytes(content), Size: -1},
+	} {
+		layer.MediaType = tarLayer
+		pushed := pushManifest(t, registry, "a", ociv1.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageManifest, Config: ociv1.DescriptorEmptyJSON, Layers: []ociv1.Descriptor{layer}})
+		_, err := source.Resolve(t.Context(), ociSource(registry, "a"), o)
+		wantError(t, err, source.Unsupported, fmt.Sprintf(`the manifest %s names a layer with the digest "%.20s`, pushed, layer.Digest))
+		_, err = source.Fetch(t.Context(), ociSource(registry, "a"), pushed, t.TempDir(), o)
+		wantError(t, err, source.Unsupported, "push the artifact again")
 	}
 }
 

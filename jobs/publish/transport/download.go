@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"goldsmith.dev/goldsmith/apis/contents"
@@ -48,6 +49,10 @@ func Whole(digest string, sizeBytes int64) Part {
 // Open opens a content from an offset in it. It resumes after broken connections. Nobody has compared it with its digest. Its Close closes the
 // fetcher. The error is an *Error, also that of a read, or the context's, or that of an offset beyond the size.
 func (f *Fetcher) Open(ctx context.Context, part Part, offset int64) (io.ReadCloser, error) {
+	if digest.Digest(part.Blob).Validate() != nil || part.Offset < 0 || part.SizeBytes < 0 { // a registry names them, and the digest becomes a part of a URL
+		cause := fmt.Sprintf("the manifest names a content with the digest %.100q and %d bytes, which no content can have", f.scrub(part.Blob), part.SizeBytes)
+		return nil, f.wrapError("fetch content", f.fault(v1alpha1.ReasonRegistryRefused, cause, "push it again", nil))
+	}
 	if offset < 0 || offset > part.SizeBytes {
 		return nil, fmt.Errorf("fetch from %s: the offset %d is not in a content of %d bytes", f.repository, offset, part.SizeBytes)
 	}
