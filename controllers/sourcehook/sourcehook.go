@@ -79,6 +79,9 @@ func (o *Options) receive(w http.ResponseWriter, r *http.Request) (code int, mes
 		}
 		return http.StatusBadRequest, "the body cannot be read"
 	}
+	if ping(r.Header) {
+		return http.StatusOK, "the test arrives; it has no signature, and tells neither whether there is such an image nor whether its secret is right"
+	}
 	if !signed(r.Header, secret, of.Sum(nil)) { // before it is known whether there is such an Image
 		return http.StatusUnauthorized, "the signature is missing or wrong: set the secret of the webhook to that of the image"
 	}
@@ -95,6 +98,11 @@ func (o *Options) receive(w http.ResponseWriter, r *http.Request) (code int, mes
 		o.Failed(err)
 		return http.StatusServiceUnavailable, "the hint cannot be stored"
 	}
+}
+
+// ping reports whether a request is the test of a connection by Bitbucket Data Center, which never signs it. The answer is the same for every path.
+func ping(header http.Header) bool {
+	return header.Get("X-Event-Key") == "diagnostics:ping" && header.Get("X-Hub-Signature") == ""
 }
 
 // signed reports whether a request has the secret: as the HMAC of its body (GitHub, Gitea, Forgejo, Bitbucket), or itself (GitLab).

@@ -45,15 +45,18 @@ func TestOnlyASignedWebhookIsAHint(t *testing.T) {
 		code                int
 		hinted              bool
 	}{
-		"GitHub":                 {header: "X-Hub-Signature-256", value: "sha256=" + sum(body), code: 202, hinted: true},
-		"Gitea":                  {header: "X-Gitea-Signature", value: sum(body), code: 202, hinted: true},
-		"Bitbucket":              {header: "X-Hub-Signature", value: "sha256=" + sum(body), code: 202, hinted: true},
-		"GitLab":                 {header: "X-Gitlab-Token", value: secret, code: 202, hinted: true},
-		"no signature":           {code: 401},
-		"another secret":         {header: "X-Gitlab-Token", value: "another secret", code: 401},
-		"the server's secret":    {header: "X-Gitlab-Token", value: "a secret of webhooks", code: 401},
-		"a signature of another": {header: "X-Hub-Signature-256", value: "sha256=" + sum("{}"), code: 401},
-		"an empty signature":     {header: "X-Hub-Signature-256", value: "sha256=", code: 401},
+		"GitHub":                   {header: "X-Hub-Signature-256", value: "sha256=" + sum(body), code: 202, hinted: true},
+		"Gitea":                    {header: "X-Gitea-Signature", value: sum(body), code: 202, hinted: true},
+		"Bitbucket":                {header: "X-Hub-Signature", value: "sha256=" + sum(body), code: 202, hinted: true},
+		"GitLab":                   {header: "X-Gitlab-Token", value: secret, code: 202, hinted: true},
+		"the test of Bitbucket":    {header: "X-Event-Key", value: "diagnostics:ping", body: `{"test": true}`, code: 200},
+		"the test, of no image":    {path: "/hooks/source/team/none", header: "X-Event-Key", value: "diagnostics:ping", body: `{"test": true}`, code: 200},
+		"an event that is no test": {header: "X-Event-Key", value: "repo:refs_changed", code: 401},
+		"no signature":             {code: 401},
+		"another secret":           {header: "X-Gitlab-Token", value: "another secret", code: 401},
+		"the server's secret":      {header: "X-Gitlab-Token", value: "a secret of webhooks", code: 401},
+		"a signature of another":   {header: "X-Hub-Signature-256", value: "sha256=" + sum("{}"), code: 401},
+		"an empty signature":       {header: "X-Hub-Signature-256", value: "sha256=", code: 401},
 		"a body that is too large": {
 			header: "X-Hub-Signature-256", value: "sha256=" + sum(body), body: strings.Repeat("x", maxBody+1), code: 413,
 		},
