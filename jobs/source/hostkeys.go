@@ -32,26 +32,32 @@ type hostKeys struct {
 func parseHostKeys(content []byte, remote *reference.Remote) (*hostKeys, error) {
 	keys := &hostKeys{remote: remote}
 	name := knownhosts.Normalize(net.JoinHostPort(remote.Host, remote.Port))
-	for rest := content; ; {
-		marker, patterns, key, _, after, err := ssh.ParseKnownHosts(rest)
-		if errors.Is(err, io.EOF) {
-			return keys, nil
-		}
-		if err != nil {
-			line := bytes.Count(content[:len(content)-len(rest)], []byte("\n")) + 1
-			return nil, failure(HostKey, "known_hosts of the Secret cannot be read from line %d on; write the output of: %s", line, scan(remote))
-		}
-		rest = after
-		if !matchHost(patterns, name) {
-			continue
-		}
-		switch marker {
-		case "":
+	for i, line := range bytes.Split(content, []byte("\n")) {
+		marker, patterns, key, _, _, err := ssh.ParseKnownHosts(line)
+		switch {
+		case errors.Is(err, io.EOF): // empty, or a comment
+		case err != nil && matchHost(patternsOf(string(line)), name):
+			return nil, failure(HostKey, "line %d of known_hosts of the Secret is about %s and cannot be read; replace it with the output of: %s", i+1, name, scan(remote))
+		case err != nil || !matchHost(patterns, name): // ssh skips what it cannot read, too
+		case marker == "":
 			keys.known = append(keys.known, key)
-		case "revoked":
+		case marker == "revoked":
 			keys.revoked = append(keys.revoked, key)
 		}
 	}
+	return keys, nil
+}
+
+// patternsOf returns the patterns of a line whose key cannot be read.
+func patternsOf(line string) []string {
+	fields := strings.Fields(line)
+	if len(fields) > 1 && strings.HasPrefix(fields[0], "@") { // a marker
+		fields = fields[1:]
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return strings.Split(fields[0], ",")
 }
 
 // matchHost reports whether the patterns of a line include a host, which is HOST or [HOST]:PORT.

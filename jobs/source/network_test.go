@@ -183,7 +183,7 @@ func TestSecretsThatCannotBeUsed(t *testing.T) {
 		{"no passphrase", secure, map[string]string{"ssh-privatekey": string(encrypted)}, source.Denied, "is encrypted; add the key password"},
 		{"a wrong passphrase", secure, map[string]string{"identity": string(encrypted), "password": "x"}, source.Denied, "its password is wrong"},
 		{"no known hosts", secure, map[string]string{"identity": string(private)}, source.HostKey, "ssh-keyscan git.example.com"},
-		{"known hosts that are none", secure, map[string]string{"identity": string(private), "known_hosts": known + "git.example.com ssh-ed25519 AAAA\n"}, source.HostKey, "from line 2 on"},
+		{"a known host that is none", secure, map[string]string{"identity": string(private), "known_hosts": known + "git.example.com ssh-ed25519 AAAA\n"}, source.HostKey, "line 2 of known_hosts of the Secret is about git.example.com and cannot be read"},
 	} {
 		secret := map[string][]byte{}
 		for key, text := range test.secret {
@@ -213,6 +213,10 @@ func TestTheKeyOfTheHostIsKnown(t *testing.T) {
 		{"a pattern", line("[127.0.0.?]:*", hostKey), nil},
 		{"one of two", line(name, other.PublicKey()) + line(name, hostKey), nil},
 		{"other hosts, with other types of keys", "# comment\n" + line("git.example.com", rsaKey) + line(name, hostKey), nil},
+		{"lines about other hosts that cannot be read", "git.example.com ssh-ed25519 AAAA\n@revoked other.example.com ssh-new AAAA\n|1|AAAA|AAAA ssh-rsa\nnonsense\r\n\n" + line(name, hostKey), nil},
+		{"a line about this host that cannot be read", line(name, hostKey) + "git.example.com," + name + " ssh-ed25519 AAAA\n", []string{"line 2 of known_hosts", "ssh-keyscan -p"}},
+		{"a hashed one that cannot be read", line(name, hostKey) + "# comment\n" + knownhosts.HashHostname(name) + " ssh-ed25519 AAAA\n", []string{"line 3 of known_hosts"}},
+		{"a revocation that cannot be read", "@revoked * ssh-new AAAA\n" + line(name, hostKey), []string{"line 1 of known_hosts"}},
 		{"unknown", line("git.example.com", hostKey), []string{"has no key for this server", ssh.FingerprintSHA256(hostKey), "ssh-keyscan -p"}},
 		{"another port", line("127.0.0.1", hostKey), []string{"has no key for this server"}},
 		{"not this host", line("!"+name+",*", hostKey), []string{"has no key for this server"}},
