@@ -156,7 +156,11 @@ func find(refs *packp.AdvRefs, text string) (*namedCommit, error) {
 		}
 	}
 	if found == nil {
-		return nil, failure(NotFound, "the repository has no ref %s; correct git.ref", strings.Join(names, " or "))
+		remedy := "correct git.ref"
+		if len(text) >= 4 && len(text) < 64 && strings.Trim(text, "0123456789abcdef") == "" {
+			remedy += ", and give all 40 digits of a commit: an abbreviated one is not resolved"
+		}
+		return nil, failure(NotFound, "the repository has no ref %s; %s", strings.Join(names, " or "), remedy)
 	}
 	return found, nil
 }

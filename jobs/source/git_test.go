@@ -289,7 +289,7 @@ func TestARefNamesACommit(t *testing.T) {
 		{ref: "files", reason: source.Unsupported, text: "leads to a tree"},
 		{ref: strings.Repeat("1", 40), reason: source.NotFound, text: "does not give this commit"},
 		{ref: strings.Repeat("1", 64), reason: source.Unsupported, text: "SHA-256"},
-		{ref: first[:12], reason: source.NotFound, text: "no ref"},
+		{ref: first[:12], reason: source.NotFound, text: "give all 40 digits of a commit: an abbreviated one is not resolved"},
 	} {
 		revision, err := source.Resolve(t.Context(), gitSource(url, test.ref, ""), o)
 		if test.reason != "" {
