@@ -91,7 +91,7 @@ func printable(text string, length int) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, "?"))
+	}, strings.ToValidUTF8(text, "\uFFFD"))
 	text = strings.TrimSpace(text)
 	if runes := []rune(text); len(runes) > length {
 		return string(runes[:length-1]) + "…"

@@ -16,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"golang.org/x/text/encoding/htmlindex"
 
 	"goldsmith.dev/goldsmith/jobs/source/reference"
 )
@@ -69,7 +70,7 @@ func (c *connection) resolve(ctx context.Context, g *Git, o Options) (*Revision,
 	case err != nil:
 		return nil, err
 	}
-	summary, _, _ := strings.Cut(read.Message, "\n")
+	summary, _, _ := strings.Cut(message(read), "\n")
 	revision.Summary, revision.Time = printable(summary, 200), timeOf(read)
 	return revision, nil
 }
@@ -99,6 +100,19 @@ func (c *connection) readCommit(ctx context.Context, named *namedCommit) (*objec
 	}
 	defer func() { _ = stream.Close() }() // only read from
 	return readCommit(stream, named.commit)
+}
+
+// message returns the message of a commit, which names its encoding if that is not UTF-8. Bytes of an unknown encoding stay as they are.
+func message(c *object.Commit) string {
+	encoding, err := htmlindex.Get(string(c.Encoding))
+	if err != nil {
+		return c.Message
+	}
+	text, err := encoding.NewDecoder().String(c.Message)
+	if err != nil {
+		return c.Message
+	}
+	return text
 }
 
 // timeOf returns when a commit was committed. Zero if that is no time.

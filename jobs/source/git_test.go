@@ -316,6 +316,45 @@ func TestARefNamesACommit(t *testing.T) {
 	wantError(t, err, source.NotFound, "no default branch, or no commit")
 }
 
+func TestAMessageIsShownInItsEncoding(t *testing.T) {
+	r := newRepository(t, "sha1")
+	url, o := serveTLS(t, r.handler())
+	for _, test := range []struct{ encoding, message, want string }{
+		{"ISO-8859-1", "Gr\xfc\xdfe aus K\xf6ln\nmore", "Grüße aus Köln"},
+		{"latin1", "Gr\xfc\xdfe", "Grüße"},
+		{"KOI8-R", "\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"},
+		{"", "Grüße", "Grüße"},
+		{"", "Gr\xfc\xdfe \x1b[31m", "Gr\uFFFD\uFFFDe  [31m"},
+		{"no-such-encoding", "Gr\xfc\xdfe", "Gr\uFFFDe"},
+	} {
+		encoding := ""
+		if test.encoding != "" {
+			encoding = "encoding " + test.encoding + "\n"
+		}
+		const person = "A <a@example.com> 1700000000 +0100\n"
+		commit := r.git([]byte("tree "+r.tree(item{name: "a"})+"\nauthor "+person+"committer "+person+encoding+"\n"+test.message), "hash-object", "-w", "--stdin", "-t", "commit")
+		r.git(nil, "update-ref", "refs/heads/main", commit)
+		if got := require.Value(source.Resolve(t.Context(), gitSource(url, "", ""), o))(t).Summary; got != test.want {
+			t.Errorf("%q in %q: got %q", test.message, test.encoding, got)
+		}
+	}
+}
+
+func TestAURLCanHaveAPercentSign(t *testing.T) {
+	r := newRepository(t, "sha1")
+	commit := r.commit("refs/heads/main", "m", item{name: "a"})
+	moved := filepath.Join(filepath.Dir(r.folder), "100% a%41 b.git")
+	require.NoError(t, os.Rename(r.folder, moved))
+	r.folder = moved
+	url, o := serveTLS(t, r.handler())
+	url = strings.TrimSuffix(url, "images.git") + "100%25%20a%2541%20b.git"
+	revision := require.Value(source.Resolve(t.Context(), gitSource(url, "", ""), o))(t)
+	if want := (source.Revision{ID: "sha1:" + commit, Ref: "refs/heads/main", Summary: "m", Time: time.Unix(1700000000, 0).UTC()}); *revision != want {
+		t.Errorf("got %+v", revision)
+	}
+	require.Value(source.Fetch(t.Context(), gitSource(url, "", ""), revision.ID, t.TempDir(), o))(t)
+}
+
 func TestTreesThatCannotBeWritten(t *testing.T) {
 	r := newRepository(t, "sha1")
 	link := func(name, target string) item { return item{name: name, mode: "120000", data: target} }

@@ -122,6 +122,10 @@ func (h *https) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, h.meter.fail(err)
 	}
 	resp.Body = meteredBody{resp.Body, h.meter}
+	// go-git makes the URL of its next request from the path of this one, without escaping it again.
+	answered, target := *req, *req.URL
+	target.Path, target.RawPath = req.URL.EscapedPath(), ""
+	answered.URL, resp.Request = &target, &answered
 	return resp, nil
 }
 
