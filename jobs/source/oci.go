@@ -23,6 +23,7 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/source/reference"
 )
@@ -50,10 +51,12 @@ func openArtifact(ctx context.Context, a *OCI, name string, o Options) (*artifac
 	}
 	found, raw, err := fetcher.Find(ctx, name)
 	opened := &artifact{Fetcher: fetcher, source: a, digest: found.Digest.String()}
-	if err == nil {
-		if err = json.Unmarshal(raw, &opened.content); err != nil {
-			err = failure(Unsupported, "the manifest %s is no JSON", opened.digest)
-		}
+	switch {
+	case err != nil:
+	case ocilayout.IsIndex(found.MediaType):
+		err = failure(Unsupported, "%s is an index, which names several artifacts, such as one for each platform; name the digest of one of them in oci.tag", opened.digest)
+	case json.Unmarshal(raw, &opened.content) != nil:
+		err = failure(Unsupported, "the manifest %s is no JSON", opened.digest)
 	}
 	if err != nil {
 		fetcher.Close()
@@ -272,7 +275,7 @@ func (c *checkout) unpackOne(header *tar.Header, content io.Reader, made map[str
 
 func (c *checkout) unpackFile(name string, header *tar.Header, content io.Reader) error {
 	switch header.Typeflag {
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse: // the reader fills the holes
 		return c.file(name, header.Mode&0o111 != 0, header.Size, content)
 	case tar.TypeSymlink:
 		return c.link(name, header.Linkname)

@@ -9,6 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,12 +87,15 @@ func push(t testing.TB, registry *registrytest.Registry, tag string, annotations
 	return pushManifest(t, registry, tag, manifest)
 }
 
-// pushManifest pushes a manifest, and returns its digest.
-func pushManifest(t testing.TB, registry *registrytest.Registry, tag string, manifest ociv1.Manifest) string {
+// pushManifest pushes a manifest or an index, and returns its digest.
+func pushManifest(t testing.TB, registry *registrytest.Registry, tag string, manifest any) string {
 	t.Helper()
 	pusher := require.Value(transport.NewPusher(registry.Host()+"/team/files", transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
 	raw := require.Value(json.Marshal(manifest))(t)
 	of := ociv1.Descriptor{MediaType: ociv1.MediaTypeImageManifest, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
+	if _, index := manifest.(ociv1.Index); index {
+		of.MediaType = ociv1.MediaTypeImageIndex
+	}
 	require.NoError(t, pusher.PushManifest(t.Context(), "push", of, raw))
 	require.NoError(t, pusher.PushTag(t.Context(), tag, of, raw))
 	return of.Digest.String()
@@ -181,10 +187,38 @@ func TestArtifactsThatCannotBeWritten(t *testing.T) {
 	}
 	push(t, registry, "image", nil, layer{tarLayer, archive(t)}, layer{tarLayer, archive(t, plain("a", 0o644, ""))})
 	push(t, registry, "document", nil, layer{"application/json", []byte("{}")})
+	pushManifest(t, registry, "index", ociv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: []ociv1.Descriptor{}})
 	o.Limits = source.Limits{}
-	for tag, text := range map[string]string{"image": "has 2 layers", "document": `the type "application/json"`} {
+	for tag, text := range map[string]string{"image": "has 2 layers", "document": `the type "application/json"`, "index": "is an index, which names several artifacts"} {
 		_, err := source.Resolve(t.Context(), ociSource(registry, tag), o)
 		wantError(t, err, source.Unsupported, text)
+	}
+}
+
+func TestTheHolesOfSparseFilesAreFilled(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	o := source.Options{Allowed: loopback, Secret: map[string][]byte{".dockerconfigjson": registry.DockerConfig(registrytest.Password)}}
+	folder := t.TempDir()
+	content := "begin" + strings.Repeat("\x00", 1<<20) + "end"
+	file := require.Value(os.Create(filepath.Join(folder, "sparse")))(t)
+	require.Value(file.WriteString("begin"))(t)
+	require.Value(file.WriteAt([]byte("end"), int64(len(content)-3)))(t) // tar looks for holes only in a file that has some
+	require.NoError(t, file.Close())
+	for _, format := range [][]string{{"--format=gnu"}, {"--format=pax", "--sparse-version=0.0"}, {"--format=pax", "--sparse-version=0.1"}, {"--format=pax", "--sparse-version=1.0"}} {
+		made := require.Value(exec.Command("tar", append(format, "--create", "--sparse", "--hole-detection=raw", "--directory="+folder, "sparse")...).Output())(t)
+		if len(made) > 100_000 {
+			t.Fatalf("%q: the archive is not sparse: it has %d bytes", format, len(made))
+		}
+		pushed := push(t, registry, "sparse", nil, layer{tarLayer, made})
+		written := t.TempDir()
+		require.Value(source.Fetch(t.Context(), ociSource(registry, ""), pushed, written, o))(t)
+		if got := read(t, written)["sparse"]; got != "-rw-r--r-- "+content {
+			t.Errorf("%q: the file has %d bytes", format, len(got))
+		}
+		o.Limits = source.Limits{File: 1 << 20}
+		_, err := source.Fetch(t.Context(), ociSource(registry, ""), pushed, t.TempDir(), o)
+		wantError(t, err, source.TooLarge, `"sparse" has 1048584 bytes`)
+		o.Limits = source.Limits{}
 	}
 }
 
