@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,15 +17,10 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// defaultAccount is the service account of pods that name none, so that naming it grants no further permissions.
-const defaultAccount = "default"
-
-const (
-	configMaps = "configmaps"
-	secrets    = "secrets"
-)
+const configMaps = "configmaps"
 
 // access is the permission that a user needs for one field of inputs.
 type access struct {
@@ -38,46 +34,21 @@ type access struct {
 
 // wantedBy lists the objects that inputs give their builds access to, each object once for each part of the inputs. An author can read the contents of a
 // ConfigMap in status.resolved.files or in the log.
-func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
+func wantedBy(of *v1alpha1.BuildInputs, path *field.Path) []access {
 	var wanted []access
-	want := func(part string, path *field.Path, verb, resource, name string) {
-		known := func(other access) bool { return other.part == part && other.resource == resource && other.name == name }
-		if !slices.ContainsFunc(wanted, known) {
-			wanted = append(wanted, access{path, part, verb, resource, name})
-		}
-	}
-	if source := inputs.Source; source != nil {
-		path := path.Child("source")
-		if source.ConfigMapRef != nil {
-			want("files", path.Child("configMapRef", "name"), "get", configMaps, source.ConfigMapRef.Name)
-		}
-		if source.Git != nil && source.Git.SecretRef != nil {
-			want("git", path.Child("git", "secretRef", "name"), "get", secrets, source.Git.SecretRef.Name)
-		}
-		if source.OCI != nil && source.OCI.SecretRef != nil {
-			want("oci", path.Child("oci", "secretRef", "name"), "get", secrets, source.OCI.SecretRef.Name)
-		}
-	}
-	if output := inputs.Output; output != nil && output.SecretRef != nil {
-		want("output", path.Child("output", "secretRef", "name"), "get", secrets, output.SecretRef.Name)
-	}
-	if inputs.Template == nil {
-		return wanted
-	}
-	path = path.Child("template")
-	if name := inputs.Template.ServiceAccountName; name != "" && name != defaultAccount {
-		want("account", path.Child("serviceAccountName"), "use", "serviceaccounts", name)
-	}
-	for i := range inputs.Template.Env {
-		from, path := inputs.Template.Env[i].ValueFrom, path.Child("env").Index(i).Child("valueFrom")
-		if from == nil {
+	for _, reference := range inputs.References(of, path) {
+		verb, resource := "get", strings.ToLower(reference.Kind)+"s"
+		switch reference.Kind {
+		case inputs.KindImage, inputs.KindLocalQueue: // everybody who can create builds can use those of the namespace
 			continue
+		case inputs.KindServiceAccount:
+			verb = "use"
 		}
-		if key := from.SecretKeyRef; key != nil {
-			want("env", path.Child("secretKeyRef", "name"), "get", secrets, key.Name)
+		known := func(other access) bool {
+			return other.part == reference.Part && other.resource == resource && other.name == reference.Name
 		}
-		if key := from.ConfigMapKeyRef; key != nil {
-			want("env", path.Child("configMapKeyRef", "name"), "get", configMaps, key.Name)
+		if !slices.ContainsFunc(wanted, known) {
+			wanted = append(wanted, access{reference.Field, reference.Part, verb, resource, reference.Name})
 		}
 	}
 	return wanted
@@ -89,8 +60,8 @@ type grantedKey struct{}
 // Granting returns a context in which users need no permissions for the objects that these inputs name, because somebody with the
 // permissions has granted their use: the author of a kind of the catalog, whose users only choose the values of its fields. The use is granted for
 // the same part of the inputs only: nobody may send the Secret of a registry to a Git server.
-func Granting(ctx context.Context, inputs *v1alpha1.BuildInputs) context.Context {
-	return context.WithValue(ctx, grantedKey{}, inputs)
+func Granting(ctx context.Context, of *v1alpha1.BuildInputs) context.Context {
+	return context.WithValue(ctx, grantedKey{}, of)
 }
 
 // copiedKey is the key of a context of a build that is a copy.
@@ -111,11 +82,11 @@ func Copying(ctx context.Context, build *v1alpha1.ImageBuild, image *v1alpha1.Im
 
 // withoutGranted returns the wanted permissions without those that Granting grants.
 func withoutGranted(ctx context.Context, wanted []access) []access {
-	inputs, ok := ctx.Value(grantedKey{}).(*v1alpha1.BuildInputs)
+	of, ok := ctx.Value(grantedKey{}).(*v1alpha1.BuildInputs)
 	if !ok {
 		return wanted
 	}
-	granted := wantedBy(inputs, nil)
+	granted := wantedBy(of, nil)
 	return slices.DeleteFunc(wanted, func(one access) bool {
 		return slices.ContainsFunc(granted, func(other access) bool {
 			return other.part == one.part && other.verb == one.verb && other.resource == one.resource && other.name == one.name

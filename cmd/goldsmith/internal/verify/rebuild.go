@@ -52,8 +52,8 @@ type origin struct {
 	uid  types.UID
 	// rerun is true for a build of an Image that the server knows: a rerun has the inputs that the build resolved.
 	rerun bool
-	// own is true for a build of the current namespace, which has all that the build names.
-	own bool
+	// named is the build of the current namespace that the user named, or nil.
+	named *v1alpha1.ImageBuild
 	// artifacts are the verified artifacts of the build, each with its provenance.
 	artifacts []made
 	// baseDigest is the digest of the base that the build has to resolve to. Empty if it is pinned, or no Image.
@@ -67,6 +67,12 @@ type made struct {
 	target string
 	// by tells how to make it again. Nil for a rerun.
 	by *attestation.Provenance
+}
+
+// own reports whether the current namespace has all that a build names: the user named the build, whose author was permitted to use it, and its
+// provenance has the same inputs.
+func (o *origin) own(by *attestation.Provenance) bool {
+	return o.named != nil && o.named.UID == o.uid && o.named.Status.Resolved != nil && o.named.Status.Resolved.InputsDigest == by.Internal.InputsDigest
 }
 
 // buildAgain builds the verified artifacts of a report again, and adds the results. The error has the exit code of the verb.
@@ -87,7 +93,7 @@ func (o *options) buildAgain(ctx context.Context, found *report) error {
 	var outcomes []error
 	for i := range origins {
 		of := &origins[i]
-		of.own = found.build != nil && found.build.UID == of.uid
+		of.named = found.build
 		started, err := start(ctx, connection, of)
 		if err != nil {
 			return err
@@ -175,10 +181,13 @@ func direct(ctx context.Context, connection *client.Connection, of *origin) (*v1
 		return nil, fmt.Errorf("read how build %s made its artifacts: %w", of.name, err)
 	}
 	declared.Output = nil
-	if !of.own {
-		if lent := lentBy(declared.Template); lent != "" {
-			return nil, fmt.Errorf("build %s used %s of its namespace, and a builder that the provenance names would get that of namespace %s: "+
-				"verify build %[1]s by its name, where the server has it", of.name, lent, connection.Namespace)
+	if !of.own(first) {
+		if declared.Template != nil {
+			declared.Template.QueueName = "" // where a build waits is no input, and up to each namespace
+		}
+		if lent := lentBy(&declared); lent != nil {
+			return nil, fmt.Errorf("build %s used %s %s of its namespace as %s, and a builder or a server that the provenance names would get that of namespace %s: "+
+				"verify build %[1]s by its name, where the server has it", of.name, lent.Kind, lent.Name, lent.Field, connection.Namespace)
 		}
 	}
 	if of.baseDigest = first.External.BaseDigest; declared.Base.ImageRef != nil {
@@ -199,25 +208,15 @@ func direct(ctx context.Context, connection *client.Connection, of *origin) (*v1
 	}, nil
 }
 
-// lentBy returns what a namespace lends to a build with a template, or "": a service account, Secrets and ConfigMaps, which have only their names in a
-// provenance. In another namespace, other objects have these names.
-func lentBy(template *v1alpha1.BuildTemplate) string {
-	if template == nil {
-		return ""
+// lentBy returns an object that a namespace lends to a build, such as a Secret, of which a provenance has only the name, or nil. In another namespace,
+// another object has this name.
+func lentBy(declared *v1alpha1.BuildInputs) *inputs.Reference {
+	all := inputs.References(declared, nil)
+	i := slices.IndexFunc(all, func(one inputs.Reference) bool { return one.Kind != inputs.KindImage }) // checkBase compares the content of the base
+	if i < 0 {
+		return nil
 	}
-	if name := template.ServiceAccountName; name != "" && name != "default" {
-		return "service account " + name
-	}
-	for i := range template.Env {
-		switch from := template.Env[i].ValueFrom; {
-		case from == nil:
-		case from.SecretKeyRef != nil:
-			return "Secret " + from.SecretKeyRef.Name
-		case from.ConfigMapKeyRef != nil:
-			return "ConfigMap " + from.ConfigMapKeyRef.Name
-		}
-	}
-	return ""
+	return &all[i]
 }
 
 // checkBase fails unless the Image that a build is based on exists, and has the content that the build was based on.

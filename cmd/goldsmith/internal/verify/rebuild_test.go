@@ -231,6 +231,43 @@ func TestABuildIsBuiltAgain(t *testing.T) {
 	}
 }
 
+// TestABuildWithoutAnImageMayUseItsSecretsAgain if the provenance is about its inputs. Everybody who can push to the registry, and has a key that the user
+// trusts, can write another provenance about the build.
+func TestABuildWithoutAnImageMayUseItsSecretsAgain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	noLogins(t)
+	key := newSigner(t)
+	write(t, "key.pub", string(key.public.PEM()))
+	registry := registrytest.New(t, registrytest.Options{Referrers: true})
+	location, manifest := pushed(t, registry, "disk", "")
+	of := func(url string) *v1alpha1.ImageBuild {
+		build := published(location)
+		build.Spec.ImageRef, build.Spec.Number = nil, nil
+		build.Spec.Inputs.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: url, SecretRef: &v1alpha1.SecretReference{Name: "git-login"}}}
+		build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "ours"}
+		build.Status.Resolved.Source = &v1alpha1.SourceRevision{Revision: commit}
+		build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, "", commit)
+		return build
+	}
+	own := of("https://git.example/a")
+	attach(t, registry, key.bundles(t, statementsOf(t, own, raw, "disk", location, manifest)[:1])...)
+	for name, test := range map[string]struct {
+		known *v1alpha1.ImageBuild
+		code  int
+		want  string
+	}{
+		"its inputs":   {own, exit.Success, "made the same content\n"},
+		"other inputs": {of("https://other.example/a"), exit.Failure, "build web-7 used Secret git-login of its namespace as source.git.secretRef.name"},
+	} {
+		s := newServer(test.known)
+		stdout, _, code, err := rebuilt(t.Context(), options{keys: []string{"key.pub"}}, "web-7", s)
+		says(t, name, stdout, err, code, test.code, test.want)
+		if built := len(s.created) == 1 && s.created[0].Spec.Inputs.Source.Git.SecretRef.Name == "git-login" && s.created[0].Spec.Inputs.Template.QueueName == "ours"; built != (test.code == exit.Success) {
+			t.Errorf("%s: created %+v", name, s.created)
+		}
+	}
+}
+
 func TestABuildContinuesThatIsNotAwaited(t *testing.T) {
 	t.Chdir(t.TempDir())
 	key := newSigner(t)
@@ -293,6 +330,9 @@ func golden(content string) *v1alpha1.Image {
 	return image
 }
 
+// commit is the revision of a source.
+const commit = "sha1:0123456789012345678901234567890123456789"
+
 func TestAFileIsBuiltAgain(t *testing.T) {
 	t.Chdir(t.TempDir())
 	key := newSigner(t)
@@ -312,6 +352,14 @@ func TestAFileIsBuiltAgain(t *testing.T) {
 		build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, "", "")
 		return build
 	}
+	source := func(from v1alpha1.Source, revision string) *v1alpha1.ImageBuild {
+		build := web()
+		build.Spec.Inputs.Source = &from
+		build.Status.Resolved.Source = &v1alpha1.SourceRevision{Revision: revision}
+		build.Status.Resolved.InputsDigest = inputs.Digest(build.Spec.Inputs, nil, "", revision)
+		return build
+	}
+	credentials := &v1alpha1.SecretReference{Name: "git-login"}
 	token := func(from corev1.EnvVarSource) *v1alpha1.ImageBuild {
 		return lent(v1alpha1.BuildTemplate{Env: []corev1.EnvVar{{Name: "TEXT", Value: "text"}, {Name: "TOKEN", ValueFrom: &from}}})
 	}
@@ -326,6 +374,10 @@ func TestAFileIsBuiltAgain(t *testing.T) {
 		"default": about(lent(v1alpha1.BuildTemplate{ServiceAccountName: "default"})),
 		"secret":  about(token(corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mirror"}, Key: "token"}})),
 		"map":     about(token(corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "proxy"}, Key: "url"}})),
+		"git":     about(source(v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://stranger.example/a", SecretRef: credentials}}, commit)),
+		"oci":     about(source(v1alpha1.Source{OCI: &v1alpha1.OCISource{Repository: "stranger.example/a", SecretRef: credentials}}, digest("files"))),
+		"public":  about(source(v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example/a"}}, commit)),
+		"queue":   about(lent(v1alpha1.BuildTemplate{QueueName: "theirs"})),
 		"bill":    key.bundles(t, statements(t, raw, "disk", "", digest("manifest")))[1],
 	} {
 		write(t, name, text)
@@ -343,6 +395,10 @@ func TestAFileIsBuiltAgain(t *testing.T) {
 	ofBased.Spec.Inputs = based("").Spec.Inputs
 	ofDefault := ofWeb.DeepCopy()
 	ofDefault.Spec.Inputs.Template = &v1alpha1.BuildTemplate{ServiceAccountName: "default"}
+	ofQueue := ofWeb.DeepCopy()
+	ofQueue.Spec.Inputs.Template = &v1alpha1.BuildTemplate{}
+	ofPublic := ofWeb.DeepCopy()
+	ofPublic.Spec.Inputs.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example/a", Ref: strings.TrimPrefix(commit, "sha1:")}}
 	ofChannel := ofWeb.DeepCopy()
 	ofChannel.Spec.Inputs = based("stable").Spec.Inputs
 	resolvedTo := func(content string) func(*v1alpha1.ImageBuild) {
@@ -383,9 +439,13 @@ func TestAFileIsBuiltAgain(t *testing.T) {
 		}},
 		"on a base without a build": {bundle: "based", known: []runtime.Object{&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "golden"}}}, code: exit.Failure, want: []string{"build web-7 was based on image golden: ", "has no artifacts yet: build it first"}},
 		"with the default account":  {bundle: "default", created: ofDefault, want: []string{"made the same content\n"}},
-		"with an account":           {bundle: "account", code: exit.Failure, want: []string{"✓", "build web-7 used service account deployer of its namespace, and ", "that of namespace team: verify build web-7 by its name"}},
+		"with an account":           {bundle: "account", code: exit.Failure, want: []string{"✓", "build web-7 used ServiceAccount deployer of its namespace as template.serviceAccountName, and ", "that of namespace team: verify build web-7 by its name"}},
 		"with a Secret":             {bundle: "secret", code: exit.Failure, want: []string{"✓", "build web-7 used Secret mirror of its namespace"}},
 		"with a ConfigMap":          {bundle: "map", code: exit.Failure, want: []string{"✓", "build web-7 used ConfigMap proxy of its namespace"}},
+		"with a Secret for Git":     {bundle: "git", code: exit.Failure, want: []string{"✓", "build web-7 used Secret git-login of its namespace as source.git.secretRef.name, and "}},
+		"with a Secret for files":   {bundle: "oci", code: exit.Failure, want: []string{"✓", "build web-7 used Secret git-login of its namespace as source.oci.secretRef.name, and "}},
+		"with files of everybody":   {bundle: "public", created: ofPublic, want: []string{"made the same content\n"}},
+		"without their queue":       {bundle: "queue", created: ofQueue, want: []string{"made the same content\n"}},
 		"of other inputs":           {bundle: "wrong", code: exit.Failure, want: []string{"read how build web-7 made its artifacts: the inputs have the digest"}},
 		"of another system":         {bundle: "foreign", code: exit.Failure, want: []string{"✓", "disk.raw cannot be built again: another system built it, buildType https://example.com/make"}},
 		"without provenance":        {bundle: "bill", code: exit.Failure, want: []string{"✓", "disk.raw cannot be built again: no signed provenance was found that tells how"}},
