@@ -163,7 +163,7 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 		GinkgoHelper()
 		request := &v1alpha1.BuildSignatures{Key: key.name}
 		for _, statement := range attestation.All(status(ctx).Attestation) {
-			request.Signatures = append(request.Signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: must(key.Sign(statement.SignedDigest))})
+			request.Signatures = append(request.Signatures, v1alpha1.DigestSignature{SignedDigest: statement.SignedDigest, Signature: must(key.SignStatement(statement.SignedDigest))})
 		}
 		return request
 	}
@@ -224,7 +224,7 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 			payload := must(io.ReadAll(must(gzip.NewReader(bytes.NewReader(statement.Payload)))))
 			made := attestation.Statement{Type: statement.Type, Payload: payload}
 			Expect(statement.Signatures).To(HaveExactElements(HaveField("KeyID", key.id)))
-			Expect(must(key.Public()).Verify(made.SignedDigest(), statement.Signatures[0].Signature)).To(BeTrue())
+			Expect(must(key.Public()).VerifyStatement(made.SignedDigest(), statement.Signatures[0].Signature)).To(BeTrue())
 			if statement.Type != attestation.TypeSimpleSigning {
 				content := must(made.Content())
 				Expect(content.About(request(amd64).Artifact.Digest) && content.About(request(amd64).Manifest)).To(BeTrue())
@@ -302,7 +302,7 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 			Expect(must(made.Content()).Digests).To(Equal([]string{sha(both.Index)}))
 			Expect(statement.Signatures).To(ConsistOf(HaveField("KeyID", key.id), HaveField("KeyID", second.id)))
 			for _, signature := range statement.Signatures {
-				Expect(must(key.Public()).Verify(made.SignedDigest(), signature.Signature)).To(Equal(signature.KeyID == key.id))
+				Expect(must(key.Public()).VerifyStatement(made.SignedDigest(), signature.Signature)).To(Equal(signature.KeyID == key.id))
 			}
 		}
 		Expect(types).To(Equal([]string{attestation.TypeSignature, attestation.TypeSimpleSigning}))
@@ -498,7 +498,7 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 		}, metav1.CreateOptions{}))
 		DeferCleanup(func(ctx SpecContext) { Expect(keys.Delete(ctx, unread.Name, metav1.DeleteOptions{})).To(Succeed()) })
 		Expect(errorOf(builds.Sign(ctx, "once", &v1alpha1.BuildSignatures{Key: key.name, Signatures: []v1alpha1.DigestSignature{
-			{SignedDigest: digest('1'), Signature: must(key.Sign(digest('1')))},
+			{SignedDigest: digest('1'), Signature: must(key.SignStatement(digest('1')))},
 		}}, metav1.CreateOptions{}))).To(beInvalid("signatures[0].signedDigest"))
 		must(post(ctx, "p1", request(amd64)))
 		good := signatures(ctx, key)
@@ -510,10 +510,10 @@ var _ = Describe("Attesting artifacts", Ordered, func() {
 			"of another statement": {func(r *v1alpha1.BuildSignatures) { r.Signatures[1].SignedDigest = r.Signatures[0].SignedDigest }, beInvalid("signatures[1].signature")},
 			"of no digest":         {func(r *v1alpha1.BuildSignatures) { r.Signatures[1].SignedDigest = "sha256:1" }, beInvalid("signatures[1].signedDigest")},
 			"of another key": {func(r *v1alpha1.BuildSignatures) {
-				r.Signatures[1].Signature = must(other.Sign(r.Signatures[1].SignedDigest))
+				r.Signatures[1].Signature = must(other.SignStatement(r.Signatures[1].SignedDigest))
 			}, beInvalid("signatures[1].signature")},
 			"of an unknown digest": {func(r *v1alpha1.BuildSignatures) {
-				r.Signatures[1] = v1alpha1.DigestSignature{SignedDigest: digest('9'), Signature: must(key.Sign(digest('9')))}
+				r.Signatures[1] = v1alpha1.DigestSignature{SignedDigest: digest('9'), Signature: must(key.SignStatement(digest('9')))}
 			}, beInvalid("signatures[1].signedDigest")},
 			"of an expired key":       {func(r *v1alpha1.BuildSignatures) { *r = *signatures(ctx, expired) }, And(beInvalid("key"), MatchError(ContainSubstring("has expired")))},
 			"a key of other teams":    {func(r *v1alpha1.BuildSignatures) { *r = *signatures(ctx, elsewhere) }, And(beInvalid("key"), MatchError(ContainSubstring("does not select namespace")))},

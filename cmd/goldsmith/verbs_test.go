@@ -26,7 +26,9 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
 const web = `apiVersion: images.goldsmith.dev/v1alpha1
@@ -107,8 +109,42 @@ func (s *session) provesArtifacts() {
 	file := filepath.Join(s.t.TempDir(), "proven.raw")
 	s.types("artifacts", "get", "proven-2", "-o", file).says(file + "\n")
 	s.types("artifacts", "get", "proven-2", "--document", "bundle", "-o", file+".bundle").says(file + ".bundle\n")
+	s.takesNoStatementForAFile(file + ".bundle")
 	s.deletesImage("proven")
 	s.types("verify", file, "--rebuild").matches(`\n  reproduced +build rebuild-proven-2-[a-z0-9]{5} made the same content\n`)
+}
+
+// takesNoStatementForAFile shows the text that the server signed as a file, with the signature of the server: a shell would run what an editor of the image
+// wrote there.
+func (s *session) takesNoStatementForAFile(bundle string) {
+	s.t.Helper()
+	signed := require.Value(attestation.ReadBundle(require.Value(os.ReadFile(bundle))(s.t)))(s.t)
+	const payloadType = "application/vnd.in-toto+json"
+	encoding := fmt.Sprintf("DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(signed.Payload), signed.Payload)
+	file := require.Value(signing.ReadFile(strings.NewReader(encoding)))(s.t)
+	if file.Digest() != signed.SignedDigest() {
+		s.t.Fatalf("the server signed another text than %.80s", encoding)
+	}
+	directory := s.t.TempDir()
+	script, key := filepath.Join(directory, "install.sh"), filepath.Join(directory, "release.pub")
+	public := s.types("keys", "get", "release")
+	public.says("PUBLIC KEY")
+	for name, content := range map[string][]byte{
+		script: []byte(encoding), key: []byte(public.out), script + ".sig": signed.Signatures[0].Signature,
+		script + ".sigstore.json": require.Value(attestation.OfFile(file).Bundle(signed.Signatures[0]))(s.t),
+	} {
+		require.NoError(s.t, os.WriteFile(name, content, 0o600))
+	}
+	for _, keys := range [][]string{nil, {"--offline", "--key", key}, {"--offline", "--file-key", key}} {
+		verify := s.types(append([]string{"verify", script}, keys...)...)
+		verify.fails(exit.NotVerified, "install.sh is not verified")
+		if !strings.Contains(verify.out, "its content is the encoding of a statement") {
+			s.t.Errorf("verify %v: got\n%s", keys, verify.out)
+		}
+	}
+	private := filepath.Join(directory, "release.pem")
+	require.NoError(s.t, os.WriteFile(private, require.Value(require.Value(signing.Generate())(s.t).PEM())(s.t), 0o600))
+	s.types("keys", "sign", script, "--key", private, "--output", "-").fails(exit.Failure, "its content is the encoding of a statement")
 }
 
 // plansAFleet asks the archive of two images, one based on the other, for newer versions. The controller checks it later.

@@ -21,6 +21,6 @@ func TestAReleaseIsSigned(t *testing.T) {
 	}
 	programs, sums := t.TempDir(), filepath.Join(dist, "SHA256SUMS")
 	mustRun(t, "tar", "--extract", "--gzip", "--file="+archives[0], "--directory="+programs, "goldsmith")
-	mustRun(t, filepath.Join(programs, "goldsmith"), "verify", "--offline", "--key="+key, sums)
+	mustRun(t, filepath.Join(programs, "goldsmith"), "verify", "--offline", "--file-key="+key, sums)
 	mustRun(t, "openssl", "dgst", "-sha256", "-verify", key, "-signature", sums+".sig", sums)
 }

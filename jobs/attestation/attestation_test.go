@@ -280,7 +280,7 @@ func TestBundlesAndEnvelopesHaveTheirStatement(t *testing.T) {
 	key := require.Value(signing.Generate())(t)
 	public := require.Value(key.Public())(t)
 	for _, statement := range statementsOf(t, web(), artifactOfWeb(t)) {
-		signature := v1alpha1.StatementSignature{KeyID: public.ID(), Signature: require.Value(key.Sign(statement.SignedDigest()))(t)}
+		signature := v1alpha1.StatementSignature{KeyID: public.ID(), Signature: require.Value(key.SignStatement(statement.SignedDigest()))(t)}
 		read := []*Signed{require.Value(ReadSimpleSigning(statement.Payload, base64.StdEncoding.EncodeToString(signature.Signature)))(t)}
 		if statement.Type != TypeSimpleSigning {
 			bundle := require.Value(Read(require.Value(statement.Bundle(signature))(t)))(t)
@@ -292,7 +292,7 @@ func TestBundlesAndEnvelopesHaveTheirStatement(t *testing.T) {
 		for _, signed := range read {
 			content := require.Value(signed.Content())(t)
 			if signed.Type != statement.Type || content.Type != statement.Type || !content.About(digest("manifest")) || content.About(digest("other")) ||
-				content.About(digest(disk)) != (statement.Type != TypeSimpleSigning) || !public.Verify(signed.SignedDigest(), signed.Signatures[0].Signature) {
+				content.About(digest(disk)) != (statement.Type != TypeSimpleSigning) || !public.VerifyStatement(signed.SignedDigest(), signed.Signatures[0].Signature) {
 				t.Errorf("%s: read %+v about %v", statement.Type, signed, content.Digests)
 			}
 			if number, err := content.Packages(); statement.Type == TypeCycloneDX && (number != 2 || err != nil) {
@@ -304,7 +304,7 @@ func TestBundlesAndEnvelopesHaveTheirStatement(t *testing.T) {
 
 // TestTheBundleOfAFileIsThatOfCosign compares a bundle with what cosign 3 sign-blob writes.
 func TestTheBundleOfAFileIsThatOfCosign(t *testing.T) {
-	file := require.Value(OfFile(digest("disk")))(t)
+	file := OfFile(require.Value(signing.ReadFile(strings.NewReader("disk")))(t))
 	signature := v1alpha1.StatementSignature{KeyID: "sha256:" + zeros, Signature: []byte("signature")}
 	bundle := require.Value(file.Bundle(signature))(t)
 	const want = `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}},` +
@@ -314,13 +314,34 @@ func TestTheBundleOfAFileIsThatOfCosign(t *testing.T) {
 	}
 	read := require.Value(Read(bundle))(t)
 	content := require.Value(read.Content())(t)
-	if read.SignedDigest() != digest("disk") || !content.About(digest("disk")) || len(content.Digests) != 1 || read.Signatures[0].KeyID != signature.KeyID {
+	if read.SignedDigest() != "" || !content.About(digest("disk")) || len(content.Digests) != 1 || read.Signatures[0].KeyID != signature.KeyID {
 		t.Errorf("read %+v about %v", read, content.Digests)
 	}
-	for _, other := range []string{"", "sha256:00", "sha512:" + zeros, zeros} {
-		if _, err := OfFile(other); err == nil {
-			t.Errorf("%q is a digest", other)
+}
+
+// TestNoSignedTextIsThatOfAFile reads what signatures of statements sign as files.
+func TestNoSignedTextIsThatOfAFile(t *testing.T) {
+	build := web()
+	build.Spec.Reproduces = Reproducible(build)
+	build.Spec.Reproduces.Artifacts = []v1alpha1.ReproducedArtifact{{Target: target, Digest: digest(disk)}}
+	all := append(statementsOf(t, build, artifactOfWeb(t)), require.Value(MakeIndex("registry.example.com/team/web", digest("index")))(t)...)
+	key := require.Value(signing.Generate())(t)
+	public := require.Value(key.Public())(t)
+	types := map[string]bool{}
+	for i := range all {
+		types[all[i].Type] = true
+		text := string(all[i].Payload)
+		if all[i].Type != TypeSimpleSigning {
+			text = fmt.Sprintf("DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(text), text)
 		}
+		file := require.Value(signing.ReadFile(strings.NewReader(text)))(t)
+		signature := require.Value(key.SignStatement(all[i].SignedDigest()))(t)
+		if file.Digest() != all[i].SignedDigest() || public.VerifyFile(file, signature) || file.Unsignable() == nil {
+			t.Errorf("a signature of %s is one of a file", all[i].Type)
+		}
+	}
+	if len(types) != 6 {
+		t.Errorf("the types of statements are %v", types)
 	}
 }
 
@@ -385,9 +406,9 @@ func TestABundleThatIsNoneIsAnError(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	key := require.Value(signing.Generate())(f)
 	statement := Statement{"x", []byte(`{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1", "subject": [{"digest": {"sha256": "00"}}], "predicate": {}}`)}
-	signature := v1alpha1.StatementSignature{KeyID: "sha256:" + zeros, Signature: require.Value(key.Sign(statement.SignedDigest()))(f)}
+	signature := v1alpha1.StatementSignature{KeyID: "sha256:" + zeros, Signature: require.Value(key.SignStatement(statement.SignedDigest()))(f)}
 	f.Add(require.Value(statement.Bundle(signature))(f))
-	f.Add(require.Value(require.Value(OfFile(signature.KeyID))(f).Bundle(signature))(f))
+	f.Add(require.Value(OfFile(require.Value(signing.ReadFile(strings.NewReader("sums")))(f)).Bundle(signature))(f))
 	f.Add(statement.Envelope(signature))
 	f.Add(statement.Payload)
 	f.Fuzz(func(_ *testing.T, text []byte) {

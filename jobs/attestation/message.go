@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 
-	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
 // TypeMessage says that a file is signed as it is, as cosign sign-blob does it. It is no in-toto statement: its payload is the SHA-256 of the file.
@@ -27,13 +27,9 @@ type message struct {
 	Signature []byte `json:"signature"`
 }
 
-// OfFile returns the statement that a file with a digest is signed as it is.
-func OfFile(digest string) (*Statement, error) {
-	sum, err := contents.Sum(digest)
-	if err != nil {
-		return nil, fmt.Errorf("digest of a file: %w", err)
-	}
-	return &Statement{TypeMessage, sum}, nil
+// OfFile returns the statement that a file is signed as it is.
+func OfFile(file *signing.File) *Statement {
+	return &Statement{TypeMessage, file.Sum()}
 }
 
 // signed returns the statement of the signature. Nobody has verified that the signature is one of the digest.

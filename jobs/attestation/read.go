@@ -193,7 +193,7 @@ func signedOf(read *envelope) (*Signed, error) {
 // Content reads a statement.
 func (s *Statement) Content() (*Content, error) {
 	if s.Type == TypeMessage {
-		return &Content{Type: s.Type, Digests: []string{s.SignedDigest()}}, nil
+		return &Content{Type: s.Type, Digests: []string{"sha256:" + hex.EncodeToString(s.Payload)}}, nil
 	}
 	if s.Type == TypeSimpleSigning {
 		var its simple

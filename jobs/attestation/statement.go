@@ -53,13 +53,14 @@ type Statement struct {
 	Payload []byte
 }
 
-// SignedDigest returns the digest of what a signature of the statement signs.
+// SignedDigest returns the digest of what a signature of the statement signs. It is empty for TypeMessage, because a file is no statement: package signing
+// has functions of their own for files.
 func (s *Statement) SignedDigest() string {
 	switch s.Type {
 	case TypeSimpleSigning:
 		return contents.Digest(s.Payload)
 	case TypeMessage:
-		return "sha256:" + hex.EncodeToString(s.Payload)
+		return ""
 	}
 	return envelopeDigest(payloadType, s.Payload)
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package signing reads the keys that sign statements about artifacts, signs with them, verifies signatures, and decides which keys sign the
-// builds of a namespace.
+// Package signing reads keys, signs with them, verifies signatures, and decides which keys sign the builds of a namespace.
+//
+// Keys sign in three protocols, whose texts are never the same: the pre-authentication encoding of DSSE, which begins with "DSSEv1 "; the payload of
+// simple signing, a JSON object; and files, which are neither. Authors of images choose long parts of the first two, so that a file that equals one of
+// them could do anything. SignStatement and VerifyStatement are for the first two, SignFile and VerifyFile for files.
 package signing
 
 import (
@@ -127,13 +130,17 @@ func (k *PrivateKey) PEM() ([]byte, error) {
 // Public returns the public key.
 func (k *PrivateKey) Public() (*PublicKey, error) { return newPublic(&k.key.PublicKey) }
 
-// Sign returns the signature, in ASN.1, of what has a digest: "sha256:" and 64 hex digits. The same digest has the same signature (RFC 6979),
-// so that a repeated attestation is the same.
-func (k *PrivateKey) Sign(signedDigest string) ([]byte, error) {
+// SignStatement returns the signature, in ASN.1, of what Statement.SignedDigest of package attestation is the digest of: "sha256:" and 64 hex digits.
+// The same digest has the same signature (RFC 6979), so that a repeated attestation is the same.
+func (k *PrivateKey) SignStatement(signedDigest string) ([]byte, error) {
 	sum, err := contents.Sum(signedDigest)
 	if err != nil {
 		return nil, err
 	}
+	return k.sign(sum)
+}
+
+func (k *PrivateKey) sign(sum []byte) ([]byte, error) {
 	signature, err := k.key.Sign(nil, sum, crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -157,8 +164,8 @@ func (k *PublicKey) PEM() []byte {
 // ID returns the digest of the public key in DER: "sha256:" and 64 hex digits.
 func (k *PublicKey) ID() string { return contents.Digest(k.der) }
 
-// Verify reports whether a signature, in ASN.1, is one of this key of what has a digest.
-func (k *PublicKey) Verify(signedDigest string, signature []byte) bool {
+// VerifyStatement reports whether a signature, in ASN.1, is one of this key of the statement with a signed digest.
+func (k *PublicKey) VerifyStatement(signedDigest string, signature []byte) bool {
 	sum, err := contents.Sum(signedDigest)
 	return err == nil && ecdsa.VerifyASN1(k.key, sum, signature)
 }

@@ -129,7 +129,7 @@ func TestSignaturesAreThoseOfRFC6979(t *testing.T) {
 	key := &PrivateKey{require.Value(ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar))(t)}
 	signed := contents.Digest([]byte("sample"))
 	const want = "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
-	signature := require.Value(key.Sign(signed))(t)
+	signature := require.Value(key.SignStatement(signed))(t)
 	if got := hex.EncodeToString(signature); got != want {
 		t.Errorf("the signature is %s", got)
 	}
@@ -152,12 +152,12 @@ func TestSignaturesAreThoseOfRFC6979(t *testing.T) {
 		"none":                     {public, signed, nil, false},
 		"of a digest that is none": {public, "sha256:12", signature, false},
 	} {
-		if got := test.key.Verify(test.digest, test.signature); got != test.want {
+		if got := test.key.VerifyStatement(test.digest, test.signature); got != test.want {
 			t.Errorf("%s: got %t", name, got)
 		}
 	}
 	for _, digest := range []string{"", "sha256:", "sha512:" + signed[7:], signed + "00", "sha256:" + strings.Repeat("x", 64), signed[7:]} {
-		if signature, err := key.Sign(digest); err == nil {
+		if signature, err := key.SignStatement(digest); err == nil {
 			t.Errorf("%q was signed: %x", digest, signature)
 		}
 	}

@@ -101,7 +101,7 @@ func (s *signatures) add(ctx context.Context, name string, request *v1alpha1.Bui
 // forged returns the errors of signatures that a key has not made.
 func forged(public *signing.PublicKey, all []v1alpha1.DigestSignature) (errs field.ErrorList) {
 	for i := range all {
-		if !public.Verify(all[i].SignedDigest, all[i].Signature) {
+		if !public.VerifyStatement(all[i].SignedDigest, all[i].Signature) {
 			errs = append(errs, field.Invalid(field.NewPath("signatures").Index(i).Child("signature"), field.OmitValueType{}, "must be a signature of signedDigest by the key"))
 		}
 	}

@@ -51,7 +51,7 @@ func TestAStoredArtifactHasASignedProvenance(t *testing.T) {
 				return require.Value(images.RESTClient().Get().AbsPath(document.Location).DoRaw(ctx))(t)
 			}
 			bundle := require.Value(attestation.ReadBundle(fetched(artifact.Documents[at])))(t)
-			if string(bundle.Payload) != string(fetched(artifact.Documents[at-1])) || !public.Verify(bundle.SignedDigest(), bundle.Signatures[0].Signature) ||
+			if string(bundle.Payload) != string(fetched(artifact.Documents[at-1])) || !public.VerifyStatement(bundle.SignedDigest(), bundle.Signatures[0].Signature) ||
 				!require.Value(bundle.Content())(t).About(artifact.Digest) {
 				t.Errorf("the bundle is %s", bundle.Payload)
 			}
@@ -64,7 +64,7 @@ func TestAStoredArtifactHasASignedProvenance(t *testing.T) {
 		}
 		for _, artifact := range rebuild.Status.Attestation.Artifacts {
 			at := slices.IndexFunc(artifact.Statements, func(statement v1alpha1.AttestedStatement) bool { return statement.Type == attestation.TypeReproduction })
-			if at < 0 || !public.Verify(artifact.Statements[at].SignedDigest, artifact.Statements[at].Signatures[0].Signature) {
+			if at < 0 || !public.VerifyStatement(artifact.Statements[at].SignedDigest, artifact.Statements[at].Signatures[0].Signature) {
 				t.Errorf("the statements are %+v", artifact.Statements)
 			}
 		}

@@ -134,7 +134,7 @@ func (b *builds) sign(ctx context.Context, build *v1alpha1.ImageBuild, namespace
 	for part := range slices.Chunk(digests, maxSignatures) {
 		made := &v1alpha1.BuildSignatures{ObjectMeta: metav1.ObjectMeta{UID: build.UID}, Key: key.Name}
 		for _, digest := range part {
-			signature, err := private.Sign(digest)
+			signature, err := private.SignStatement(digest)
 			if err != nil {
 				return nil, err
 			}

@@ -83,7 +83,7 @@ func (w *world) store(namespace, name string, made *v1alpha1.BuildSignatures) {
 	key := require.Value(w.client.Tracker().Get(resources("signingkeys"), "", made.Key))(w.T).(*v1alpha1.SigningKey)
 	public := require.Value(signing.ReadPublic([]byte(key.Status.PublicKey)))(w.T)
 	for _, each := range made.Signatures {
-		if made.UID != build.UID || !public.Verify(each.SignedDigest, each.Signature) {
+		if made.UID != build.UID || !public.VerifyStatement(each.SignedDigest, each.Signature) {
 			w.Errorf("SigningKey %s: the signature of %s is not one of it, for build %s", made.Key, each.SignedDigest, made.UID)
 		}
 		for _, statement := range attestation.All(build.Status.Attestation) {

@@ -98,7 +98,7 @@ func TestGoldsmithVerifiesWhatCosignSigns(t *testing.T) {
 	r := newRelease(t)
 	r.does("", "cosign import-key-pair --yes --key release.pem --output-key-prefix cosign\n"+
 		"cosign sign-blob --yes --key cosign.key --use-signing-config=false --tlog-upload=false --bundle cosign.json SHA256SUMS\n"+
-		"goldsmith verify --offline --key cosign.pub --bundle cosign.json ./SHA256SUMS\n")
+		"goldsmith verify --offline --file-key cosign.pub --bundle cosign.json ./SHA256SUMS\n")
 	signature := regexp.MustCompile(`"signature":"[^"]*"`)
 	ours, theirs := require.Value(os.ReadFile(filepath.Join(r.directory, "SHA256SUMS.sigstore.json")))(t), require.Value(os.ReadFile(filepath.Join(r.directory, "cosign.json")))(t)
 	if got, want := signature.ReplaceAllString(string(ours), ""), signature.ReplaceAllString(strings.TrimSpace(string(theirs)), ""); got != want {

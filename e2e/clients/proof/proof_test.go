@@ -135,7 +135,7 @@ func (p *published) sign(t *testing.T, statements []attestation.Statement) (sign
 		one := v1alpha1.SignedStatement{Type: statements[i].Type, Payload: compressed.Bytes()}
 		for _, key := range p.keys {
 			one.Signatures = append(one.Signatures, v1alpha1.StatementSignature{
-				KeyID: require.Value(key.Public())(t).ID(), Signature: require.Value(key.Sign(statements[i].SignedDigest()))(t),
+				KeyID: require.Value(key.Public())(t).ID(), Signature: require.Value(key.SignStatement(statements[i].SignedDigest()))(t),
 			})
 		}
 		signed = append(signed, one)

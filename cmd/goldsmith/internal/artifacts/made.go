@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
 // IsPath reports whether an argument can only be the name of a file: names of Images, channels and builds have no dots. KIND/NAME is an
@@ -65,18 +66,18 @@ func ReadFile(path string, most int64) ([]byte, error) {
 	return text, err
 }
 
-// DigestOfFile returns the digest of a file that an argument names, which can be larger than the memory.
-func DigestOfFile(ctx context.Context, path string) (string, error) {
+// HashFile reads a file that an argument names, which can be larger than the memory.
+func HashFile(ctx context.Context, path string) (*signing.File, error) {
 	file, err := OpenFile(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { _ = file.Close() }() // was only read
-	digest, err := DigestOf(ctx, file)
+	read, err := signing.ReadFile(&interruptible{ctx, file})
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return digest, nil
+	return read, nil
 }
 
 // DigestOf returns the digest of a file: "sha256:" and 64 hex digits. It ends with the context.

@@ -53,9 +53,10 @@ func newSignCommand() *cobra.Command {
 		Short:       "Sign a file with a private key, without a server",
 		Long: "Sign a file, such as the checksums of a release, with a private key in a file. The command reaches no server, and prints the name of " +
 			"the file with the signature. The same file and key have the same signature. It overwrites nothing.\n\n" +
-			"The format bundle is a Sigstore bundle, FILE.sigstore.json, which `goldsmith verify FILE` and cosign verify-blob --bundle read. The format " +
+			"The format bundle is a Sigstore bundle, FILE.sigstore.json, which `goldsmith verify --file-key` and cosign verify-blob --bundle read. The format " +
 			"der is the signature alone, FILE.sig, which openssl dgst -verify and cosign verify-blob --signature read.\n\n" +
-			"Use a key that is no SigningKey: it signs every file that you name, and a file can have the form of a statement about an artifact.",
+			"Use a key that is no SigningKey. The command refuses a file whose content a SigningKey signs: the encoding of a statement about an artifact, and the " +
+			"payload of the signature of an image.",
 		Example: "  goldsmith keys sign SHA256SUMS --key release.pem\n" +
 			"  goldsmith keys sign SHA256SUMS --key release.pem --format der -o - > SHA256SUMS.sig",
 		Args: client.OneName("the FILE to sign", client.Text),
@@ -99,14 +100,14 @@ func (s *signature) sign(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--key %s: %w", s.key, err)
 	}
-	digest, err := artifacts.DigestOfFile(ctx, s.file)
+	file, err := artifacts.HashFile(ctx, s.file)
 	switch {
 	case err != nil:
 		return err
-	case digest == contents.Digest(nil):
+	case file.Digest() == contents.Digest(nil):
 		return fmt.Errorf("%s is empty: did the command that writes it fail?", s.file)
 	}
-	made, id, err := s.make(key, digest)
+	made, id, err := s.make(key, file)
 	if err != nil {
 		return fmt.Errorf("sign %s: %w", s.file, err)
 	}
@@ -125,19 +126,15 @@ func (s *signature) sign(ctx context.Context) error {
 	return err
 }
 
-// make returns the signature of a file with a digest, and the ID of the key.
-func (s *signature) make(key *signing.PrivateKey, digest string) (made []byte, id string, err error) {
+// make returns the signature of a file, and the ID of the key.
+func (s *signature) make(key *signing.PrivateKey, file *signing.File) (made []byte, id string, err error) {
 	public, err := key.Public()
 	if err != nil {
 		return nil, "", err
 	}
-	statement, err := attestation.OfFile(digest)
-	if err != nil {
-		return nil, "", err
-	}
-	made, err = key.Sign(statement.SignedDigest())
+	made, err = key.SignFile(file)
 	if err == nil && s.format == formatBundle {
-		made, err = statement.Bundle(v1alpha1.StatementSignature{KeyID: public.ID(), Signature: made})
+		made, err = attestation.OfFile(file).Bundle(v1alpha1.StatementSignature{KeyID: public.ID(), Signature: made})
 	}
 	return made, public.ID(), err
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/signing"
@@ -34,6 +33,11 @@ func write(t *testing.T, name string, content []byte) {
 	require.NoError(t, os.WriteFile(name, content, 0o600))
 }
 
+func fileOf(t *testing.T, name string) *signing.File {
+	t.Helper()
+	return require.Value(signing.ReadFile(bytes.NewReader(require.Value(os.ReadFile(name))(t))))(t)
+}
+
 func TestAFileIsSigned(t *testing.T) {
 	t.Chdir(t.TempDir())
 	key := require.Value(signing.Generate())(t)
@@ -41,8 +45,7 @@ func TestAFileIsSigned(t *testing.T) {
 	write(t, "release.pem", require.Value(key.PEM())(t))
 	write(t, "SHA256SUMS", []byte("sums"))
 	write(t, "large", bytes.Repeat([]byte("large"), 1<<20))
-	digest := contents.Digest([]byte("sums"))
-	der := string(require.Value(key.Sign(digest))(t))
+	der := string(require.Value(key.SignFile(fileOf(t, "SHA256SUMS")))(t))
 	for _, test := range []struct {
 		asked     signature
 		out, file string
@@ -67,7 +70,7 @@ func TestAFileIsSigned(t *testing.T) {
 			continue
 		}
 		signed := require.Value(attestation.Read(require.Value(os.ReadFile(test.file))(t)))(t)
-		if want := contents.Digest(require.Value(os.ReadFile(test.asked.file))(t)); signed.SignedDigest() != want || !public.Verify(want, signed.Signatures[0].Signature) {
+		if file := fileOf(t, test.asked.file); !require.Value(signed.Content())(t).About(file.Digest()) || !public.VerifyFile(file, signed.Signatures[0].Signature) {
 			t.Errorf("%s has the signature %+v", test.file, signed)
 		}
 	}
@@ -84,7 +87,7 @@ func TestWhatCannotBeSigned(t *testing.T) {
 		"key": require.Value(key.PEM())(t), "public": require.Value(key.Public())(t).PEM(), "SHA256SUMS": []byte("sums"), "empty": nil,
 		"rsa":       pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(short)}),
 		"encrypted": pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("secret")}),
-		"other.sig": []byte("of somebody"),
+		"other.sig": []byte("of somebody"), "encoding": []byte("DSSEv1 28 application/vnd.in-toto+json 2 {}"), "payload": []byte(` {"critical": {"type": "cosign container image signature"}}`),
 	} {
 		write(t, name, content)
 	}
@@ -104,6 +107,9 @@ func TestWhatCannotBeSigned(t *testing.T) {
 		"a directory":               {func(s *signature) { s.file = "." }, ". is not a file"},
 		"a device":                  {func(s *signature) { s.file, s.to = "/dev/zero", "zero.sig" }, "/dev/zero is not a file"},
 		"an empty file":             {func(s *signature) { s.file = "empty" }, "empty is empty: did the command that writes it fail?"},
+		"an encoding":               {func(s *signature) { s.file = "encoding" }, "sign encoding: its content is the encoding of a statement, as DSSE signs it: a signature of it says nothing about a file"},
+		"a payload as bundle":       {func(s *signature) { s.file = "payload" }, "sign payload: its content is the payload of the signature of an image (simple signing)"},
+		"a payload alone":           {func(s *signature) { s.file, s.format = "payload", formatDER }, "sign payload: its content is the payload"},
 		"a pipe of a shell":         {func(s *signature) { s.file, s.to = "/dev/stdin", "" }, "/dev/stdin is no place for a signature: name a file with -o"},
 		"an existing signature":     {func(s *signature) { s.to = "other.sig" }, "other.sig exists, and is another file: remove it"},
 		"the key as signature":      {func(s *signature) { s.to = "key" }, "key exists, and is another file"},

@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/jobs/attestation"
+	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
 // report is what the verb found out.
@@ -69,6 +70,8 @@ type artifact struct {
 	keys []key
 	// subject is the digest that statements have to be about.
 	subject string
+	// file is the file. Nil for anything else.
+	file *signing.File
 	// subjects are those of Goldsmith's provenance: the manifest and the content.
 	subjects []string
 }
@@ -145,10 +148,9 @@ func (a *artifact) visit(source string, signed *attestation.Signed, err error) {
 		a.ignore(source, err.Error())
 		return
 	}
-	digest := signed.SignedDigest()
 	var valid []*key
 	for i := range a.keys {
-		if slices.ContainsFunc(signed.Signatures, func(s v1alpha1.StatementSignature) bool { return a.keys[i].public.Verify(digest, s.Signature) }) {
+		if slices.ContainsFunc(signed.Signatures, func(s v1alpha1.StatementSignature) bool { return a.keys[i].verifies(signed, a.file, s.Signature) }) {
 			valid = append(valid, &a.keys[i])
 		}
 	}
@@ -165,7 +167,7 @@ func (a *artifact) visit(source string, signed *attestation.Signed, err error) {
 		a.ignore(source, "the statement is about nothing")
 		return
 	case !content.About(a.subject):
-		a.ignore(source, "the statement is about another artifact: "+content.Digests[len(content.Digests)-1])
+		a.ignore(source, aboutAnother(content))
 		return
 	}
 	if err := a.learn(content); err != nil {
@@ -182,16 +184,48 @@ func (a *artifact) visit(source string, signed *attestation.Signed, err error) {
 
 // whyInvalid returns why no key verifies a statement.
 func (a *artifact) whyInvalid(signed *attestation.Signed) string {
+	if signed.Type == attestation.TypeMessage {
+		if why := a.whyNoFile(signed); why != "" {
+			return why
+		}
+	} else if !slices.ContainsFunc(a.keys, func(one key) bool { return !one.Files }) {
+		return "it is signed as a statement, which --file-key does not verify: name the public key with --key"
+	}
 	for _, signature := range signed.Signatures {
 		if signature.KeyID == "" {
 			continue
 		}
-		if slices.ContainsFunc(a.keys, func(one key) bool { return one.KeyID == signature.KeyID }) {
+		if slices.ContainsFunc(a.keys, func(one key) bool {
+			return one.KeyID == signature.KeyID && one.Files == (signed.Type == attestation.TypeMessage)
+		}) {
 			return "the signature is not valid: the statement or the signature was changed"
 		}
 		return "another key signed it: " + signature.KeyID
 	}
 	return "none of the keys signed it, or the statement was changed"
+}
+
+// whyNoFile returns why a signature of a file as it is cannot be one of this file by any of the keys, or "".
+func (a *artifact) whyNoFile(signed *attestation.Signed) string {
+	if a.file == nil {
+		return "it is the signature of a file, which says nothing about a manifest"
+	}
+	if err := a.file.Unsignable(); err != nil {
+		return err.Error()
+	}
+	if content, err := signed.Content(); err == nil && !content.About(a.subject) {
+		return aboutAnother(content)
+	}
+	if !slices.ContainsFunc(a.keys, func(one key) bool { return one.Files }) {
+		return "it is the signature of the file as it is, which keys of statements do not verify: if its signer uses `goldsmith keys sign` or " +
+			"cosign sign-blob with a key for files, name the public key with --file-key"
+	}
+	return ""
+}
+
+// aboutAnother returns why a statement about another artifact does not count.
+func aboutAnother(content *attestation.Content) string {
+	return "the statement is about another artifact: " + content.Digests[len(content.Digests)-1]
 }
 
 // learn reads what a statement says that counts.

@@ -14,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/signing"
 )
 
@@ -32,14 +33,30 @@ type key struct {
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 	// Expired is true if that time has passed.
 	Expired bool `json:"expired,omitempty"`
+	// Files is true if the key verifies signatures of files as they are, and no statements.
+	Files bool `json:"files,omitempty"`
 
 	public *signing.PublicKey
+}
+
+// verifies reports whether a signature is one of the key of what it is for: statements, or a file as it is. The file is nil for what is no file.
+func (k *key) verifies(signed *attestation.Signed, file *signing.File, signature []byte) bool {
+	switch {
+	case k.Files != (signed.Type == attestation.TypeMessage):
+		return false
+	case k.Files:
+		return file != nil && k.public.VerifyFile(file, signature)
+	}
+	return k.public.VerifyStatement(signed.SignedDigest(), signature)
 }
 
 // String returns the key for people.
 func (k *key) String() string {
 	kind := "key"
-	if k.Source == fromServer {
+	switch {
+	case k.Files:
+		kind = "key of files"
+	case k.Source == fromServer:
 		kind = "SigningKey"
 	}
 	if k.Expired {
@@ -56,10 +73,18 @@ const (
 // readKeys returns the public keys of the files that the user named or, without files, of the server.
 func (o *options) readKeys(ctx context.Context) ([]key, error) {
 	switch {
-	case len(o.keys) > 0:
-		return readKeyFiles(o.keys)
+	case o.keysNamed():
+		keys, err := readKeyFiles("key", o.keys)
+		if err != nil {
+			return nil, err
+		}
+		ofFiles, err := readKeyFiles("file-key", o.fileKeys)
+		for i := range ofFiles {
+			ofFiles[i].Files = true
+		}
+		return append(keys, ofFiles...), err
 	case o.offline:
-		return nil, errors.New("--offline needs a public key: name its file with --key")
+		return nil, errors.New("--offline needs a public key: name its file with --key, or with --file-key if it signs files")
 	}
 	connection, err := o.connect()
 	if err != nil {
@@ -107,16 +132,20 @@ func (o *options) keyOf(published *v1alpha1.SigningKey) (*key, error) {
 	}, nil
 }
 
-func readKeyFiles(paths []string) ([]key, error) {
+// keysNamed reports whether the user named the public keys.
+func (o *options) keysNamed() bool { return len(o.keys)+len(o.fileKeys) > 0 }
+
+// readKeyFiles reads the files that a flag names.
+func readKeyFiles(flag string, paths []string) ([]key, error) {
 	var keys []key
 	for _, path := range paths {
 		text, err := artifacts.ReadFile(path, maxKeyBytes)
 		if err != nil {
-			return nil, fmt.Errorf("--key: %w", err)
+			return nil, fmt.Errorf("--%s: %w", flag, err)
 		}
 		public, err := signing.ReadPublic(text)
 		if err != nil {
-			return nil, fmt.Errorf("--key %s: %w", path, err)
+			return nil, fmt.Errorf("--%s %s: %w", flag, path, err)
 		}
 		keys = append(keys, key{Name: path, Source: fromFile, KeyID: public.ID(), public: public})
 	}

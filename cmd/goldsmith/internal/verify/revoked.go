@@ -24,7 +24,7 @@ func (o *options) findRevoked(ctx context.Context, found *report) error {
 		}
 		return nil
 	}
-	if o.offline || len(o.keys) > 0 {
+	if o.offline || o.keysNamed() {
 		return nil
 	}
 	connection, err := o.connect()

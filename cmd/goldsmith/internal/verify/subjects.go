@@ -32,14 +32,15 @@ const (
 
 // verifyFile verifies a file.
 func (o *options) verifyFile(ctx context.Context, path string, to *report) error {
-	digest, err := artifacts.DigestOfFile(ctx, path)
+	file, err := artifacts.HashFile(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w; a REFERENCE has a tag or a digest, and an image or a build is its name alone", err)
 	case err != nil:
 		return err
 	}
-	found := to.add(&artifact{Name: path, Digest: digest, Compared: comparedContent}, digest)
+	digest := file.Digest()
+	found := to.add(&artifact{Name: path, Digest: digest, Compared: comparedContent, file: file}, digest)
 	bundles := o.bundles
 	if len(bundles) == 0 {
 		bundles = bundlesBeside(path)
@@ -56,7 +57,7 @@ func (o *options) verifyFile(ctx context.Context, path string, to *report) error
 	case len(bundles) > 0:
 		found.conclude(strings.Join(bundles, ", "), "")
 		return nil
-	case o.offline:
+	case o.offline || len(o.keys) == 0 && len(o.fileKeys) > 0: // no server has signatures of files
 		found.conclude(fmt.Sprintf("%s.bundle and %s.sigstore.json, which do not exist: name a bundle with --bundle", path, path), "")
 		return nil
 	}

@@ -24,10 +24,10 @@ import (
 )
 
 type options struct {
-	// keys and bundles are the files that the user names.
-	keys, bundles []string
-	target        string
-	format        output.Format
+	// keys, fileKeys and bundles are the files that the user names.
+	keys, fileKeys, bundles []string
+	target                  string
+	format                  output.Format
 	// offline reaches nothing but what the argument names.
 	offline bool
 	// plainHTTP reaches registries without TLS.
@@ -56,15 +56,17 @@ func NewCommand() *cobra.Command {
 			"The command shows what the signed statements say: who declared the image, which builder made it from which inputs, and how many packages it has. " +
 			"An artifact is verified if at least one of the keys signed a statement about exactly this artifact. The command ignores everything " +
 			"that no key signed, such as what a builder reports about itself, and shows why. A build that is revoked is not verified. " +
-			"For a FILE or a REFERENCE, the command asks the server of its provenance, unless --key or --offline is set.\n\n" +
+			"For a FILE or a REFERENCE, the command asks the server of its provenance, unless a key or --offline is set.\n\n" +
 			"FILE is an artifact on this machine, or any file that `goldsmith keys sign` signed. The command computes its digest. Its bundles are those of --bundle, or else the files FILE.bundle " +
 			"and FILE.sigstore.json, or else those of the build of the namespace that made it. REFERENCE is a manifest in an OCI registry, " +
 			"HOST[:PORT]/REPOSITORY@sha256:DIGEST or HOST[:PORT]/REPOSITORY:TAG, perhaps after docker://. The command reads bundles from its referrers, " +
 			"and then, if none counts, from the tags .att and .sig of cosign. If REFERENCE is an index, the command verifies each of its manifests, " +
 			"and shows the signature of the index, which counts for manifests that have none. A file of the name takes precedence over REFERENCE.\n\n" +
-			"The keys are the public keys in PEM of --key. Without --key, they are those of all SigningKeys of the server: then you trust the server. " +
+			"The keys are the public keys in PEM of --key. Without a key, they are those of all SigningKeys of the server: then you trust the server. " +
+			"They verify statements only. For a file that `goldsmith keys sign` signed, such as the checksums of a release, name the public key with --file-key, which " +
+			"verifies no statements. A file whose content is itself the encoding of a statement, or the payload of the signature of an image, is never verified so. " +
 			"A key that has expired still verifies, and is shown as an expired KEY: statements have no trusted time, so nobody can tell whether a " +
-			"signature was made before the key expired. With --offline, the command needs --key, and reaches nothing but the registry of REFERENCE.\n\n" +
+			"signature was made before the key expired. With --offline, the command needs --key or --file-key, and reaches nothing but the registry of REFERENCE.\n\n" +
 			"With --rebuild, the command then builds what it has verified again, waits for the build, and compares the digests. " +
 			"A build of an image runs on its server, with the inputs that it had. For a FILE or a REFERENCE, the server builds in the current namespace what " +
 			"the signed provenance declares, without publishing it. An image that the artifact is based on must exist there with the same content. " +
@@ -75,6 +77,7 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith verify debian@stable\n" +
 			"  goldsmith verify registry.example.com/team/debian:stable --key goldsmith.pub --offline\n" +
 			"  goldsmith verify ./debian-7-linux-amd64.raw --key goldsmith.pub --bundle debian.bundle\n" +
+			"  goldsmith verify ./SHA256SUMS --file-key release.pub --offline\n" +
 			"  goldsmith verify debian@stable --rebuild",
 		Args:              takesSubject,
 		ValidArgsFunction: completion.ArtifactSourcesAndFiles,
@@ -88,7 +91,8 @@ func NewCommand() *cobra.Command {
 	}
 	client.AddFlags(command)
 	set := command.Flags()
-	set.StringArrayVar(&asked.keys, "key", nil, "`file` with a public key in PEM; can be repeated (default: the SigningKeys of the server)")
+	set.StringArrayVar(&asked.keys, "key", nil, "`file` with a public key of statements, in PEM; can be repeated (default: the SigningKeys of the server)")
+	set.StringArrayVar(&asked.fileKeys, "file-key", nil, "`file` with a public key of signatures of FILE as it is, in PEM; can be repeated")
 	set.StringArrayVar(&asked.bundles, "bundle", nil, "`file` with a Sigstore bundle or an envelope about FILE; can be repeated")
 	set.StringVar(&asked.target, "target", "", "`target` of the only artifact to verify, such as linux/amd64/raw (default: all artifacts)")
 	set.BoolVar(&asked.offline, "offline", false, "no requests to anything but the registry of REFERENCE")
@@ -96,7 +100,7 @@ func NewCommand() *cobra.Command {
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Value(artifacts.CompleteTargets)),
-		command.MarkFlagFilename("key"), command.MarkFlagFilename("bundle"),
+		command.MarkFlagFilename("key"), command.MarkFlagFilename("file-key"), command.MarkFlagFilename("bundle"),
 	)
 	if err != nil {
 		panic(err) // cannot fail: the lines above add the flags
@@ -182,9 +186,10 @@ func (o *options) run(ctx context.Context, argument string) error {
 func (o *options) subjectOf(ctx context.Context, argument string) (func(context.Context, *report) error, error) {
 	file := func(ctx context.Context, to *report) error { return o.verifyFile(ctx, argument, to) }
 	switch {
-	case isReference(argument) && len(o.bundles) > 0:
-		return nil, fmt.Errorf("--bundle names bundles about a FILE, but %s is in a registry: omit --bundle", argument)
 	case isReference(argument):
+		if err := o.onlyFiles(argument, "in a registry"); err != nil {
+			return nil, err
+		}
 		repository, wanted, err := parseReference(argument)
 		return func(ctx context.Context, to *report) error { return o.verifyReference(ctx, repository, wanted, to) }, err
 	case artifacts.IsPath(argument) && o.target != "":
@@ -207,8 +212,8 @@ func (o *options) subjectOf(ctx context.Context, argument string) (func(context.
 			return file, err
 		}
 	}
-	if len(o.bundles) > 0 {
-		return nil, fmt.Errorf("--bundle names bundles about a FILE, but %s is an image or a build: omit --bundle", argument)
+	if err := o.onlyFiles(argument, "an image or a build"); err != nil {
+		return nil, err
 	}
 	build, err := artifacts.Find(ctx, connection, argument, o.stderr)
 	if err != nil {
@@ -216,4 +221,15 @@ func (o *options) subjectOf(ctx context.Context, argument string) (func(context.
 	}
 	o.subject = build
 	return func(ctx context.Context, to *report) error { return o.verifyBuild(ctx, connection, build, to) }, nil
+}
+
+// onlyFiles fails if a flag is set that is only for files.
+func (o *options) onlyFiles(argument, what string) error {
+	switch {
+	case len(o.bundles) > 0:
+		return fmt.Errorf("--bundle names bundles about a FILE, but %s is %s: omit --bundle", argument, what)
+	case len(o.fileKeys) > 0:
+		return fmt.Errorf("--file-key verifies a signature of a FILE, but %s is %s: name the public key with --key", argument, what)
+	}
+	return nil
 }

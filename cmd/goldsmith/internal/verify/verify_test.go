@@ -68,7 +68,7 @@ func newSigner(t *testing.T) signer {
 // sign returns the signature of a statement.
 func (s signer) sign(t *testing.T, of *attestation.Statement) v1alpha1.StatementSignature {
 	t.Helper()
-	return v1alpha1.StatementSignature{KeyID: s.public.ID(), Signature: require.Value(s.Sign(of.SignedDigest()))(t)}
+	return v1alpha1.StatementSignature{KeyID: s.public.ID(), Signature: require.Value(s.SignStatement(of.SignedDigest()))(t)}
 }
 
 // bundles returns the bundles of statements.
@@ -80,6 +80,19 @@ func (s signer) bundles(t *testing.T, statements []attestation.Statement) (all [
 		}
 	}
 	return all
+}
+
+// signed returns the bundle of a file that is signed as it is.
+func (s signer) signed(t *testing.T, content string) string {
+	t.Helper()
+	file := fileOf(t, content)
+	signature := v1alpha1.StatementSignature{KeyID: s.public.ID(), Signature: require.Value(s.SignFile(file))(t)}
+	return string(require.Value(attestation.OfFile(file).Bundle(signature))(t))
+}
+
+func fileOf(t *testing.T, content string) *signing.File {
+	t.Helper()
+	return require.Value(signing.ReadFile(strings.NewReader(content)))(t)
 }
 
 // signingKey returns the SigningKey of a key.
@@ -284,6 +297,12 @@ func TestAFileIsVerified(t *testing.T) {
 	twice := fmt.Sprintf(`{"payloadType": "application/vnd.in-toto+json", "payload": %q, "signatures": [{"sig": %q}, {"sig": %q}]}`,
 		payload, base64.StdEncoding.EncodeToString(theirs.Signature), base64.StdEncoding.EncodeToString(mine.Signature))
 	selfReported := string(all[0].Payload)
+	// Bundles which say that the signature of a statement is one of a file.
+	encoding := fmt.Sprintf("DSSEv1 28 application/vnd.in-toto+json %d %s", len(all[0].Payload), all[0].Payload)
+	payloadOfImage := string(all[len(all)-1].Payload)
+	asFile := func(statement *attestation.Statement, content string) string {
+		return string(require.Value(attestation.OfFile(fileOf(t, content)).Bundle(key.sign(t, statement)))(t))
+	}
 	inBase64 := base64.StdEncoding.EncodeToString
 	changedSignature := strings.Replace(provenance, inBase64(mine.Signature), inBase64(theirs.Signature), 1)
 	for name, text := range map[string]string{
@@ -291,8 +310,10 @@ func TestAFileIsVerified(t *testing.T) {
 		"both.raw.sigstore.json": bill, "flipped.raw": "dhsk", "provenance": provenance, "bill": bill, "elsewhere": elsewhere, "signature": changedSignature,
 		"payload": changedPayload, "cut": provenance[:len(provenance)/2], "twice": twice, "of other": other.bundles(t, all)[0], "unsigned": selfReported,
 		"nested": strings.Repeat("[", 1<<20), "large": strings.Repeat(" ", attestation.MaxBytes+1), "another type": strings.Replace(provenance, "vnd.in-toto+json", "vnd.evil+json", 1),
-		"sums": "sums", "sums.sigstore.json": key.bundles(t, []attestation.Statement{*require.Value(attestation.OfFile(digest("sums")))(t)})[0],
-		"key.pub": string(key.public.PEM()), "other.pub": string(other.public.PEM()), "private.pem": string(require.Value(key.PEM())(t)),
+		"sums": "sums", "sums.sigstore.json": key.signed(t, "sums"), "encoding": encoding, "encoding.bundle": asFile(&all[0], encoding),
+		"payload of image": payloadOfImage, "payload of image.bundle": asFile(&all[len(all)-1], payloadOfImage),
+		"disk of encoding": key.bundles(t, statements(t, raw, encoding, "", digest("manifest")))[0],
+		"key.pub":          string(key.public.PEM()), "other.pub": string(other.public.PEM()), "private.pem": string(require.Value(key.PEM())(t)),
 	} {
 		write(t, name, text)
 	}
@@ -319,11 +340,26 @@ func TestAFileIsVerified(t *testing.T) {
 			"built by     " + machine + ", Goldsmith 1.2.3\n", "builder      debian registry.example.com/debian@" + digest("builder")[:11] + "\n",
 			"started      2026-11-20T12:00:00Z\n", "inputs       " + web().Status.Resolved.InputsDigest[:11] + ", dependencies: 3\n", "packages     2\n",
 		}},
-		"that is signed as it is": {file: "./sums", asked: options{keys: ours, offline: true}, want: []string{ // the columns are as wide as without provenance
-			"✓ ./sums is verified\n  content     " + digest("sums")[:11] + ", computed from the file\n  signature   valid, key key.pub (" + key.public.ID()[:11] + "): signature\n",
+		"that is signed as it is": {file: "./sums", asked: options{fileKeys: ours, offline: true}, want: []string{ // the columns are as wide as without provenance
+			"✓ ./sums is verified\n  content     " + digest("sums")[:11] + ", computed from the file\n  signature   valid, key of files key.pub (" + key.public.ID()[:11] + "): signature\n",
 		}},
+		"that is signed as it is, by a key of statements": {
+			file: "./sums", asked: options{keys: ours, offline: true}, code: exit.NotVerified, want: []string{"which keys of statements do not verify: ", "name the public key with --file-key"},
+		},
+		"that is signed as it is, by a key of the server": {file: "./sums", answers: server, code: exit.NotVerified, want: []string{"which keys of statements do not verify"}},
+		"that is signed as it is, by another key": {
+			file: "./sums", asked: options{fileKeys: []string{"other.pub"}, keys: ours}, code: exit.NotVerified, want: []string{"another key signed it: " + key.public.ID()[:11], "none by these keys: key.pub, other.pub"},
+		},
+		"with a statement, by a key of files":  {file: "beside.raw", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"it is signed as a statement, which --file-key does not verify: name the public key with --key"}},
+		"with a statement, by both keys":       {file: "beside.raw", asked: options{keys: ours, fileKeys: ours}, want: []string{"valid, key key.pub", ": provenance\n"}},
+		"without a bundle, by a key of files":  {file: "disk.raw", asked: options{fileKeys: ours}, code: exit.NotSigned, want: []string{"disk.raw.sigstore.json, which do not exist"}},
+		"that is an encoding":                  {file: "./encoding", asked: options{fileKeys: ours, offline: true}, code: exit.NotVerified, want: []string{"encoding.bundle: its content is the encoding of a statement, as DSSE signs it: a signature of it says nothing about a file"}},
+		"that is an encoding, by both keys":    {file: "./encoding", asked: options{keys: ours, fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
+		"that is an encoding, by the server":   {file: "./encoding", answers: server, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
+		"that is the payload of an image":      {file: "./payload of image", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the payload of the signature of an image (simple signing)"}},
+		"that is an encoding, and an artifact": {file: "./encoding", asked: options{keys: ours, bundles: []string{"disk of encoding"}}, want: []string{"✓", ": provenance\n"}},
 		"with the signature of another file": {
-			file: "disk.raw", asked: options{keys: ours, bundles: []string{"sums.sigstore.json"}}, code: exit.NotVerified, want: []string{"about another artifact: " + digest("sums")[:11]},
+			file: "disk.raw", asked: options{fileKeys: ours, bundles: []string{"sums.sigstore.json"}}, code: exit.NotVerified, want: []string{"about another artifact: " + digest("sums")[:11]},
 		},
 		"with two bundles":           {file: "disk.raw", asked: options{keys: ours, bundles: []string{"provenance", "bill"}}, want: []string{": cyclonedx, provenance\n", "packages     2\n"}},
 		"with a bundle beside it":    {file: "beside.raw", asked: options{keys: ours, offline: true}, want: []string{"is verified"}},
@@ -365,11 +401,12 @@ func TestAFileIsVerified(t *testing.T) {
 			file: "beside.raw", answers: answers{signingKeys: apierrors.NewForbidden(v1alpha1.Resource(signingKeys), "", errors.New("no"))}, code: exit.Failure,
 			want: []string{"name a public key with --key"},
 		},
-		"with a private key":      {file: "disk.raw", asked: options{keys: []string{"private.pem"}}, code: exit.Failure, want: []string{"--key private.pem: the key is private"}},
-		"with a key that is none": {file: "disk.raw", asked: options{keys: []string{"bill"}}, code: exit.Failure, want: []string{"--key bill: there is no key in PEM"}},
-		"that is not there":       {file: "missing.raw", asked: options{keys: ours}, code: exit.Failure, want: []string{"missing.raw", "a REFERENCE has a tag or a digest"}},
-		"that is an object":       {file: "disk", asked: options{keys: ours, offline: true}, code: exit.Failure, want: []string{"for the file of this name, use ./disk"}},
-		"with a target":           {file: "disk.raw", asked: options{keys: ours, target: raw}, code: exit.Failure, want: []string{"--target selects an artifact of a build or of an index"}},
+		"with a private key of files": {file: "disk.raw", asked: options{fileKeys: []string{"private.pem"}}, code: exit.Failure, want: []string{"--file-key private.pem: the key is private"}},
+		"with a private key":          {file: "disk.raw", asked: options{keys: []string{"private.pem"}}, code: exit.Failure, want: []string{"--key private.pem: the key is private"}},
+		"with a key that is none":     {file: "disk.raw", asked: options{keys: []string{"bill"}}, code: exit.Failure, want: []string{"--key bill: there is no key in PEM"}},
+		"that is not there":           {file: "missing.raw", asked: options{keys: ours}, code: exit.Failure, want: []string{"missing.raw", "a REFERENCE has a tag or a digest"}},
+		"that is an object":           {file: "disk", asked: options{keys: ours, offline: true}, code: exit.Failure, want: []string{"for the file of this name, use ./disk"}},
+		"with a target":               {file: "disk.raw", asked: options{keys: ours, target: raw}, code: exit.Failure, want: []string{"--target selects an artifact of a build or of an index"}},
 	} {
 		stdout, stderr, code, err := shown(t, test.asked, test.file, test.answers)
 		says(t, name, stdout, err, code, test.code, test.want...)
@@ -483,6 +520,13 @@ func TestAReferenceIsVerified(t *testing.T) {
 				location, manifest := pushed(t, registry, "other disk", "")
 				all := statements(t, raw, "other disk", location, manifest)
 				attach(t, registry, key.bundles(t, all)...)
+			},
+		},
+		"that is signed as a file": {
+			options: registrytest.Options{Referrers: true}, code: exit.NotVerified, want: []string{"it is the signature of a file, which says nothing about a manifest"},
+			prepare: func(t *testing.T, registry *registrytest.Registry, _ string, _ []attestation.Statement) {
+				_, text := registry.Get("/team/web/manifests/stable")
+				attach(t, registry, key.signed(t, string(text)))
 			},
 		},
 		"that does not exist": {options: registrytest.Options{Referrers: true}, suffix: ":none", code: exit.Failure, want: []string{"fetch manifest none: HTTP 404"}},
@@ -632,6 +676,7 @@ func TestABuildIsVerified(t *testing.T) {
 		"that the server lost":              {argument: "web-7", answers: lost, code: exit.Failure, want: []string{"fetch the bundle of artifact linux/amd64/raw of build web-7"}},
 		"that the registry replaced":        {argument: "web-7", answers: of(another), code: exit.NotVerified, want: []string{"the server reports the content " + another.Digest[:11], "but the manifest names " + digest("disk")[:11]}},
 		"with a bundle":                     {argument: "web-7", asked: options{bundles: []string{"x"}}, answers: of(published), code: exit.Failure, want: []string{"omit --bundle"}},
+		"with a key of files":               {argument: "web-7", asked: options{fileKeys: []string{"key.pub"}}, answers: of(published), code: exit.Failure, want: []string{"but web-7 is an image or a build: name the public key with --key"}},
 		"a file of a kept build":            {argument: "disk.raw", answers: of(kept(bundle)), want: []string{"✓ disk.raw is verified", "computed from the file", "target       linux/amd64/raw"}},
 		"a file of a published build":       {argument: "disk.raw", answers: of(published), want: []string{"✓", "packages     2\n"}},
 		"that is revoked":                   {argument: "web@stable", answers: recalled, code: exit.NotVerified, want: []string{"✗ build web-7 " + toldRevoked, "build web-7 is not verified"}},
