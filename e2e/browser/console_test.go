@@ -124,7 +124,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		Expect(impostor.seen()).To(ContainElement(ContainSubstring(`"goldsmith.session"`)), "what the browser keeps")
 		impostor.signsOut.Store(true)
 		former.click(".lost button", "Try now")
-		former.shows("main", "the impostor signs you out")
+		former.shows("main", "The impostor signs you out.")
 		former.shows(".command", "goldsmith console")
 		former.lacks(".field", "")
 
