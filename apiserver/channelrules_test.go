@@ -132,6 +132,30 @@ var _ = Describe("A channel with a rule", Ordered, func() {
 		Expect(errorOf(images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{}))).To(beInvalid(path, path))
 	})
 
+	It("takes no build that passed another test of the name", func(ctx SpecContext) {
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
+		image.Spec.Tests[0] = v1alpha1.ImageTest{Name: "boots", Runner: &v1alpha1.TestRunner{Name: "mock"}}
+		image = must(images.Update(ctx, image, metav1.UpdateOptions{}))
+		const path = "channels[0].build"
+		Expect(errorOf(set(ctx, images, "debian-1", ""))).To(And(beInvalid(path), MatchError(ContainSubstring("test boots was another one when debian-1 passed it"))))
+		Expect(must(set(ctx, images, "debian-1", "we must"))).To(overridden("debian-1", &v1alpha1.ChannelOverride{Reason: "we must", By: "ada"}))
+		image.Spec.Tests[0], image.ResourceVersion = v1alpha1.ImageTest{Name: "boots", Boot: &v1alpha1.TestBoot{}, Required: new(false)}, ""
+		must(images.Update(ctx, image, metav1.UpdateOptions{}))
+		Expect(must(set(ctx, images, "debian-2", ""))).To(overridden("debian-2", nil))
+	})
+
+	It("has what the controller reports that its build lacks, until it is moved", func(ctx SpecContext) {
+		must(set(ctx, images, "debian-1", ""))
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
+		image.Status.Channels[0].Missing = []string{"test boots did not run on debian-1"}
+		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
+		Expect(image.Status.Channels).To(HaveExactElements(HaveField("Missing", HaveExactElements("test boots did not run on debian-1"))))
+		read := must(images.GetChannels(ctx, "debian", metav1.GetOptions{}))
+		read.Channels[0].Missing = nil
+		Expect(must(images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})).Channels).To(Equal(image.Status.Channels))
+		Expect(must(set(ctx, images, "debian-2", "")).Channels).To(HaveExactElements(HaveField("Missing", BeEmpty())))
+	})
+
 	It("keeps its build when its rule changes", func(ctx SpecContext) {
 		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Spec.Channels[0].Requires = nil

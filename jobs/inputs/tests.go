@@ -3,6 +3,7 @@
 package inputs
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -35,6 +36,26 @@ func TestsDigest(tests []v1alpha1.ImageTest) string {
 	}
 	slices.SortStableFunc(tests, func(a, b v1alpha1.ImageTest) int { return strings.Compare(a.Name, b.Name) })
 	return contents.Digest(mustCanonicalJSON(tests))
+}
+
+// SameTest reports whether a build ran a test as an Image declares it now: whatever decides the outcome of the test is equal, with an inline file that the
+// test reads. Whether the test is required does not decide its outcome.
+func SameTest(build *v1alpha1.ImageBuild, image *v1alpha1.ImageSpec, name string) bool {
+	ran, declared := FindTest(build.Spec.Tests, name), FindTest(image.Tests, name)
+	if ran == nil || declared == nil {
+		return ran == declared
+	}
+	counted := func(test v1alpha1.ImageTest) string {
+		test.Required, test.Quarantine = nil, nil
+		test.Target = cmp.Or(TestTarget(&test, build.Spec.Inputs.Targets), test.Target)
+		return TestsDigest([]v1alpha1.ImageTest{test})
+	}
+	if counted(*ran) != counted(*declared) {
+		return false
+	}
+	now, known := Files(image.BuildInputs, nil)[declared.Goss]
+	then, was := Files(build.Spec.Inputs, build.Status.Resolved)[declared.Goss]
+	return declared.Goss == "" || !known || !was || now == then
 }
 
 func validQuantity(quantity *v1alpha1.Quantity) bool {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Promotion moves a channel of an Image to a build.
@@ -24,14 +25,25 @@ func ChannelRule(image *v1alpha1.Image, channel string) *v1alpha1.ChannelRule {
 	return &image.Spec.Channels[at]
 }
 
-// Missing returns what a successful build lacks for a channel, each with its remedy. It is empty if the channel can name the build. The rule may
-// be nil. known are the vulnerabilities of the build, which only a rule with maxSeverity needs.
-func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) (missing []string) {
+// Missing returns what a successful build of an Image lacks for a channel, each with its remedy. It is empty if the channel can name the build. The rule
+// may be nil. known are the vulnerabilities of the build, which only a rule with maxSeverity needs.
+func Missing(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) []string {
+	missing := missingEvidence(image, rule, build)
+	if rule != nil && rule.Requires != nil {
+		if text := tooSevere(rule.Requires.MaxSeverity, build, known); text != "" {
+			missing = append(missing, text)
+		}
+	}
+	return missing
+}
+
+// missingEvidence returns what a build lacks for a channel besides a judgement of its vulnerabilities: it does not change with advisories.
+func missingEvidence(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) (missing []string) {
 	if rule == nil || rule.Requires == nil {
 		return nil
 	}
 	for _, name := range rule.Requires.Tests {
-		if text := missingTest(name, build); text != "" {
+		if text := missingTest(image, name, build); text != "" {
 			missing = append(missing, text)
 		}
 	}
@@ -39,21 +51,49 @@ func Missing(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vuln
 		missing = append(missing, fmt.Sprintf(
 			"the artifacts of %s are not signed: set spec.output.attest to Required, and promote a later build", build.Name))
 	}
-	if text := tooSevere(rule.Requires.MaxSeverity, build, known); text != "" {
-		missing = append(missing, text)
+	return missing
+}
+
+// recordMissing records in the status of an Image what the builds of its channels lack for the present rules, however they got there.
+func (o Observed) recordMissing(status *v1alpha1.ImageStatus) {
+	for i := range status.Channels {
+		channel := &status.Channels[i]
+		channel.Missing = o.missingOf(channel)
+		for i := range channel.Missing {
+			channel.Missing[i] = v1alpha1.CutMessage(channel.Missing[i])
+		}
+	}
+}
+
+// missingOf returns what the build of a channel lacks now. It keeps what is known of a deleted build. It names no vulnerabilities, so that the status is not
+// written whenever an advisory is published.
+func (o Observed) missingOf(channel *v1alpha1.ImageChannel) []string {
+	rule, build := ChannelRule(o.Image, channel.Name), o.buildNamed(channel.Build)
+	switch {
+	case rule == nil || rule.Requires == nil || len(rule.Requires.Tests) == 0 && !rule.Requires.Attested && rule.Requires.MaxSeverity == "":
+		return nil
+	case build == nil && len(channel.Missing) > 0:
+		return channel.Missing
+	case build == nil:
+		return []string{fmt.Sprintf("%s was deleted, so that nobody can check whether it meets the rule: promote another build", channel.Build)}
+	}
+	missing, limit, known := missingEvidence(o.Image, rule, build), rule.Requires.MaxSeverity, o.Vulnerabilities[build.UID]
+	severe := fmt.Sprintf("%s has vulnerabilities more severe than %s, or they are unknown: \"goldsmith vulnerabilities %[1]s\" tells more", build.Name, limit)
+	if tooSevere(limit, build, known) != "" && (known != nil || o.Vulnerabilities == nil || slices.Contains(channel.Missing, severe)) {
+		missing = append(missing, severe)
 	}
 	return missing
 }
 
 // WaitsFor describes the build that a rule waits for by what a build lacks, such as "passes boots, web and is signed". It is empty if the build lacks
 // nothing. The build and its vulnerabilities may be nil.
-func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
+func WaitsFor(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
 	if build == nil {
 		build = &v1alpha1.ImageBuild{}
 	}
 	var lacks []string
 	if rule.Requires != nil {
-		tests := slices.DeleteFunc(slices.Clone(rule.Requires.Tests), func(name string) bool { return missingTest(name, build) == "" })
+		tests := slices.DeleteFunc(slices.Clone(rule.Requires.Tests), func(name string) bool { return missingTest(image, name, build) == "" })
 		if len(tests) > 0 {
 			lacks = append(lacks, "passes "+strings.Join(tests, ", "))
 		}
@@ -67,8 +107,8 @@ func WaitsFor(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vul
 	return strings.Join(lacks, " and ")
 }
 
-// missingTest tells why a build does not pass a test, or returns "".
-func missingTest(name string, build *v1alpha1.ImageBuild) string {
+// missingTest tells why a build does not pass a test as its Image declares it, or returns "".
+func missingTest(image *v1alpha1.Image, name string, build *v1alpha1.ImageBuild) string {
 	var test v1alpha1.TestStatus
 	if at := slices.IndexFunc(build.Status.Tests, func(test v1alpha1.TestStatus) bool { return test.Name == name }); at >= 0 {
 		test = build.Status.Tests[at]
@@ -79,8 +119,10 @@ func missingTest(name string, build *v1alpha1.ImageBuild) string {
 	}
 	again := fmt.Sprintf("run \"goldsmith test %s\", and promote the build that it makes", build.Name)
 	switch {
-	case test.Outcome.Passed():
+	case test.Outcome.Passed() && inputs.SameTest(build, &image.Spec, name):
 		return ""
+	case test.Outcome.Passed():
+		return fmt.Sprintf("test %s was another one when %s passed it: %s", name, build.Name, again)
 	case test.Outcome == v1alpha1.TestFailed:
 		return fmt.Sprintf("%s failed test %s%s: correct the image, and promote a build that passes", build.Name, name, because)
 	case test.Outcome == v1alpha1.TestError:
@@ -109,7 +151,7 @@ func (o Observed) promotions() (due []Promotion) {
 // promotes reports whether a build can be the next one of a channel that is promoted automatically.
 func (o Observed) promotes(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) bool {
 	return rule.Promote == v1alpha1.PromoteAutomatic && build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil &&
-		!v1alpha1.Revoked(build, o.Now) && len(Missing(rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
+		!v1alpha1.Revoked(build, o.Now) && len(Missing(o.Image, rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
 }
 
 // movesOn reports whether a successful build is newer than that of a channel, and finished after the last move of the channel, so that a rollback

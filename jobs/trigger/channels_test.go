@@ -61,14 +61,94 @@ func TestWhatABuildLacksForAChannel(t *testing.T) {
 			[]string{"test web did not run on debian-1" + again}, "passes web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, Missing(test.rule, &test.build, nil)); diff != "" {
+			if diff := cmp.Diff(test.want, Missing(newImage(), test.rule, &test.build, nil)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if test.rule == nil {
 				return
 			}
-			if got := WaitsFor(test.rule, &test.build, nil); got != test.waits {
+			if got := WaitsFor(newImage(), test.rule, &test.build, nil); got != test.waits {
 				t.Errorf("waits for a build that %q, want %q", got, test.waits)
+			}
+		})
+	}
+}
+
+func TestAChannelTellsWhatItsBuildLacksForThePresentRule(t *testing.T) {
+	boots := v1alpha1.ImageTest{Name: "boots", Boot: &v1alpha1.TestBoot{}, Quarantine: &v1alpha1.TestQuarantine{Reason: "flaps", Until: now}}
+	mocked := v1alpha1.ImageTest{Name: "boots", Runner: &v1alpha1.TestRunner{Name: "mock"}}
+	goss := v1alpha1.ImageTest{Name: "boots", Boot: &v1alpha1.TestBoot{}, Goss: "site.yaml"}
+	file := func(content string) *v1alpha1.Source {
+		return &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"site.yaml": content}}}
+	}
+	passed := func(test v1alpha1.ImageTest, source *v1alpha1.Source) v1alpha1.ImageBuild {
+		build := withResults(newBuild(1, v1alpha1.BuildSucceeded, "A"), "boots", "Passed")
+		build.Spec.Tests, build.Spec.Inputs.Source = []v1alpha1.ImageTest{test}, source
+		build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+		return build
+	}
+	required := func(test v1alpha1.ImageTest, change func(*v1alpha1.ImageTest)) v1alpha1.ImageTest {
+		test = *test.DeepCopy()
+		change(&test)
+		return test
+	}
+	const (
+		again   = `: run "goldsmith test debian-1", and promote the build that it makes`
+		other   = "test boots was another one when debian-1 passed it" + again
+		not     = "test boots did not run on debian-1" + again
+		severe  = `debian-1 has vulnerabilities more severe than High, or they are unknown: "goldsmith vulnerabilities debian-1" tells more`
+		deleted = "debian-1 was deleted, so that nobody can check whether it meets the rule: promote another build"
+	)
+	needsBoots, needsNothing := &v1alpha1.ChannelRequirements{Tests: []string{"boots"}}, &v1alpha1.ChannelRequirements{}
+	for name, test := range map[string]struct {
+		requires *v1alpha1.ChannelRequirements
+		declared v1alpha1.ImageTest
+		source   *v1alpha1.Source // of the Image
+		builds   []v1alpha1.ImageBuild
+		known    map[int64]*Vulnerabilities
+		stored   []string
+		want     []string
+	}{
+		"it meets the rule":           {requires: needsBoots, declared: boots, builds: list(passed(boots, nil)), stored: []string{not}},
+		"the rule came later":         {requires: needsBoots, declared: boots, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), want: []string{not}},
+		"no rule":                     {declared: boots, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), stored: []string{not}},
+		"a rule that needs nothing":   {requires: needsNothing, declared: boots, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), stored: []string{not}},
+		"another test passed":         {requires: needsBoots, declared: boots, builds: list(passed(mocked, nil)), want: []string{other}},
+		"the file of the test passed": {requires: needsBoots, declared: goss, source: file("port: {}"), builds: list(passed(goss, file("port: {}")))},
+		"another file passed":         {requires: needsBoots, declared: goss, source: file("port: {}"), builds: list(passed(goss, file("{}"))), want: []string{other}},
+		"a file that nobody knows":    {requires: needsBoots, declared: goss, builds: list(passed(goss, file("{}")))},
+		"it is neither required nor in quarantine now": {
+			requires: needsBoots, builds: list(passed(boots, nil)), declared: required(boots, func(test *v1alpha1.ImageTest) { test.Required, test.Quarantine = new(false), nil }),
+		},
+		"its target has a name now": {
+			requires: needsBoots, builds: list(passed(boots, nil)), declared: required(boots, func(test *v1alpha1.ImageTest) { test.Target = "linux/amd64/raw" }),
+		},
+		"it may fail more often now": {
+			requires: needsBoots, builds: list(passed(boots, nil)), declared: required(boots, func(test *v1alpha1.ImageTest) { test.Flaky = &v1alpha1.FlakyTest{Attempts: 2} }), want: []string{other},
+		},
+		"the build is deleted":                      {requires: needsBoots, declared: boots, stored: []string{not}, want: []string{not}},
+		"the build is deleted, and nobody knows":    {requires: needsBoots, declared: boots, want: []string{deleted}},
+		"the build is deleted, and no rule":         {declared: boots, stored: []string{not}},
+		"few vulnerabilities":                       {requires: &v1alpha1.ChannelRequirements{MaxSeverity: "High"}, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), known: map[int64]*Vulnerabilities{1: {}}, stored: []string{severe}},
+		"severe vulnerabilities":                    {requires: &v1alpha1.ChannelRequirements{MaxSeverity: "High"}, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), known: map[int64]*Vulnerabilities{1: {Counts: v1alpha1.VulnerabilityCounts{Critical: 2}}}, want: []string{severe}},
+		"vulnerabilities that nobody has asked for": {requires: &v1alpha1.ChannelRequirements{MaxSeverity: "High"}, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), known: map[int64]*Vulnerabilities{}},
+		"vulnerabilities that are asked for again":  {requires: &v1alpha1.ChannelRequirements{MaxSeverity: "High"}, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), known: map[int64]*Vulnerabilities{}, stored: []string{severe}, want: []string{severe}},
+		"no advisories":                             {requires: &v1alpha1.ChannelRequirements{MaxSeverity: "High"}, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), want: []string{severe}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := newImage(func(image *v1alpha1.Image) {
+				image.Spec.Tests, image.Spec.Source = []v1alpha1.ImageTest{test.declared}, test.source
+				if test.requires != nil {
+					image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Requires: test.requires}}
+				}
+				image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Missing: test.stored}}
+			})
+			o := observed(image, "A", test.builds...)
+			if test.known != nil {
+				o.Vulnerabilities = known(test.known)
+			}
+			if diff := cmp.Diff(test.want, Next(o).Status.Channels[0].Missing); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

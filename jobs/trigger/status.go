@@ -26,6 +26,7 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 		o.count(&status, &o.Builds[i])
 	}
 	o.recordRevocations(&status)
+	o.recordMissing(&status)
 	o.recordPackages(&status)
 	o.recordFixes(&status)
 	o.recordVulnerabilities(&status)

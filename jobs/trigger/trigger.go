@@ -34,8 +34,7 @@ type Observed struct {
 	RevokedBases map[string]*v1alpha1.RevokedBase
 	// Candidates are newer versions of the packages in the latest successful build. Nil keeps what status.packages has.
 	Candidates *Candidates
-	// Vulnerabilities are those of builds, by the UIDs of the builds: of the latest successful one, and of those that a channel with maxSeverity may
-	// be moved to. Nil if the server has no advisories.
+	// Vulnerabilities are those of builds, by the UIDs of the builds: of those that Judged returns. Nil if the server has no advisories.
 	Vulnerabilities map[types.UID]*Vulnerabilities
 	// BasePackages is whether PackagesDue of the base, or of an Image that it is based on, or whether one of them is about to change.
 	BasePackages bool

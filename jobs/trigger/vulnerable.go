@@ -19,8 +19,8 @@ const (
 	maxShownWorst = 3
 )
 
-// Judged returns the builds whose vulnerabilities Next needs: the latest successful one, and the newest ones that a channel with maxSeverity is moved
-// to if their vulnerabilities allow it.
+// Judged returns the builds whose vulnerabilities Next needs: the latest successful one, those of channels with maxSeverity, and the newest ones that such a
+// channel is moved to if their vulnerabilities allow it.
 func (o Observed) Judged() (builds []*v1alpha1.ImageBuild) {
 	if latest := LatestSuccessful(o.Builds); latest != nil {
 		builds = append(builds, latest)
@@ -31,6 +31,12 @@ func (o Observed) Judged() (builds []*v1alpha1.ImageBuild) {
 			continue
 		}
 		rule.Requires.MaxSeverity = ""
+		for j := range o.Image.Status.Channels {
+			channel := &o.Image.Status.Channels[j]
+			if build := o.buildNamed(channel.Build); channel.Name == rule.Name && build != nil && !slices.Contains(builds, build) {
+				builds = append(builds, build)
+			}
+		}
 		judged := 0
 		for i := range slices.Backward(o.Builds) {
 			build := &o.Builds[i]

@@ -96,7 +96,7 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 	for _, build := range o.Judged() {
 		judged = append(judged, build.Name)
 	}
-	if diff := cmp.Diff([]string{"debian-4", "debian-3", "debian-2"}, judged); diff != "" {
+	if diff := cmp.Diff([]string{"debian-4", "debian-1", "debian-3", "debian-2"}, judged); diff != "" {
 		t.Errorf("judged (-want +got):\n%s", diff)
 	}
 	for name, test := range map[string]struct {
@@ -128,7 +128,7 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 		{&limit, low, ""},
 		{&none, low, "has no open vulnerability"},
 	} {
-		if got := WaitsFor(test.rule, &builds[0], test.known); got != test.want {
+		if got := WaitsFor(image, test.rule, &builds[0], test.known); got != test.want {
 			t.Errorf("waits for a build that %q, want %q", got, test.want)
 		}
 	}

@@ -857,6 +857,12 @@ type ImageChannel struct {
 	// controller sets it. revoked is empty if the build is not revoked.
 	// +optional
 	Revoked *Revocation `json:"revoked,omitempty" protobuf:"bytes,8,opt,name=revoked"`
+	// missing lists what the build lacks for the present rule of the channel, also if the channel was moved while its rule or a test was another one. Of
+	// a deleted build it keeps what is known. At most 18 texts of at most 200 characters. The controller sets it. It is empty if the build meets
+	// the rule, or if there is none.
+	// +optional
+	// +listType=atomic
+	Missing []string `json:"missing,omitempty" protobuf:"bytes,9,rep,name=missing"`
 }
 
 // BuildRequestRecord is a processed request for a build.

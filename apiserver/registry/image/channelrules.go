@@ -112,8 +112,8 @@ func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name 
 }
 
 // unmet returns an error for each thing that a build lacks for a channel.
-func unmet(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *trigger.Vulnerabilities, path *field.Path) (errs field.ErrorList) {
-	for _, missing := range trigger.Missing(rule, build, known) {
+func unmet(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *trigger.Vulnerabilities, path *field.Path) (errs field.ErrorList) {
+	for _, missing := range trigger.Missing(image, rule, build, known) {
 		errs = append(errs, field.Forbidden(path, missing))
 	}
 	return errs

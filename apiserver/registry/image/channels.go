@@ -183,7 +183,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 		rule := trigger.ChannelRule(image, channel.Name)
 		known := p.known(ctx, rule, channel.Build)
 		lacks := func(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
-			return unmet(rule, build, known, path)
+			return unmet(image, rule, build, known, path)
 		}
 		if override != nil {
 			lacks = nil
@@ -200,7 +200,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts, Revoked: build.Status.Revoked,
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
 		}
-		if len(unmet(rule, build, known, nil)) > 0 {
+		if len(unmet(image, rule, build, known, nil)) > 0 {
 			moved.Override = &v1alpha1.ChannelOverride{Reason: override.Reason, By: moved.By}
 		}
 		channels = append(channels, moved)

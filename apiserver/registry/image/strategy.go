@@ -87,23 +87,23 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 }
 
 // PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels, in which only
-// revocations may change, and the counter and requests of instantiate, in which only uids may be added. It also keeps the conformance, which follows from the spec.
+// what the controller reports of their builds may change, and the counter and requests of instantiate, in which only uids may be added. It also keeps the conformance, which follows from the spec.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	image.Status.BuildCounter = stored.Status.BuildCounter
-	image.Status.Channels = takeRevocations(stored.Status.Channels, image.Status.Channels)
+	image.Status.Channels = takeReports(stored.Status.Channels, image.Status.Channels)
 	image.Status.Conformance = stored.Status.Conformance
 	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
 }
 
-// takeRevocations returns the stored channels with the revocations that the controller reports of their builds.
-func takeRevocations(stored, reported []v1alpha1.ImageChannel) []v1alpha1.ImageChannel {
+// takeReports returns the stored channels with what the controller reports of their builds.
+func takeReports(stored, reported []v1alpha1.ImageChannel) []v1alpha1.ImageChannel {
 	channels := slices.Clone(stored)
 	for i := range channels {
 		for j := range reported {
 			if channels[i].Name == reported[j].Name && channels[i].Build == reported[j].Build {
-				channels[i].Revoked = reported[j].Revoked
+				channels[i].Revoked, channels[i].Missing = reported[j].Revoked, reported[j].Missing
 			}
 		}
 	}

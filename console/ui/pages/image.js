@@ -178,7 +178,7 @@ export class ImagePage {
     return section('Channels', html`<div class="overflow"><table><thead><tr><th>Channel</th><th>Build</th><th>Since</th><th></th></tr></thead><tbody>${names.map((name) => {
       const channel = channels.find((/** @type {KubeObject} */ channel) => channel.name === name), rule = rules.find((/** @type {KubeObject} */ rule) => rule.name === name);
       return html`<tr><td>${name}${rule?.promote === 'Automatic' ? html` <span class="muted">automatic</span>` : nothing}${ruleOf(rule)}</td>
-        <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
+        <td>${channel ? html`<a href=${href(namespace, 'builds', channel.build)}>${channel.build}</a>${channel.build === latest ? nothing : html` <span class="muted">behind ${latest}</span>`}${channel.revoked ? html` ${badge('failed', 'Revoked')}` : nothing}${channel.missing?.length ? html`<br><span class="muted">lacks what its rule requires: ${channel.missing.join('; ')}</span>` : nothing}` : html`<span class="muted">no build yet</span>`}</td>
         <td>${channel ? html`${ago(channel.time)}${channel.by ? html` <span class="muted">by ${channel.by}</span>` : nothing}` : nothing}${channel?.override ? html`<br><span class="muted">override: ${channel.override.reason}</span>` : nothing}</td><td class="c-act">${channel ? actions.button(removeChannelAction(namespace, this.name, name, channel.build), 'small quiet') : nothing}</td></tr>`;
     })}</tbody></table></div>`, promote || nothing);
   }

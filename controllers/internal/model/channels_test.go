@@ -53,7 +53,7 @@ func (w *environment) promote(build *v1alpha1.ImageBuild, channel string, overri
 	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded || v1alpha1.Revoked(build, w.now) {
 		return
 	}
-	if !override && len(trigger.Missing(trigger.ChannelRule(image, channel), build, nil)) > 0 {
+	if !override && len(trigger.Missing(image, trigger.ChannelRule(image, channel), build, nil)) > 0 {
 		w.cover.point("a promotion is refused")
 		return
 	}
@@ -131,7 +131,7 @@ func (w *environment) follow(image *v1alpha1.Image, wanted *v1alpha1.ImageChanne
 		return nil
 	}
 	build, ok := w.builds.get(wanted.Build)
-	if !ok || build.DeletionTimestamp != nil || build.Spec.ImageRef.UID != image.UID || len(trigger.Missing(trigger.ChannelRule(image, wanted.Name), build, nil)) > 0 {
+	if !ok || build.DeletionTimestamp != nil || build.Spec.ImageRef.UID != image.UID || len(trigger.Missing(image, trigger.ChannelRule(image, wanted.Name), build, nil)) > 0 {
 		return errInvalid
 	}
 	if at >= 0 && build.Status.CompletionTime.Time.Before(image.Status.Channels[at].Time.Time) {

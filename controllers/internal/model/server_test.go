@@ -226,8 +226,8 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 	next.Status.BuildCounter, next.Status.Channels = live.Status.BuildCounter, slices.Clone(live.Status.Channels)
 	for i := range next.Status.Channels {
 		for _, reported := range status.Channels {
-			if reported.Build == next.Status.Channels[i].Build {
-				next.Status.Channels[i].Revoked = reported.Revoked
+			if reported.Name == next.Status.Channels[i].Name && reported.Build == next.Status.Channels[i].Build {
+				next.Status.Channels[i].Revoked, next.Status.Channels[i].Missing = reported.Revoked, reported.Missing
 			}
 		}
 	}

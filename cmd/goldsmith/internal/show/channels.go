@@ -33,10 +33,13 @@ func (p *page) channelsOf(image *v1alpha1.Image) (lines []string) {
 		if channel.Revoked.InEffect(p.asked.clock.Now()) {
 			line += ", which is revoked"
 		}
+		if len(channel.Missing) > 0 {
+			line += ", which lacks what its rule requires: " + strings.Join(channel.Missing, "; ")
+		}
 		if override := channel.Override; override != nil {
 			line += fmt.Sprintf(", by an override of %s: %s", override.By, override.Reason)
 		}
-		if waits := p.waitsFor(trigger.ChannelRule(image, channel.Name), channel); waits != "" {
+		if waits := p.waitsFor(image, channel); waits != "" {
 			line += " (" + waits + ")"
 		}
 		lines = append(lines, line)
@@ -61,13 +64,14 @@ func (p *page) fixOf(image *v1alpha1.Image) string {
 }
 
 // waitsFor describes what moves a channel with a rule to a build after the present one, or returns "".
-func (p *page) waitsFor(rule *v1alpha1.ChannelRule, channel *v1alpha1.ImageChannel) string {
+func (p *page) waitsFor(image *v1alpha1.Image, channel *v1alpha1.ImageChannel) string {
+	rule := trigger.ChannelRule(image, channel.Name)
 	if rule == nil || channel.Build == p.build.Name {
 		return ""
 	}
-	lacks := cmp.Or(trigger.WaitsFor(rule, nil, nil), "succeeds")
+	lacks := cmp.Or(trigger.WaitsFor(image, rule, nil, nil), "succeeds")
 	if p.build.Status.Phase == v1alpha1.BuildSucceeded && p.build.Counts() && !v1alpha1.Revoked(p.build, p.asked.clock.Now()) {
-		lacks = trigger.WaitsFor(rule, p.build, p.known)
+		lacks = trigger.WaitsFor(image, rule, p.build, p.known)
 	}
 	switch {
 	case lacks != "":

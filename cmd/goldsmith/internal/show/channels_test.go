@@ -22,7 +22,7 @@ func TestThePageOfAnImageTellsWhatItsChannelsWaitFor(t *testing.T) {
 		rule("stable", v1alpha1.PromoteAutomatic, "boots", "web"), rule("beta", v1alpha1.PromoteManual, "boots"), rule("edge", v1alpha1.PromoteAutomatic), rule("new", v1alpha1.PromoteManual),
 		rule("next", v1alpha1.PromoteAutomatic),
 	}}, Status: v1alpha1.ImageStatus{Channels: []v1alpha1.ImageChannel{
-		{Name: "any", Build: "web-1", Revoked: &v1alpha1.Revocation{Reason: "wrong key"}}, {Name: "edge", Build: "web-1"}, {Name: "beta", Build: "web-1"}, {Name: "stable", Build: "web-1"},
+		{Name: "any", Build: "web-1", Revoked: &v1alpha1.Revocation{Reason: "wrong key"}}, {Name: "edge", Build: "web-1"}, {Name: "beta", Build: "web-1", Missing: []string{"boots did not run", "web did not run"}}, {Name: "stable", Build: "web-1"},
 		{Name: "next", Build: "web-2", Override: &v1alpha1.ChannelOverride{Reason: "a\x1bfire", By: "ann"}},
 	}, Fixes: []v1alpha1.PackageFix{
 		{Build: "web-2", Since: after(0), ReadyTime: after(14 * time.Minute), Channels: []v1alpha1.FixedChannel{{Name: "next", Time: after(9 * time.Hour)}, {Name: "edge", Time: after(50 * time.Hour)}}},
@@ -37,19 +37,19 @@ func TestThePageOfAnImageTellsWhatItsChannelsWaitFor(t *testing.T) {
 	}{
 		"a success": {"web", v1alpha1.BuildSucceeded, `any: web-1, which is revoked
 edge: web-1 (waits for a later build)
-beta: web-1 (web-2 can be promoted)
+beta: web-1, which lacks what its rule requires: boots did not run; web did not run (web-2 can be promoted)
 stable: web-1 (waits for a build that passes web)
 next: web-2, by an override of ann: a^[fire
 new: none (web-2 can be promoted)`, nil},
 		"a build that runs": {"web", v1alpha1.BuildRunning, `any: web-1, which is revoked
 edge: web-1 (waits for a build that succeeds)
-beta: web-1 (waits for a build that passes boots)
+beta: web-1, which lacks what its rule requires: boots did not run; web did not run (waits for a build that passes boots)
 stable: web-1 (waits for a build that passes boots, web)
 next: web-2, by an override of ann: a^[fire
 new: none (waits for a build that succeeds)`, nil},
 		"a revoked success": {"web", v1alpha1.BuildSucceeded, `any: web-1, which is revoked
 edge: web-1 (waits for a build that succeeds)
-beta: web-1 (waits for a build that passes boots)
+beta: web-1, which lacks what its rule requires: boots did not run; web did not run (waits for a build that passes boots)
 stable: web-1 (waits for a build that passes boots, web)
 next: web-2, by an override of ann: a^[fire
 new: none (waits for a build that succeeds)`, &v1alpha1.Revocation{Reason: "wrong key"}},

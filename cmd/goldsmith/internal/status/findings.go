@@ -56,7 +56,7 @@ func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Ti
 	for i := range images {
 		of := ofImage(&images[i], now)
 		if of == nil || of.severity == suspended {
-			of = cmp.Or(becauseChannelRevoked(&images[i], now), becauseBaseRevoked(images[i].Status.LatestSuccessful), of)
+			of = cmp.Or(becauseChannelRevoked(&images[i], now), becauseBaseRevoked(images[i].Status.LatestSuccessful), becauseRuleUnmet(images[i].Status.Channels), of)
 		}
 		if of != nil {
 			of.kind, of.namespace, of.name, of.object = "image", images[i].Namespace, images[i].Name, &images[i]
@@ -153,6 +153,17 @@ func becauseBaseRevoked(latest *v1alpha1.SuccessfulBuild) *finding {
 		return nil
 	}
 	return &finding{severity: outdated, reason: string(v1alpha1.ReasonBaseRevoked), message: message, since: latest.RevokedBase.Revocation.Since()}
+}
+
+// becauseRuleUnmet returns that a channel names a build that lacks what its rule requires, without an override, or nil.
+func becauseRuleUnmet(channels []v1alpha1.ImageChannel) *finding {
+	for i := range channels {
+		if channel := &channels[i]; len(channel.Missing) > 0 && channel.Override == nil {
+			message := fmt.Sprintf("channel %s names %s, which lacks what its rule requires: %s", channel.Name, channel.Build, channel.Missing[0])
+			return &finding{severity: outdated, reason: "rule not met", message: message, since: channel.Time.Time}
+		}
+	}
+	return nil
 }
 
 func because(severity severity, condition *metav1.Condition) *finding {

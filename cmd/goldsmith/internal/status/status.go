@@ -43,7 +43,7 @@ func NewCommand() *cobra.Command {
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
-			"stalled, not ready, revoked in a channel, based on a revoked build or cannot be built anew, builds that are retried or have waited for more than 5 minutes, and suspended " +
+			"stalled, not ready, based on a revoked build or cannot be built anew, or whose channel names a build that is revoked or lacks what its rule requires, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. With --watch, the list is printed again after each change, until Ctrl-C. " +

@@ -57,6 +57,16 @@ func ready(status metav1.ConditionStatus, reason, message string) metav1.Conditi
 	return condition(v1alpha1.ImageReady, status, reason, message, 30)
 }
 
+// lacking adds channels to an Image: only stable needs attention.
+func lacking(image *v1alpha1.Image) *v1alpha1.Image {
+	image.Status.Channels = []v1alpha1.ImageChannel{
+		{Name: "edge", Build: "shop-1"},
+		{Name: "lts", Build: "shop-1", Missing: []string{"test web did not run on shop-1"}, Override: &v1alpha1.ChannelOverride{Reason: "we must"}},
+		{Name: "stable", Build: "shop-1", Missing: []string{"test boots did not run on shop-1", "test web did not run on shop-1"}, Time: *ago(time.Hour)},
+	}
+	return image
+}
+
 func onRevokedBase(image *v1alpha1.Image) *v1alpha1.Image {
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: image.Name + "-1", RevokedBase: &v1alpha1.RevokedBase{
 		Name: "debian-7", Revocation: v1alpha1.Revocation{Time: *ago(time.Hour), By: "anna", Reason: "wrong key"},
@@ -204,6 +214,8 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		}, want: "• build team/a-3  WaitingForSigner, 6m\n  SigningKey k\n1 image, 1 ready, 2 building, 0 queued\n"},
 		{name: "ready, and the base was deleted", objects: []runtime.Object{good("a"), behind(string(v1alpha1.ReasonBaseNotFound), true)},
 			want: "✗ image team/b  BaseNotFound, 3m\n  there is no Image base\n2 images, 2 ready (1 of them not up to date), 0 building, 0 queued\n"},
+		{name: "ready, and a channel has a build that lacks something", objects: []runtime.Object{lacking(good("shop"))},
+			want: "✗ image team/shop  rule not met, 60m\n  channel stable names shop-1, which lacks what its rule requires: test boots d…\n-o wide shows the whole messages\n1 image, 1 ready, 0 building, 0 queued\n"},
 		{name: "ready, suspended, and based on a revoked build", objects: []runtime.Object{onRevokedBase(suspendedImage(good("shop")))},
 			want: "✗ image team/shop  BaseRevoked, 60m\n  build shop-1 is based on build debian-7: a new build is needed once the base …\n-o wide shows the whole messages\n1 image, 1 ready, 0 building, 0 queued\n"},
 		{name: "a channel names a revoked build", objects: []runtime.Object{inChannel(good("shop"))},
