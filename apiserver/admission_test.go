@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
@@ -30,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
+	"goldsmith.dev/goldsmith/apiserver/registry/revokedartifact"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	resolution "goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -48,7 +50,11 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
 			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				scope.Admission = hook
-				builds, err := imagebuild.NewStore(scope, imagebuild.Options{Logs: logs})
+				revoked, err := revokedartifact.NewStore(scope, clock.RealClock{})
+				if err != nil {
+					return nil, err
+				}
+				builds, err := imagebuild.NewStore(scope, imagebuild.Options{Logs: logs, Revoked: revoked})
 				if err != nil {
 					return nil, err
 				}

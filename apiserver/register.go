@@ -48,6 +48,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/registry/objectquota"
 	"goldsmith.dev/goldsmith/apiserver/registry/queuedbuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/revokedartifact"
 	"goldsmith.dev/goldsmith/apiserver/registry/signingkey"
 	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
@@ -130,7 +131,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds", "signingkeys", "archives"},
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds", "signingkeys", "archives", "revokedartifacts"},
 			func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				return provide(scope, options, database, edits, kinds)
 			}).
@@ -176,9 +177,13 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 			return nil, fmt.Errorf("open the advisories: %w", err)
 		}
 	}
+	revoked, err := revokedartifact.NewStore(scope, options.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("provide revokedartifacts: %w", err)
+	}
 	builds, err := imagebuild.NewStore(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
-		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options), Advisories: known,
+		Builders: setup.Builders, PublisherTokens: options.PublisherTokens, Builder: builderOf(&options), Advisories: known, Revoked: revoked,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
@@ -235,7 +240,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	}
 	return map[string]resources.Storages{
 		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
-		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys, "archives": ofArchives,
+		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys, "archives": ofArchives, "revokedartifacts": revokedartifact.Storages(revoked),
 	}, nil
 }
 

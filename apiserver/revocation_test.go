@@ -11,6 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -18,8 +20,9 @@ import (
 
 var _ = Describe("Revoking a build", func() {
 	var (
-		images typed.ImageInterface
-		builds typed.ImageBuildInterface
+		images   typed.ImageInterface
+		builds   typed.ImageBuildInterface
+		contents typed.RevokedArtifactInterface
 	)
 	// made is the artifact of debian-1.
 	made := v1alpha1.Artifact{Target: "linux/amd64/raw", Digest: digest('c'), MediaType: "application/octet-stream"}
@@ -28,7 +31,7 @@ var _ = Describe("Revoking a build", func() {
 	other.Base.Artifacts[0].Digest = digest('d')
 	BeforeEach(func(ctx SpecContext) {
 		namespace := newNamespace()
-		images, builds = imagesIn(namespace), buildsIn(namespace)
+		images, builds, contents = imagesIn(namespace), buildsIn(namespace), client.ImagesV1alpha1().RevokedArtifacts(namespace)
 		for _, name := range []string{"debian", "web", "shop", "old"} {
 			must(images.Create(ctx, newImage(name), metav1.CreateOptions{}))
 			must(images.Instantiate(ctx, name, request("a"), metav1.CreateOptions{}))
@@ -159,6 +162,116 @@ var _ = Describe("Revoking a build", func() {
 		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
 		image = must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status.Channels).To(HaveExactElements(HaveField("Revoked.Reason", "wrong key")))
+	})
+
+	Describe("revokes its content", func() {
+		name := v1alpha1.RevokedArtifactName
+		recorded := func(ctx SpecContext) map[string]string {
+			found := map[string]string{}
+			for _, content := range must(contents.List(ctx, metav1.ListOptions{})).Items {
+				found[content.Spec.Digest] = content.Spec.Build + ": " + content.Spec.Revocation.Reason
+			}
+			return found
+		}
+		// again creates the Image debian anew, and an Image other. Both have a build that is about to make the content of debian-1 again.
+		again := func(ctx SpecContext) {
+			GinkgoHelper()
+			Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
+			Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed()) // the garbage collector does that
+			for _, image := range []string{"debian", "other"} {
+				must(images.Create(ctx, newImage(image), metav1.CreateOptions{}))
+				must(images.Instantiate(ctx, image, request("a"), metav1.CreateOptions{}))
+				writeTo(ctx, builds, image+"-1", startAttempt(1))
+			}
+			must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
+			write(ctx, builds, startAttempt(1))
+		}
+
+		It("which outlives the build and its Image", func(ctx SpecContext) {
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+			again(ctx)
+			Expect(recorded(ctx)).To(Equal(map[string]string{digest('c'): "debian-1: wrong key"}))
+			for _, build := range []string{"debian-1", "other-1", "once"} {
+				Expect(errorOf(tryWriteTo(ctx, builds, build, succeed(1)))).To(And(beInvalid("status.phase"),
+					MatchError(ContainSubstring("an artifact is one of build debian-1, which is revoked: set phase to Cancelled. It was revoked by ada"))))
+				writeTo(ctx, builds, build, succeed(1), func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].Digest = digest('1') })
+			}
+			Expect(contents.Delete(ctx, name(digest('c')), metav1.DeleteOptions{})).To(Succeed())
+			must(images.Instantiate(ctx, "debian", request("b"), metav1.CreateOptions{}))
+			writeTo(ctx, builds, "debian-2", startAttempt(1))
+			writeTo(ctx, builds, "debian-2", succeed(1))
+		})
+
+		It("from a time on, also if the build is deleted before", func(ctx SpecContext) {
+			at := new(metav1.NewTime(time.Now().Add(time.Hour)).Rfc3339Copy())
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: at}))
+			again(ctx)
+			for _, build := range []string{"debian-1", "other-1", "once"} {
+				Expect(writeTo(ctx, builds, build, succeed(1)).Status.Revoked).To(HaveValue(And(HaveField("Origin", "debian-1"), HaveField("EffectiveTime.Time", BeTemporally("==", at.Time)))))
+			}
+			must(revoke(ctx, "other-1", v1alpha1.RevokeRequest{Reason: "now"}))
+			Expect(recorded(ctx)).To(Equal(map[string]string{digest('c'): "other-1: now"}))
+			Expect(revoked(ctx)).To(Equal(map[string]string{"debian-1": "other-1", "other-1": "", "once": "other-1"}))
+		})
+
+		It("of each artifact of each build, once", func(ctx SpecContext) {
+			must(builds.Revoke(ctx, "debian-1", &v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
+			Expect(recorded(ctx)).To(BeEmpty())
+			must(revoke(ctx, "shop-1", v1alpha1.RevokeRequest{Reason: "it has no artifact yet"}))
+			Expect(recorded(ctx)).To(BeEmpty())
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}))
+			want := map[string]string{digest('c'): "debian-1: wrong key", digest('a'): "web-1: wrong key"}
+			Expect(recorded(ctx)).To(Equal(want))
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "another"}))
+			Expect(recorded(ctx)).To(Equal(want))
+			Expect(must(contents.Get(ctx, name(digest('a')), metav1.GetOptions{})).Spec).To(And(HaveField("Image", "web"), HaveField("Revocation.Origin", "debian-1")))
+
+			Expect(contents.Delete(ctx, name(digest('a')), metav1.DeleteOptions{})).To(Succeed())
+			Expect(revoked(ctx)).To(HaveKey("web-1"), "by its own status")
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "another", Descendants: true}))
+			Expect(recorded(ctx)).To(Equal(want), "a repeated request completes it")
+		})
+
+		It("until it is restored", func(ctx SpecContext) {
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key", Descendants: true}))
+			must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Descendants: true}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
+			Expect(recorded(ctx)).To(HaveLen(2))
+			must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{}, metav1.CreateOptions{}))
+			Expect(recorded(ctx)).To(Equal(map[string]string{digest('a'): "web-1: wrong key"}))
+			must(builds.Restore(ctx, "debian-1", &v1alpha1.RestoreRequest{Descendants: true}, metav1.CreateOptions{}))
+			Expect(recorded(ctx)).To(BeEmpty())
+			again(ctx)
+			writeTo(ctx, builds, "other-1", succeed(1))
+		})
+
+		It("also if an earlier version has revoked the build, once that is deleted", func(ctx SpecContext) {
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+			Expect(contents.Delete(ctx, name(digest('c')), metav1.DeleteOptions{})).To(Succeed())
+			again(ctx)
+			Expect(recorded(ctx)).To(Equal(map[string]string{digest('c'): "debian-1: wrong key"}))
+		})
+
+		It("and that of a build that reproduces it", func(ctx SpecContext) {
+			repeated := must(builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{RequestID: "b", Reproduce: true}, metav1.CreateOptions{}))
+			Expect(repeated.Spec.Reproduces).NotTo(BeNil())
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+			writeTo(ctx, builds, repeated.Name, startAttempt(1))
+			Expect(writeTo(ctx, builds, repeated.Name, succeed(1)).Status.Revoked).To(HaveValue(HaveField("Origin", "debian-1")))
+		})
+
+		It("only by a request for a build", func(ctx SpecContext) {
+			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+			of := client.ImagesV1alpha1().RESTClient()
+			path := of.Get().Namespace(must(images.Get(ctx, "debian", metav1.GetOptions{})).Namespace).Resource("revokedartifacts").URL().Path
+			body := manifest(must(contents.Get(ctx, name(digest('c')), metav1.GetOptions{})))
+			for _, request := range []*rest.Request{
+				of.Post().AbsPath(path).Body(body), of.Put().AbsPath(path, name(digest('c'))).Body(body), of.Delete().AbsPath(path),
+				of.Patch(types.MergePatchType).AbsPath(path, name(digest('c'))).Body([]byte("{}")),
+			} {
+				Expect(request.SetHeader("Content-Type", "application/json").Do(ctx).Error()).To(Satisfy(apierrors.IsMethodNotSupported))
+			}
+			Expect(recorded(ctx)).To(HaveLen(1))
+		})
 	})
 
 	It("names the field of a bad request", func(ctx SpecContext) {

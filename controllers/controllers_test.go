@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 func cluster(t *testing.T) *apitest.Server {
 	server := apitest.New(
 		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"), v1alpha1.SchemeGroupVersion.WithKind("ImageKind"),
+		v1alpha1.SchemeGroupVersion.WithKind("RevokedArtifact"),
 		batchv1.SchemeGroupVersion.WithKind("Job"), corev1.SchemeGroupVersion.WithKind("Pod"),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Namespace"),
 		corev1.SchemeGroupVersion.WithKind("Event"), coordinationv1.SchemeGroupVersion.WithKind("Lease"),

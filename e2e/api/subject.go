@@ -56,7 +56,7 @@ func images(w *fixture) *subject {
 			"f:targets":{"k:{\"format\":\"raw\",\"platform\":\"linux/amd64\"}":{".":{},"f:format":{},"f:platform":{}}}}}`,
 		edited: "spec.builder.name", value: "mock", other: "other", refused: "../mock", selector: "spec.builder.name=mock,spec.suspend=true",
 		columns:    []string{"Name", "Ready", "UpToDate", "Reason", "Latest", "Digest", "Active", "Next", "Age", "Builder", "Base", "Channels", "LastFailure"},
-		kinds:      []string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "ImageKind", "ImageKindList", "SigningKey", "SigningKeyList", "Archive", "ArchiveList", "BuildRequest", "CancelRequest"},
+		kinds:      []string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "ImageKind", "ImageKindList", "SigningKey", "SigningKeyList", "Archive", "ArchiveList", "RevokedArtifact", "RevokedArtifactList", "BuildRequest", "CancelRequest"},
 		discovered: discovery.Resources, strategic: true, counted: true,
 	}
 }

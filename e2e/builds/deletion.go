@@ -71,6 +71,21 @@ func describeDeletion(w *fixture) {
 		})
 	})
 
+	It("A content that is revoked outlives its build and its image", func(ctx SpecContext) {
+		w.CreateImage(ctx, workspace.NewImage("web"))
+		w.waitForImage(ctx, "web", built(1))
+		_, err := w.Builds().Revoke(ctx, "web-1", &v1alpha1.RevokeRequest{Reason: "wrong key"}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(w.Images().Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
+		nothingIsLeft(ctx)
+		for _, name := range []string{"web", "shop"} {
+			w.CreateImage(ctx, workspace.NewImage(name))
+			w.WaitForBuild(ctx, name+"-1", And(inPhase(v1alpha1.BuildCancelled), HaveField("Status.Failure.Reason", v1alpha1.ReasonRevoked),
+				HaveField("Status.Failure.Message", ContainSubstring("an artifact is one of build web-1, which is revoked"))))
+			w.waitForImage(ctx, name, conditions("Stalled=True/Revoked"))
+		}
+	})
+
 	It("A build that is deleted while a finalizer keeps it is cancelled, and the next build of its image starts", func(ctx SpecContext) {
 		keep := func(finalizers string) {
 			GinkgoHelper()

@@ -30,6 +30,7 @@ var exceptions = map[string]string{
 	// Administrators of a namespace revoke builds, because that stops what is based on them.
 	"create imagebuilds/revoke":  "admin",
 	"create imagebuilds/restore": "admin",
+	"delete revokedartifacts":    "admin",
 	// The controller alone makes Archives, and writes their status.
 	"create archives":           "",
 	"update archives":           "",

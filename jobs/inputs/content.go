@@ -15,14 +15,8 @@ func Overlap(one, other []v1alpha1.Artifact) bool {
 	})
 }
 
-// ShareArtifacts reports whether two builds of an Image have an artifact with the same content.
-func ShareArtifacts(one, other *v1alpha1.ImageBuild) bool {
-	of, and := one.Spec.ImageRef, other.Spec.ImageRef
-	return of != nil && and != nil && of.UID == and.UID && Overlap(artifactsOf(one), artifactsOf(other))
-}
-
-// artifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
-func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
+// ArtifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.
+func ArtifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
 	if retests := build.Spec.Retests; retests != nil {
 		return retests.Artifacts
 	}
@@ -30,8 +24,9 @@ func artifactsOf(build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
 }
 
 // RevokedBuilds returns the builds of an Image that are revoked, or will be: of the existing ones, and of the deleted ones that the Image names. The
-// Image may be nil.
-func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (revoked []v1alpha1.ImageBuild) {
+// Image may be nil. After them it returns, for each revoked artifact of the namespace, what is known of the build with which the artifact was revoked. Only
+// existing builds have a UID.
+func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, contents []v1alpha1.RevokedArtifact) (revoked []v1alpha1.ImageBuild) {
 	known := map[string]bool{}
 	for i := range builds {
 		known[builds[i].Name] = true
@@ -39,17 +34,15 @@ func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (revoked
 			revoked = append(revoked, builds[i])
 		}
 	}
-	if image == nil {
-		return revoked
-	}
 	record := func(name string, artifacts []v1alpha1.Artifact, revocation *v1alpha1.Revocation) {
 		if known[name] || revocation == nil {
 			return
 		}
 		known[name] = true
-		build := v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Artifacts: artifacts, Revoked: revocation}}
-		build.Namespace, build.Name = image.Namespace, name
-		revoked = append(revoked, build)
+		revoked = append(revoked, revokedBuild(name, artifacts, revocation))
+	}
+	if image == nil {
+		image = &v1alpha1.Image{}
 	}
 	if latest := image.Status.LatestSuccessful; latest != nil {
 		record(latest.Name, latest.Artifacts, latest.Revoked)
@@ -58,5 +51,15 @@ func RevokedBuilds(image *v1alpha1.Image, builds []v1alpha1.ImageBuild) (revoked
 		channel := &image.Status.Channels[i]
 		record(channel.Build, channel.Artifacts, channel.Revoked)
 	}
+	for i := range contents {
+		of := &contents[i].Spec
+		revoked = append(revoked, revokedBuild(of.Build, []v1alpha1.Artifact{{Digest: of.Digest}}, &of.Revocation))
+	}
 	return revoked
+}
+
+func revokedBuild(name string, artifacts []v1alpha1.Artifact, revocation *v1alpha1.Revocation) v1alpha1.ImageBuild {
+	build := v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Artifacts: artifacts, Revoked: revocation}}
+	build.Name = name
+	return build
 }

@@ -44,9 +44,14 @@ func TestRevokedBuildsIncludeDeletedOnesThatTheImageNames(t *testing.T) {
 		},
 	}}
 	builds := []v1alpha1.ImageBuild{build("revoked-1", wrong), build("restored-2", nil), build("later-6", later)}
-	for want, image := range map[string]*v1alpha1.Image{"revoked-1 later-6 deleted-7 deleted-5 deleted-4 ": image, "revoked-1 later-6 ": nil} {
+	artifacts := []v1alpha1.RevokedArtifact{{Spec: v1alpha1.RevokedArtifactSpec{Digest: "a", Build: "revoked-1", Revocation: *later}}} // of an earlier Image of the name
+	for want, image := range map[string]*v1alpha1.Image{"revoked-1 later-6 deleted-7 deleted-5 deleted-4 revoked-1 ": image, "revoked-1 later-6 revoked-1 ": nil} {
 		got := ""
-		for _, each := range RevokedBuilds(image, builds) {
+		revoked := RevokedBuilds(image, builds, artifacts)
+		if last := revoked[len(revoked)-1].Status; !Overlap(last.Artifacts, []v1alpha1.Artifact{{Digest: "a"}}) || last.Revoked.EffectiveTime != later.EffectiveTime {
+			t.Errorf("the build of the revoked artifact is %+v", last)
+		}
+		for _, each := range revoked {
 			got += each.Name + " "
 		}
 		if got != want {

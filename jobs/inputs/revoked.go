@@ -81,14 +81,14 @@ func IsBase(build *v1alpha1.ImageBuild, base *v1alpha1.BaseBuild) bool {
 	})
 }
 
-// Descendants returns the builds of the same Image that share artifacts with a build and, with based, also those that are based on the build or on one of the
-// returned builds.
+// Descendants returns the builds that share artifacts with a build and, with based, also those that are based on the build or on one of the returned
+// builds.
 func Descendants(of *v1alpha1.ImageBuild, builds []v1alpha1.ImageBuild, based bool) (found []*v1alpha1.ImageBuild) {
 	known := map[string]bool{of.Name: true}
 	for next := []*v1alpha1.ImageBuild{of}; len(next) > 0; next = next[1:] {
 		for i := range builds {
 			build := &builds[i]
-			belongs := ShareArtifacts(build, next[0]) || based && IsBase(next[0], BaseOfBuild(build))
+			belongs := Overlap(ArtifactsOf(build), ArtifactsOf(next[0])) || based && IsBase(next[0], BaseOfBuild(build))
 			if belongs && !known[build.Name] {
 				known[build.Name] = true
 				found, next = append(found, build), append(next, build)

@@ -24,9 +24,12 @@ func (t *transition) endRemade(artifacts []v1alpha1.Artifact) bool {
 		if t.Build.Spec.Reproduces != nil || !v1alpha1.Revoked(of, t.Now) || !inputs.Overlap(artifacts, of.Status.Artifacts) {
 			continue
 		}
+		remedy := "goldsmith unrevoke " + of.Name
+		if of.UID == "" { // it may be deleted, and another build may have its name
+			remedy = "delete its RevokedArtifact"
+		}
 		t.finish(v1alpha1.BuildCancelled, v1alpha1.ReasonRevoked.Failure(
-			"an artifact is one of build %s, which is revoked: change the image, or take that back: goldsmith unrevoke %[1]s. It was %s",
-			of.Name, of.Status.Revoked.Explain()))
+			"an artifact is one of build %s, which is revoked: change the image, or take that back: %s. It was %s", of.Name, remedy, of.Status.Revoked.Explain()))
 		return true
 	}
 	return false

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -65,14 +67,17 @@ func TestABuildNeverSucceedsWithTheArtifactsOfARevokedBuild(t *testing.T) {
 	for title, c := range map[string]struct {
 		*scenario
 		digest string
+		uid    types.UID // of the revoked build, unless it may be deleted
 		want   v1alpha1.BuildPhase
+		remedy string
 	}{
-		"it makes them again":           {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), goodDigest, v1alpha1.BuildCancelled},
-		"it passes the tests with them": {tested.job().pod(corev1.PodSucceeded, found("boots=Passed")), goodDigest, v1alpha1.BuildCancelled},
-		"it is to make the same":        {reproduces, goodDigest, v1alpha1.BuildSucceeded},
-		"it makes others":               {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), "sha256:other", v1alpha1.BuildSucceeded},
+		"it makes them again":               {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), goodDigest, "u", v1alpha1.BuildCancelled, "take that back: goldsmith unrevoke debian-0. It"},
+		"it makes those of a deleted build": {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), goodDigest, "", v1alpha1.BuildCancelled, "take that back: delete its RevokedArtifact. It"},
+		"it passes the tests with them":     {tested.job().pod(corev1.PodSucceeded, found("boots=Passed")), goodDigest, "u", v1alpha1.BuildCancelled, ""},
+		"it is to make the same":            {reproduces, goodDigest, "u", v1alpha1.BuildSucceeded, ""},
+		"it makes others":                   {given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult)), "sha256:other", "u", v1alpha1.BuildSucceeded, ""},
 	} {
-		revoked := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-0"}}
+		revoked := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-0", UID: c.uid}}
 		revoked.Status.Artifacts = []v1alpha1.Artifact{{Digest: c.digest}}
 		revoked.Status.Revoked = &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}
 		c.Revoked = []v1alpha1.ImageBuild{{}, revoked}
@@ -80,6 +85,9 @@ func TestABuildNeverSucceedsWithTheArtifactsOfARevokedBuild(t *testing.T) {
 		status := &c.Build.Status
 		if status.Phase != c.want || (c.want == v1alpha1.BuildCancelled) != (status.Failure != nil && status.Failure.Reason == v1alpha1.ReasonRevoked) {
 			t.Errorf("%s: it is %s: %+v", title, status.Phase, status.Failure)
+		}
+		if c.remedy != "" && !strings.Contains(status.Failure.Message, c.remedy) {
+			t.Errorf("%s: %s", title, status.Failure.Message)
 		}
 	}
 }

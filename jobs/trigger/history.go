@@ -90,8 +90,8 @@ func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.
 	return old, expiry
 }
 
-// isEvidence reports whether a build is revoked and has artifacts. Only the build tells that artifacts with the same content, and images that are based
-// on it, are wrong. It is kept until a user deletes or restores it, and takes no place in the history.
+// isEvidence reports whether a build is revoked and has artifacts. Only the build tells that images that are based
+// on it are wrong. It is kept until a user deletes or restores it, and takes no place in the history.
 func (o Observed) isEvidence(build *v1alpha1.ImageBuild) bool {
 	return v1alpha1.Revoked(build, o.Now) && len(build.Status.Artifacts) > 0
 }

@@ -41,6 +41,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&CancelRequest{},
 		&RerunRequest{},
 		&TestRequest{},
+		&RevokedArtifact{},
+		&RevokedArtifactList{},
 		&RevokeRequest{},
 		&RestoreRequest{},
 		&BuildReport{},

@@ -4,6 +4,7 @@ package v1alpha1
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,10 +30,57 @@ type Revocation struct {
 	Origin string `json:"origin,omitempty" protobuf:"bytes,5,opt,name=origin"`
 }
 
+// +genclient
+// +genclient:onlyVerbs=get,list,watch,delete
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// RevokedArtifact records that a content is revoked in a namespace, also once the builds that have made it, and their Image, are deleted. A build that
+// makes the content again does not succeed. Only the subresources revoke and restore of builds make and change RevokedArtifacts. A user deletes one
+// to take a revocation back whose builds are all deleted. Builds that exist stay revoked by their own status. The name is sha256-<hex> of the digest.
+type RevokedArtifact struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// spec describes the content and its revocation.
+	// +required
+	Spec RevokedArtifactSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
+}
+
+// RevokedArtifactSpec describes a content and its revocation.
+type RevokedArtifactSpec struct {
+	// digest is the digest of the content: "sha256:" and 64 hex digits.
+	// +required
+	Digest string `json:"digest" protobuf:"bytes,1,opt,name=digest"`
+	// build is the name of the build with which the content was revoked, even after the build is deleted.
+	// +required
+	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
+	// image is the name of the Image of that build. It is empty if the build belongs to no Image.
+	// +optional
+	Image string `json:"image,omitempty" protobuf:"bytes,3,opt,name=image"`
+	// revocation tells who revoked the content, why, and from when on.
+	// +required
+	Revocation Revocation `json:"revocation" protobuf:"bytes,4,opt,name=revocation"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// RevokedArtifactList is a list of RevokedArtifacts.
+type RevokedArtifactList struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// items lists the RevokedArtifacts.
+	Items []RevokedArtifact `json:"items" protobuf:"bytes,2,rep,name=items"`
+}
+
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a
-// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it
+// RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its namespace that share an artifact with it
 // are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another
 // build. Otherwise it does not change a build that is revoked already.
 type RevokeRequest struct {
@@ -59,7 +107,7 @@ type RevokeRequest struct {
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the
-// ImageBuild. Other builds of its Image that share an artifact with it are restored, too. The request does not change a build that is not
+// ImageBuild. Other builds of its namespace that share an artifact with it are restored, too. The request does not change a build that is not
 // revoked. A build that was cancelled by its revocation stays cancelled.
 type RestoreRequest struct {
 	metav1.TypeMeta `json:",inline"`
@@ -111,6 +159,9 @@ func (r *Revocation) Explain() string {
 	}
 	return fmt.Sprintf("%s: %s", text, r.Reason)
 }
+
+// RevokedArtifactName returns the name of the RevokedArtifact of a digest.
+func RevokedArtifactName(digest string) string { return strings.ReplaceAll(digest, ":", "-") }
 
 // Revoked reports whether a build is revoked at a time.
 func Revoked(build *ImageBuild, now time.Time) bool {

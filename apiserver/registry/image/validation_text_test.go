@@ -53,7 +53,7 @@ var notOneLine = map[string]string{
 	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
 	"v1alpha1.SigningKeyStatus": byController, "v1alpha1.ArchiveStatus": byController, "v1alpha1.BuildAttestation.WaitingFor": fromStored, "v1alpha1.SignedStatement": fromStored, "v1alpha1.StatementSignature": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.TestedBuild": fromStored, "v1alpha1.CancelRequested": fromStored, "v1alpha1.Revocation": fromStored,
-	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
+	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored, "v1alpha1.ImageChannel.Missing": byController, "v1alpha1.RevokedArtifactSpec": fromStored, "v1alpha1.ChannelOverride.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageBuildPackages": fromStored, "v1alpha1.ImageReport": fromStored, "v1alpha1.FixCount": fromStored,
 	"v1alpha1.ImageBuildVulnerabilities": inAdvisories, "v1alpha1.Vulnerability": inAdvisories, "v1alpha1.AdvisorySource": byOperator,
 	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
@@ -24,17 +25,19 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// revoker serves the subresources revoke and restore. Both change the build of the request, the other builds of its Image that
-// share an artifact with it and, on request, the builds that are based on any of these. Each build is one write. A request that fails in between can be repeated.
+// revoker serves the subresources revoke and restore. Both change the build of the request, the other builds of its namespace that
+// share an artifact with it and, on request, the builds that are based on any of these. Each build is one write, after those of its artifacts. A request that
+// fails in between can be repeated.
 type revoker struct {
-	builds store.Store[*v1alpha1.ImageBuild]
-	scope  *resources.Scope
-	clock  clock.PassiveClock
+	builds    store.Store[*v1alpha1.ImageBuild]
+	artifacts revokedArtifacts
+	scope     *resources.Scope
+	clock     clock.PassiveClock
 }
 
-func newRevoker(builds *resources.Store, scope *resources.Scope, clock clock.PassiveClock) *revoker {
+func newRevoker(builds *Store, scope *resources.Scope, clock clock.PassiveClock) *revoker {
 	strategy := revocationStrategy{resources.NewDefaultStatusStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)}
-	return &revoker{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(strategy)), scope: scope, clock: clock}
+	return &revoker{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(strategy)), artifacts: builds.revoked(), scope: scope, clock: clock}
 }
 
 // revokeSubresource is the subresource revoke.
@@ -59,14 +62,20 @@ func (r *revoker) revoke(ctx context.Context, name string, request *v1alpha1.Rev
 	if at := request.EffectiveTime; at != nil {
 		revocation.EffectiveTime = new(at.Rfc3339Copy())
 	}
-	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, same []string) {
-		own := revocation
+	return r.each(ctx, "revoke", name, request.Descendants, options.DryRun, func(ctx context.Context, build *v1alpha1.ImageBuild, found *relatives) error {
+		own, same := revocation, slices.Contains(found.same, build.Name)
 		if build.Name != name {
 			own.Origin = name
 		}
-		if replaces(&own, build.Status.Revoked, slices.Contains(same, build.Name), now) {
+		if replaces(&own, build.Status.Revoked, same, now) {
 			build.Status.Revoked = &own
 		}
+		if dryrun.IsDryRun(options.DryRun) {
+			return nil
+		}
+		return r.artifacts.record(ctx, build, build.Status.Revoked, func(stored *v1alpha1.Revocation) bool {
+			return build.Status.Revoked == &own && (build.Name == name || !equality.Semantic.DeepEqual(*stored, revocation)) && replaces(&own, stored, same, now)
+		})
 	})
 }
 
@@ -90,36 +99,68 @@ func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.Re
 	if request.Reason != "" {
 		message += ": " + request.Reason
 	}
-	return r.each(ctx, "restore", name, request.Descendants, options.DryRun, func(build *v1alpha1.ImageBuild, same []string) {
-		if revoked := build.Status.Revoked; revoked == nil || !slices.Contains(same, build.Name) && !slices.Contains(same, revoked.Origin) {
-			return
+	return r.each(ctx, "restore", name, request.Descendants, options.DryRun, func(ctx context.Context, build *v1alpha1.ImageBuild, found *relatives) error {
+		if !slices.Contains(found.same, build.Name) && !found.restores(build) {
+			return nil
+		}
+		for _, artifact := range inputs.ArtifactsOf(build) {
+			if found.revoked(artifact.Digest) || dryrun.IsDryRun(options.DryRun) {
+				continue
+			}
+			if err := r.artifacts.forget(ctx, artifact.Digest); err != nil {
+				return err
+			}
+		}
+		if build.Status.Revoked == nil { // the request to revoke it was interrupted
+			return nil
 		}
 		build.Status.Revoked = nil
 		meta.SetStatusCondition(&build.Status.Conditions, metav1.Condition{ // False once the controller has seen it
 			Type: v1alpha1.BuildRevoked, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonRestored, Message: v1alpha1.CutMessage(message),
 			ObservedGeneration: build.Generation, LastTransitionTime: now,
 		})
+		return nil
 	})
 }
 
-// each changes a build, and the builds that go with it, and returns the build. change also gets the names of the build and of those that share an
-// artifact with it. It lists the builds again until it has changed all of them: a build that begins to test the artifacts again either is in the list,
-// or finds the build revoked when it starts.
-func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string, change func(_ *v1alpha1.ImageBuild, same []string)) (runtime.Object, error) {
+// relatives are the builds of a namespace, as they relate to the build of a request.
+type relatives struct {
+	// names are the names of the builds to change, and same those of the build and of the builds that share an artifact with it.
+	names, same []string
+	builds      []v1alpha1.ImageBuild
+}
+
+// restores reports whether a restoration of the build restores another build, too.
+func (f *relatives) restores(build *v1alpha1.ImageBuild) bool {
+	revoked := build.Status.Revoked
+	return revoked != nil && (slices.Contains(f.same, build.Name) || slices.Contains(f.same, revoked.Origin))
+}
+
+// revoked reports whether a build with a content stays revoked after the restoration.
+func (f *relatives) revoked(digest string) bool {
+	return slices.ContainsFunc(f.builds, func(build v1alpha1.ImageBuild) bool {
+		return build.Status.Revoked != nil && !f.restores(&build) && inputs.Overlap(inputs.ArtifactsOf(&build), []v1alpha1.Artifact{{Digest: digest}})
+	})
+}
+
+// each changes a build, and the builds that go with it, and returns the build. change changes the artifacts of a build before the build is written. each lists
+// the builds again until it has changed all of them: a build that begins to test the artifacts again, or makes them, either is in the list, or finds the
+// content revoked.
+func (r *revoker) each(ctx context.Context, verb, name string, descendants bool, dryRun []string,
+	change func(context.Context, *v1alpha1.ImageBuild, *relatives) error) (runtime.Object, error) {
 	var target *v1alpha1.ImageBuild
 	for changed := map[string]bool{}; ; {
-		related, same, err := r.related(ctx, verb, name, descendants)
+		found, err := r.related(ctx, verb, name, descendants)
 		if err != nil {
 			return nil, err
 		}
-		related = slices.DeleteFunc(related, func(name string) bool { return changed[name] })
+		related := slices.DeleteFunc(found.names, func(name string) bool { return changed[name] })
 		if len(related) == 0 {
 			return target, nil
 		}
 		for _, each := range related {
-			build, err := r.builds.Update(subresource.For(ctx, "imagebuilds", each), each, dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
-				change(build, same)
-				return nil
+			build, err := r.builds.Update(subresource.For(ctx, "imagebuilds", each), each, dryRun, func(ctx context.Context, build *v1alpha1.ImageBuild) error {
+				return change(ctx, build, found)
 			})
 			switch {
 			case each == name && err != nil:
@@ -138,35 +179,34 @@ func (r *revoker) each(ctx context.Context, verb, name string, descendants bool,
 	}
 }
 
-// related returns the names of a build and of the builds that go with it, and which of them share an artifact with it. The user must be permitted to
-// change all others.
-func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) (names, same []string, err error) {
+// related returns the builds that go with a build. The user must be permitted to change those that share no artifact with it.
+func (r *revoker) related(ctx context.Context, verb, name string, descendants bool) (*relatives, error) {
 	target, err := r.builds.Get(ctx, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	list, err := store.List[*v1alpha1.ImageBuildList](subresource.For(ctx, "imagebuilds", ""), r.builds, &internalversion.ListOptions{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
+		return nil, fmt.Errorf("list the builds that are based on imagebuild %s: %w", name, err)
 	}
-	same = []string{name}
+	found := &relatives{same: []string{name}, builds: list.Items}
 	for _, build := range inputs.Descendants(target, list.Items, false) {
-		same = append(same, build.Name)
+		found.same = append(found.same, build.Name)
 	}
-	names = slices.Clone(same)
+	found.names = slices.Clone(found.same)
 	if !descendants {
-		return names, same, nil
+		return found, nil
 	}
 	for _, build := range inputs.Descendants(target, list.Items, true) {
-		if slices.Contains(same, build.Name) {
+		if slices.Contains(found.same, build.Name) {
 			continue
 		}
 		if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", verb, build.Name); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		names = append(names, build.Name)
+		found.names = append(found.names, build.Name)
 	}
-	return names, same, nil
+	return found, nil
 }
 
 // revocationStrategy is the strategy of the subresources revoke and restore, which change only the revocation and its condition.

@@ -56,6 +56,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
+	// Revoked are the revoked artifacts. It is required.
+	Revoked *resources.Store
 	// Builders are the builders that the operator allows, whose parameters and targets are checked. Nil means that the server does not know them.
 	Builders *inputs.Builders
 }
@@ -139,11 +141,11 @@ func (s *Store) Log() buildlog.TextView { return s.log }
 // Storages are the resource and its subresources. keys are the SigningKeys.
 func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 	reader := s.reader()
-	revoker := newRevoker(s.Store, s.scope, s.options.Clock)
+	revoker := newRevoker(s, s.scope, s.options.Clock)
 	attested, signing := attestable(s.Store, s.scope.Scheme), &signingKeys{keys, s.client}
 	return resources.Storages{
 		"":        &REST{s, images},
-		"status":  s.Status(newStatusStrategy(s.scope.Scheme)),
+		"status":  statusREST{s.Status(newStatusStrategy(s.scope.Scheme)), revoker},
 		"cancel":  newCancel(s.Store, s.scope.Scheme, s.options.Clock),
 		"revoke":  revoker.revokeSubresource(),
 		"restore": revoker.restoreSubresource(),
@@ -161,6 +163,10 @@ func (s *Store) Storages(images Images, keys rest.Lister) resources.Storages {
 		"rerun":           images.Rerun(),
 		"tests":           images.Test(),
 	}
+}
+
+func (s *Store) revoked() revokedArtifacts {
+	return revokedArtifacts{store.Of[*v1alpha1.RevokedArtifact](s.options.Revoked.Store)}
 }
 
 // reader reads builds, including deleted builds.
@@ -253,7 +259,7 @@ func (s *REST) DeleteCollection(ctx context.Context, validate rest.ValidateObjec
 	return s.Store.DeleteCollection(ctx, s.beforeDelete(validate, options), options, list)
 }
 
-// beforeDelete returns a validation that asks the Image last. The storage deletes the build only as it was validated.
+// beforeDelete returns a validation that keeps the revocation of the build, and asks the Image last. The storage deletes the build only as it was validated.
 func (s *REST) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
 	if options != nil && dryrun.IsDryRun(options.DryRun) {
 		return validate
@@ -264,6 +270,9 @@ func (s *REST) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.De
 		}
 		build, err := store.As[*v1alpha1.ImageBuild](object)
 		if err != nil {
+			return err
+		}
+		if err := s.keepRevocation(ctx, build); err != nil {
 			return err
 		}
 		return s.images.BeforeDelete(ctx, build)

@@ -68,6 +68,7 @@ var manifests = []string{
 	`{KIND "ImageBuild","metadata":{"name":"once"},"spec":{"inputs":{INPUTS}},"status":{"phase":"Running","currentAttempt":1,"attempts":[` +
 		`{"number":1,"jobName":"job","startTime":"2030-01-02T03:04:05Z","completionTime":"2030-01-02T03:04:06Z","outcome":"Succeeded"}]}}`,
 	`{KIND "ImageBuild","status":{"phase":"Succeeded","artifacts":[{}],"failure":{},"attempts":[{},{}],"currentAttempt":-1,"conditions":[{"type":"LogArchived"}]}}`,
+	`{KIND "RevokedArtifact","metadata":{"name":"sha256-c"},"spec":{"digest":"sha256:c","build":"a-1","revocation":{"time":null,"reason":"\n"}}}`,
 	`{KIND "ImageBuild","status":{"phase":"Failed","completionTime":"2030-01-02T03:04:06Z","failure":END}}`,
 
 	`{KIND "Image","metadata":{"name":"debian"},"spec":{INPUTS,"runPolicy":"SerialLatestOnly","triggers":{"onBaseChange":false,"disableAfterFailures":-1,"schedule":` +

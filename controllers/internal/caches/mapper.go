@@ -21,6 +21,7 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	for _, kind := range []schema.GroupVersionKind{
 		v1alpha1.SchemeGroupVersion.WithKind("Image"),
 		v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
+		v1alpha1.SchemeGroupVersion.WithKind("RevokedArtifact"),
 		batchv1.SchemeGroupVersion.WithKind("Job"),
 		corev1.SchemeGroupVersion.WithKind("Pod"),
 		corev1.SchemeGroupVersion.WithKind("ConfigMap"),

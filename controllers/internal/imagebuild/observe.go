@@ -29,8 +29,8 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	if !build.Status.Phase.Finished() {
 		_, observed.Unresolved = r.Builders.Lookup(render.BuilderOf(build, build.Status.CurrentAttempt))
 	}
-	if len(build.Status.Attempts) == 0 {
-		return observed, nil, nil
+	if observed.Revoked, err = r.revoked(ctx, build); err != nil || len(build.Status.Attempts) == 0 {
+		return observed, nil, err
 	}
 	if seen.live && !seen.fresh {
 		live, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Get(ctx, build.Name, metav1.GetOptions{})
@@ -42,9 +42,6 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return observed, live, nil
 		}
 	}
-	if observed.Revoked, err = r.revoked(ctx, build); err != nil {
-		return observed, nil, err
-	}
 	if err := r.observeAttempt(ctx, &observed, &build.Status.Attempts[len(build.Status.Attempts)-1], seen); err != nil {
 		return observed, nil, err
 	}
@@ -54,13 +51,20 @@ func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, se
 	return observed, nil, err
 }
 
-// revoked returns the builds of the Image of an unfinished build that are revoked, or will be. They are shared with the cache.
+// revoked returns the builds whose artifacts an unfinished build must not have, because they are revoked, or will be: builds of its Image, and builds that
+// made revoked artifacts of the namespace. They are shared with the cache.
 func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) ([]v1alpha1.ImageBuild, error) {
-	ref := build.Spec.ImageRef
-	if ref == nil || build.Status.Phase.Finished() {
+	if build.Status.Phase.Finished() {
 		return nil, nil
 	}
-	list, image := &v1alpha1.ImageBuildList{}, &v1alpha1.Image{}
+	artifacts, list, image := &v1alpha1.RevokedArtifactList{}, &v1alpha1.ImageBuildList{}, &v1alpha1.Image{}
+	if err := r.cache.List(ctx, artifacts, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the revoked artifacts of namespace %s: %w", build.Namespace, err)
+	}
+	ref := build.Spec.ImageRef
+	if ref == nil {
+		return inputs.RevokedBuilds(nil, nil, artifacts.Items), nil
+	}
 	err := r.cache.List(ctx, list, client.InNamespace(build.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{caches.BuildsByImage: string(ref.UID)})
 	if err != nil {
 		return nil, fmt.Errorf("list the builds of image %s: %w", ref.Name, err)
@@ -71,7 +75,7 @@ func (r *reconciler) revoked(ctx context.Context, build *v1alpha1.ImageBuild) ([
 	case err != nil || image.UID != ref.UID:
 		image = nil
 	}
-	return inputs.RevokedBuilds(image, list.Items), nil
+	return inputs.RevokedBuilds(image, list.Items, artifacts.Items), nil
 }
 
 // observeAttempt finds the Job and the pods of an attempt.

@@ -140,7 +140,9 @@ func (s stored) Get(_ context.Context, _ client.ObjectKey, object client.Object,
 }
 
 func (s stored) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
-	list.(*corev1.PodList).Items = s.pods
+	if pods, is := list.(*corev1.PodList); is {
+		pods.Items = s.pods
+	}
 	return nil
 }
 

@@ -59,6 +59,10 @@ type (
 		typedcorev1.CoreV1Interface
 		p *process
 	}
+	revokedClient struct {
+		typedv1alpha1.RevokedArtifactInterface
+		p *process
+	}
 	podClient struct {
 		typedcorev1.PodInterface
 		p *process
@@ -78,12 +82,23 @@ func (c goldsmithClient) Images(string) typedv1alpha1.ImageInterface            
 func (c goldsmithClient) ImageBuilds(string) typedv1alpha1.ImageBuildInterface {
 	return buildClient{p: c.p}
 }
+func (c goldsmithClient) RevokedArtifacts(string) typedv1alpha1.RevokedArtifactInterface {
+	return revokedClient{p: c.p}
+}
 func (c kubeClient) BatchV1() typedbatchv1.BatchV1Interface           { return batchClient{p: c.p} }
 func (c batchClient) Jobs(string) typedbatchv1.JobInterface           { return jobClient{p: c.p} }
 func (c kubeClient) CoreV1() typedcorev1.CoreV1Interface              { return coreClient{p: c.p} }
 func (c coreClient) Pods(string) typedcorev1.PodInterface             { return podClient{p: c.p} }
 func (c coreClient) Events(string) typedcorev1.EventInterface         { return eventClient{p: c.p} }
 func (c coreClient) ConfigMaps(string) typedcorev1.ConfigMapInterface { return configMapClient{p: c.p} }
+
+// Get finds no revoked artifact: all builds were revoked by an earlier version of the server.
+func (c revokedClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.RevokedArtifact, error) {
+	if err := c.p.read(ofGoldsmith); err != nil {
+		return nil, err
+	}
+	return nil, notFound(name)
+}
 
 // Get reads an Image.
 func (c imageClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.Image, error) {

@@ -19,6 +19,8 @@ type Bases struct {
 	Image func(ctx context.Context, namespace, name string) (*v1alpha1.Image, error)
 	// Build reads a build, whose revocation its Image may not have recorded yet.
 	Build func(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error)
+	// Artifact reads a revoked artifact, whose builds may be deleted.
+	Artifact func(ctx context.Context, namespace, name string) (*v1alpha1.RevokedArtifact, error)
 }
 
 // FromCache reads a cache, which may be older than the stored objects. It suffices to see whether a build is due.
@@ -32,6 +34,10 @@ func FromCache(cache client.Reader) Bases {
 			build := &v1alpha1.ImageBuild{}
 			return build, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, build, client.UnsafeDisableDeepCopy)
 		},
+		Artifact: func(ctx context.Context, namespace, name string) (*v1alpha1.RevokedArtifact, error) {
+			artifact := &v1alpha1.RevokedArtifact{}
+			return artifact, cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, artifact, client.UnsafeDisableDeepCopy)
+		},
 	}
 }
 
@@ -43,6 +49,9 @@ func FromAPI(images versioned.Interface) Bases {
 		},
 		Build: func(ctx context.Context, namespace, name string) (*v1alpha1.ImageBuild, error) {
 			return images.ImagesV1alpha1().ImageBuilds(namespace).Get(ctx, name, metav1.GetOptions{})
+		},
+		Artifact: func(ctx context.Context, namespace, name string) (*v1alpha1.RevokedArtifact, error) {
+			return images.ImagesV1alpha1().RevokedArtifacts(namespace).Get(ctx, name, metav1.GetOptions{})
 		},
 	}
 }

@@ -154,10 +154,18 @@ func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1al
 		return nil, err
 	}
 	of, err := s.build(ctx, build.Namespace, base.Name)
-	if err != nil || of != nil && !inputs.IsBase(of, base) { // another build has its name
+	if err != nil {
 		return nil, err
 	}
-	revoked := inputs.RevocationOf(base.Name, image, of)
+	var revoked *v1alpha1.Revocation
+	if of == nil || inputs.IsBase(of, base) { // otherwise another build has its name
+		revoked = inputs.RevocationOf(base.Name, image, of)
+	}
+	for i := 0; i < len(base.Artifacts) && !revoked.InEffect(s.Clock.Now()); i++ {
+		if revoked, err = s.content(ctx, build.Namespace, base.Artifacts[i].Digest); err != nil {
+			return nil, err
+		}
+	}
 	if !revoked.InEffect(s.Clock.Now()) {
 		return nil, nil
 	}
@@ -186,6 +194,19 @@ func (s Sources) build(ctx context.Context, namespace, name string) (*v1alpha1.I
 		return nil, fmt.Errorf("read imagebuild %s/%s: %w", namespace, name, err)
 	}
 	return build, nil
+}
+
+// content returns the revocation of a content. It is nil if the content is not revoked.
+func (s Sources) content(ctx context.Context, namespace, digest string) (*v1alpha1.Revocation, error) {
+	name := v1alpha1.RevokedArtifactName(digest)
+	found, err := s.Bases.Artifact(ctx, namespace, name)
+	switch {
+	case notfound.Object(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read revokedartifact %s/%s: %w", namespace, name, err)
+	}
+	return &found.Spec.Revocation, nil
 }
 
 // checks returns the checks of the source of a build, or why the build waits for the next one, or cannot have it.

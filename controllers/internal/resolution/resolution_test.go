@@ -54,6 +54,9 @@ func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources
 				return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 			},
 			Build: noBuilds,
+			Artifact: func(_ context.Context, _, name string) (*v1alpha1.RevokedArtifact, error) {
+				return nil, apierrors.NewNotFound(v1alpha1.Resource("revokedartifacts"), name)
+			},
 		},
 		Clock: testingclock.NewFakePassiveClock(now),
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Capabilities: capability.Capabilities{

@@ -31,7 +31,8 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 	}
 	for title, test := range map[string]struct {
 		stored, recorded *v1alpha1.Revocation
-		deleted, other   bool // the base was deleted, or there is a build with its name
+		content          *v1alpha1.Revocation // of the artifact of the base
+		deleted, other   bool                 // the base was deleted, or there is a build with its name
 		build            func(*v1alpha1.ImageBuild)
 		reason           v1alpha1.FailureReason
 		from             time.Time
@@ -46,6 +47,9 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 		"another build has the name of the base":  {stored: immediate, other: true, build: pinned},
 		"a rerun on a deleted base":               {recorded: immediate, deleted: true, build: pinned, reason: v1alpha1.ReasonBaseRevoked},
 		"a rerun on a base that is not revoked":   {build: pinned},
+		"a rerun on a content that is revoked":    {content: immediate, deleted: true, build: pinned, reason: v1alpha1.ReasonBaseRevoked},
+		"its build has another name now":          {content: immediate, other: true, build: pinned, reason: v1alpha1.ReasonBaseRevoked},
+		"a content that will be revoked":          {content: later, deleted: true, build: pinned},
 		"a test of a revoked build":               {stored: immediate, build: retests, reason: v1alpha1.ReasonRevoked},
 		"a test of a build that is not revoked":   {build: retests},
 		"a reproduction of a build on the base":   {stored: immediate, build: func(b *v1alpha1.ImageBuild) { pinned(b); b.Spec.Reproduces = &v1alpha1.Reproduction{} }},
@@ -54,6 +58,14 @@ func TestARevokedBuildIsNoBase(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			base.Status.LatestSuccessful.Revoked = test.recorded
 			all := sources(map[string]*v1alpha1.Image{"team/debian": base}, nil)
+			if test.content != nil {
+				all.Bases.Artifact = func(_ context.Context, namespace, name string) (*v1alpha1.RevokedArtifact, error) {
+					if namespace+"/"+name != "team/sha256-one" {
+						t.Errorf("reads the revoked artifact %s/%s", namespace, name)
+					}
+					return &v1alpha1.RevokedArtifact{Spec: v1alpha1.RevokedArtifactSpec{Revocation: *test.content}}, nil
+				}
+			}
 			if !test.deleted {
 				all.Bases.Build = func(context.Context, string, string) (*v1alpha1.ImageBuild, error) {
 					build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", UID: "one"}}

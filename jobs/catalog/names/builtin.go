@@ -21,6 +21,7 @@ ImageKind imagekinds
 ImagePlan imageplans
 ImageReport imagereports imgr
 QueuedBuild queuedbuilds qb
+RevokedArtifact revokedartifacts
 SigningKey signingkeys
 
 Binding bindings

@@ -63,6 +63,7 @@ func Kinds() map[schema.GroupKind]Kind {
 		images.WithKind("ImageBuild").GroupKind():        {images.WithResource("imagebuilds"), true},
 		images.WithKind("ImageKind").GroupKind():         {images.WithResource("imagekinds"), false},
 		images.WithKind("Archive").GroupKind():           {images.WithResource("archives"), false},
+		images.WithKind("RevokedArtifact").GroupKind():   {images.WithResource("revokedartifacts"), true},
 		images.WithKind("SigningKey").GroupKind():        {images.WithResource("signingkeys"), false},
 		batch.WithKind("Job").GroupKind():                {batch.WithResource("jobs"), true},
 		core.WithKind("Pod").GroupKind():                 {core.WithResource("pods"), true},

@@ -64,7 +64,7 @@ func NewUndoCommand() *cobra.Command {
 		Use:   "unrevoke BUILD",
 		Short: "Take the revocation of a build back",
 		Long: "Take the revocation of a build back, or cancel one that is scheduled. A build that was cancelled by its revocation stays " +
-			"cancelled. With --descendants, the command also does so for the builds that were revoked together with it.",
+			"cancelled. If the build is deleted, delete the RevokedArtifact of its content with kubectl. With --descendants, the command also does so for the builds that were revoked together with it.",
 		Example: "  goldsmith unrevoke debian-7\n" +
 			"  goldsmith unrevoke debian-7 --descendants --reason 'the key was the right one'",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),

@@ -5,6 +5,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/attestation"
 )
 
-// findRevoked finds out whether the build that the user named is revoked, or a build that made the content, as its signed provenance says. With keys
-// of files, the command reaches no server, and does not know which builds of others are revoked.
+// findRevoked finds out whether the build that the user named is revoked, or a build that made the content, as its signed provenance says, or the content
+// itself, whose builds may be deleted. With keys of files, the command reaches no server, and does not know which builds of others are revoked.
 func (o *options) findRevoked(ctx context.Context, found *report) error {
 	if found.build != nil {
 		for _, one := range found.Artifacts {
@@ -32,6 +33,18 @@ func (o *options) findRevoked(ctx context.Context, found *report) error {
 		return err
 	}
 	for _, one := range found.Artifacts {
+		namespaces := []string{connection.Namespace}
+		for i := range one.Provenance {
+			if of := one.Provenance[i].Namespace; one.Provenance[i].BuildType == attestation.BuildType && of != "" {
+				namespaces = append(namespaces, of)
+			}
+		}
+		slices.Sort(namespaces)
+		for _, namespace := range slices.Compact(namespaces) {
+			if err := one.findContent(ctx, connection, namespace, o); err != nil {
+				return err
+			}
+		}
 		for i := range one.Provenance {
 			build, err := buildOf(ctx, connection, &one.Provenance[i])
 			if err != nil {
@@ -41,6 +54,25 @@ func (o *options) findRevoked(ctx context.Context, found *report) error {
 				one.revoke(build, o)
 			}
 		}
+	}
+	return nil
+}
+
+// findContent records that the content is revoked in a namespace, if it is, and the user may read that. An older server has no revoked artifacts.
+func (a *artifact) findContent(ctx context.Context, connection *client.Connection, namespace string, o *options) error {
+	if a.Digest == "" {
+		return nil
+	}
+	name := v1alpha1.RevokedArtifactName(a.Digest)
+	found, err := connection.ImagesV1alpha1().RevokedArtifacts(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for revokedartifact %s: %w", name, err)
+	}
+	if of := &found.Spec; of.Revocation.InEffect(o.clock.Now()) {
+		a.Outcome, a.Message = revoked, fmt.Sprintf("build %s is %s", of.Build, of.Revocation.Explain())
 	}
 	return nil
 }
