@@ -166,6 +166,9 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
 		v1alpha1.Revocation{}.OpenAPIModelName():                       schema_goldsmith_apis_images_v1alpha1_Revocation(ref),
 		v1alpha1.RevokeRequest{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref),
+		v1alpha1.RevokedArtifact{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_RevokedArtifact(ref),
+		v1alpha1.RevokedArtifactList{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RevokedArtifactList(ref),
+		v1alpha1.RevokedArtifactSpec{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_RevokedArtifactSpec(ref),
 		v1alpha1.RevokedBase{}.OpenAPIModelName():                      schema_goldsmith_apis_images_v1alpha1_RevokedBase(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                         schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.SecretReference{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
@@ -5122,6 +5125,25 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
 						},
 					},
+					"missing": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "missing lists what the build lacks for the present rule of the channel, also if the channel was moved while its rule or a test was another one. Of a deleted build it keeps what is known. At most 18 texts of at most 200 characters. The controller sets it. It is empty if the build meets the rule, or if there is none.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"name", "build"},
 			},
@@ -8877,7 +8899,7 @@ func schema_goldsmith_apis_images_v1alpha1_RestoreRequest(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
+				Description: "RestoreRequest removes the revocation of a build. Users create a RestoreRequest at the restore subresource of the build, which returns the ImageBuild. Other builds of its namespace that share an artifact with it are restored, too. The request does not change a build that is not revoked. A build that was cancelled by its revocation stays cancelled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -9029,7 +9051,7 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its Image that share an artifact with it are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another build. Otherwise it does not change a build that is revoked already.",
+				Description: "RevokeRequest revokes a build: no channel and no other build uses its artifacts from then on, and clients refuse them. Users create a RevokeRequest at the revoke subresource of the build, which returns the ImageBuild. Other builds of its namespace that share an artifact with it are revoked, too. A build that has not finished is cancelled. The request replaces a revocation that is scheduled, or that came with another build. Otherwise it does not change a build that is revoked already.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -9082,6 +9104,146 @@ func schema_goldsmith_apis_images_v1alpha1_RevokeRequest(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			metav1.ObjectMeta{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RevokedArtifact(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RevokedArtifact records that a content is revoked in a namespace, also once the builds that have made it, and their Image, are deleted. A build that makes the content again does not succeed. Only the subresources revoke and restore of builds make and change RevokedArtifacts. A user deletes one to take a revocation back whose builds are all deleted. Builds that exist stay revoked by their own status. The name is sha256-<hex> of the digest.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec describes the content and its revocation.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.RevokedArtifactSpec{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.RevokedArtifactSpec{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RevokedArtifactList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RevokedArtifactList is a list of RevokedArtifacts.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the RevokedArtifacts.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.RevokedArtifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.RevokedArtifact{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_RevokedArtifactSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RevokedArtifactSpec describes a content and its revocation.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the content: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"build": {
+						SchemaProps: spec.SchemaProps{
+							Description: "build is the name of the build with which the content was revoked, even after the build is deleted.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"image": {
+						SchemaProps: spec.SchemaProps{
+							Description: "image is the name of the Image of that build. It is empty if the build belongs to no Image.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revocation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revocation tells who revoked the content, why, and from when on.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.Revocation{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"digest", "build", "revocation"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Revocation{}.OpenAPIModelName()},
 	}
 }
 

@@ -2882,6 +2882,7 @@ func Validate_ImageChannel(
 	}
 
 	// field v1alpha1.ImageChannel.Revoked has no validation
+	// field v1alpha1.ImageChannel.Missing has no validation
 	return errs
 }
 

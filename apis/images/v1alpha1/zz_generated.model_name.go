@@ -728,6 +728,21 @@ func (in RevokeRequest) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RevokedArtifact) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RevokedArtifact"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RevokedArtifactList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RevokedArtifactList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RevokedArtifactSpec) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.RevokedArtifactSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RevokedBase) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.RevokedBase"
 }

@@ -47,6 +47,8 @@ func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().ImageBuilds().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("imagekinds"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().ImageKinds().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("revokedartifacts"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().RevokedArtifacts().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("signingkeys"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Images().V1alpha1().SigningKeys().Informer()}, nil
 

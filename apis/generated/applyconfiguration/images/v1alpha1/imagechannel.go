@@ -34,6 +34,10 @@ type ImageChannelApplyConfiguration struct {
 	// revoked is the revocation of the build, even after the build is deleted. No build uses the channel as its base while it is revoked. The
 	// controller sets it. revoked is empty if the build is not revoked.
 	Revoked *RevocationApplyConfiguration `json:"revoked,omitempty"`
+	// missing lists what the build lacks for the present rule of the channel, also if the channel was moved while its rule or a test was another one. Of
+	// a deleted build it keeps what is known. At most 18 texts of at most 200 characters. The controller sets it. It is empty if the build meets
+	// the rule, or if there is none.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // ImageChannelApplyConfiguration constructs a declarative configuration of the ImageChannel type for use with
@@ -108,5 +112,15 @@ func (b *ImageChannelApplyConfiguration) WithOverride(value *ChannelOverrideAppl
 // If called multiple times, the Revoked field is set to the value of the last call.
 func (b *ImageChannelApplyConfiguration) WithRevoked(value *RevocationApplyConfiguration) *ImageChannelApplyConfiguration {
 	b.Revoked = value
+	return b
+}
+
+// WithMissing adds the given value to the Missing field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Missing field.
+func (b *ImageChannelApplyConfiguration) WithMissing(values ...string) *ImageChannelApplyConfiguration {
+	for i := range values {
+		b.Missing = append(b.Missing, values[i])
+	}
 	return b
 }

@@ -48,6 +48,14 @@ type QueuedBuildListerExpansion interface{}
 // QueuedBuildNamespaceLister.
 type QueuedBuildNamespaceListerExpansion interface{}
 
+// RevokedArtifactListerExpansion allows custom methods to be added to
+// RevokedArtifactLister.
+type RevokedArtifactListerExpansion interface{}
+
+// RevokedArtifactNamespaceListerExpansion allows custom methods to be added to
+// RevokedArtifactNamespaceLister.
+type RevokedArtifactNamespaceListerExpansion interface{}
+
 // SigningKeyListerExpansion allows custom methods to be added to
 // SigningKeyLister.
 type SigningKeyListerExpansion interface{}

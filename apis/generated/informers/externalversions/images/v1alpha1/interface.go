@@ -18,6 +18,8 @@ type Interface interface {
 	ImageBuilds() TypedImageBuildInformer
 	// ImageKinds returns a ImageKindInformer.
 	ImageKinds() TypedImageKindInformer
+	// RevokedArtifacts returns a RevokedArtifactInformer.
+	RevokedArtifacts() TypedRevokedArtifactInformer
 	// SigningKeys returns a SigningKeyInformer.
 	SigningKeys() TypedSigningKeyInformer
 }
@@ -51,6 +53,11 @@ func (v *version) ImageBuilds() TypedImageBuildInformer {
 // ImageKinds returns a TypedImageKindInformer.
 func (v *version) ImageKinds() TypedImageKindInformer {
 	return &imageKindInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
+}
+
+// RevokedArtifacts returns a TypedRevokedArtifactInformer.
+func (v *version) RevokedArtifacts() TypedRevokedArtifactInformer {
+	return &revokedArtifactInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
 }
 
 // SigningKeys returns a TypedSigningKeyInformer.

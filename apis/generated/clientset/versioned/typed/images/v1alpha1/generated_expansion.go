@@ -20,4 +20,6 @@ type ImageReportExpansion interface{}
 
 type QueuedBuildExpansion interface{}
 
+type RevokedArtifactExpansion interface{}
+
 type SigningKeyExpansion interface{}

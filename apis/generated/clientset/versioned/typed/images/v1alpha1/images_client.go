@@ -22,6 +22,7 @@ type ImagesV1alpha1Interface interface {
 	ImagePlansGetter
 	ImageReportsGetter
 	QueuedBuildsGetter
+	RevokedArtifactsGetter
 	SigningKeysGetter
 }
 
@@ -60,6 +61,10 @@ func (c *ImagesV1alpha1Client) ImageReports(namespace string) ImageReportInterfa
 
 func (c *ImagesV1alpha1Client) QueuedBuilds(namespace string) QueuedBuildInterface {
 	return newQueuedBuilds(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) RevokedArtifacts(namespace string) RevokedArtifactInterface {
+	return newRevokedArtifacts(c, namespace)
 }
 
 func (c *ImagesV1alpha1Client) SigningKeys() SigningKeyInterface {

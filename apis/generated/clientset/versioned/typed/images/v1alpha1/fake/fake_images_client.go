@@ -46,6 +46,10 @@ func (c *FakeImagesV1alpha1) QueuedBuilds(namespace string) v1alpha1.QueuedBuild
 	return newFakeQueuedBuilds(c, namespace)
 }
 
+func (c *FakeImagesV1alpha1) RevokedArtifacts(namespace string) v1alpha1.RevokedArtifactInterface {
+	return newFakeRevokedArtifacts(c, namespace)
+}
+
 func (c *FakeImagesV1alpha1) SigningKeys() v1alpha1.SigningKeyInterface {
 	return newFakeSigningKeys(c)
 }
