@@ -42,6 +42,8 @@ type Build struct {
 	Automatic bool
 	// State of the build.
 	State State
+	// Testing is whether its artifacts are made, so that it only runs tests.
+	Testing bool
 	// Serial is true if it waits for the other builds of its Image.
 	Serial bool
 	// External is true as long as Kueue decides when the build's Job starts. Such a build counts in no limit.
@@ -60,7 +62,7 @@ func FromBuild(build *v1alpha1.ImageBuild) (Build, bool) {
 	case build.Status.Phase.Finished():
 		return Build{}, false
 	case !state.Waits(build):
-		view.State = Active
+		view.State, view.Testing = Active, build.Status.Phase == v1alpha1.BuildTesting
 	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:
 		return Build{}, false
 	}

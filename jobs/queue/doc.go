@@ -11,6 +11,9 @@
 //   - all namespaces together have fewer active builds than the limit;
 //   - if the build is automatic, there are fewer active automatic builds than the limits for these, in its namespace and in all.
 //
+// A slow test must not delay builds: as many active builds as a limit has do not count in it while they run tests. More of them do, because tests
+// need memory and their artifacts disks.
+//
 // order.go has the order of the builds that can be admitted. Waiting is counted from the creation of a build, which never changes.
 //
 // A build that names a queue of Kueue waits here only for its Image: Kueue admits its Jobs, whatever the limits are. Once its Job

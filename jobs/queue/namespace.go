@@ -19,9 +19,9 @@ type namespace struct {
 	name   string
 	share  Share
 	builds int // of any state
-	active int // of those that count
+	active count // of those that count
 	// automatic is how many of these are automatic.
-	automatic int
+	automatic count
 	lanes     [lanes]lane
 }
 
@@ -83,12 +83,12 @@ func (q *Queue) canAdmit(n *namespace, of int) bool {
 	if of == automatically && q.automaticFullIn(n) {
 		return false
 	}
-	return n.lanes[of].aged.Len() > 0 && (!limited || n.active < limit)
+	return n.lanes[of].aged.Len() > 0 && (!limited || !n.active.reached(limit))
 }
 
 // automaticFullIn reports whether a namespace has as many active automatic builds as it may have.
 func (q *Queue) automaticFullIn(n *namespace) bool {
-	return q.limits.AutomaticPerNamespace > 0 && n.automatic >= q.limits.AutomaticPerNamespace
+	return q.limits.AutomaticPerNamespace > 0 && n.automatic.reached(q.limits.AutomaticPerNamespace)
 }
 
 // limitOf is how many builds of a namespace may be active, if there is a limit.

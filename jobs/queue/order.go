@@ -49,7 +49,7 @@ func compareRank(a, b *entry) int {
 
 // compareShares compares namespaces by active/weight, without dividing.
 func compareShares(a, b *namespace) int {
-	return cmp.Compare(a.active*b.weight(), b.active*a.weight())
+	return cmp.Compare(a.active.all*b.weight(), b.active.all*a.weight())
 }
 
 // compareIn compares namespaces that contend in a lane: by their shares, and then by the age of their oldest build there. Both have one.

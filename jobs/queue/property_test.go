@@ -50,7 +50,8 @@ func (w *scenario) step() {
 	case choice < 15:
 		at := w.random.IntN(len(w.builds))
 		w.builds[at].State = []queue.State{queue.Waiting, queue.Resting, queue.Active}[w.random.IntN(3)]
-		w.note("%s is %d", w.builds[at].Key, w.builds[at].State)
+		w.builds[at].Testing = w.random.IntN(2) == 0
+		w.note("%s is %d, testing %t", w.builds[at].Key, w.builds[at].State, w.builds[at].Testing)
 		w.queue.Set(w.builds[at])
 	default:
 		w.now = w.now.Add(time.Duration(w.random.IntN(40)) * time.Minute)

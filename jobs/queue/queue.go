@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Limits are how many builds may be active at the same time.
+// Limits are how many builds may be active at the same time. Each limits builds whose tests run apart from the others: as many of them do not count.
 type Limits struct {
 	// Builds of all namespaces together. 0 is no limit.
 	Builds int
@@ -23,8 +23,8 @@ type Limits struct {
 // Queue holds the builds that have not finished. It is not safe for use by several goroutines at the same time.
 type Queue struct {
 	limits     Limits
-	active     int // of those that count
-	automatic  int // of these
+	active     count // of those that count
+	automatic  count // of these
 	waiting    int
 	builds     map[Key]*entry
 	images     map[types.UID]*image
@@ -34,6 +34,22 @@ type Queue struct {
 	// external are the builds to admit to which no limit applies.
 	external indexedHeap[*entry]
 }
+
+// count is a number of active builds.
+type count struct {
+	all   int
+	tests int // of all, those whose tests run
+}
+
+func (c *count) add(build *entry, by int) {
+	c.all += by
+	if build.Testing {
+		c.tests += by
+	}
+}
+
+// reached reports whether there are as many builds as a limit allows.
+func (c count) reached(limit int) bool { return c.all-min(c.tests, limit) >= limit }
 
 // entry is a build in the queue.
 type entry struct {
@@ -162,10 +178,10 @@ func (q *Queue) nextNamespace(now time.Time) *namespace {
 }
 
 func (q *Queue) automaticFull() bool {
-	return q.limits.Automatic > 0 && q.automatic >= q.limits.Automatic
+	return q.limits.Automatic > 0 && q.automatic.reached(q.limits.Automatic)
 }
 
-func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active >= q.limits.Builds }
+func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active.reached(q.limits.Builds) }
 
 // count adds an active build to the counters of its limits, or subtracts it.
 func (q *Queue) count(build *entry, by int) {
@@ -173,11 +189,11 @@ func (q *Queue) count(build *entry, by int) {
 		build.image.active += by
 	}
 	if !build.External {
-		q.active += by
-		build.namespace.active += by
+		q.active.add(build, by)
+		build.namespace.active.add(build, by)
 		if build.Automatic {
-			q.automatic += by
-			build.namespace.automatic += by
+			q.automatic.add(build, by)
+			build.namespace.automatic.add(build, by)
 		}
 	}
 }

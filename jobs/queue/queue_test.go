@@ -155,6 +155,45 @@ func TestALimitHolds(t *testing.T) {
 	}
 }
 
+func TestTestsDelayNoBuildUntilTheyReachTheLimit(t *testing.T) {
+	two := 2
+	for name, test := range map[string]struct {
+		limits queue.Limits
+		share  queue.Share
+		why    string
+	}{
+		"of all":           {limits: queue.Limits{Builds: 2}, why: "Goldsmith has reached its limit of active builds (2)"},
+		"of the namespace": {share: queue.Share{MaxBuilds: &two}, why: "the namespace has reached its limit of active builds (2)"},
+		"of automatic builds": {limits: queue.Limits{Automatic: 2}, why: "Goldsmith has reached its limit of active automatic builds (2)"},
+		"of automatic builds of the namespace": {limits: queue.Limits{AutomaticPerNamespace: 2},
+			why: "the namespace has reached its limit of active automatic builds (2)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := queue.New(test.limits)
+			q.SetNamespace("a", test.share)
+			set := func(name string, state queue.State, testing bool) {
+				build := waiting("a", name, 0)
+				build.Automatic, build.State, build.Testing = true, state, testing
+				q.Set(build)
+			}
+			for _, name := range []string{"one", "two", "three", "four"} {
+				set(name, queue.Waiting, false)
+			}
+			set("test", queue.Active, true)
+			expect(t, drain(q, epoch), "four", "one")
+			set("four", queue.Active, true) // as many tests as the limit
+			expect(t, drain(q, epoch), "three")
+			set("one", queue.Active, true) // one more counts
+			expect(t, drain(q, epoch))
+			if why := q.Why(queue.Key{Namespace: "a", Name: "two"}); why != test.why {
+				t.Errorf("the last build waits for %q, expected %q", why, test.why)
+			}
+			q.Remove(queue.Key{Namespace: "a", Name: "test"})
+			expect(t, drain(q, epoch), "two")
+		})
+	}
+}
+
 func TestBuildsOfKueueCountInNoLimit(t *testing.T) {
 	q := queue.New(queue.Limits{Builds: 1, PerNamespace: 1})
 	q.Set(waiting("a", "ours", 0))
@@ -230,6 +269,8 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 			b.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
 			b.Status.Phase, b.Status.Attempts = v1alpha1.BuildStarting, []v1alpha1.BuildAttempt{{Number: 1, JobUID: "job"}}
 		}), as(func(b *queue.Build) { b.State = queue.Active })},
+		"testing": {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildTesting, attempts }),
+			as(func(b *queue.Build) { b.State, b.Testing = queue.Active, true })},
 		"finished":  {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildFailed, attempts }), nil},
 		"cancelled": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }), nil},
 		"deleted":   {stored(func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &deleted }), nil},

@@ -92,19 +92,19 @@ func (r *reference) limitsLet(build queue.Build) bool {
 	if build.External {
 		return true
 	}
-	if r.limits.Builds > 0 && r.active("") >= r.limits.Builds {
+	if r.limits.Builds > 0 && r.reached(r.limits.Builds, "", false) {
 		return false
 	}
-	if limit := r.limits.Automatic; build.Automatic && limit > 0 && r.automatic("") >= limit {
+	if limit := r.limits.Automatic; build.Automatic && limit > 0 && r.reached(limit, "", true) {
 		return false
 	}
-	if limit := r.limits.AutomaticPerNamespace; build.Automatic && limit > 0 && r.automatic(build.Namespace) >= limit {
+	if limit := r.limits.AutomaticPerNamespace; build.Automatic && limit > 0 && r.reached(limit, build.Namespace, true) {
 		return false
 	}
 	if own := r.shares[build.Namespace].MaxBuilds; own != nil {
-		return r.active(build.Namespace) < *own
+		return !r.reached(*own, build.Namespace, false)
 	}
-	return r.limits.PerNamespace == 0 || r.active(build.Namespace) < r.limits.PerNamespace
+	return r.limits.PerNamespace == 0 || !r.reached(r.limits.PerNamespace, build.Namespace, false)
 }
 
 // active counts the builds of a namespace, or all, that the limits are about.
@@ -117,14 +117,19 @@ func (r *reference) active(namespace string) (count int) {
 	return count
 }
 
-// automatic counts those of them that are automatic.
-func (r *reference) automatic(namespace string) (count int) {
+// reached tells whether as many builds are active as a limit allows. Up to the limit, those that run tests do not count.
+func (r *reference) reached(limit int, namespace string, automatic bool) bool {
+	making, testing := 0, 0
 	for _, build := range r.builds {
-		if build.State == queue.Active && build.Automatic && !build.External && (namespace == "" || build.Namespace == namespace) {
-			count++
+		switch {
+		case build.State != queue.Active || build.External || namespace != "" && build.Namespace != namespace || automatic && !build.Automatic:
+		case build.Testing:
+			testing++
+		default:
+			making++
 		}
 	}
-	return count
+	return making+max(0, testing-limit) >= limit
 }
 
 func (r *reference) goesFirst(a, b queue.Build, admissible []queue.Build, now time.Time) bool {
@@ -196,7 +201,7 @@ func randomBuild(random *rand.Rand, number int64, now time.Time) queue.Build {
 		Key:      queue.Key{Namespace: namespace, Name: fmt.Sprintf("build-%d", number)},
 		Since:    now.Add(-time.Duration(random.IntN(5)) * 20 * time.Minute),
 		Priority: int32(random.IntN(3)),
-		External: random.IntN(10) == 0, Automatic: random.IntN(2) == 0,
+		External: random.IntN(10) == 0, Automatic: random.IntN(2) == 0, Testing: random.IntN(4) == 0,
 	}
 	if random.IntN(3) > 0 {
 		build.Image = types.UID(fmt.Sprintf("%s-image-%d", namespace, random.IntN(3)))

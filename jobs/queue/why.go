@@ -24,7 +24,7 @@ func (q *Queue) why(build *entry) string {
 	if build.External {
 		return "the build is about to start"
 	}
-	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active >= limit {
+	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active.reached(limit) {
 		return fmt.Sprintf("the namespace has reached its limit of active builds (%d)", limit)
 	}
 	if build.Automatic && q.automaticFullIn(build.namespace) {
