@@ -3,8 +3,9 @@
 package local
 
 import (
+	"cmp"
+	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
+	"goldsmith.dev/goldsmith/jobs/local/transfer"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -55,6 +57,33 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, name string, refus
 	return Builder{}, "", refused
 }
 
+// demandOf returns which worker a pod needs. Only pods that controllers want do not need one of those for builds, and only they run a builder that checks
+// sources.
+func (a *Agent) demandOf(ctx context.Context, pod *corev1.Pod, builder Builder, name string) (wanted demand, refused *refusal, err error) {
+	wanted = demand{builder: name, class: builds, group: pod.Namespace}
+	input := cmp.Or(inputOf(pod), &render.Input{})
+	if !builder.ChecksSources && input.Probe == nil && !input.Resolve && len(input.Tests) == 0 {
+		return wanted, nil, nil
+	}
+	task, why := transfer.None, "it stores no artifacts"
+	if a.transfer != nil {
+		if task, why, err = a.transfer.TaskOf(ctx, pod, input); err != nil {
+			return wanted, nil, err
+		}
+	}
+	switch {
+	case builder.ChecksSources && task != transfer.CheckSource:
+		return wanted, a.refuse(pod, fmt.Sprintf("only a controller runs %s: %s", name, why)), nil
+	case task == transfer.Test:
+		wanted.class = tests
+	case task == transfer.Resolve:
+		wanted.class = checks
+	case task == transfer.AskArchive:
+		wanted.class, wanted.group = checks, input.Probe.Archive.URI+" "+input.Probe.Archive.Suite
+	}
+	return wanted, nil, nil
+}
+
 // foreign reports whether a variable does not belong to the builder contract, whose values are set here. Any other variable
 // may change how a program, its loader or its interpreter behaves.
 func foreign(variable corev1.EnvVar) bool { return !strings.HasPrefix(variable.Name, render.EnvPrefix) }
@@ -67,6 +96,13 @@ func (a *Agent) refuse(pod *corev1.Pod, what string) *refusal {
 	if job, ok := jobcontroller.JobOf(pod); ok {
 		subject = "Job " + job.String()
 	}
-	registered := strings.Join(slices.Sorted(maps.Keys(*a.builders.Load())), ", ")
+	var names []string
+	for name, builder := range *a.builders.Load() {
+		if !builder.ChecksSources {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	registered := strings.Join(names, ", ")
 	return &refusal{reasonStartError, fmt.Sprintf("%s: this server runs only registered builders (%s); %s", subject, registered, what)}
 }

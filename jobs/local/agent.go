@@ -3,6 +3,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,10 +59,11 @@ type Builder struct {
 	Args []string
 	// Env are variables of its environment, beside those of the builder contract. Their names are not Reserved.
 	Env []EnvVar
-	// Workers is how many of Options.Workers the builder can occupy. Default: all.
+	// Workers is how many workers the builder can occupy. Default: all.
 	Workers int
-	// NoWorker lets the program run although all workers are busy. It is for short programs that a build waits for.
-	NoWorker bool
+	// ChecksSources lets the program run although all workers are busy, but only in the Jobs with which a controller checks sources. The controller
+	// limits them, and a build waits for them.
+	ChecksSources bool
 	// Unconfined lets the builder read and write all files that the user of this process can, whatever Options.Hidden.
 	Unconfined bool
 }
@@ -81,9 +83,9 @@ type Options struct {
 	Artifacts *artifacts.Store
 	// AllowedNetworks are networks of sources that are reached although they are loopback or link-local.
 	AllowedNetworks []netip.Prefix
-	// Builds reads the builds to which artifacts belong. Required with Artifacts: nothing is stored for a pod that is not the current
-	// attempt of a build.
-	Builds imagesv1alpha1.ImageBuildsGetter
+	// Images reads what controllers have stored that they want Jobs for. Required with Artifacts: nothing is fetched or stored for other Jobs, and they
+	// occupy the workers of builds.
+	Images imagesv1alpha1.ImagesV1alpha1Interface
 	// RecordLocks records the locks of artifacts. Default: locks are not recorded.
 	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
 	// Attest sends a request of the publisher of a pod to the attest subresource of a build. Default: artifacts are not attested.
@@ -99,8 +101,11 @@ type Options struct {
 	// only to their own output, result and temporary directory, and cannot signal other processes, as far as the kernel's Landlock
 	// can restrict them. Default: builders can do what the user of this process can.
 	Hidden []string
-	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
+	// Workers is how many processes run at the same time, at least 1, without those of tests and checks. Further pods wait: that of the namespace with
+	// the fewest workers is next, then the oldest.
 	Workers int
+	// TestWorkers is how many processes run tests at the same time, and CheckWorkers how many ask archives. Default: Workers.
+	TestWorkers, CheckWorkers int
 	// Reporting lets builders report their progress. Default: builders do not report.
 	Reporting *Reporting
 	// Supervisor is the command that calls process.Supervise, for instance {"/proc/self/exe", "supervise"}.
@@ -149,8 +154,8 @@ func New(o Options) (*Agent, error) {
 		return nil, errors.New("local agent: no supervisor command")
 	case o.Dir == "":
 		return nil, errors.New("local agent: no directory")
-	case o.Artifacts != nil && o.Builds == nil:
-		return nil, errors.New("local agent: artifacts, but no builds")
+	case o.Artifacts != nil && o.Images == nil:
+		return nil, errors.New("local agent: artifacts, but no images")
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -166,7 +171,7 @@ func New(o Options) (*Agent, error) {
 		stopping: make(chan struct{}),
 		runs:     map[types.UID]*run{},
 	}
-	a.workers = newWorkers(o.Workers, a.queue.Add)
+	a.workers = newWorkers([classes]int{builds: o.Workers, tests: cmp.Or(o.TestWorkers, o.Workers), checks: cmp.Or(o.CheckWorkers, o.Workers)}, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
 		return nil, err
 	}
@@ -265,7 +270,7 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	a.pods = corelisters.NewPodLister(pods.GetIndexer())
 	if a.options.Artifacts != nil {
 		a.transfer = transfer.New(transfer.Options{
-			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Builds: a.options.Builds, RecordLocks: a.options.RecordLocks, Attest: a.options.Attest, Secrets: a.options.Client.CoreV1(),
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: batchlisters.NewJobLister(jobs.GetIndexer()), Images: a.options.Images, RecordLocks: a.options.RecordLocks, Attest: a.options.Attest, Secrets: a.options.Client.CoreV1(),
 			PlainHTTPRegistries: a.options.PlainHTTPRegistries, AllowedNetworks: a.options.AllowedNetworks, Clock: a.options.Clock, Logger: a.options.Logger,
 		})
 	}

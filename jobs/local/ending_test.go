@@ -88,11 +88,11 @@ func TestWhichSignalIsDue(t *testing.T) {
 
 func TestTheOldestWaitingPodIsNext(t *testing.T) {
 	var woken []string
-	w := newWorkers(1, func(ref reconcile.Ref) { woken = append(woken, ref.Name) })
+	w := newWorkers([classes]int{builds: 1}, func(ref reconcile.Ref) { woken = append(woken, ref.Name) })
 	ref := func(name string) reconcile.Ref { return reconcile.Ref{Name: name, UID: types.UID(name)} }
 	old := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	acquire := func(name string, created time.Time) bool {
-		acquired, _ := w.acquire(ref(name), created, "shell")
+		acquired, _ := w.acquire(ref(name), created, demand{builder: "shell"})
 		return acquired
 	}
 	if !acquire("first", old) || acquire("young", old.Add(2)) || acquire("gone", old) || acquire("old", old.Add(1)) {

@@ -63,6 +63,13 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if refused != nil {
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setRefused(pod, a.options.Clock.Now(), refused) })
 	}
+	wanted, refused, err := a.demandOf(ctx, pod, builder, name)
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setRefused(pod, a.options.Clock.Now(), refused) })
+	}
 	mounts, err := a.readMounts(ctx, pod)
 	if missing, ok := errors.AsType[*missingError](err); ok {
 		return a.waitForMount(ctx, pod, missing)
@@ -70,9 +77,9 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if err != nil {
 		return err
 	}
-	acquired, busy := builder.NoWorker, ""
+	acquired, busy := builder.ChecksSources, ""
 	if !acquired {
-		acquired, busy = a.workers.acquire(ref, pod.CreationTimestamp.Time, name)
+		acquired, busy = a.workers.acquire(ref, pod.CreationTimestamp.Time, wanted)
 	}
 	if !acquired {
 		if waiting(pod) {

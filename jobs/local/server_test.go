@@ -157,7 +157,7 @@ func newCluster(t *testing.T, scripts map[string]string, adapt ...func(*Options)
 	c.SetDefaultEventuallyTimeout(limit)
 	c.options = Options{
 		Client:     c.server,
-		Builds:     c.builds.ImagesV1alpha1(),
+		Images:     c.builds.ImagesV1alpha1(),
 		Builders:   builders,
 		Dir:        filepath.Join(dir, "pods"),
 		Workers:    4,
@@ -221,7 +221,7 @@ func (c *cluster) run(name string, adapt ...func(*batchv1.Job)) *batchv1.Job {
 	if c.options.Artifacts != nil && metav1.GetControllerOf(job) == nil {
 		c.beginAttempt(job, job.Name, 1)
 	}
-	job = require.Value(c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
+	job = require.Value(c.server.BatchV1().Jobs(job.Namespace).Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
 	return job
 }
 
@@ -245,7 +245,7 @@ func (c *cluster) beginAttempt(job *batchv1.Job, name string, number int32) *v1a
 }
 
 func (c *cluster) pod(job *batchv1.Job) (*corev1.Pod, error) {
-	return c.server.CoreV1().Pods("default").Get(context.Background(), jobcontroller.PodName(job), metav1.GetOptions{})
+	return c.server.CoreV1().Pods(job.Namespace).Get(context.Background(), jobcontroller.PodName(job), metav1.GetOptions{})
 }
 
 // podWhen waits until the Job's pod meets the condition.
@@ -275,7 +275,7 @@ func (c *cluster) podGone(job *batchv1.Job) {
 func (c *cluster) finishedJob(job *batchv1.Job) *batchv1.Job {
 	c.t.Helper()
 	c.Eventually(func(g Gomega) {
-		latest, err := c.server.BatchV1().Jobs("default").Get(context.Background(), job.Name, metav1.GetOptions{})
+		latest, err := c.server.BatchV1().Jobs(job.Namespace).Get(context.Background(), job.Name, metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(jobcontroller.Finished(latest)).To(BeTrue(), "%+v", latest.Status)
 		job = latest
@@ -298,6 +298,6 @@ func (c *cluster) updatePod(job *batchv1.Job, change func(*corev1.Pod)) {
 
 func (c *cluster) deletePod(job *batchv1.Job, graceSeconds int64) {
 	c.t.Helper()
-	c.Expect(c.server.CoreV1().Pods("default").Delete(context.Background(), jobcontroller.PodName(job),
+	c.Expect(c.server.CoreV1().Pods(job.Namespace).Delete(context.Background(), jobcontroller.PodName(job),
 		metav1.DeleteOptions{GracePeriodSeconds: &graceSeconds})).To(Succeed())
 }

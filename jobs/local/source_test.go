@@ -15,9 +15,12 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -93,17 +96,61 @@ func TestASourceIsFetchedWithItsSecret(t *testing.T) {
 	c.Expect(fetcherEnd(pod)).To(HaveField("ExitCode", int32(0)))
 }
 
-// A check runs although all workers are busy: the build that has the worker can wait for it.
-func TestACheckNeedsNoWorker(t *testing.T) {
-	c := newCluster(t, map[string]string{"busy": politeScript, "check": "exit 0"}, func(o *Options) {
-		o.Workers = 1
-		check := o.Builders["check"]
-		check.NoWorker = true
-		o.Builders["check"] = check
+// A Job by hand can name a source. It would be fetched in the memory of the server, as often as somebody creates Jobs.
+func TestAJobByHandGetsNoSource(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{})
+	ran := filepath.Join(t.TempDir(), "ran")
+	_, adapt := withStore(t, t.TempDir(), nil)
+	c := newCluster(t, map[string]string{"good": "touch " + ran}, adapt, func(o *Options) {
+		o.AllowedNetworks, o.PlainHTTPRegistries = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []string{registry.Host()}
 	})
+	source := require.Value(json.Marshal(pushedSource(t, registry)))(t)
+	registry.Requests()
+	job := c.run("good", byHand, func(job *batchv1.Job) {
+		job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = `{"source":` + string(source) + `,` + twoTargets[1:]
+	})
+	c.finishedJob(job)
+	c.Expect(require.Value(c.pod(job))(t).Status.Message).To(HavePrefix("pod default/" + jobcontroller.PodName(job) +
+		" gets no base and no source, because it is not a pod of Goldsmith's controllers: "))
+	c.Expect(ran).NotTo(BeAnExistingFile())
+	c.Expect(registry.Requests()).To(BeEmpty())
+}
+
+// byHand is a Job that a user creates. Without a controller, run would give it that of a build.
+func byHand(job *batchv1.Job) {
+	job.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "x", Controller: new(true)}}
+}
+
+// sourceCheck makes a Job the check of the source of an Image, which it creates.
+func (c *cluster) sourceCheck(change ...func(*v1alpha1.Image)) func(*batchv1.Job) {
+	return func(job *batchv1.Job) {
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "image-web"}}
+		image.Spec.Source = &v1alpha1.Source{Git: &v1alpha1.GitSource{URL: "https://git.example/web"}}
+		image.Status.Source = &v1alpha1.ImageSource{Question: inputs.Question(image.Spec.Source), Checks: 1}
+		for _, change := range change {
+			change(image)
+		}
+		require.Value(c.builds.ImagesV1alpha1().Images("default").Create(c.t.Context(), image, metav1.CreateOptions{}))(c.t)
+		job.Name, job.UID, job.Labels = render.SourceJobName(image), "", map[string]string{v1alpha1.LabelSource: image.Name}
+		job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(image, v1alpha1.Kind("Image"))}
+	}
+}
+
+// withChecker has the program check, which checks sources, and one worker.
+func withChecker(o *Options) {
+	o.Workers = 1
+	check := o.Builders["check"]
+	check.ChecksSources = true
+	o.Builders["check"] = check
+}
+
+// The check of a source that a controller wants runs although all workers are busy: the build that has the worker can wait for it.
+func TestACheckOfASourceNeedsNoWorker(t *testing.T) {
+	_, adapt := withStore(t, t.TempDir(), nil)
+	c := newCluster(t, map[string]string{"busy": politeScript, "check": "exit 0"}, adapt, withChecker)
 	busy := c.run("busy")
 	c.ready(busy)
-	c.Expect(c.finishedJob(c.run("check")).Status.Succeeded).To(BeEquivalentTo(1))
+	c.Expect(c.finishedJob(c.run("check", c.sourceCheck())).Status.Succeeded).To(BeEquivalentTo(1))
 	c.Expect(c.podWhen(busy, running)).NotTo(BeNil())
 	waiting := c.run("second", func(job *batchv1.Job) { job.Spec.Template.Spec.Containers[0].Image = Image("busy") })
 	c.podWhen(waiting, func(pod *corev1.Pod) bool {
@@ -111,4 +158,28 @@ func TestACheckNeedsNoWorker(t *testing.T) {
 	})
 	c.deletePod(busy, 30) // the end of the check has released no worker twice
 	c.ready(waiting)
+}
+
+func TestNobodyElseRunsTheProgramThatChecksSources(t *testing.T) {
+	for name, forge := range map[string]func(*cluster) func(*batchv1.Job){
+		"a Job by hand": func(*cluster) func(*batchv1.Job) { return byHand },
+		"an attempt":    func(*cluster) func(*batchv1.Job) { return func(*batchv1.Job) {} },
+		"a check that ended": func(c *cluster) func(*batchv1.Job) {
+			return c.sourceCheck(func(i *v1alpha1.Image) { i.Status.Source.Ended = 1 })
+		},
+		"a check not of this": func(c *cluster) func(*batchv1.Job) {
+			return c.sourceCheck(func(i *v1alpha1.Image) { i.Status.Source.Question = "x" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ran := filepath.Join(t.TempDir(), "ran")
+			_, adapt := withStore(t, t.TempDir(), nil)
+			c := newCluster(t, map[string]string{"check": "touch " + ran, "other": "exit 0"}, adapt, withChecker)
+			job := c.run("check", forge(c))
+			c.finishedJob(job)
+			c.Expect(terminatedOf(require.Value(c.pod(job))(t))).To(And(HaveField("ExitCode", int32(128)),
+				HaveField("Message", ContainSubstring("this server runs only registered builders (other); only a controller runs check: "))))
+			c.Expect(ran).NotTo(BeAnExistingFile())
+		})
+	}
 }

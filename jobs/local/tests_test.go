@@ -97,23 +97,24 @@ func TestWhatTestsLeaveIsStoredAndPublished(t *testing.T) {
 		says         string
 		change       func(*v1alpha1.ImageBuild)
 		reason       v1alpha1.FailureReason
+		forged       bool // the runner gets no artifact
 	}{
 		{name: "first", runner: "passes", output: output("v1"), recorded: true, stored: true, tagged: "v1", says: "goldsmith: published " + target + ": " + location + ", tag v1\n"},
 		{name: "second", runner: "fails", output: output("v2"), recorded: true, stored: true, says: "goldsmith: no tag is moved, because these tests did not pass: web\ngoldsmith: publishing in "},
 		{name: "stored-only", runner: "passes", recorded: true, stored: true},
 		{name: "exits", runner: "exits", output: output("v5"), recorded: true, reason: v1alpha1.ReasonTestMachineFailed},
 		{name: "text", runner: "text", output: output("v3"), recorded: true, tagged: "v3", says: `goldsmith: the report about tests is ignored: mediaType of the report is "text/plain"`},
-		{name: "other-tests", runner: "passes", output: output("forged"), reason: v1alpha1.ReasonArtifactNotStored, says: `attempt 2 of build other-tests has the tests ["ssh"], and its input ["web"]`,
+		{name: "other-tests", runner: "passes", output: output("forged"), forged: true, says: `attempt 2 of build other-tests has the tests ["ssh"], and its input ["web"]`,
 			change: func(b *v1alpha1.ImageBuild) { b.Status.Attempts[0].Tests = []string{"ssh"} }},
-		{name: "no-tests", runner: "passes", output: output("forged"), reason: v1alpha1.ReasonArtifactNotStored, says: `attempt 2 of build no-tests has the tests [], and its input ["web"]`,
+		{name: "no-tests", runner: "passes", output: output("forged"), forged: true, says: `attempt 2 of build no-tests has the tests [], and its input ["web"]`,
 			change: func(b *v1alpha1.ImageBuild) { b.Status.Attempts[0].Tests = nil }},
-		{name: "other-content", runner: "passes", output: output("forged"), reason: v1alpha1.ReasonArtifactNotStored, says: "its input tests linux/amd64/raw, which is not that of build other-content",
+		{name: "other-content", runner: "passes", output: output("forged"), forged: true, says: "its input tests linux/amd64/raw, which is not that of build other-content",
 			change: func(b *v1alpha1.ImageBuild) { b.Status.Artifacts[0].Digest = digestOf("other") }},
-		{name: "other-location", runner: "passes", output: output("forged"), reason: v1alpha1.ReasonArtifactNotStored, says: "which is not that of build other-location",
+		{name: "other-location", runner: "passes", output: output("forged"), forged: true, says: "which is not that of build other-location",
 			change: func(b *v1alpha1.ImageBuild) {
 				b.Status.Artifacts[0].Location = registry.Host() + "/team/debian@" + digestOf("other")
 			}},
-		{name: "finished", runner: "passes", output: output("forged"), reason: v1alpha1.ReasonArtifactNotStored, says: "build finished waits for no attempt",
+		{name: "finished", runner: "passes", output: output("forged"), forged: true, says: "build finished waits for no attempt",
 			change: func(b *v1alpha1.ImageBuild) { b.Status.Finished = true }},
 		{name: "no-secret", runner: "passes", output: &render.Output{Repository: registry.Host() + "/team/debian", Gates: []string{"web"}, Tags: map[string]string{target: "v4"}, Secret: "missing"},
 			recorded: true, stored: true, reason: v1alpha1.ReasonRegistryDenied, says: "goldsmith: not published: the Secret default/missing of output.secretRef does not exist"},
@@ -132,12 +133,17 @@ func TestWhatTestsLeaveIsStoredAndPublished(t *testing.T) {
 			}
 			registry.Requests()
 			found, log := c.tested(c.run(tt.runner, func(job *batchv1.Job) { job.Name = tt.name }, c.testAttempt(artifact, tt.output, change)))
-			g.Expect(log).To(And(HavePrefix("base\n"), ContainSubstring(tt.says)))
-			if tt.reason == "" {
+			begins := "base\n"
+			switch {
+			case tt.forged:
+				begins = "goldsmith: pod default/"
+				g.Expect(found.Failure).NotTo(BeNil())
+			case tt.reason == "":
 				g.Expect(found.Failure).To(BeNil())
-			} else {
+			default:
 				g.Expect(found.Failure).To(HaveField("Reason", tt.reason))
 			}
+			g.Expect(log).To(And(HavePrefix(begins), ContainSubstring(tt.says)))
 			want := map[string]string(nil)
 			if tt.tagged != "" {
 				want = map[string]string{target: tt.tagged}

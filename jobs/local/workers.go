@@ -13,27 +13,46 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 )
 
-// workers limits how many processes run at the same time: all of them, and those of each builder.
+// class is a class of workers. Each class has its own, so that neither tests nor checks delay builds.
+type class int
+
+const (
+	builds class = iota // also Jobs of users
+	tests
+	checks
+	classes
+)
+
+// demand is what a pod needs a worker for.
+type demand struct {
+	builder string
+	class   class
+	// group is whose pods it is one of: those of a namespace, or of an archive.
+	group string
+}
+
+// workers limits how many processes run at the same time: those of each class, and those of each builder. A group of checks can occupy half of their
+// workers, because archives can be slow.
 type workers struct {
-	total int
-	wake  func(reconcile.Ref)
+	totals [classes]int
+	wake   func(reconcile.Ref)
 
 	mu      sync.Mutex
 	limits  map[string]int       // by builder; a builder without a limit can occupy all workers
-	holders map[types.UID]string // the builders of the pods that have a worker
+	holders map[types.UID]demand // of the pods that have a worker
 	granted map[types.UID]bool   // of holders, those that were woken and have not acquired their worker yet
 	queue   []waiter
 }
 
 type waiter struct {
+	demand
 	ref     reconcile.Ref
 	created time.Time
-	builder string
 }
 
 // newWorkers returns workers that call wake with the next pod of the queue.
-func newWorkers(total int, wake func(reconcile.Ref)) *workers {
-	return &workers{total: total, wake: wake, holders: map[types.UID]string{}, granted: map[types.UID]bool{}}
+func newWorkers(totals [classes]int, wake func(reconcile.Ref)) *workers {
+	return &workers{totals: totals, wake: wake, holders: map[types.UID]demand{}, granted: map[types.UID]bool{}}
 }
 
 // limit sets how many workers a builder can occupy, by name. Pods that have a worker keep it. wake is called for all queued pods, because
@@ -49,42 +68,56 @@ func (w *workers) limit(limits map[string]int) {
 }
 
 // acquire takes a worker for a pod, or queues the pod and returns which workers are busy. wake is called when a worker is free for it.
-func (w *workers) acquire(ref reconcile.Ref, created time.Time, builder string) (acquired bool, busy string) {
+func (w *workers) acquire(ref reconcile.Ref, created time.Time, wanted demand) (acquired bool, busy string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.granted[ref.UID] {
 		delete(w.granted, ref.UID)
 		return true, ""
 	}
-	if busy = w.whyBusy(builder); busy == "" {
-		w.holders[ref.UID] = builder
+	if busy = w.whyBusy(wanted); busy == "" {
+		w.holders[ref.UID] = wanted
 		return true, ""
 	}
 	if w.find(ref.UID) < 0 {
-		w.queue = append(w.queue, waiter{ref: ref, created: created, builder: builder})
+		w.queue = append(w.queue, waiter{wanted, ref, created})
 	}
 	return false, busy
 }
 
-// whyBusy returns which workers a pod of a builder waits for, or "" if one is free.
-func (w *workers) whyBusy(builder string) string {
-	if len(w.holders) >= w.total {
-		return fmt.Sprintf("%d of %d workers are busy", w.total, w.total)
+// held counts the pods that have a worker and for which a condition holds.
+func (w *workers) held(is func(demand) bool) (count int) {
+	for _, held := range w.holders {
+		if is(held) {
+			count++
+		}
 	}
-	limit, limited := w.limits[builder]
+	return count
+}
+
+// ofGroup counts the workers that the group of a pod occupies in its class.
+func (w *workers) ofGroup(wanted demand) int {
+	return w.held(func(held demand) bool { return held.class == wanted.class && held.group == wanted.group })
+}
+
+// whyBusy returns which workers a pod waits for, or "" if one is free.
+func (w *workers) whyBusy(wanted demand) string {
+	total, of := w.totals[wanted.class], [classes]string{"", " for tests", " for checks"}[wanted.class]
+	if w.held(func(held demand) bool { return held.class == wanted.class }) >= total {
+		return fmt.Sprintf("%d of %d workers%s are busy", total, total, of)
+	}
+	if used := w.ofGroup(wanted); wanted.class == checks && used >= (total+1)/2 {
+		return fmt.Sprintf("%d of %d workers%s are busy with the same", used, total, of)
+	}
+	limit, limited := w.limits[wanted.builder]
 	if !limited {
 		return ""
 	}
-	used := 0
-	for _, held := range w.holders {
-		if held == builder {
-			used++
-		}
-	}
+	used := w.held(func(held demand) bool { return held.builder == wanted.builder })
 	if used < limit {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d workers of builder %s are busy", used, limit, builder)
+	return fmt.Sprintf("%d of %d workers of builder %s are busy", used, limit, wanted.builder)
 }
 
 // busy returns how many workers run a process.
@@ -94,7 +127,7 @@ func (w *workers) busy() int {
 	return len(w.holders) - len(w.granted)
 }
 
-// release releases the worker of a pod, which the oldest queued pod that can use it gets.
+// release releases the worker of a pod, which a queued pod that can use it gets.
 func (w *workers) release(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,21 +149,25 @@ func (w *workers) abandon(uid types.UID) {
 	}
 }
 
-// pass gives free workers to the oldest queued pods whose builders can occupy them.
+// pass gives free workers to the queued pods that can use them: first to one whose group has the fewest workers, then to the oldest.
 func (w *workers) pass() {
 	for {
-		oldest := -1
+		first, fewest := -1, 0
 		for i, candidate := range w.queue {
-			if (oldest < 0 || candidate.created.Before(w.queue[oldest].created)) && w.whyBusy(candidate.builder) == "" {
-				oldest = i
+			if w.whyBusy(candidate.demand) != "" {
+				continue
+			}
+			has := w.ofGroup(candidate.demand)
+			if first < 0 || has < fewest || has == fewest && candidate.created.Before(w.queue[first].created) {
+				first, fewest = i, has
 			}
 		}
-		if oldest < 0 {
+		if first < 0 {
 			return
 		}
-		next := w.queue[oldest]
-		w.queue = slices.Delete(w.queue, oldest, oldest+1)
-		w.holders[next.ref.UID], w.granted[next.ref.UID] = next.builder, true
+		next := w.queue[first]
+		w.queue = slices.Delete(w.queue, first, first+1)
+		w.holders[next.ref.UID], w.granted[next.ref.UID] = next.demand, true
 		w.wake(next.ref)
 	}
 }

@@ -20,6 +20,17 @@ import (
 
 var imageKind = v1alpha1.Kind("Image")
 
+// LastResolve returns the end of the last resolve of a build of an Image that is stored, or else that of the build.
+func LastResolve(image *v1alpha1.Image, build *v1alpha1.ImageBuild) time.Time {
+	if packages := image.Status.Packages; packages != nil && packages.Resolved != nil && packages.Build == build.Name {
+		return packages.Resolved.Time.Time
+	}
+	if end := build.Status.CompletionTime; end != nil {
+		return end.Time
+	}
+	return build.CreationTimestamp.Time
+}
+
 // ResolveJobName is the name of the Job of the first resolve of a build's inputs after a time, of at most 63 characters.
 func ResolveJobName(image *v1alpha1.Image, build *v1alpha1.ImageBuild, last time.Time) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", image.UID, build.UID, last.Unix()))

@@ -101,6 +101,13 @@ func SourceJobName(image *v1alpha1.Image) string {
 	return cutName(image.Name, fmt.Sprintf("-source-%d-%s", check.Checks, hex.EncodeToString(sum[:])[:hashLen]))
 }
 
+// RunsSourceCheck reports whether a check of the present source of an Image runs in the Job of a name. The controller stores that before it creates the Job.
+func RunsSourceCheck(image *v1alpha1.Image, job string) bool {
+	check := image.Status.Source
+	return check != nil && check.Ended < check.Checks && inputs.Checked(image.Spec.Source) && inputs.Question(image.Spec.Source) == check.Question &&
+		SourceJobName(image) == job
+}
+
 // SourceJob renders the current check of the source of an Image, in its namespace, with the Secret of the source. checker is what runs it. The pod is
 // placed as those of the builds are. It has their service account, whose Secrets pull its image, but neither a token nor their variables. The input has
 // what inputs.Question compares, so that an edit of another field does not change a check that runs.

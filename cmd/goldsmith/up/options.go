@@ -47,8 +47,12 @@ type Options struct {
 	// Listen is a loopback address, as host or host:port. Defaults to 127.0.0.1. The default port is the port last used with this
 	// data directory, or else a free port. Port 0 is a free port.
 	Listen string
-	// Workers is how many builds run at a time. Defaults to the number of cores.
+	// Workers is how many attempts make artifacts at a time, together with Jobs of users. Defaults to the number of cores.
 	Workers int
+	// TestWorkers is how many attempts run tests at a time. Defaults to Workers.
+	TestWorkers int
+	// CheckWorkers is how many checks of archives run at a time. Defaults to DefaultCheckWorkers.
+	CheckWorkers int
 	// Limits are how many builds are admitted at a time, never more than Workers: a build for which no worker is free waits in
 	// the queue.
 	Limits limits.Flags
@@ -149,6 +153,9 @@ type Options struct {
 // ones: see package builders.
 const SuperviseCommand = "supervise"
 
+// DefaultCheckWorkers is the default number of checks of archives at a time. They mostly wait for the network.
+const DefaultCheckWorkers = 4
+
 // DefaultBuilderCacheMax is the default limit of what builders keep for later builds: about 25 sets of packages.
 const DefaultBuilderCacheMax = "5Gi"
 
@@ -161,6 +168,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port; port 0: a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
+	flags.IntVar(&o.TestWorkers, "test-workers", 0, "number of virtual machines and other runners of tests that run at a time (default: the value of --workers)")
+	flags.IntVar(&o.CheckWorkers, "check-workers", DefaultCheckWorkers, "number of checks of archives for new packages that run at a time")
 	o.Limits.AddTo(flags, "the number of workers, which higher values do not exceed")
 	o.Results.AddTo(flags)
 	o.Retention.AddTo(flags)
@@ -216,6 +225,13 @@ func (o *Options) complete() (err error) {
 	case o.Workers == 0:
 		o.Workers = runtime.NumCPU()
 	}
+	if o.TestWorkers < 0 {
+		report(fmt.Errorf("--test-workers %d: must be 0 (the value of --workers) or greater", o.TestWorkers))
+	}
+	if o.CheckWorkers < 0 || o.CheckWorkers == 0 && o.workersSet {
+		report(errors.New("--check-workers must be 1 or greater"))
+	}
+	o.TestWorkers, o.CheckWorkers = cmp.Or(o.TestWorkers, o.Workers), cmp.Or(o.CheckWorkers, DefaultCheckWorkers)
 	_, limits := o.Limits.Read()
 	report(limits)
 	if o.Limits.MaxBuilds == 0 || o.Limits.MaxBuilds > o.Workers {

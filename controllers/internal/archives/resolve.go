@@ -47,16 +47,7 @@ func resolveOf(image *v1alpha1.Image) *v1alpha1.PackageResolve {
 	return image.Status.Packages.Resolved
 }
 
-// last returns the end of the last resolve of the build that is stored, or else that of the build.
-func (w *whole) last() time.Time {
-	if resolved := resolveOf(w.image); resolved != nil && w.image.Status.Packages.Build == w.Build.Name {
-		return resolved.Time.Time
-	}
-	if end := w.Build.Status.CompletionTime; end != nil {
-		return end.Time
-	}
-	return w.Build.CreationTimestamp.Time
-}
+func (w *whole) last() time.Time { return render.LastResolve(w.image, w.Build) }
 
 // next returns when the next resolve may start, which is a little different for each Image.
 func (w *whole) next() time.Time {

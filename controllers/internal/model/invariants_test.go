@@ -165,7 +165,7 @@ func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 		w.truth.lateStarts++
 		return
 	}
-	all, mine := 0, 0
+	var all, mine, allTest, mineTest int
 	for _, other := range w.builds.all {
 		if other.Name == build.Name || !active(other) {
 			continue
@@ -177,15 +177,21 @@ func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 		if external(other) {
 			continue
 		}
-		all++
+		tests := 0
+		if other.Status.Phase == v1alpha1.BuildTesting {
+			tests = 1
+		}
+		all, allTest = all+1, allTest+tests
 		if other.Namespace == build.Namespace {
-			mine++
+			mine, mineTest = mine+1, mineTest+tests
 		}
 	}
 	all -= w.truth.lateStarts
 	mine -= w.truth.lateStarts
-	if !external(build) && (w.limits.Builds > 0 && all >= w.limits.Builds || w.limits.PerNamespace > 0 && mine >= w.limits.PerNamespace) {
-		w.broken("%s was started while %d builds go on, %d of them in its namespace: the limits are %+v", build.Name, all, mine, w.limits)
+	reached := func(limit, count, tests int) bool { return limit > 0 && count-min(tests, limit) >= limit }
+	if !external(build) && (reached(w.limits.Builds, all, allTest) || reached(w.limits.PerNamespace, mine, mineTest)) {
+		w.broken("%s was started while %d builds go on, %d of them in its namespace, %d and %d of which run tests: the limits are %+v",
+			build.Name, all, mine, allTest, mineTest, w.limits)
 	}
 }
 

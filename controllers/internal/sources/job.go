@@ -33,7 +33,7 @@ func (s *Sources) tidy(ctx context.Context, image *v1alpha1.Image) error {
 		return fmt.Errorf("list the Jobs of checks of image %s: %w", image.Name, err)
 	}
 	jobs.Items = slices.DeleteFunc(jobs.Items, func(job batchv1.Job) bool {
-		return !ours(&job, image) || job.DeletionTimestamp != nil || runsAs(image, job.Name)
+		return !ours(&job, image) || job.DeletionTimestamp != nil || render.RunsSourceCheck(image, job.Name)
 	})
 	if len(jobs.Items) == 0 {
 		return nil
@@ -43,20 +43,13 @@ func (s *Sources) tidy(ctx context.Context, image *v1alpha1.Image) error {
 		return err // the Jobs are deleted with their Image
 	}
 	for i := range jobs.Items {
-		if job := &jobs.Items[i]; !runsAs(live, job.Name) {
+		if job := &jobs.Items[i]; !render.RunsSourceCheck(live, job.Name) {
 			if err := reconciliation.DeleteJob(ctx, s.Kube, job); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// runsAs reports whether a check of the present source of an Image runs in the Job of a name.
-func runsAs(image *v1alpha1.Image, job string) bool {
-	checks := image.Status.Source
-	return checks != nil && runs(checks) && inputs.Checked(image.Spec.Source) && inputs.Question(image.Spec.Source) == checks.Question &&
-		render.SourceJobName(image) == job
 }
 
 func (s *Sources) live(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.Image, error) {
@@ -69,7 +62,7 @@ func (s *Sources) follow(ctx context.Context, image *v1alpha1.Image, next *v1alp
 	switch {
 	case err != nil:
 		return 0, err
-	case live == nil || !runsAs(live, render.SourceJobName(image)):
+	case live == nil || !render.RunsSourceCheck(live, render.SourceJobName(image)):
 		return time.Second, nil // the cache is older
 	}
 	rendered, err := render.SourceJob(live, s.checker(live))

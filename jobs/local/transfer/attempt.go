@@ -41,26 +41,38 @@ func stored(build *v1alpha1.ImageBuild) artifacts.Build {
 	return identified
 }
 
-// owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
-func (t *Transfer) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
+// noJob is why a pod is not that of a Job.
+const noJob = "no Job has made the pod"
+
+// jobOf returns the Job that made a pod, or nil.
+func (t *Transfer) jobOf(pod *corev1.Pod) *batchv1.Job {
 	owner, ok := jobcontroller.JobOf(pod)
 	if !ok {
-		return nil, nil, nil
+		return nil
 	}
 	job, err := t.options.Jobs.Jobs(owner.Namespace).Get(owner.Name)
-	if err != nil || job.UID != owner.UID {
-		return nil, nil, nil //nolint:nilerr // the cache is not behind a pod whose Job it knew; a deleted Job has no build
+	if err != nil || job.UID != owner.UID || pod.Name != jobcontroller.PodName(job) {
+		return nil // the cache is not behind a pod whose Job it knew; nobody wants a deleted Job
+	}
+	return job
+}
+
+// owners returns the Job that made a pod, and the build that controls the Job. Each is nil if there is none.
+func (t *Transfer) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
+	job := t.jobOf(pod)
+	if job == nil {
+		return nil, nil, nil
 	}
 	controller := metav1.GetControllerOf(job)
 	if controller == nil {
 		return job, nil, nil
 	}
-	build, err := t.options.Builds.ImageBuilds(job.Namespace).Get(ctx, controller.Name, metav1.GetOptions{})
+	build, err := t.options.Images.ImageBuilds(job.Namespace).Get(ctx, controller.Name, metav1.GetOptions{})
 	if notfound.Object(err) {
 		return job, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the build of Job %s: %w", owner, err)
+		return nil, nil, fmt.Errorf("read the build of Job %s/%s: %w", job.Namespace, job.Name, err)
 	}
 	return job, build, nil
 }
@@ -69,8 +81,8 @@ func (t *Transfer) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *
 // input of a Job or a pod prove nothing: users who can create Jobs choose them. Only the controllers write the status of a build. The
 // controller may not have observed the Job or the pod yet, but the name of the Job is in the status before the Job exists.
 func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod, input *render.Input) string {
-	if job == nil || pod.Name != jobcontroller.PodName(job) {
-		return "no Job has made the pod"
+	if job == nil {
+		return noJob
 	}
 	uid, number, ok := render.Attempt(job)
 	if !ok || build == nil || build.UID != uid {

@@ -18,11 +18,14 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// Provide gives the builder the files of its source, and the artifacts of its base, each at the path that the input names. It fetches those that the store does not have.
-// A confined builder cannot write to them, so it may get the store's own files. Artifacts that only builds of other namespaces made are not
-// its base, whatever its input names. fetching is called before anything is fetched.
+// Provide gives the builder the files of its source, and the artifacts of its base, each at the path that the input names. It fetches those that the
+// store does not have. It provides nothing for a pod that no controller wants. A confined builder cannot write to the files, so it may get the store's
+// own. Artifacts that only builds of other namespaces made are not its base, whatever its input names. fetching is called before anything is fetched.
 func (t *Transfer) Provide(ctx context.Context, of Pod, confined bool, fetching func()) error {
 	p := &pod{t, of}
+	if err := p.mayFetch(ctx); err != nil {
+		return err
+	}
 	if err := p.provideSource(ctx, fetching); err != nil {
 		return err
 	}

@@ -20,13 +20,19 @@ func (p *pod) provideSource(ctx context.Context, fetching func()) error {
 	fetching()
 	options := source.Options{Allowed: p.options.AllowedNetworks, PlainHTTP: p.options.PlainHTTPRegistries, Log: p.Say}
 	if of.Secret != "" {
-		var err error
-		if options.Secret, err = p.secret(ctx, of.Secret); err != nil {
+		secret, err := p.secret(ctx, of.Secret)
+		if err != nil {
 			return fmt.Errorf("read Secret %s/%s of the source: %w", p.Ref.Namespace, of.Secret, err)
 		}
+		options.Secret = secret
 	}
 	if err := os.MkdirAll(p.Source, 0o700); err != nil {
 		return err
 	}
+	free, err := p.sources.take(ctx, p.Ref.Namespace)
+	if err != nil {
+		return err
+	}
+	defer free()
 	return transfer.FetchSource(ctx, of, p.Source, options)
 }

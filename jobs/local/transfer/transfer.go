@@ -34,9 +34,9 @@ type Options struct {
 	Store *artifacts.Store
 	// Fit makes the artifacts fit their limit, or fails, after files were added and before they are recorded. Default: no limit.
 	Fit func(context.Context) error
-	// Jobs reads Jobs from a cache, and Builds the builds to which artifacts belong.
+	// Jobs reads Jobs from a cache, and Images what controllers want Jobs for.
 	Jobs   batchlisters.JobLister
-	Builds imagesv1alpha1.ImageBuildsGetter
+	Images imagesv1alpha1.ImagesV1alpha1Interface
 	// RecordLocks records the locks of artifacts, after the artifacts were stored and published. Default: locks are not recorded.
 	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
 	// Attest sends a request of the publisher of a pod to the attest subresource of a build. Default: artifacts are not attested.
@@ -59,11 +59,13 @@ type Transfer struct {
 
 	mu      sync.Mutex
 	fetches map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
+
+	sources places
 }
 
 // New returns a Transfer.
 func New(o Options) *Transfer {
-	return &Transfer{options: o, fetches: map[string]<-chan struct{}{}}
+	return &Transfer{options: o, fetches: map[string]<-chan struct{}{}, sources: places{taken: map[string]int{}, freed: make(chan struct{})}}
 }
 
 // Pod is a pod whose artifacts are moved.

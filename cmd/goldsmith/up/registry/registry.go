@@ -90,7 +90,7 @@ func read(o Options) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)
 	}
-	checker := local.Builder{Path: o.Executable, Args: o.CheckSource, NoWorker: true}
+	checker := local.Builder{Path: o.Executable, Args: o.CheckSource, ChecksSources: true}
 	for _, variable := range sources.Proxy(os.Getenv) {
 		checker.Env = append(checker.Env, local.EnvVar{Name: variable.Name, Value: variable.Value})
 	}
