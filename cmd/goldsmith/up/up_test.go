@@ -333,6 +333,25 @@ func TestTheQueueAdmitsNoMoreBuildsThanThereAreWorkers(t *testing.T) {
 	}
 }
 
+func TestTestsAndChecksHaveWorkersOfTheirOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags         []string
+		tests, checks int
+	}{
+		"no flag":   {[]string{"--workers=3"}, 3, DefaultCheckWorkers},
+		"all flags": {[]string{"--workers=3", "--test-workers=1", "--check-workers=2"}, 1, 2},
+	} {
+		options, flags := &Options{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+		options.addTo(flags)
+		if err := errors.Join(flags.Parse(test.flags), options.complete()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if options.TestWorkers != test.tests || options.CheckWorkers != test.checks {
+			t.Errorf("%s: %d tests and %d checks at a time, want %d and %d", name, options.TestWorkers, options.CheckWorkers, test.tests, test.checks)
+		}
+	}
+}
+
 func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 	for _, test := range []struct{ flag, refusal string }{
 		{"--workers=0", "--workers must be 1 or greater"},
@@ -340,6 +359,8 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		{"--plain-http-registries=localhost,http://registry", `--plain-http-registries: registry "http://registry": must be HOST or HOST:PORT`},
 		{"--source-webhook-address=:0", "--source-webhook-address and --source-webhook-secret-file need each other: set both, or none"},
 		{"--workers=-1", "--workers must be 1 or greater"},
+		{"--test-workers=-1", "--test-workers -1: must be 0 (the value of --workers) or greater"},
+		{"--check-workers=0", "--check-workers must be 1 or greater"},
 		{"--cors-allowed-origins=https://example.com", `use '^https://example\.com$'`},
 	} {
 		command := NewCommand()

@@ -35,7 +35,7 @@ type Flags struct {
 
 // AddTo adds the flags. unlimited is what 0 of --max-builds means.
 func (f *Flags) AddTo(flags *pflag.FlagSet, unlimited string) {
-	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is "+unlimited+"; a build is active from its first attempt until it has finished")
+	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is "+unlimited+"; a build is active from its first attempt until it has finished; as many builds that run tests do not count")
 	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
 		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
 	flags.IntVar(&f.MaxAutomatic, maxAutomatic, 0, "maximum number of active builds that a schedule, a changed base or source, or new packages started; 0 is no limit")
