@@ -109,7 +109,9 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		build := server.built(ctx, image, 1, v1alpha1.BuildSucceeded, withArtifacts(locked(amd64, fixed, ""), locked(arm64, alpine, "")))
 		Expect(server.store.BuildDeleted(ctx, build.UID, time.Now())).To(Succeed())
 		answer := must(find(ctx, "debian-1", "uid", string(build.UID)))
-		Expect(answer.Unmatched).To(Equal([]string{"alpine 3.22"}))
+		Expect(answer.Unmatched).To(Equal([]string{"no advisory is about 1 package of alpine 3.22"}))
+		Expect(answer.Counts.Unmatched).To(BeEquivalentTo(1))
+		Expect(answer.OtherArchives).To(HaveLen(1))
 		Expect(must(find(ctx, "debian-1", "uid", string(build.UID), "target", amd64)).Unmatched).To(BeEmpty())
 	})
 
@@ -152,7 +154,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		limit(v1alpha1.SeverityLimitMedium)
 		for build, why := range map[string]string{
 			"debian-1": "debian-1 has 1 open vulnerability more severe than Medium (the worst: CVE-2026-1111",
-			"debian-3": "no advisory is about alpine 3.22",
+			"debian-3": "no advisory is about 1 package of alpine 3.22",
 			"debian-4": "has no lock of linux/amd64/raw that Goldsmith read",
 		} {
 			Expect(errorOf(set(build, ""))).To(And(beInvalid("channels[0].build"), MatchError(ContainSubstring(why))))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"strings"
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -112,7 +111,7 @@ func TestAdvisoriesAreSmallInMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(set)
 	runtime.KeepAlive(content)
-	if result := advisories.Match([]*advisories.Set{set}, image(100)); len(result.Items) == 0 || strings.Contains(brief(result), "unmatched") {
+	if result := advisories.Match([]*advisories.Set{set}, image(100)); len(result.Items) == 0 || len(result.Unmatched) > 0 {
 		t.Errorf("got %d vulnerabilities", len(result.Items))
 	}
 }

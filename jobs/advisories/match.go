@@ -4,6 +4,7 @@ package advisories
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -25,81 +26,65 @@ type Subject struct {
 
 // Result is what advisories know about a build.
 type Result struct {
-	Items     []v1alpha1.Vulnerability
-	Counts    v1alpha1.VulnerabilityCounts
-	Worst     []string
+	Items  []v1alpha1.Vulnerability
+	Counts v1alpha1.VulnerabilityCounts
+	Worst  []string
+	// Unmatched tells which packages nobody knows about, and why.
 	Unmatched []string
+	// OtherArchives are the sources of packages that are not known to be Debian's.
+	OtherArchives []string
 }
 
-// component is a source package in an image, or a package of an ecosystem such as npm.
+// component is a source package of Debian in an image.
 type component struct {
-	ecosystem string // as OSV names it, or "" if it has none
-	release   string
-	label     string // of ecosystem and release, for users
-	kind      string // of its package URLs
-	distro    string // the namespace of its package URLs
-	name      string
-	version   string
+	release       string
+	name, version string
 	// codeName and codeVersion are the source package whose code is in it. They differ for signed binaries.
 	codeName, codeVersion string
 	binaries              []binary
 }
 
+// label is how users see the release of a component.
+func (c *component) label() string { return strings.TrimSpace(debianID + " " + c.release) }
+
 // binary is a package that was built from a component.
 type binary struct{ name, version, architecture string }
 
 // componentKey tells components apart.
-type componentKey struct{ label, kind, name, version string }
+type componentKey struct{ release, name, version string }
 
-// distributions are the ecosystems of OSV, and the types of package URLs, by the IDs of distributions (os-release(5)).
-var distributions = map[string]struct{ ecosystem, kind string }{
-	"debian": {debianEcosystem, "deb"}, "ubuntu": {"Ubuntu", "deb"}, "alpine": {"Alpine", "apk"}, "wolfi": {"Wolfi", "apk"}, "chainguard": {"Chainguard", "apk"},
-	"rocky": {"Rocky Linux", "rpm"}, "almalinux": {"AlmaLinux", "rpm"}, "azurelinux": {"Azure Linux", "rpm"}, "openeuler": {"openEuler", "rpm"},
-	"mageia": {"Mageia", "rpm"}, "photon": {"Photon OS", "rpm"}, "rhel": {"Red Hat", "rpm"},
-}
+const (
+	debianID = "debian" // in os-release(5), and in package URLs
+	// noDistribution is how users see packages whose lock names no distribution.
+	noDistribution = "no distribution"
+	// otherArchives is how users see packages of Debian that an archive other than Debian's has.
+	otherArchives = "other archives"
+)
 
-// noDistribution is how users see packages whose lock names no distribution.
-const noDistribution = "packages without a distribution"
-
-// componentsOf returns the components of locks. Debian's binary packages are counted to their source packages, which advisories are about.
-func componentsOf(locks []*v1alpha1.Lock) map[componentKey]*component {
+// components counts the packages of locks to the source packages of Debian, which advisories are about. Packages of others are unmatched.
+func (m *matcher) components(locks []*v1alpha1.Lock) map[componentKey]*component {
 	found := map[componentKey]*component{}
 	for _, lock := range locks {
-		distribution := distributionOf(lock)
 		for i := range lock.Packages {
-			its := distribution
 			one := &lock.Packages[i]
-			its.of(one)
-			key := componentKey{its.label, its.kind, its.name, its.version}
+			its, other := componentOf(lock, one)
+			binary := binary{one.Name, one.Version, one.Architecture}
+			if other != "" {
+				m.unknown("no advisory is about", other, "", binary)
+				continue
+			}
+			key := componentKey{its.release, its.name, its.version}
 			known := found[key]
 			if known == nil {
 				known = &its
 				found[key] = known
 			}
-			if binary := (binary{one.Name, one.Version, one.Architecture}); !slices.Contains(known.binaries, binary) {
+			if !slices.Contains(known.binaries, binary) {
 				known.binaries = append(known.binaries, binary)
 			}
 		}
 	}
 	return found
-}
-
-// distributionOf returns a component of the distribution of a lock.
-func distributionOf(lock *v1alpha1.Lock) component {
-	if lock.Distribution == nil {
-		return component{label: noDistribution}
-	}
-	id, version := lock.Distribution.ID, lock.Distribution.Version
-	known := distributions[id]
-	its := component{ecosystem: known.ecosystem, kind: known.kind, distro: id, release: version}
-	if id == "rhel" {
-		its.distro = "redhat"
-	}
-	if its.ecosystem == debianEcosystem {
-		its.release = releaseOf(version, lock.Sources)
-	}
-	its.label = strings.TrimSpace(id + " " + its.release)
-	return its
 }
 
 // releaseOf returns the release of Debian: its number, or sid. Testing and sid have no number, so that the suites of sources name them.
@@ -116,62 +101,55 @@ func releaseOf(version string, sources []v1alpha1.PackageSource) string {
 	return ""
 }
 
-// of completes a component with a package.
-func (c *component) of(one *v1alpha1.Package) {
+// componentOf returns the source package of a package of Debian, or the distribution, the type of package URLs or the archive of another package.
+func componentOf(lock *v1alpha1.Lock, one *v1alpha1.Package) (its component, other string) {
+	id := ""
+	if lock.Distribution != nil {
+		id = lock.Distribution.ID
+	}
+	if id == debianID {
+		its.release = releaseOf(lock.Distribution.Version, lock.Sources)
+	}
 	source := one.Source
-	c.name, c.version = one.Name, one.Version
-	if url, ok := parsePURL(one.PURL); ok && c.ofDistribution(url) {
-		c.name, c.version = url.name, cmp.Or(url.version, one.Version)
+	its.name, its.version = one.Name, one.Version
+	switch url, ok := parsePURL(one.PURL); {
+	case one.PURL != "" && !ok:
+		return its, "package URLs that cannot be read"
+	case ok && (url.kind != "deb" || url.namespace != debianID):
+		return its, url.origin()
+	case ok:
+		if at := url.qualifiers.Get("repository_url"); at != "" && !isDebianArchive(at) {
+			return its, otherArchives
+		}
+		if distro := url.qualifiers.Get("distro"); distro != "" {
+			its.release = release(strings.TrimPrefix(distro, debianID+"-"))
+		}
+		its.name, its.version = url.name, cmp.Or(url.version, one.Version)
 		if name, version, _ := strings.Cut(url.qualifiers.Get("upstream"), "@"); source == nil && name != "" {
 			source = &v1alpha1.SourcePackage{Name: name, Version: version}
 		}
-	} else if ok {
-		*c = component{kind: url.kind, distro: url.namespace, version: cmp.Or(url.version, one.Version)}
-		c.ecosystem, c.name = url.ecosystem()
-		c.name, c.label = cmp.Or(packageName(c.ecosystem, c.name), url.name), cmp.Or(c.ecosystem, url.kind)
-		c.codeName, c.codeVersion = c.name, c.version
-		return
+	case id == "":
+		return its, noDistribution
+	case id != debianID:
+		return its, strings.TrimSpace(id + " " + lock.Distribution.Version)
 	}
 	if source != nil {
-		c.name, c.version = source.Name, cmp.Or(source.Version, c.version)
-	}
-	c.codeName, c.codeVersion = c.name, c.version
-	if c.kind != "deb" {
-		return
+		its.name, its.version = source.Name, cmp.Or(source.Version, its.version)
 	}
 	if source == nil || source.Version == "" {
-		c.version = sourceVersion(c.version)
+		its.version = sourceVersion(its.version)
 	}
-	c.codeName, c.codeVersion = signed(c.name, c.version)
-}
-
-// ofDistribution changes a component to the distribution that a package URL names, if it names one.
-func (c *component) ofDistribution(url purl) bool {
-	if url.kind != "deb" && url.kind != "apk" && url.kind != "rpm" {
-		return false
-	}
-	if id, version, ok := strings.Cut(url.qualifiers.Get("distro"), "-"); ok && id == url.namespace {
-		*c = distributionOf(&v1alpha1.Lock{Distribution: &v1alpha1.Distribution{ID: id, Version: version}})
-	}
-	return c.distro == url.namespace
+	its.codeName, its.codeVersion = signed(its.name, its.version)
+	return its, ""
 }
 
 // has reports whether a package URL names a package of the component: its source package, or a binary package.
 func (c *component) has(wanted purl, one *binary) bool {
-	if wanted.kind != c.kind {
+	if wanted.kind != "deb" || wanted.namespace != debianID {
 		return false
 	}
-	if wanted.kind != "deb" && wanted.kind != "apk" && wanted.kind != "rpm" {
-		ecosystem, name := wanted.ecosystem()
-		return ecosystem == c.ecosystem && packageName(ecosystem, name) == c.name && (wanted.version == "" || wanted.version == c.version)
-	}
-	if wanted.namespace != c.distro {
+	if distro := wanted.qualifiers.Get("distro"); distro != "" && release(strings.TrimPrefix(distro, debianID+"-")) != c.release {
 		return false
-	}
-	if distro := wanted.qualifiers.Get("distro"); distro != "" {
-		if version := strings.TrimPrefix(distro, c.distro+"-"); version != c.release && release(version) != c.release {
-			return false
-		}
 	}
 	arch := wanted.qualifiers.Get("arch")
 	if (wanted.name == c.name || wanted.name == c.codeName) && (arch == "" || arch == "source") {
@@ -201,18 +179,27 @@ type findingKey struct {
 
 // matcher collects the findings of a build.
 type matcher struct {
+	of        *Subject
 	sets      []*Set
 	findings  map[findingKey]*finding
-	unmatched map[string]bool
+	unmatched map[reason]map[binary]bool
 }
 
-// Match returns what advisories know about the packages of a build. It never fails: packages that no advisory is about are unmatched.
+// reason is why packages are unmatched: what advisories tell of them, whose packages they are, and what cannot be judged.
+type reason struct{ what, whose, problem string }
+
+// maxUnmatched is how many reasons are told.
+const maxUnmatched = 100
+
+// Match returns what advisories know about the packages of a build. It never fails: packages that nobody knows about are unmatched.
 func Match(sets []*Set, of Subject) Result {
-	m := &matcher{sets: sets, findings: map[findingKey]*finding{}, unmatched: map[string]bool{}}
-	for _, its := range componentsOf(of.Locks) {
-		if !m.knows(its) {
-			m.unmatched[its.label] = true
-			continue
+	m := &matcher{of: &of, sets: sets, findings: map[findingKey]*finding{}, unmatched: map[reason]map[binary]bool{}}
+	for _, its := range m.components(of.Locks) {
+		if !slices.ContainsFunc(sets, func(set *Set) bool { return set.releases[its.release] }) {
+			m.unknown("no advisory is about", its.label(), "", its.binaries...)
+		}
+		if !isDebian(its.codeVersion) {
+			m.unknown("no advisory can judge", its.name, fmt.Sprintf("%q is no version of Debian", its.codeVersion), its.binaries...)
 		}
 		judged := m.judged(its)
 		for _, set := range sets {
@@ -220,10 +207,10 @@ func Match(sets []*Set, of Subject) Result {
 			m.listed(set, its, judged)
 		}
 	}
-	result := Result{Unmatched: slices.Sorted(maps.Keys(m.unmatched))}
-	m.merge()
+	result := Result{OtherArchives: otherArchivesOf(of.Locks)}
+	result.Unmatched, result.Counts.Unmatched = m.told()
 	for _, found := range m.findings {
-		result.Items = append(result.Items, m.judge(&of, found))
+		result.Items = append(result.Items, m.judge(found))
 	}
 	slices.SortFunc(result.Items, func(a, b v1alpha1.Vulnerability) int {
 		return cmp.Or(cmp.Compare(b.Status, a.Status), cmp.Compare(urgent(b.Severity), urgent(a.Severity)), // Open is after NotAffected
@@ -236,9 +223,58 @@ func Match(sets []*Set, of Subject) Result {
 	return result
 }
 
-// urgent orders severities for users: what nobody has rated may be severe, and is before what the distribution calls unimportant.
+// unknown makes packages unmatched.
+func (m *matcher) unknown(what, whose, problem string, packages ...binary) {
+	key := reason{what, whose, problem}
+	if m.unmatched[key] == nil {
+		m.unmatched[key] = map[binary]bool{}
+	}
+	for _, one := range packages {
+		m.unmatched[key][one] = true
+	}
+}
+
+// unjudged makes the packages of a component unmatched, because an advisory about them cannot be judged. Packages that are stated to be not affected
+// by its vulnerability are judged.
+func (m *matcher) unjudged(its *component, ids []string, problem string) {
+	for i := range its.binaries {
+		said := m.statement(&finding{ids: ids, component: its}, &its.binaries[i])
+		if said == nil || said.affected {
+			m.unknown("an advisory cannot be judged about", its.name, problem, its.binaries[i])
+		}
+	}
+}
+
+// told returns the reasons for users, and the number of unmatched packages.
+func (m *matcher) told() (lines []string, packages int32) {
+	all := map[binary]bool{}
+	for _, key := range slices.SortedFunc(maps.Keys(m.unmatched), func(a, b reason) int {
+		return cmp.Or(len(m.unmatched[b])-len(m.unmatched[a]), cmp.Compare(a.whose, b.whose), cmp.Compare(a.what, b.what), cmp.Compare(a.problem, b.problem))
+	}) {
+		of := m.unmatched[key]
+		maps.Copy(all, of)
+		line := fmt.Sprintf("%s %d packages of %s", key.what, len(of), key.whose)
+		if len(of) == 1 {
+			line = fmt.Sprintf("%s 1 package of %s", key.what, key.whose)
+		}
+		if key.problem != "" {
+			line += ": " + key.problem
+		}
+		lines = append(lines, line)
+	}
+	if more := len(lines) - maxUnmatched + 1; more > 1 {
+		lines = append(lines[:maxUnmatched-1], fmt.Sprintf("there are %d more reasons", more))
+	}
+	return lines, int32(len(all)) //nolint:gosec // locks are limited
+}
+
+// urgent orders severities for users: what cannot be read may be critical, and what nobody has rated may be severe, and is before what the
+// distribution calls unimportant.
 func urgent(severity v1alpha1.Severity) float64 {
-	if severity == v1alpha1.SeverityUnknown {
+	switch severity {
+	case v1alpha1.SeverityUnreadable:
+		return float64(len(severities))
+	case v1alpha1.SeverityUnknown:
 		return float64(rank(v1alpha1.SeverityNegligible)) + 0.5
 	}
 	return float64(rank(severity))
@@ -249,40 +285,25 @@ func newerFirst(a, b string) int {
 	return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(b, a))
 }
 
-// knows reports whether any advisory is about the release of a component.
-func (m *matcher) knows(its *component) bool {
-	if its.ecosystem == "" {
-		return false
-	}
-	return slices.ContainsFunc(m.sets, func(set *Set) bool {
-		if set.releases[its.ecosystem] {
-			return true
-		}
-		for known := range set.releases {
-			if ecosystem, release, ok := strings.Cut(known, ":"); ok && ecosystem == its.ecosystem && sameRelease(release, its.release) {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// sameRelease reports whether a version of a distribution belongs to a release: 3.20.1 to 3.20.
-func sameRelease(release, version string) bool {
-	return release == version || release != "" && strings.HasPrefix(version, release+".")
-}
-
 // tracked adds what Debian's tracker knows about a component.
 func (m *matcher) tracked(set *Set, its *component) {
-	if its.ecosystem != debianEcosystem {
-		return
-	}
 	entries := set.tracker[its.codeName]
 	for i := range entries {
-		state, fixed, affected := entries[i].affects(its.release, its.codeVersion)
-		if affected {
-			m.add(entries[i].id, nil, its, finding{
-				severity: state.severity, unimportant: state.severity == v1alpha1.SeverityNegligible, fixed: fixed, text: entries[i].text,
+		entry := &entries[i]
+		state := entry.in(its.release)
+		switch {
+		case state == nil && entry.problem != "":
+			m.unjudged(its, []string{entry.id}, strings.TrimSpace(entry.id+" "+entry.problem))
+			continue
+		case state == nil:
+			continue
+		case state.fixed == unjudged:
+			m.unjudged(its, []string{entry.id}, fmt.Sprintf("the status of %s in %s", entry.id, its.label()))
+			continue
+		}
+		if fixed, affected := entry.affects(state, its.codeVersion); affected {
+			m.add(entry.id, nil, its, finding{
+				severity: state.severity, unimportant: state.severity == v1alpha1.SeverityNegligible, fixed: fixed, text: entry.text,
 			})
 		}
 	}
@@ -291,20 +312,17 @@ func (m *matcher) tracked(set *Set, its *component) {
 // judged returns the vulnerabilities that Debian has judged for the source package and the release of a component. Its entries about updates are
 // less exact: a second update of the same vulnerabilities names a later version.
 func (m *matcher) judged(its *component) map[string]bool {
-	if its.ecosystem != debianEcosystem {
-		return nil
-	}
 	ids := map[string]bool{}
 	for _, set := range m.sets {
 		entries := set.tracker[its.codeName]
 		for i := range entries {
-			if entries[i].in(its.release) != nil {
+			if state := entries[i].in(its.release); state != nil && state.fixed != unjudged {
 				ids[entries[i].id] = true
 			}
 		}
-		all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
+		all := set.osv[its.codeName]
 		for i := range all {
-			if of := all[i].of; all[i].release == its.release && !isUpdate(of.id) {
+			if of := all[i].of; all[i].release == its.release && all[i].problem == "" && !isUpdate(of.id) {
 				for _, id := range of.cves {
 					ids[id] = true
 				}
@@ -316,29 +334,30 @@ func (m *matcher) judged(its *component) map[string]bool {
 
 // listed adds what OSV knows about a component. Entries about updates add only what is not judged.
 func (m *matcher) listed(set *Set, its *component, judged map[string]bool) {
-	all := set.osv[ecosystemPackage{its.ecosystem, its.codeName}]
+	all := set.osv[its.codeName]
 	specific := map[*advisory]bool{} // those that know the release of the component
 	for i := range all {
-		if all[i].release != "" && sameRelease(all[i].release, its.release) {
+		if all[i].release != "" && all[i].release == its.release {
 			specific[all[i].of] = true
 		}
 	}
 	for i := range all {
 		one := &all[i]
-		if one.release == "" && specific[one.of] || one.release != "" && !sameRelease(one.release, its.release) {
+		if one.release == "" && specific[one.of] || one.release != "" && one.release != its.release {
 			continue
 		}
-		fixed, affected, ok := one.affects(its.ecosystem, its.codeVersion)
-		if !ok {
-			m.unmatched[its.label] = true // nobody knows
+		left := one.of.cves // what nobody has judged better
+		if isUpdate(one.of.id) {
+			left = slices.DeleteFunc(slices.Clone(left), func(id string) bool { return judged[id] })
+		}
+		fixed, affected := one.affects(its.codeVersion)
+		if !affected && one.problem != "" && (len(left) > 0 || len(one.of.cves) == 0) {
+			m.unjudged(its, append([]string{one.of.id}, one.of.cves...), one.problem)
 		}
 		if !affected {
 			continue
 		}
-		for _, id := range one.of.cves {
-			if judged[id] && isUpdate(one.of.id) {
-				continue
-			}
+		for _, id := range left {
 			m.add(id, append([]string{one.of.id}, one.of.aliases...), its, finding{
 				severity: worse(one.severity, one.of.severity), unimportant: one.unimportant, fixed: fixed, text: one.of.text,
 			})
@@ -362,66 +381,15 @@ func (m *matcher) add(id string, aliases []string, its *component, found finding
 	}
 	known.severity, known.unimportant = worse(known.severity, found.severity), known.unimportant || found.unimportant
 	known.text = cmp.Or(known.text, found.text)
-	if compare := ordered(its.ecosystem); known.fixed == "" {
+	if known.fixed == "" {
 		known.fixed = found.fixed
-	} else if compare != nil && found.fixed != "" {
-		if order, ok := compare(found.fixed, known.fixed); ok && order > 0 {
-			known.fixed = found.fixed
-		}
+	} else if order, ok := compareDebian(found.fixed, known.fixed); ok && order > 0 {
+		known.fixed = found.fixed
 	}
-}
-
-// merge merges findings with a common ID, such as GHSA-… and PYSEC-…, into that with a CVE or, without a CVE, into that with the smallest ID. Two
-// CVEs stay two findings: an update of a distribution names several.
-func (m *matcher) merge() {
-	all := slices.SortedFunc(maps.Values(m.findings), mergeOrder)
-	into := map[*finding]*finding{}
-	last := func(of *finding) *finding {
-		for into[of] != nil {
-			if after := into[into[of]]; after != nil {
-				into[of] = after // a long chain is followed once
-			}
-			of = into[of]
-		}
-		return of
-	}
-	byID := map[findingKey]*finding{}
-	for _, found := range all {
-		for _, id := range found.ids {
-			key := findingKey{id, found.component}
-			if byID[key] == nil {
-				byID[key] = found
-			}
-			one, other := last(byID[key]), last(found)
-			if mergeOrder(one, other) > 0 {
-				one, other = other, one
-			}
-			if one != other && !cvePattern.MatchString(other.id) {
-				into[other] = one
-			}
-		}
-	}
-	for _, found := range all {
-		if target := last(found); target != found {
-			delete(m.findings, findingKey{found.id, found.component})
-			m.add(target.id, found.ids, found.component, *found)
-		}
-	}
-}
-
-// mergeOrder orders CVEs before other IDs, and the smaller before the larger.
-func mergeOrder(a, b *finding) int {
-	if first := cvePattern.MatchString(a.id); first != cvePattern.MatchString(b.id) {
-		if first {
-			return -1
-		}
-		return 1
-	}
-	return newerFirst(b.id, a.id)
 }
 
 // judge returns a finding for users. It is open if any of the packages is.
-func (m *matcher) judge(of *Subject, found *finding) v1alpha1.Vulnerability {
+func (m *matcher) judge(found *finding) v1alpha1.Vulnerability {
 	its := found.component
 	item := v1alpha1.Vulnerability{
 		ID: found.id, Severity: worse(found.severity, ""), Status: v1alpha1.VulnerabilityNotAffected, Source: its.name, Version: its.version,
@@ -434,7 +402,7 @@ func (m *matcher) judge(of *Subject, found *finding) v1alpha1.Vulnerability {
 		if !slices.Contains(item.Packages, its.binaries[i].name) {
 			item.Packages = append(item.Packages, its.binaries[i].name)
 		}
-		said := m.statement(of, found, &its.binaries[i])
+		said := m.statement(found, &its.binaries[i])
 		if said == nil || said.affected {
 			item.Status = v1alpha1.VulnerabilityOpen
 		} else if item.Justification == "" {
@@ -450,11 +418,11 @@ func (m *matcher) judge(of *Subject, found *finding) v1alpha1.Vulnerability {
 
 // statement returns what counts of all that is stated about a vulnerability of a package, or nil: the latest about this image or, if there is
 // none, the latest about the package in any image.
-func (m *matcher) statement(of *Subject, found *finding, binary *binary) (best *statement) {
+func (m *matcher) statement(found *finding, binary *binary) (best *statement) {
 	bestImage := false
 	for _, set := range m.sets {
 		for _, said := range set.about(found.ids) {
-			image, covered := said.covers(of, found.component, binary)
+			image, covered := said.covers(m.of, found.component, binary)
 			if !covered || bestImage && !image {
 				continue
 			}
@@ -480,6 +448,8 @@ func (r *Result) count(item *v1alpha1.Vulnerability) {
 		return
 	}
 	switch item.Severity {
+	case v1alpha1.SeverityUnreadable:
+		r.Counts.Unreadable++
 	case v1alpha1.SeverityCritical:
 		r.Counts.Critical++
 	case v1alpha1.SeverityHigh:

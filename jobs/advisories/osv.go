@@ -5,6 +5,7 @@ package advisories
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,6 +50,19 @@ type osvAffected struct {
 	Versions  []string      `json:"versions"`
 	Ecosystem osvSpecific   `json:"ecosystem_specific"`
 	Database  osvSpecific   `json:"database_specific"`
+
+	problem string // a field of a wrong type
+}
+
+// UnmarshalJSON reads what it can, so that the package is known although another field has a wrong type.
+func (a *osvAffected) UnmarshalJSON(content []byte) error {
+	type object osvAffected
+	err := json.Unmarshal(content, (*object)(a))
+	if errors.As(err, new(*json.UnmarshalTypeError)) {
+		a.problem = err.Error()
+		return nil
+	}
+	return err //nolint:wrapcheck // of the same entry
 }
 
 type osvRange struct {
@@ -62,24 +76,6 @@ type osvEvent struct {
 	LastAffected string `json:"last_affected"`
 }
 
-// osvSpecific is what a database adds. It may be anything.
-type osvSpecific struct{ severity, urgency string }
-
-// UnmarshalJSON keeps the severity and the urgency.
-func (s *osvSpecific) UnmarshalJSON(content []byte) error {
-	var read struct {
-		Severity text `json:"severity"`
-		Urgency  text `json:"urgency"`
-	}
-	if json.Unmarshal(content, &read) == nil {
-		s.severity, s.urgency = string(read.Severity), string(read.Urgency)
-	}
-	return nil
-}
-
-// ecosystemPackage is a package of an ecosystem, without its release.
-type ecosystemPackage struct{ ecosystem, name string }
-
 // advisory is an entry of OSV.
 type advisory struct {
 	id       string
@@ -89,17 +85,17 @@ type advisory struct {
 	severity v1alpha1.Severity
 }
 
-// affected is which versions of a package have a vulnerability.
+// affected is which versions of a source package have a vulnerability.
 type affected struct {
 	of       *advisory
-	release  string // of the ecosystem, or "" for all
+	release  string // of Debian, or "" for all
 	severity v1alpha1.Severity
 	// unimportant is whether the distribution rates the vulnerability as unimportant.
 	unimportant bool
 	versions    []string
 	ranges      [][]event
-	// unordered is whether there are ranges that cannot be compared here.
-	unordered bool
+	// problem is what of it cannot be judged, or empty.
+	problem string
 }
 
 // event is a version at which a range begins or ends.
@@ -124,18 +120,20 @@ var (
 // addEntry adds an entry of OSV. A withdrawn entry affects nothing.
 func (b *builder) addEntry(entry *osvEntry) error {
 	if !validID(entry.ID) {
-		b.skip(fmt.Sprintf("an entry has the id %q", v1alpha1.CutMessage(entry.ID)))
-		return nil
+		return b.unjudgedOSV(entry, fmt.Sprintf("an entry has the id %q", v1alpha1.CutMessage(entry.ID)))
 	}
 	if len(entry.Aliases)+len(entry.Upstream)+len(entry.Related) > maxIDs {
-		b.skip(fmt.Sprintf("%s has more than %d aliases", entry.ID, maxIDs))
-		return nil
+		return b.unjudgedOSV(entry, fmt.Sprintf("%s has more than %d aliases", entry.ID, maxIDs))
 	}
 	b.Entries++
 	if entry.Withdrawn != "" {
 		return nil
 	}
-	its := &advisory{id: strings.Clone(entry.ID), severity: worse(rated(entry.Severity), named(entry.Specific.severity))}
+	if !entry.ofDebian() {
+		b.Ignored++
+		return nil
+	}
+	its := &advisory{id: strings.Clone(entry.ID), severity: worse(rated(entry.Severity), entry.Specific.severity)}
 	its.cves = b.namesOf(entry)
 	for _, alias := range entry.Aliases {
 		if validID(alias) && !slices.Contains(its.cves, alias) {
@@ -149,6 +147,41 @@ func (b *builder) addEntry(entry *osvEntry) error {
 	}
 	its.text = b.describe(string(cmp.Or(entry.Summary, entry.Details)))
 	return b.store(advisorySize + 16*(len(its.cves)+len(its.aliases)))
+}
+
+// ofDebian reports whether the entry is about a package of Debian.
+func (e *osvEntry) ofDebian() bool {
+	return slices.ContainsFunc(e.Affected, func(one osvAffected) bool { return isEcosystem(one.Package.Ecosystem) })
+}
+
+// unjudgedOSV keeps that an entry cannot be judged, for the packages of Debian that it names.
+func (b *builder) unjudgedOSV(entry *osvEntry, problem string) error {
+	b.skip(problem)
+	if entry.Withdrawn != "" {
+		return nil
+	}
+	of := &advisory{}
+	if validID(entry.ID) {
+		of.id = strings.Clone(entry.ID)
+		of.cves = []string{of.id}
+	}
+	problem = b.intern(v1alpha1.CutMessage(problem))
+	for i := range entry.Affected {
+		one := &entry.Affected[i]
+		if !isEcosystem(one.Package.Ecosystem) || !validID(one.Package.Name) {
+			continue
+		}
+		its := affected{of: of, problem: problem}
+		if named := releaseIn(one.Package.Ecosystem); knownRelease(named) {
+			its.release = b.intern(named)
+		}
+		name := b.intern(one.Package.Name)
+		b.osv[name] = append(b.osv[name], its)
+		if err := b.store(affectedSize); err != nil {
+			return err
+		}
+	}
+	return b.store(advisorySize)
 }
 
 // The sizes of what is kept of an entry.
@@ -187,121 +220,129 @@ func (b *builder) namesOf(entry *osvEntry) (names []string) {
 // isUpdate reports whether an entry is about an update of Debian, which can fix several vulnerabilities: DSA-6001-1.
 func isUpdate(id string) bool { return strings.HasPrefix(id, "DSA-") || strings.HasPrefix(id, "DLA-") }
 
-// splitEcosystem splits "Debian:13" and "Alpine:v3.20".
-func splitEcosystem(text string) (ecosystem, version string) {
-	ecosystem, version, _ = strings.Cut(text, ":")
-	version = strings.TrimSuffix(version, ":LTS")
-	if ecosystem == debianEcosystem {
-		return ecosystem, release(version)
-	}
-	return ecosystem, strings.TrimPrefix(version, "v")
+// isEcosystem reports whether an ecosystem of OSV is Debian, or a release of it.
+func isEcosystem(text string) bool {
+	ecosystem, _, _ := strings.Cut(text, ":")
+	return strings.EqualFold(ecosystem, "Debian")
+}
+
+// releaseIn returns the release in an ecosystem such as "Debian:13", or "".
+func releaseIn(ecosystem string) string {
+	_, named, _ := strings.Cut(ecosystem, ":")
+	return release(named)
 }
 
 func (b *builder) addAffected(of *advisory, read *osvAffected) error {
-	ecosystem, release := splitEcosystem(read.Package.Ecosystem)
-	if ecosystem == "" && read.Package.Name == "" {
-		return nil // only commits are affected
-	}
-	if !validID(strings.ReplaceAll(ecosystem, " ", "")) || !validID(read.Package.Name) {
-		b.skip(fmt.Sprintf("%s affects %q of %q", of.id, v1alpha1.CutMessage(read.Package.Name), v1alpha1.CutMessage(ecosystem)))
+	if !isEcosystem(read.Package.Ecosystem) {
 		return nil
 	}
-	ecosystem, release = b.intern(ecosystem), b.intern(release)
-	b.know(ecosystem, release)
-	its := affected{
-		of: of, release: release, severity: worse(worse(rated(read.Severity), urgency(read.Ecosystem.urgency)), named(read.Ecosystem.severity)),
-		unimportant: read.Ecosystem.urgency == "unimportant" || read.Database.urgency == "unimportant",
+	if !validID(read.Package.Name) {
+		b.skip(fmt.Sprintf("%s affects the package %q of Debian", of.id, v1alpha1.CutMessage(read.Package.Name)))
+		return nil
 	}
-	compare := ordered(ecosystem)
+	its := affected{
+		of: of, severity: worse(rated(read.Severity), read.Ecosystem.severity), unimportant: read.Ecosystem.unimportant || read.Database.unimportant,
+	}
+	problem := read.problem
+	switch named := releaseIn(read.Package.Ecosystem); {
+	case knownRelease(named):
+		its.release = b.intern(named)
+		if !isUpdate(of.id) { // the updates of a release tell nothing about what is not fixed
+			b.know(named)
+		}
+	case named != "":
+		problem = cmp.Or(problem, fmt.Sprintf("names the release %q", v1alpha1.CutMessage(named)))
+	}
 	size := affectedSize
 	for _, one := range read.Ranges {
-		order := compare
-		switch {
-		case one.Type != "SEMVER" && one.Type != "ECOSYSTEM":
-			continue // commits
-		case order == nil && one.Type == "SEMVER":
-			order = compareSemantic
+		if one.Type != "ECOSYSTEM" {
+			continue // such as commits
 		}
-		if order == nil {
-			its.unordered = true
-			continue
-		}
-		events, problem := b.events(one.Events, order)
-		if problem != "" {
-			b.skip(of.id + " " + problem)
+		events, wrong := b.events(one.Events)
+		if wrong != "" {
+			problem = cmp.Or(problem, wrong)
 			continue
 		}
 		its.ranges = append(its.ranges, events)
 		size += len(events) * eventSize
 	}
-	if its.unordered || len(its.ranges) == 0 || compare == nil || ecosystem != debianEcosystem { // Debian's lists have the versions of its ranges
+	if len(its.ranges) == 0 || problem != "" { // otherwise the list has the versions of the ranges
 		for _, version := range read.Versions {
-			if validID(version) {
-				its.versions = append(its.versions, b.intern(version))
+			if !isDebian(version) {
+				problem = cmp.Or(problem, fmt.Sprintf("lists the version %q", v1alpha1.CutMessage(version)))
+				continue
 			}
+			its.versions = append(its.versions, b.intern(version))
 		}
+		its.versions = slices.Clip(its.versions)
 		size += 16 * len(its.versions)
 	}
-	if len(its.versions) > 0 {
-		its.versions = slices.Clip(its.versions)
-		its.unordered = false // OSV lists all affected versions
+	if len(its.ranges) == 0 && len(its.versions) == 0 && problem == "" {
+		problem = "lists no versions of " + read.Package.Name
 	}
-	if len(its.versions) == 0 && len(its.ranges) == 0 && !its.unordered {
-		return nil
+	if problem != "" {
+		problem = of.id + " " + problem
+		b.skip(problem)
+		its.problem = b.intern(v1alpha1.CutMessage(problem))
 	}
-	key := ecosystemPackage{ecosystem, b.intern(packageName(ecosystem, read.Package.Name))}
-	b.osv[key] = append(b.osv[key], its)
+	name := b.intern(read.Package.Name)
+	b.osv[name] = append(b.osv[name], its)
 	return b.store(size)
 }
 
 // events returns the events of a range in the order of their versions, or what is wrong with them.
-func (b *builder) events(read []osvEvent, compare compare) (events []event, problem string) {
+func (b *builder) events(read []osvEvent) (events []event, problem string) {
+	begins := false
 	for _, one := range read {
+		known := len(events)
 		for kind, version := range []string{one.Introduced, one.Fixed, one.LastAffected} {
 			if version == "" {
 				continue
 			}
-			if _, ok := compare(version, version); !validID(version) || !ok && version != "0" {
+			if !isDebian(version) {
 				return nil, fmt.Sprintf("has an event with the version %q", v1alpha1.CutMessage(version))
 			}
+			begins = begins || eventKind(kind) == introduced
 			events = append(events, event{eventKind(kind), b.intern(version)})
 		}
+		if len(events) == known {
+			return nil, "has an event without a version"
+		}
+	}
+	if !begins {
+		return nil, "has a range without a begin"
 	}
 	slices.SortStableFunc(events, func(a, b event) int {
 		switch {
-		case a.version == b.version:
-			return int(b.kind) - int(a.kind) // what begins at the end of another range is affected
-		case a.version == "0":
+		case a == beginning:
 			return -1
-		case b.version == "0":
+		case b == beginning:
 			return 1
 		}
-		order, _ := compare(a.version, b.version)
-		return order
+		order, _ := compareDebian(a.version, b.version)
+		return cmp.Or(order, int(b.kind)-int(a.kind)) // what begins at the end of another range is affected
 	})
 	return events, ""
 }
 
-// affects reports whether a version is affected, and which version fixes it. ok is false if that cannot be told.
-func (a *affected) affects(ecosystem, version string) (fixedVersion string, affected, ok bool) {
-	if slices.Contains(a.versions, version) {
-		affected = true
+// beginning is before all versions, such as 0~1.
+var beginning = event{introduced, "0"}
+
+// affects reports whether a version is affected, and which version fixes it. It is false for a version that cannot be compared.
+func (a *affected) affects(version string) (fixedVersion string, affected bool) {
+	affected = slices.ContainsFunc(a.versions, func(listed string) bool {
+		order, ok := compareDebian(version, listed)
+		return ok && order == 0
+	})
+	if !isDebian(version) {
+		return "", affected
 	}
-	ok = !a.unordered
 	for _, events := range a.ranges {
-		compare := ordered(ecosystem)
-		if compare == nil {
-			compare = compareSemantic
-		}
-		if _, valid := compare(version, version); !valid {
-			ok = affected
-			break
-		}
 		within := false
 		for _, event := range events {
 			order := 1
-			if event.version != "0" {
-				order, _ = compare(version, event.version)
+			if event != beginning {
+				order, _ = compareDebian(version, event.version)
 			}
 			switch {
 			case event.kind == introduced && order >= 0:
@@ -317,5 +358,5 @@ func (a *affected) affects(ecosystem, version string) (fixedVersion string, affe
 	if !affected {
 		fixedVersion = ""
 	}
-	return fixedVersion, affected, ok || affected
+	return fixedVersion, affected
 }

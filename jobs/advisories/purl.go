@@ -47,14 +47,8 @@ func parsePURL(text string) (purl, bool) {
 	}
 	read.qualifiers = qualifiers
 	switch read.kind {
-	case "deb", "apk", "oci", "golang", "composer", "nuget":
+	case "deb", "oci":
 		read.namespace, read.name = strings.ToLower(read.namespace), strings.ToLower(read.name)
-	case "pypi":
-		read.name = strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(read.name))
-	case "rpm":
-		if epoch := qualifiers.Get("epoch"); epoch != "" && read.version != "" {
-			read.version = epoch + ":" + read.version // as locks have it
-		}
 	}
 	return read, read.name != ""
 }
@@ -64,41 +58,13 @@ func (p purl) ofVersion(version string) bool {
 	return p.version == "" || strings.TrimPrefix(p.version, "0:") == strings.TrimPrefix(version, "0:")
 }
 
-// ecosystem returns the ecosystem of OSV of a package, and its name there. It is "" if OSV has none.
-func (p purl) ecosystem() (ecosystem, name string) {
-	slash := func() string { return strings.TrimPrefix(p.namespace+"/"+p.name, "/") }
+// origin returns whose package it is, for users: the type of the package URL, and the distribution.
+func (p purl) origin() string {
 	switch p.kind {
-	case "npm":
-		return "npm", slash()
-	case "pypi":
-		return "PyPI", p.name
-	case "golang":
-		return "Go", slash()
-	case "cargo":
-		return "crates.io", p.name
-	case "gem":
-		return "RubyGems", p.name
-	case "maven":
-		return "Maven", p.namespace + ":" + p.name
-	case "nuget":
-		return "NuGet", p.name
-	case "composer":
-		return "Packagist", slash()
-	case "hex":
-		return "Hex", slash()
-	case "pub":
-		return "Pub", p.name
+	case "deb", "apk", "rpm":
+		if validID(p.namespace) {
+			return p.kind + "/" + p.namespace
+		}
 	}
-	return "", ""
-}
-
-// packageName returns how the name of a package in OSV is compared.
-func packageName(ecosystem, name string) string {
-	switch ecosystem {
-	case "PyPI":
-		return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
-	case "NuGet", "Packagist", "Go":
-		return strings.ToLower(name)
-	}
-	return name
+	return cutText(p.kind, maxID)
 }

@@ -50,15 +50,17 @@ type Set struct {
 	Format string
 	// Entries is the number of vulnerabilities or statements that were read.
 	Entries int
-	// Skipped is the number of entries that make no sense, and Problem is that of the first of them.
+	// Ignored is the number of entries of OSV that are about no package of Debian.
+	Ignored int
+	// Skipped is the number of entries that cannot be read, and Problem is that of the first of them. The packages that they name are unmatched.
 	Skipped int
 	Problem string
 
 	tracker    map[string][]trackerEntry // by source package
-	osv        map[ecosystemPackage][]affected
-	releases   map[string]bool         // the ecosystems that advisories are about, such as "Debian:13" or "npm"
-	statements map[string][]*statement // by each ID of the vulnerability
-	used       int64                   // about how many bytes they need
+	osv        map[string][]affected     // by source package
+	releases   map[string]bool           // of Debian, that advisories are about
+	statements map[string][]*statement   // by each ID of the vulnerability
+	used       int64                     // about how many bytes they need
 }
 
 // Memory returns about how many bytes the Set needs.
@@ -123,7 +125,7 @@ func (b *builder) read(content io.Reader) (*Set, error) {
 
 func newBuilder() *builder {
 	return &builder{
-		Set:    Set{tracker: map[string][]trackerEntry{}, osv: map[ecosystemPackage][]affected{}, releases: map[string]bool{}, statements: map[string][]*statement{}},
+		Set:    Set{tracker: map[string][]trackerEntry{}, osv: map[string][]affected{}, releases: map[string]bool{}, statements: map[string][]*statement{}},
 		memory: MaxMemory, texts: map[string]string{}, entries: &metered{total: MaxBytes, limit: maxEntry},
 	}
 }
@@ -303,7 +305,11 @@ func (b *builder) readEntry(decoder *json.Decoder) error {
 		return b.addDocument(&document)
 	}
 	entry := osvEntry{}
-	if err := decoder.Decode(&entry); err != nil {
+	err := decoder.Decode(&entry)
+	if errors.As(err, new(*json.UnmarshalTypeError)) {
+		return b.unjudgedOSV(&entry, err.Error())
+	}
+	if err != nil {
 		return err
 	}
 	return b.addEntry(&entry)
@@ -378,16 +384,15 @@ func (l *list[T]) UnmarshalJSON(content []byte) error {
 	return nil
 }
 
-// know remembers that advisories are about a release of an ecosystem, which may be empty.
-func (b *builder) know(ecosystem, release string) {
-	key := strings.TrimSuffix(ecosystem+":"+release, ":")
-	if !b.releases[key] {
-		b.releases[key] = true
-		b.used += int64(len(key)) + textSize
+// know remembers that advisories are about a release of Debian.
+func (b *builder) know(release string) {
+	if !b.releases[release] {
+		b.releases[b.intern(release)] = true
+		b.used += textSize
 	}
 }
 
-// skip counts an entry that makes no sense.
+// skip counts an entry that cannot be read.
 func (b *builder) skip(problem string) {
 	if b.Skipped++; b.Problem == "" {
 		b.Problem = v1alpha1.CutMessage(problem)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -16,12 +15,15 @@ import (
 type trackerEntry struct {
 	id, text string
 	releases []trackerRelease
+	// problem is what cannot be judged about releases that are not in the list, or empty.
+	problem string
 }
 
 // trackerRelease is the state of a vulnerability in a release.
 type trackerRelease struct {
 	release string
-	// fixed is the version that fixed it, neverAffected if the release never had it, or empty if no version fixes it.
+	// fixed is the version that fixed it, neverAffected if the release never had it, unjudged if the state cannot be judged, or empty if no version
+	// fixes it.
 	fixed    string
 	severity v1alpha1.Severity
 }
@@ -39,8 +41,8 @@ type trackedRelease struct {
 }
 
 const (
-	debianEcosystem = "Debian"
-	neverAffected   = "0" // as the tracker writes it
+	neverAffected = "0" // as the tracker writes it
+	unjudged      = "?" // is no version
 )
 
 // readTracker reads an object of source packages, each an object of vulnerabilities.
@@ -101,19 +103,21 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 	err := decoder.Decode(&read)
 	switch {
 	case errors.As(err, new(*json.UnmarshalTypeError)):
-		b.skip(fmt.Sprintf("%s of %s: %s", id, name, err))
-		return nil
+		return b.unjudgedEntry(name, fmt.Sprintf("%s of %s: %s", id, name, err))
 	case err != nil:
 		return err
 	case !validID(id) || !validID(name):
-		b.skip(fmt.Sprintf("%q of %q is no ID of a vulnerability of a source package", id, name))
-		return nil
+		return b.unjudgedEntry(name, fmt.Sprintf("%q of %q is no ID of a vulnerability of a source package", id, name))
 	}
 	b.Entries++
 	entry, had := trackerEntry{id: b.intern(id)}, false
 	for codename, state := range read.Releases {
-		b.know(debianEcosystem, release(codename))
-		its := trackerRelease{release: b.intern(release(codename)), severity: urgency(state.Urgency)}
+		its := trackerRelease{release: b.intern(release(codename)), severity: rating(state.Urgency)}
+		if !knownRelease(its.release) {
+			entry.problem = b.intern(fmt.Sprintf("names the release %q", v1alpha1.CutMessage(codename)))
+			continue
+		}
+		b.know(its.release)
 		switch {
 		case state.Status == "open":
 			had = true
@@ -125,11 +129,11 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 			its.fixed, had = b.intern(state.FixedVersion), true
 		default:
 			b.skip(fmt.Sprintf("%s of %s in %s is %q, fixed in %q", id, name, codename, state.Status, state.FixedVersion))
-			continue
+			its.fixed = unjudged
 		}
 		entry.releases = append(entry.releases, its)
 	}
-	if len(entry.releases) == 0 {
+	if len(entry.releases) == 0 && entry.problem == "" {
 		return b.store(0)
 	}
 	if had {
@@ -140,26 +144,22 @@ func (b *builder) trackedEntry(decoder *json.Decoder, name, id string) error {
 	return b.store(entrySize + len(entry.releases)*releaseSize + len(id))
 }
 
+// unjudgedEntry keeps that an entry about a source package cannot be judged, if its name can be read.
+func (b *builder) unjudgedEntry(name, problem string) error {
+	b.skip(problem)
+	if !validID(name) {
+		return nil
+	}
+	name = b.intern(name)
+	b.tracker[name] = append(b.tracker[name], trackerEntry{problem: b.intern(v1alpha1.CutMessage(problem))})
+	return b.store(entrySize)
+}
+
 // The sizes of what is kept of an entry, with the overhead of its slice.
 const (
-	entrySize   = 128
+	entrySize   = 144
 	releaseSize = 48
 )
-
-// urgency returns the severity of an urgency of Debian, which may have stars. Debian does not rate most vulnerabilities.
-func urgency(text string) v1alpha1.Severity {
-	switch strings.TrimRight(strings.ToLower(text), "*") {
-	case "unimportant":
-		return v1alpha1.SeverityNegligible
-	case "low":
-		return v1alpha1.SeverityLow
-	case "medium":
-		return v1alpha1.SeverityMedium
-	case "high":
-		return v1alpha1.SeverityHigh
-	}
-	return v1alpha1.SeverityUnknown
-}
 
 // in returns the state of a vulnerability in a release, or nil if the tracker has not judged it.
 func (e *trackerEntry) in(release string) *trackerRelease {
@@ -171,22 +171,21 @@ func (e *trackerEntry) in(release string) *trackerRelease {
 	return nil
 }
 
-// affects reports whether a version of the source package has the vulnerability in a release, and which version fixes it. A version that
-// cannot be compared has it. A package of a later release, or a backport, is compared with what fixed sid: the tracker does the same
-// for a release without an entry of its own.
-func (e *trackerEntry) affects(release, version string) (its *trackerRelease, fixed string, affected bool) {
-	its = e.in(release)
-	if its == nil || its.fixed == neverAffected {
-		return its, "", false
+// affects reports whether a version of the source package has the vulnerability in the release of a state, and which version fixes it. A version
+// that cannot be compared has it. A package of a later release, or a backport, is compared with what fixed sid: the tracker does the same for a
+// release without an entry of its own.
+func (e *trackerEntry) affects(state *trackerRelease, version string) (fixed string, affected bool) {
+	if state.fixed == neverAffected {
+		return "", false
 	}
-	if its.fixed != "" {
-		order, ok := compareDebian(version, its.fixed)
-		return its, its.fixed, !ok || order < 0
+	if state.fixed != "" {
+		order, ok := compareDebian(version, state.fixed)
+		return state.fixed, !ok || order < 0
 	}
 	if sid := e.in("sid"); sid != nil && sid.fixed != "" && sid.fixed != neverAffected {
 		if order, ok := compareDebian(backport.ReplaceAllString(version, ""), sid.fixed); ok && order >= 0 {
-			return its, "", false
+			return "", false
 		}
 	}
-	return its, "", true
+	return "", true
 }

@@ -73,7 +73,7 @@ func lockOf(distribution string, packages ...string) *v1alpha1.Lock {
 	return lock
 }
 
-// brief are the items of a result: ID SEVERITY SOURCE VERSION PACKAGES, and what fixes or why not.
+// brief are the items of a result: ID SEVERITY SOURCE VERSION PACKAGES, and what fixes or why not; and what is unmatched.
 func brief(result advisories.Result) string {
 	var lines []string
 	for _, item := range result.Items {
@@ -86,10 +86,7 @@ func brief(result advisories.Result) string {
 		}
 		lines = append(lines, line)
 	}
-	if len(result.Unmatched) > 0 {
-		lines = append(lines, "unmatched "+strings.Join(result.Unmatched, ","))
-	}
-	return strings.Join(lines, "\n")
+	return strings.Join(append(lines, result.Unmatched...), "\n")
 }
 
 func TestTheTrackerKnowsSourcePackagesOfReleases(t *testing.T) {
@@ -118,12 +115,12 @@ func TestTheTrackerKnowsSourcePackagesOfReleases(t *testing.T) {
 		{"a backport of the fix", lockOf("debian 13", "bash 5.2.15-2~bpo13+1"), "TEMP-0841856-B18BAF Negligible bash 5.2.15-2~bpo13+1 bash"},
 		{"older than the fix in sid", lockOf("debian 13", "bash 5.2.15-1"), "CVE-2022-3715 Unknown bash 5.2.15-1 bash\nTEMP-0841856-B18BAF Negligible bash 5.2.15-1 bash"},
 		{"end of life", lockOf("debian 11", "phpldapadmin 1.2.2-6"), "CVE-2026-3004 Unknown phpldapadmin 1.2.2-6 phpldapadmin"},
-		{"a release that the tracker no longer has", lockOf("debian 10", "openssl 1.1.1n-0+deb10u6"), "unmatched debian 10"},
+		{"a release that the tracker no longer has", lockOf("debian 10", "openssl 1.1.1n-0+deb10u6"), "no advisory is about 1 package of debian 10"},
 		{"a point release", lockOf("debian 13.2", "openssl 3.5.4-1~deb13u2", "tzdata 1:2026a-1"), "CVE-2007-6755 Negligible openssl 3.5.4-1~deb13u2 openssl"},
-		{"no version of the release", lockOf("debian", "openssl 1"), "unmatched debian"},
-		{"a version that is no version", lockOf("debian 13", "tzdata 1:!"), "CVE-2026-3003 Medium tzdata 1:! tzdata fixed 1:2026a-1"},
-		{"another distribution", lockOf("alpine 3.22", "openssl 3.5.4-r0"), "unmatched alpine 3.22"},
-		{"no distribution", lockOf("", "openssl 3.5.4"), "unmatched packages without a distribution"},
+		{"no version of the release", lockOf("debian", "openssl 1"), "no advisory is about 1 package of debian"},
+		{"a version that is no version", lockOf("debian 13", "tzdata 1:!"), "CVE-2026-3003 Medium tzdata 1:! tzdata fixed 1:2026a-1\n" + `no advisory can judge 1 package of tzdata: "1:!" is no version of Debian`},
+		{"another distribution", lockOf("alpine 3.22", "openssl 3.5.4-r0"), "no advisory is about 1 package of alpine 3.22"},
+		{"no distribution", lockOf("", "openssl 3.5.4"), "no advisory is about 1 package of no distribution"},
 		{"no packages", lockOf(""), ""},
 	} {
 		if got := brief(advisories.Match(sets, advisories.Subject{Locks: []*v1alpha1.Lock{c.lock}})); got != c.want {
@@ -135,7 +132,7 @@ func TestTheTrackerKnowsSourcePackagesOfReleases(t *testing.T) {
 func TestSuitesNameTheReleaseOfATestingSystem(t *testing.T) {
 	sets := read(t, tracker)
 	for suite, want := range map[string]string{
-		"sid": "fixed 3.5.5-1", "unstable": "fixed 3.5.5-1", "trixie-security": "fixed 3.5.4-1~deb13u2", "testing": "unmatched debian", "": "unmatched debian",
+		"sid": "fixed 3.5.5-1", "unstable": "fixed 3.5.5-1", "trixie-security": "fixed 3.5.4-1~deb13u2", "testing": "no advisory is about 1 package of debian", "": "no advisory is about 1 package of debian",
 	} {
 		lock := lockOf("debian", "openssl 3.5.4-1~deb13u1")
 		lock.Sources = []v1alpha1.PackageSource{{URI: "http://mirror.example/debian", Suite: suite}}

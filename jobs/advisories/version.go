@@ -4,28 +4,14 @@ package advisories
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
-	"golang.org/x/mod/semver"
 	debian "pault.ag/go/debian/version"
 )
 
-// compare compares two versions. It is false if one is no version.
-type compare func(a, b string) (order int, ok bool)
-
-// ordered returns how an ecosystem of OSV orders its versions, or nil if that is not known here.
-func ordered(ecosystem string) compare {
-	switch ecosystem {
-	case "Debian", "Ubuntu":
-		return compareDebian
-	case "npm", "Go", "crates.io", "Hex", "Pub":
-		return compareSemantic
-	}
-	return nil
-}
-
-// compareDebian compares versions as dpkg does (deb-version(7)).
-func compareDebian(a, b string) (int, bool) {
+// compareDebian compares versions as dpkg does (deb-version(7)). It is false if one is no version.
+func compareDebian(a, b string) (order int, ok bool) {
 	left, err := debian.Parse(a)
 	if err != nil {
 		return 0, false
@@ -40,12 +26,6 @@ func compareDebian(a, b string) (int, bool) {
 func isDebian(version string) bool {
 	_, err := debian.Parse(version)
 	return err == nil && validID(version)
-}
-
-// compareSemantic compares versions as https://semver.org says. A v in front is allowed, as Go writes it.
-func compareSemantic(a, b string) (int, bool) {
-	a, b = "v"+strings.TrimPrefix(a, "v"), "v"+strings.TrimPrefix(b, "v")
-	return semver.Compare(a, b), semver.IsValid(a) && semver.IsValid(b)
 }
 
 var (
@@ -75,6 +55,16 @@ var codenames = map[string]string{
 	"8": "jessie", "9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie", "14": "forky", "15": "duke",
 }
 
+// firstRelease is the first release of Debian whose point releases are not releases of their own: 3.1 is none of 3.0, but 13.2 is of 13.
+const firstRelease = 4
+
+// knownRelease reports whether a text that release returned is a release of Debian.
+func knownRelease(name string) bool {
+	return numbered.MatchString(name) || name == "sid" || name == "experimental"
+}
+
+var numbered = regexp.MustCompile(`\A[0-9]+(\.[0-9]+)?\z`)
+
 // release returns how this package names a release of Debian: by its number, or sid. Unknown names stay.
 func release(name string) string {
 	name = strings.ToLower(name)
@@ -86,8 +76,10 @@ func release(name string) string {
 			return number
 		}
 	}
-	if major, _, ok := strings.Cut(name, "."); ok && codenames[major] != "" {
-		return major
+	if major, _, ok := strings.Cut(name, "."); ok {
+		if number, err := strconv.Atoi(major); err == nil && number >= firstRelease {
+			return major
+		}
 	}
 	return name
 }

@@ -9,7 +9,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/advisories"
-	"goldsmith.dev/goldsmith/jobs/sbom"
 )
 
 // vex is a document of OpenVEX with statements.
@@ -85,31 +84,6 @@ func TestStatementsSayWhyAnImageIsNotAffected(t *testing.T) {
 		}
 		if item.Status != wanted || item.Justification != c.want || (result.Counts.NotAffected == 1) != (c.want != "") || (len(result.Worst) == 0) != (c.want != "") {
 			t.Errorf("%s: got %s %q, want %s %q; counts %+v", c.name, item.Status, item.Justification, wanted, c.want, result.Counts)
-		}
-	}
-}
-
-func TestStatementsAreAboutPackagesOfEcosystems(t *testing.T) {
-	document := vex(`{"vulnerability": {"name": "GHSA-aaaa-bbbb-cccc"}, "products": [{"@id": "pkg:npm/%40acme/pad"}], "status": "not_affected", "justification": "inline_mitigations_already_exist"}`)
-	got := brief(advisories.Match(read(t, ghsa, document), advisories.Subject{Locks: []*v1alpha1.Lock{ofOthers("pkg:npm/%40acme/pad@1.0.0")}}))
-	if want := "CVE-2026-1004 Medium @acme/pad 1.0.0 x fixed 1.4.2 NotAffected: inline_mitigations_already_exist"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestStatementsNameTheEpochOfAPackage(t *testing.T) {
-	const advisory = `{"id": "RLSA-1", "affected": [{"package": {"ecosystem": "Rocky Linux:9", "name": "bash"}, "versions": ["1:5.1-3"]}]}`
-	installed := lockOf("rocky 9", "bash 1:5.1-3")
-	url := sbom.PackageURL(installed, &installed.Packages[0])
-	byURL := lockOf("", "bash 1:5.1-3")
-	byURL.Packages[0].PURL = url
-	for product, open := range map[string]bool{url: false, "pkg:rpm/rocky/bash@5.1-3?epoch=1": false, "pkg:rpm/rocky/bash@5.1-3": true, "pkg:rpm/rocky/bash@5.1-3?epoch=2": true} {
-		document := vex(fmt.Sprintf(`{"vulnerability": {"name": "RLSA-1"}, "products": [%q], "status": "not_affected"}`, product))
-		for _, lock := range []*v1alpha1.Lock{installed, byURL} {
-			result := advisories.Match(read(t, advisory, document), advisories.Subject{Locks: []*v1alpha1.Lock{lock}})
-			if got := result.Counts; (got.Unknown == 1) != open || (got.NotAffected == 1) == open {
-				t.Errorf("%s: got %+v", product, got)
-			}
 		}
 	}
 }

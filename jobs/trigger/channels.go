@@ -30,7 +30,7 @@ func ChannelRule(image *v1alpha1.Image, channel string) *v1alpha1.ChannelRule {
 func Missing(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) []string {
 	missing := missingEvidence(image, rule, build)
 	if rule != nil && rule.Requires != nil {
-		if text := tooSevere(rule.Requires.MaxSeverity, build, known); text != "" {
+		if text := tooSevere(rule.Requires, build, known); text != "" {
 			missing = append(missing, text)
 		}
 	}
@@ -79,7 +79,7 @@ func (o Observed) missingOf(channel *v1alpha1.ImageChannel) []string {
 	}
 	missing, limit, known := missingEvidence(o.Image, rule, build), rule.Requires.MaxSeverity, o.Vulnerabilities[build.UID]
 	severe := fmt.Sprintf("%s has vulnerabilities more severe than %s, or they are unknown: \"goldsmith vulnerabilities %[1]s\" tells more", build.Name, limit)
-	if tooSevere(limit, build, known) != "" && (known != nil || o.Vulnerabilities == nil || slices.Contains(channel.Missing, severe)) {
+	if tooSevere(rule.Requires, build, known) != "" && (known != nil || o.Vulnerabilities == nil || slices.Contains(channel.Missing, severe)) {
 		missing = append(missing, severe)
 	}
 	return missing
@@ -100,7 +100,7 @@ func WaitsFor(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1
 		if rule.Requires.Attested && !Attested(build) {
 			lacks = append(lacks, "is signed")
 		}
-		if text := severityWaitedFor(rule.Requires.MaxSeverity, build, known); text != "" {
+		if text := severityWaitedFor(rule.Requires, build, known); text != "" {
 			lacks = append(lacks, text)
 		}
 	}

@@ -4,6 +4,7 @@ package trigger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -15,10 +16,17 @@ type Vulnerabilities struct {
 	Counts v1alpha1.VulnerabilityCounts
 	// Worst are the IDs of the most severe open ones, at most v1alpha1.MaxWorstVulnerabilities.
 	Worst []string
-	// Unmatched are the distributions and ecosystems that no advisory is about.
+	// Unmatched tells which packages nobody knows about, and why.
 	Unmatched []string
+	// OtherArchives are the sources of packages that are not known to be Debian's.
+	OtherArchives []string
 	// Unknown is why nothing is known, for users. The other fields are then empty.
 	Unknown string
+}
+
+// KnownVulnerabilities are those that the server has answered with.
+func KnownVulnerabilities(found *v1alpha1.ImageBuildVulnerabilities) *Vulnerabilities {
+	return &Vulnerabilities{Counts: found.Counts, Worst: found.Worst, Unmatched: found.Unmatched, OtherArchives: found.OtherArchives}
 }
 
 // UnknownVulnerabilities are those of a build for which the server has answered with an error. The messages about them name the build, so that its
@@ -33,7 +41,8 @@ func UnknownVulnerabilities(err error) *Vulnerabilities {
 
 // tooSevere tells which vulnerabilities keep a build from a channel, with the remedy, or returns "". The vulnerabilities may be nil, if nobody
 // has asked for them.
-func tooSevere(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
+func tooSevere(requires *v1alpha1.ChannelRequirements, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
+	limit := requires.MaxSeverity
 	if limit == "" {
 		return ""
 	}
@@ -43,19 +52,40 @@ func tooSevere(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *
 	case known.Unknown != "":
 		return fmt.Sprintf("the vulnerabilities of %s are unknown: %s", build.Name, known.Unknown)
 	case len(known.Unmatched) > 0:
-		return fmt.Sprintf("the vulnerabilities of %s are unknown: no advisory is about %s", build.Name, strings.Join(known.Unmatched, ", "))
+		return fmt.Sprintf("the vulnerabilities of %s are unknown: %s", build.Name, DescribeUnmatched(known.Unmatched))
+	case requires.NoOtherArchives && len(known.OtherArchives) > 0:
+		return fmt.Sprintf("packages of %s may come from other archives, which no advisory is about: %s", build.Name, firstOf(known.OtherArchives, ", "))
 	}
 	over := moreSevere(limit, known.Counts)
 	if over == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s has %s more severe than %s (the worst: %s): build the image with fixed packages, or state why they do not affect it (OpenVEX)",
-		build.Name, countOpen(over), limit, strings.Join(known.Worst[:min(int(over), maxShownWorst, len(known.Worst))], ", "))
+	than := "more severe than " + string(limit)
+	if known.Counts.Unreadable > 0 {
+		than += ", or with a rating that cannot be read"
+	}
+	return fmt.Sprintf("%s has %s %s (the worst: %s): build the image with fixed packages, or state why they do not affect it (OpenVEX)",
+		build.Name, countOpen(over), than, strings.Join(known.Worst[:min(int(over), maxShownWorst, len(known.Worst))], ", "))
 }
 
-// moreSevere returns how many open vulnerabilities are more severe than a limit. Only the limit None counts those of unknown severity.
+// DescribeUnmatched tells which packages nobody knows about.
+func DescribeUnmatched(unmatched []string) string { return firstOf(unmatched, "; ") }
+
+// maxShownReasons is how many lines a message has.
+const maxShownReasons = 3
+
+// firstOf joins the first lines of a list, and counts the others.
+func firstOf(lines []string, separator string) string {
+	if more := len(lines) - maxShownReasons; more > 0 {
+		lines = append(slices.Clone(lines[:maxShownReasons]), fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(lines, separator)
+}
+
+// moreSevere returns how many open vulnerabilities are more severe than a limit. Each limit counts those whose rating cannot be read, and only None
+// those that nobody has rated.
 func moreSevere(limit v1alpha1.SeverityLimit, counts v1alpha1.VulnerabilityCounts) int32 {
-	over := counts.Critical
+	over := counts.Critical + counts.Unreadable
 	for _, step := range []struct {
 		allowed v1alpha1.SeverityLimit
 		count   int32

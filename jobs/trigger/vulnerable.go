@@ -87,7 +87,7 @@ func (c conditions) setVulnerable() {
 	if known == nil {
 		return // the stored condition names its build
 	}
-	unmatched := "no advisory is about " + strings.Join(known.Unmatched, ", ")
+	unmatched := DescribeUnmatched(known.Unmatched)
 	unknown := func(why string) {
 		message := fmt.Sprintf("the vulnerabilities of build %s are unknown: %s", build, why)
 		c.set(kind, metav1.ConditionUnknown, v1alpha1.ReasonVulnerabilitiesUnknown, v1alpha1.CutMessage(message))
@@ -113,7 +113,7 @@ func (c conditions) setVulnerable() {
 
 // OpenVulnerabilities returns the number of open vulnerabilities.
 func OpenVulnerabilities(counts v1alpha1.VulnerabilityCounts) int32 {
-	return counts.Critical + counts.High + counts.Medium + counts.Low + counts.Negligible + counts.Unknown
+	return counts.Unreadable + counts.Critical + counts.High + counts.Medium + counts.Low + counts.Negligible + counts.Unknown
 }
 
 // DescribeVulnerabilities counts open vulnerabilities, such as "3 open vulnerabilities: 1 Critical, 2 High, 2 with a fix".
@@ -127,6 +127,7 @@ func DescribeVulnerabilities(counts v1alpha1.VulnerabilityCounts) string {
 		count int32
 		what  string
 	}{
+		{counts.Unreadable, string(v1alpha1.SeverityUnreadable)},
 		{counts.Critical, string(v1alpha1.SeverityCritical)},
 		{counts.High, string(v1alpha1.SeverityHigh)},
 		{counts.Medium, string(v1alpha1.SeverityMedium)},
@@ -150,12 +151,16 @@ func countOpen(open int32) string {
 }
 
 // severityWaitedFor describes the vulnerabilities that a build must not have for a channel, or returns "" if it has none of them.
-func severityWaitedFor(limit v1alpha1.SeverityLimit, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
-	switch {
-	case tooSevere(limit, build, known) == "":
+func severityWaitedFor(requires *v1alpha1.ChannelRequirements, build *v1alpha1.ImageBuild, known *Vulnerabilities) string {
+	if tooSevere(requires, build, known) == "" {
 		return ""
-	case limit == v1alpha1.SeverityLimitNone:
-		return "has no open vulnerability"
 	}
-	return "has no vulnerability above " + string(limit)
+	waited := "has no vulnerability above " + string(requires.MaxSeverity)
+	if requires.MaxSeverity == v1alpha1.SeverityLimitNone {
+		waited = "has no open vulnerability"
+	}
+	if requires.NoOtherArchives {
+		waited += " and no package of another archive"
+	}
+	return waited
 }

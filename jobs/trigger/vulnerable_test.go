@@ -30,17 +30,17 @@ func TestAnImageTellsItsVulnerabilities(t *testing.T) {
 		return &v1alpha1.ImageVulnerabilities{Build: of, Counts: its.Counts, Worst: its.Worst}
 	}
 	const open = "build debian-1 has 3 open vulnerabilities: 1 Critical, 2 High, 2 with a fix; the worst: CVE-1, CVE-2, CVE-3"
-	one := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unknown: 1}, Worst: []string{"CVE-5"}, Unmatched: []string{"alpine"}}
-	none, unmatched := &Vulnerabilities{}, &Vulnerabilities{Unmatched: []string{"alpine", "npm"}}
+	one := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unknown: 1}, Worst: []string{"CVE-5"}, Unmatched: []string{"no advisory is about 3 packages of alpine"}}
+	none, unmatched := &Vulnerabilities{}, &Vulnerabilities{Unmatched: []string{"no advisory is about 1 package of npm", "b"}}
 	for name, test := range map[string]struct {
 		known     map[types.UID]*Vulnerabilities
 		condition string // status, reason and message
 		status    *v1alpha1.ImageVulnerabilities
 	}{
 		"open":            {known(map[int64]*Vulnerabilities{1: severe}), "True VulnerabilitiesOpen " + open, stored("debian-1", severe)},
-		"of one kind":     {known(map[int64]*Vulnerabilities{1: one}), "True VulnerabilitiesOpen build debian-1 has 1 open vulnerability: 1 Unknown; the worst: CVE-5; no advisory is about alpine", stored("debian-1", one)},
+		"of one kind":     {known(map[int64]*Vulnerabilities{1: one}), "True VulnerabilitiesOpen build debian-1 has 1 open vulnerability: 1 Unknown; the worst: CVE-5; no advisory is about 3 packages of alpine", stored("debian-1", one)},
 		"none":            {known(map[int64]*Vulnerabilities{1: none}), "False NoVulnerabilities the advisories tell of no open vulnerability of build debian-1", stored("debian-1", none)},
-		"unmatched":       {known(map[int64]*Vulnerabilities{1: unmatched}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: no advisory is about alpine, npm", stored("debian-1", unmatched)},
+		"unmatched":       {known(map[int64]*Vulnerabilities{1: unmatched}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: no advisory is about 1 package of npm; b", stored("debian-1", unmatched)},
 		"unknown":         {known(map[int64]*Vulnerabilities{1: {Unknown: "it has no lock"}}), "Unknown VulnerabilitiesUnknown the vulnerabilities of build debian-1 are unknown: it has no lock", nil},
 		"not asked for":   {known(map[int64]*Vulnerabilities{9: none}), "True VulnerabilitiesOpen " + open, stored("debian-1", severe)},
 		"no advisories":   {nil, "", nil},
@@ -82,6 +82,8 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 	byHand.Name, byHand.Promote = "lts", v1alpha1.PromoteManual
 	none := *limit.DeepCopy()
 	none.Requires = &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitNone}
+	official := *none.DeepCopy()
+	official.Requires.NoOtherArchives = true
 	low, high := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Low: 1}}, &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 1}}
 	passes := func(n int64) v1alpha1.ImageBuild {
 		return withResults(newBuild(n, v1alpha1.BuildSucceeded, "A"), "web", "Passed")
@@ -127,6 +129,7 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 		{&limit, high, "has no vulnerability above Low"},
 		{&limit, low, ""},
 		{&none, low, "has no open vulnerability"},
+		{&official, low, "has no open vulnerability and no package of another archive"},
 	} {
 		if got := WaitsFor(image, test.rule, &builds[0], test.known); got != test.want {
 			t.Errorf("waits for a build that %q, want %q", got, test.want)
@@ -134,19 +137,35 @@ func TestAChannelWaitsForABuildWithoutSevereVulnerabilities(t *testing.T) {
 	}
 	severe := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 2, Medium: 3}, Worst: []string{"CVE-1", "CVE-2", "CVE-3", "CVE-4", "CVE-5"}}
 	const remedy = "): build the image with fixed packages, or state why they do not affect it (OpenVEX)"
+	unreadable := &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unreadable: 1, High: 1, Unknown: 1}, Worst: []string{"CVE-1", "CVE-2", "CVE-3"}}
+	elsewhere := &Vulnerabilities{OtherArchives: []string{"https://a.example a main", "https://b.example", "c", "d", "e"}}
+	above := func(limit v1alpha1.SeverityLimit) v1alpha1.ChannelRequirements {
+		return v1alpha1.ChannelRequirements{MaxSeverity: limit}
+	}
 	for _, test := range []struct {
-		limit v1alpha1.SeverityLimit
-		known *Vulnerabilities
-		want  string
+		requires v1alpha1.ChannelRequirements
+		known    *Vulnerabilities
+		want     string
 	}{
-		{v1alpha1.SeverityLimitHigh, severe, ""},
-		{v1alpha1.SeverityLimitMedium, severe, "debian-1 has 2 open vulnerabilities more severe than Medium (the worst: CVE-1, CVE-2" + remedy},
-		{v1alpha1.SeverityLimitLow, severe, "debian-1 has 5 open vulnerabilities more severe than Low (the worst: CVE-1, CVE-2, CVE-3" + remedy},
-		{v1alpha1.SeverityLimitHigh, UnknownVulnerabilities(errors.New("the vulnerabilities of imagebuild debian-1 are unknown: not read yet")), "the vulnerabilities of debian-1 are unknown: not read yet"},
-		{v1alpha1.SeverityLimitHigh, UnknownVulnerabilities(errors.New("no database")), "the vulnerabilities of debian-1 are unknown: no database"},
+		{above(""), &Vulnerabilities{Unmatched: []string{"x"}}, ""},
+		{above(v1alpha1.SeverityLimitHigh), severe, ""},
+		{above(v1alpha1.SeverityLimitHigh), unreadable, "debian-1 has 1 open vulnerability more severe than High, or with a rating that cannot be read (the worst: CVE-1" + remedy},
+		{above(v1alpha1.SeverityLimitMedium), unreadable, "debian-1 has 2 open vulnerabilities more severe than Medium, or with a rating that cannot be read (the worst: CVE-1, CVE-2" + remedy},
+		{above(v1alpha1.SeverityLimitLow), &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unknown: 7}}, ""},
+		{above(v1alpha1.SeverityLimitNone), &Vulnerabilities{Counts: v1alpha1.VulnerabilityCounts{Unknown: 7}, Worst: []string{"CVE-1"}}, "debian-1 has 7 open vulnerabilities more severe than None (the worst: CVE-1" + remedy},
+		{above(v1alpha1.SeverityLimitHigh), &Vulnerabilities{Unmatched: []string{"no advisory is about 1 package of gem", "c", "d", "e", "f"}},
+			"the vulnerabilities of debian-1 are unknown: no advisory is about 1 package of gem; c; d; 2 more"},
+		{above(v1alpha1.SeverityLimitNone), elsewhere, ""},
+		{v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh, NoOtherArchives: true}, low, ""},
+		{v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh, NoOtherArchives: true}, elsewhere,
+			"packages of debian-1 may come from other archives, which no advisory is about: https://a.example a main, https://b.example, c, 2 more"},
+		{above(v1alpha1.SeverityLimitMedium), severe, "debian-1 has 2 open vulnerabilities more severe than Medium (the worst: CVE-1, CVE-2" + remedy},
+		{above(v1alpha1.SeverityLimitLow), severe, "debian-1 has 5 open vulnerabilities more severe than Low (the worst: CVE-1, CVE-2, CVE-3" + remedy},
+		{above(v1alpha1.SeverityLimitHigh), UnknownVulnerabilities(errors.New("the vulnerabilities of imagebuild debian-1 are unknown: not read yet")), "the vulnerabilities of debian-1 are unknown: not read yet"},
+		{above(v1alpha1.SeverityLimitHigh), UnknownVulnerabilities(errors.New("no database")), "the vulnerabilities of debian-1 are unknown: no database"},
 	} {
-		if diff := cmp.Diff(test.want, tooSevere(test.limit, &builds[0], test.known)); diff != "" {
-			t.Errorf("above %s (-want +got):\n%s", test.limit, diff)
+		if diff := cmp.Diff(test.want, tooSevere(&test.requires, &builds[0], test.known)); diff != "" {
+			t.Errorf("above %s (-want +got):\n%s", test.requires.MaxSeverity, diff)
 		}
 	}
 	many := observed(newImage(func(image *v1alpha1.Image) { image.Spec.Channels = []v1alpha1.ChannelRule{none} }), "A")

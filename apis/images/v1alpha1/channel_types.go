@@ -66,12 +66,17 @@ type ChannelRequirements struct {
 	// +optional
 	Attested bool `json:"attested,omitempty" protobuf:"varint,2,opt,name=attested"`
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
-	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is
+	// no vulnerability at all, and only None refuses one that no advisory rates. Every limit refuses a vulnerability whose rating cannot be read,
+	// and packages whose vulnerabilities are unknown. A vulnerability that Debian rates as unimportant is
 	// Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count.
 	// It needs advisories, which the operator of the server sets. Defaults to no limit.
 	// +optional
 	// +k8s:optional
 	MaxSeverity SeverityLimit `json:"maxSeverity,omitempty" protobuf:"bytes,3,opt,name=maxSeverity,casttype=SeverityLimit"`
+	// noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows.
+	// The sources in the lock tell. It needs maxSeverity. Defaults to false.
+	// +optional
+	NoOtherArchives bool `json:"noOtherArchives,omitempty" protobuf:"varint,4,opt,name=noOtherArchives"`
 }
 
 // SeverityLimit is the highest severity of vulnerabilities that a channel allows.

@@ -39,6 +39,9 @@ func validateChannelRules(image *v1alpha1.ImageSpec, path *field.Path) (errs fie
 			errs = append(errs, field.Invalid(path.Child("requires", "attested"), true,
 				"only published artifacts are signed: set spec.output, with attest Automatic or Required"))
 		}
+		if rule.Requires.NoOtherArchives && rule.Requires.MaxSeverity == "" {
+			errs = append(errs, field.Invalid(path.Child("requires", "noOtherArchives"), true, "needs maxSeverity: set it, to High or a lower severity"))
+		}
 	}
 	return errs
 }
@@ -108,7 +111,7 @@ func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name 
 	case found == nil:
 		return nil
 	}
-	return &trigger.Vulnerabilities{Counts: found.Counts, Worst: found.Worst, Unmatched: found.Unmatched}
+	return trigger.KnownVulnerabilities(found)
 }
 
 // unmet returns an error for each thing that a build lacks for a channel.

@@ -54,6 +54,9 @@ func TestRulesOfChannels(t *testing.T) {
 		"signed, not published": {[]v1alpha1.ChannelRule{rule("stable", signed)}, nil, []string{first + ".requires.attested"}, "set spec.output, with attest Automatic or Required"},
 		"signed, and never": {[]v1alpha1.ChannelRule{rule("stable", signed)}, &v1alpha1.Output{Repository: published.Repository, Attest: v1alpha1.AttestNever},
 			[]string{first + ".requires.attested"}, ""},
+		"other archives": {[]v1alpha1.ChannelRule{rule("stable", &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh, NoOtherArchives: true})}, nil, nil, ""},
+		"other archives, any severity": {[]v1alpha1.ChannelRule{rule("stable", &v1alpha1.ChannelRequirements{NoOtherArchives: true})}, nil,
+			[]string{first + ".requires.noOtherArchives"}, "needs maxSeverity"},
 		"promoted somehow": {[]v1alpha1.ChannelRule{{Name: "stable", Promote: "Sometimes"}}, nil, []string{first + ".promote"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

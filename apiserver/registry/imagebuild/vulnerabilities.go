@@ -91,6 +91,7 @@ func (f *vulnerabilityFinder) find(ctx context.Context, build *v1alpha1.ImageBui
 	return &v1alpha1.ImageBuildVulnerabilities{
 		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace}, BuildUID: build.UID,
 		Sources: sources, Counts: found.Counts, Items: found.Items, Unmatched: found.Unmatched, Worst: found.Worst,
+		OtherArchives: found.OtherArchives,
 	}, nil
 }
 

@@ -190,12 +190,18 @@ func (s *source) keep(set *advisories.Set, err error, now time.Time) (news strin
 	if set != nil {
 		s.set = set
 		news = fmt.Sprintf("read %d entries (%s)", set.Entries, set.Format)
+		if set.Ignored > 0 {
+			news += fmt.Sprintf("; ignored %d about other packages than Debian's", set.Ignored)
+		}
 		if set.Skipped > 0 {
-			news += fmt.Sprintf("; %d make no sense and were skipped, the first: %s", set.Skipped, set.Problem)
+			news += fmt.Sprintf("; %d cannot be read, the first: %s", set.Skipped, set.Problem)
 		}
 	}
 	s.failed = nil
-	s.state = v1alpha1.AdvisorySource{Name: s.name, Format: s.set.Format, ReadTime: metav1.NewTime(now).Rfc3339Copy()}
+	s.state = v1alpha1.AdvisorySource{
+		Name: s.name, Format: s.set.Format, ReadTime: metav1.NewTime(now).Rfc3339Copy(),
+		Ignored: int32(s.set.Ignored), Unreadable: int32(s.set.Skipped), Problem: s.set.Problem, //nolint:gosec // the size of a set is limited
+	}
 	return news
 }
 

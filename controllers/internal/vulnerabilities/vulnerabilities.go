@@ -212,7 +212,7 @@ func (v *Vulnerabilities) ask(ctx context.Context, image types.NamespacedName, b
 	case its == nil: // the Image was deleted meanwhile
 	case err == nil:
 		v.absent = time.Time{}
-		its.Vulnerabilities = &trigger.Vulnerabilities{Counts: found.Counts, Worst: found.Worst, Unmatched: found.Unmatched}
+		its.Vulnerabilities = trigger.KnownVulnerabilities(found)
 		its.at, its.due = now, now.Add(spread(refresh, build.UID))
 	case !errors.As(err, &status) || apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse): // the API is unavailable, or older
 		its.due = now.Add(spread(retry, build.UID))

@@ -28,8 +28,10 @@ const (
 	TestsFailed = 6
 	// Vulnerable is the code of `goldsmith vulnerabilities --exit-code` if it lists an open vulnerability.
 	Vulnerable = 7
+	// Unjudged is the code of `goldsmith vulnerabilities --exit-code` if it lists no open vulnerability, and some of the build are unknown.
+	Unjudged = 8
 	// Attention is the code of `goldsmith status --exit-code` if an image or a build needs attention.
-	Attention = 8
+	Attention = 9
 	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
 	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
@@ -48,7 +50,9 @@ const Help = `Exit codes:
        --rebuild: the same inputs made other content
   6    test: a required test failed
   7    vulnerabilities --exit-code: an open vulnerability is listed
-  8    status --exit-code: an image or a build needs attention
+  8    vulnerabilities --exit-code: a vulnerability of a package is not known, or
+       its rating cannot be read
+  9    status --exit-code: an image or a build needs attention
   10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 

@@ -5,7 +5,6 @@ package show
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -19,7 +18,7 @@ func (p *page) readVulnerabilities(ctx context.Context, connection *client.Conne
 	}
 	found, err := connection.ReadVulnerabilities(ctx, p.build.Name, map[string]string{"uid": string(p.build.UID), "countsOnly": "true"})
 	if err == nil {
-		p.known = &trigger.Vulnerabilities{Counts: found.Counts, Worst: found.Worst, Unmatched: found.Unmatched}
+		p.known = trigger.KnownVulnerabilities(found)
 	}
 }
 
@@ -30,7 +29,7 @@ func (p *page) vulnerabilities() string {
 	}
 	text := trigger.DescribeVulnerabilities(p.known.Counts)
 	if len(p.known.Unmatched) > 0 {
-		text += "; no advisory is about " + strings.Join(p.known.Unmatched, ", ")
+		text += "; " + trigger.DescribeUnmatched(p.known.Unmatched)
 	}
 	return text
 }

@@ -47,7 +47,7 @@ func NewCommand() *cobra.Command {
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. With --watch, the list is printed again after each change, until Ctrl-C. " +
-			"With --exit-code, the exit code is 8 if the list has more than suspended images. " +
+			"With --exit-code, the exit code is 9 if the list has more than suspended images. " +
 			"`goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide\n" +
@@ -72,7 +72,7 @@ func NewCommand() *cobra.Command {
 	})
 	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
-	command.Flags().BoolVar(&asked.exitCode, "exit-code", false, "exit code 8 if more than suspended images is listed")
+	command.Flags().BoolVar(&asked.exitCode, "exit-code", false, "exit code 9 if more than suspended images is listed")
 	command.Flags().BoolVarP(&watches, "watch", "w", false, "print the list again after each change, until Ctrl-C")
 	return command
 }

@@ -69,12 +69,21 @@ func (o *options) summary(found *v1alpha1.ImageBuildVulnerabilities) []string {
 		line += fmt.Sprintf("; %d do not affect it", n)
 	}
 	lines := []string{line}
-	if len(found.Unmatched) > 0 {
-		lines = append(lines, "unknown: "+unmatched(found))
+	for _, line := range found.Unmatched {
+		lines = append(lines, "unknown: "+line)
+	}
+	for _, archive := range found.OtherArchives {
+		lines = append(lines, "unknown: any package may come from another archive, which no advisory is about: "+archive)
 	}
 	for i := range found.Sources {
 		source := &found.Sources[i]
 		line := fmt.Sprintf("advisories: %s (%s), read %s ago", source.Name, source.Format, duration.HumanDuration(o.clock.Since(source.ReadTime.Time)))
+		if source.Ignored > 0 {
+			line += fmt.Sprintf("; ignored %d about other packages than Debian's", source.Ignored)
+		}
+		if source.Unreadable > 0 {
+			line += fmt.Sprintf("; %d cannot be read, the first: %s", source.Unreadable, source.Problem)
+		}
 		if source.Message != "" {
 			line += "; the last attempt to read them failed: " + source.Message
 		}

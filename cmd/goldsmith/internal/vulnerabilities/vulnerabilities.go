@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // openVEX is a format of the flag -o beside those of other verbs.
@@ -71,7 +72,7 @@ func (s *severity) String() string { return string(*s) }
 // Type returns the name of the value in the usage of the flag.
 func (s *severity) Type() string { return "severity" }
 
-// rank returns the position of a severity among all, the worst first.
+// rank returns the position of a severity among all, the worst first. One that cannot be read may be the worst, and is before all.
 func rank(of v1alpha1.Severity) int { return slices.Index(severities, string(of)) }
 
 // NewCommand returns the verb.
@@ -98,7 +99,7 @@ func NewCommand() *cobra.Command {
 	set.Var(&asked.severity, "severity", "least severity to list: "+strings.Join(severities, ", "))
 	set.BoolVar(&asked.fixable, "fixable", false, "only vulnerabilities with a fixed version")
 	set.BoolVar(&asked.all, "all", false, "also vulnerabilities that do not affect the image, and why")
-	set.BoolVar(&asked.exitCode, "exit-code", false, "exit code 7 if an open vulnerability is listed")
+	set.BoolVar(&asked.exitCode, "exit-code", false, "exit code 7 if an open vulnerability is listed, 8 if some are unknown")
 	set.StringVar(&asked.target, "target", "", "`target` of the artifact, such as linux/amd64/raw (default: all artifacts)")
 	set.StringVar(&asked.uid, "uid", "", "UID of the build, which can be a deleted build")
 	asked.format.AddTo(command)
@@ -151,7 +152,8 @@ func (o *options) run(ctx context.Context, connection *client.Connection, argume
 	return o.code(found)
 }
 
-// code returns the error for --exit-code: one with the code Vulnerable if an open vulnerability is listed, and another error if nobody knows.
+// code returns the error for --exit-code: one with the code Vulnerable if an open vulnerability is listed, and one with Unjudged if nobody knows. What
+// is not known has no severity and no fix, so that --severity and --fixable do not hide it.
 func (o *options) code(found *v1alpha1.ImageBuildVulnerabilities) error {
 	open := slices.ContainsFunc(found.Items, func(each v1alpha1.Vulnerability) bool { return each.Status == v1alpha1.VulnerabilityOpen })
 	switch {
@@ -160,11 +162,13 @@ func (o *options) code(found *v1alpha1.ImageBuildVulnerabilities) error {
 	case open:
 		return &exit.Error{Code: exit.Vulnerable, Err: fmt.Errorf("build %s has open vulnerabilities", found.Name), Shown: true}
 	case len(found.Unmatched) > 0:
-		return fmt.Errorf("the vulnerabilities of build %s are unknown: %s", found.Name, unmatched(found))
+		return &exit.Error{Code: exit.Unjudged, Err: fmt.Errorf("the vulnerabilities of build %s are unknown: %s", found.Name, unmatched(found))}
+	case found.Counts.Unreadable > 0:
+		return &exit.Error{Code: exit.Unjudged, Err: fmt.Errorf("build %s has vulnerabilities whose rating cannot be read: list them without --fixable", found.Name)}
 	}
 	return nil
 }
 
 func unmatched(found *v1alpha1.ImageBuildVulnerabilities) string {
-	return "no advisory is about " + output.OneLine(strings.Join(found.Unmatched, ", "))
+	return output.OneLine(trigger.DescribeUnmatched(found.Unmatched))
 }

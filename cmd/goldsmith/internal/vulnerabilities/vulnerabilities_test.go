@@ -51,8 +51,17 @@ func TestVulnerabilitiesAreATable(t *testing.T) {
 	}
 	all := func() *v1alpha1.ImageBuildVulnerabilities { return list(critical, low, other) }
 	unknown := list()
-	unknown.Counts, unknown.Sources, unknown.Unmatched = v1alpha1.VulnerabilityCounts{}, nil, []string{"alpine"}
+	unknown.Counts, unknown.Sources, unknown.Unmatched = v1alpha1.VulnerabilityCounts{}, nil, []string{"no advisory is about 3 packages of alpine"}
+	partly := list(low)
+	partly.Unmatched, partly.OtherArchives, partly.Counts = unknown.Unmatched, []string{"https://a.example trixie stable"}, v1alpha1.VulnerabilityCounts{Low: 1}
+	unreadable := list(v1alpha1.Vulnerability{ID: "CVE-4", Severity: v1alpha1.SeverityUnreadable, Status: open, Source: "bash", Version: "5.2-1", Packages: []string{"bash"}})
+	unreadable.Counts = v1alpha1.VulnerabilityCounts{Unreadable: 1}
+	partly.Sources, unreadable.Sources = nil, []v1alpha1.AdvisorySource{{Name: "all.zip", Format: "OSV", ReadTime: metav1.NewTime(now.Add(-time.Minute)), Ignored: 3, Unreadable: 2, Problem: "X\x1b"}}
 	const (
+		partlySummary = "build web-7 has 1 open vulnerability: 1 Low\nunknown: no advisory is about 3 packages of alpine\n" +
+			"unknown: any package may come from another archive, which no advisory is about: https://a.example trixie stable\n"
+		unreadableSummary = "build web-7 has 1 open vulnerability: 1 Unreadable\n" +
+			"advisories: all.zip (OSV), read 60s ago; ignored 3 about other packages than Debian's; 2 cannot be read, the first: X^[\n"
 		summary = "build web-7 has 2 open vulnerabilities: 1 Critical, 1 Low, 1 with a fix; 1 does not affect it\n" +
 			"advisories: debian.json (DebianTracker), read 12m ago; the last attempt to read them failed: 404\n"
 		row1 = "CVE-1   Critical   openssl   3.5.6-1   3.5.7-1   libssl-dev, libssl3t64, 2 more\n"
@@ -77,12 +86,18 @@ func TestVulnerabilitiesAreATable(t *testing.T) {
 				"CVE-1   Critical   openssl   3.5.6-1   3.5.7-1   libssl-dev, libssl3t64, openssl, openssl-provider   <none>                                                a^[[31m\n" +
 				"CVE-3   High       curl      8         9         curl                                                vulnerable_code_not_in_execute_path: no client runs   <none>\n",
 		},
-		"in a format":         {asked: options{format: format{"jsonpath={.items[*].id}"}}, found: all(), out: "CVE-1 CVE-2"},
-		"none that are open":  {asked: options{exitCode: true}, found: list(other), stderr: summary},
-		"unknown":             {found: unknown, stderr: "build web-7 has no open vulnerability\nunknown: no advisory is about alpine\n"},
-		"unknown, in a check": {asked: options{exitCode: true}, found: unknown, stderr: "build web-7 has no open vulnerability\nunknown: no advisory is about alpine\n", fails: "the vulnerabilities of build web-7 are unknown: no advisory is about alpine", code: exit.Failure},
-		"without advisories":  {fails: "read the vulnerabilities of build web-7: the server has no advisories", code: exit.Failure},
-		"of an image":         {asked: options{uid: "other"}, found: all(), stderr: summary, out: "ID "},
+		"in a format":          {asked: options{format: format{"jsonpath={.items[*].id}"}}, found: all(), out: "CVE-1 CVE-2"},
+		"none that are open":   {asked: options{exitCode: true}, found: list(other), stderr: summary},
+		"unknown":              {found: unknown, stderr: "build web-7 has no open vulnerability\nunknown: no advisory is about 3 packages of alpine\n"},
+		"unknown, in a check":  {asked: options{exitCode: true}, found: unknown, stderr: "build web-7 has no open vulnerability\nunknown: no advisory is about 3 packages of alpine\n", fails: "the vulnerabilities of build web-7 are unknown: no advisory is about 3 packages of alpine", code: exit.Unjudged},
+		"open, and unknown":    {asked: options{exitCode: true}, found: partly, stderr: partlySummary, out: "ID ", fails: "build web-7 has open vulnerabilities", code: exit.Vulnerable},
+		"fixable, and unknown": {asked: options{exitCode: true, fixable: true}, found: partly, stderr: partlySummary, fails: "the vulnerabilities of build web-7 are unknown: no advisory", code: exit.Unjudged},
+		"a rating that cannot be read": {asked: options{exitCode: true, severity: "Critical"}, found: unreadable, stderr: unreadableSummary,
+			out: "ID      SEVERITY     SOURCE   VERSION   FIXED    PACKAGES\nCVE-4   Unreadable   bash     5.2-1     <none>   bash\n", fails: "build web-7 has open vulnerabilities", code: exit.Vulnerable},
+		"fixable, without a rating that can be read": {asked: options{exitCode: true, fixable: true}, found: unreadable, stderr: unreadableSummary,
+			fails: "build web-7 has vulnerabilities whose rating cannot be read: list them without --fixable", code: exit.Unjudged},
+		"without advisories": {fails: "read the vulnerabilities of build web-7: the server has no advisories", code: exit.Failure},
+		"of an image":        {asked: options{uid: "other"}, found: all(), stderr: summary, out: "ID "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, stderr, err := shown(t, &test.asked, test.found)
