@@ -3,7 +3,7 @@
 import {encode, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
 import {classOf, explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, cancelAction, deleteBuildAction, formOf, promoteAction, rerunAction, restoreAction, revokeAction, rightTo} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -251,7 +251,7 @@ export class BuildPage {
       ['Digest', html`<code class="wrap">${artifact.digest}</code>`], ['Size', bytes(artifact.sizeBytes)], ['Location', locationOf(artifact)], ['Tag', artifact.tag],
       ['Packages', artifact.packages], ['Documents', documentsOf(artifact)], ['Checked', artifact.verified === 'Content' ? 'The contents have this digest.' : ''],
     ])}</li>`)}</ul>
-    ${counts ? html`<p>${icon(counts.critical || counts.high ? 'warning' : 'ok')} Vulnerabilities: ${['critical', 'high', 'medium', 'low', 'negligible', 'unknown'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', ') || 'none known'}${counts.fixable ? `, ${counts.fixable} can be fixed` : ''}</p>` : nothing}
+    ${counts ? html`<p>${icon(counts.critical || counts.high || counts.unreadable || counts.unmatched ? 'warning' : 'ok')} Vulnerabilities: ${['critical', 'high', 'medium', 'low', 'negligible', 'unknown', 'unreadable'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', ') || 'none known'}${counts.fixable ? `, ${counts.fixable} can be fixed` : ''}${counts.unmatched ? `; those of ${plural(counts.unmatched, 'package')} are unknown` : ''}</p>` : nothing}
     <p>${shown(command(namespace, 'artifacts', 'get', this.name))}</p>`);
   }
 

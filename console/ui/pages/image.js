@@ -247,7 +247,7 @@ export class ImagePage {
     return section('Packages', html`${facts([
       [`In ${latest.name}`, total.length ? plural([...new Set(total)].join(', '), 'package') : ''],
       ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${comparison(namespace, this.before, latest.name)}>${this.before}</a>` : ''],
-      ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known')],
+      ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low', 'unreadable'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known') + (vulnerable.unmatched ? `; those of ${plural(vulnerable.unmatched, 'package')} are unknown` : '')],
     ])}
     ${total.length ? this.packageList(latest.name) : nothing}
     ${changed.length ? html`${changesList(changed.slice(0, 20))}${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}
@@ -312,7 +312,7 @@ const share = (records) => (100 * records.filter(({phase}) => phase === 'Succeed
 
 /** @param {KubeObject | undefined} rule @returns {Content} */
 function ruleOf(rule) {
-  const {tests, attested, maxSeverity} = rule?.requires ?? {};
-  const needs = [tests?.length ? `tests ${tests.join(', ')}` : '', attested ? 'proof' : '', maxSeverity ? `no vulnerability above ${maxSeverity}` : ''].filter(Boolean);
+  const {tests, attested, maxSeverity, noOtherArchives} = rule?.requires ?? {};
+  const needs = [tests?.length ? `tests ${tests.join(', ')}` : '', attested ? 'proof' : '', maxSeverity ? `no vulnerability above ${maxSeverity}` : '', noOtherArchives ? 'no package of another archive' : ''].filter(Boolean);
   return needs.length ? html`<br><span class="muted">needs ${needs.join(', ')}</span>` : nothing;
 }

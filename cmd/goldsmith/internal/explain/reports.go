@@ -166,7 +166,7 @@ var imageConditions = []report{
 	{"`Vulnerable`: True", v1alpha1.ReasonVulnerabilitiesOpen, "packages in the latest successful build have known vulnerabilities; the message counts them. The image stays `Ready`",
 		"list them: `goldsmith vulnerabilities IMAGE`; to install newer packages: `goldsmith build IMAGE`"},
 	{"`Vulnerable`: False", v1alpha1.ReasonNoVulnerabilities, "the advisories tell of no open vulnerability of a package in the latest successful build", ""},
-	{"`Vulnerable`: Unknown", v1alpha1.ReasonVulnerabilitiesUnknown, "the server has no lock of the latest successful build, or advisories do not cover or cannot judge some of its packages",
+	{"`Vulnerable`: Unknown", v1alpha1.ReasonVulnerabilitiesUnknown, "the server has no lock of the latest successful build, or cannot judge some of its packages",
 		"see the message, and `--advisories` of the server"},
 }
 

@@ -73,7 +73,7 @@ func (o *options) summary(found *v1alpha1.ImageBuildVulnerabilities) []string {
 		lines = append(lines, "unknown: "+line)
 	}
 	for _, archive := range found.OtherArchives {
-		lines = append(lines, "unknown: any package may come from another archive, which no advisory is about: "+archive)
+		lines = append(lines, "unknown: packages of another archive: "+archive)
 	}
 	for i := range found.Sources {
 		source := &found.Sources[i]

@@ -59,7 +59,7 @@ func TestVulnerabilitiesAreATable(t *testing.T) {
 	partly.Sources, unreadable.Sources = nil, []v1alpha1.AdvisorySource{{Name: "all.zip", Format: "OSV", ReadTime: metav1.NewTime(now.Add(-time.Minute)), Ignored: 3, Unreadable: 2, Problem: "X\x1b"}}
 	const (
 		partlySummary = "build web-7 has 1 open vulnerability: 1 Low\nunknown: no advisory is about 3 packages of alpine\n" +
-			"unknown: any package may come from another archive, which no advisory is about: https://a.example trixie stable\n"
+			"unknown: packages of another archive: https://a.example trixie stable\n"
 		unreadableSummary = "build web-7 has 1 open vulnerability: 1 Unreadable\n" +
 			"advisories: all.zip (OSV), read 60s ago; ignored 3 about other packages than Debian's; 2 cannot be read, the first: X^[\n"
 		summary = "build web-7 has 2 open vulnerabilities: 1 Critical, 1 Low, 1 with a fix; 1 does not affect it\n" +
