@@ -472,8 +472,8 @@ func TestPackagesAreComparedWithTheLastGoodBuild(t *testing.T) {
 			"linux/amd64/raw, linux/amd64/iso 312 (2 added, 1 removed, 1 changed since web-2)\n              linux/arm64/raw 312 (the same as in web-2)",
 		},
 		"with vulnerabilities": {locked(3, v1alpha1.BuildSucceeded, raw), nil, answers{
-			"imagebuilds/web-3/vulnerabilities?countsOnly=true": &v1alpha1.ImageBuildVulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 1}, Unmatched: []string{"npm"}},
-		}, " 312\n  vulnerable   1 open vulnerability: 1 High; no advisory is about npm"},
+			"imagebuilds/web-3/vulnerabilities?countsOnly=true": &v1alpha1.ImageBuildVulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 1}, Unmatched: []string{"no advisory is about 1 package of npm"}},
+		}, " 312\n  vulnerable   1 open vulnerability: 1 High; no advisory is about 1 package of npm"},
 		"none, without a lock": {locked(3, v1alpha1.BuildSucceeded), nil, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
