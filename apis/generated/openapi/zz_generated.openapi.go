@@ -309,6 +309,27 @@ func schema_goldsmith_apis_images_v1alpha1_AdvisorySource(ref common.ReferenceCa
 							Format:      "",
 						},
 					},
+					"ignored": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ignored is the number of entries that are about no package of Debian.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unreadable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unreadable is the number of entries that cannot be read. The packages of Debian that they name are unmatched.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"problem": {
+						SchemaProps: spec.SchemaProps{
+							Description: "problem is what cannot be read in the first of these entries.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"name", "format", "readTime"},
 			},
@@ -3206,10 +3227,17 @@ func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.Refere
 					},
 					"maxSeverity": {
 						SchemaProps: spec.SchemaProps{
-							Description: "maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to no limit.\n\nPossible enum values:\n - `\"High\"` allows vulnerabilities of high severity, but no critical ones.\n - `\"Low\"` allows vulnerabilities of low severity.\n - `\"Medium\"` allows vulnerabilities of medium severity.\n - `\"Negligible\"` allows negligible vulnerabilities.\n - `\"None\"` allows no vulnerability.",
+							Description: "maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows no vulnerability at all, and only None refuses one that no advisory rates. Every limit refuses a vulnerability whose rating cannot be read, and packages whose vulnerabilities are unknown. A vulnerability that Debian rates as unimportant is Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count. It needs advisories, which the operator of the server sets. Defaults to no limit.\n\nPossible enum values:\n - `\"High\"` allows vulnerabilities of high severity, but no critical ones.\n - `\"Low\"` allows vulnerabilities of low severity.\n - `\"Medium\"` allows vulnerabilities of medium severity.\n - `\"Negligible\"` allows negligible vulnerabilities.\n - `\"None\"` allows no vulnerability.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"High", "Low", "Medium", "Negligible", "None"},
+						},
+					},
+					"noOtherArchives": {
+						SchemaProps: spec.SchemaProps{
+							Description: "noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows. The sources in the lock tell. It needs maxSeverity. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
 						},
 					},
 				},
@@ -4832,7 +4860,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilities(ref common.
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "unmatched lists the distributions and ecosystems of packages that no advisory is about, such as alpine. The vulnerabilities of these packages are unknown.",
+							Description: "unmatched lists the packages whose vulnerabilities are unknown, and why, such as \"no advisory is about 3 packages of npm\". Packages of another distribution than Debian, or of another type of package URL, are unmatched, and so are those that an advisory names which cannot be judged. At most 100.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4852,6 +4880,25 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildVulnerabilities(ref common.
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "worst lists the IDs of the most severe open vulnerabilities, at most 8.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"otherArchives": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "otherArchives lists the sources in the locks that are not known to be archives of Debian: URI, suite and component. Any package in such a lock may come from them, and no advisory is about their packages. At most 100.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -10542,11 +10589,11 @@ func schema_goldsmith_apis_images_v1alpha1_Vulnerability(ref common.ReferenceCal
 					},
 					"severity": {
 						SchemaProps: spec.SchemaProps{
-							Description: "severity is Critical, High, Medium, Low, Negligible or Unknown: the worst that an advisory gives. If Debian rates the vulnerability as unimportant, severity is Negligible, whatever its CVSS score.\n\nPossible enum values:\n - `\"Critical\"` is a CVSS score from 9.0.\n - `\"High\"` is a CVSS score from 7.0, or the urgency high of Debian.\n - `\"Low\"` is a CVSS score above 0, or the urgency low of Debian.\n - `\"Medium\"` is a CVSS score from 4.0, or the urgency medium of Debian.\n - `\"Negligible\"` is a CVSS score of 0, or the urgency unimportant of Debian, which counts before any other severity.\n - `\"Unknown\"` is that of a vulnerability that no advisory rates.",
+							Description: "severity is Critical, High, Medium, Low, Negligible, Unknown or Unreadable: the worst that an advisory gives. If Debian rates the vulnerability as unimportant, severity is Negligible, whatever its CVSS score.\n\nPossible enum values:\n - `\"Critical\"` is a CVSS score from 9.0.\n - `\"High\"` is a CVSS score from 7.0, or the urgency high of Debian.\n - `\"Low\"` is a CVSS score above 0, or the urgency low of Debian.\n - `\"Medium\"` is a CVSS score from 4.0, or the urgency medium of Debian.\n - `\"Negligible\"` is a CVSS score of 0, or the urgency unimportant of Debian, which counts before any other severity.\n - `\"Unknown\"` is that of a vulnerability that no advisory rates.\n - `\"Unreadable\"` is that of a vulnerability whose only ratings cannot be read, such as a CVSS vector without a metric.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Critical", "High", "Low", "Medium", "Negligible", "Unknown"},
+							Enum:        []interface{}{"Critical", "High", "Low", "Medium", "Negligible", "Unknown", "Unreadable"},
 						},
 					},
 					"status": {
@@ -10680,6 +10727,20 @@ func schema_goldsmith_apis_images_v1alpha1_VulnerabilityCounts(ref common.Refere
 					"notAffected": {
 						SchemaProps: spec.SchemaProps{
 							Description: "notAffected is the number of vulnerabilities that are not open, because the image is not affected.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unreadable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unreadable is the number of open vulnerabilities whose rating cannot be read. Every maxSeverity refuses them.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"unmatched": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unmatched is the number of packages whose vulnerabilities are unknown. Every maxSeverity refuses them.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},

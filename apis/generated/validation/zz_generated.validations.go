@@ -1650,6 +1650,7 @@ func Validate_ChannelRequirements(
 		errs = append(errs, fn(fldPath.Child("maxSeverity"), &obj.MaxSeverity, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.ChannelRequirements.NoOtherArchives has no validation
 	return errs
 }
 

@@ -391,6 +391,17 @@ func (m *AdvisorySource) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.Problem)
+	copy(dAtA[i:], m.Problem)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Problem)))
+	i--
+	dAtA[i] = 0x3a
+	i = encodeVarintGenerated(dAtA, i, uint64(m.Unreadable))
+	i--
+	dAtA[i] = 0x30
+	i = encodeVarintGenerated(dAtA, i, uint64(m.Ignored))
+	i--
+	dAtA[i] = 0x28
 	i -= len(m.Message)
 	copy(dAtA[i:], m.Message)
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Message)))
@@ -3186,6 +3197,14 @@ func (m *ChannelRequirements) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i--
+	if m.NoOtherArchives {
+		dAtA[i] = 1
+	} else {
+		dAtA[i] = 0
+	}
+	i--
+	dAtA[i] = 0x20
 	i -= len(m.MaxSeverity)
 	copy(dAtA[i:], m.MaxSeverity)
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.MaxSeverity)))
@@ -4857,6 +4876,15 @@ func (m *ImageBuildVulnerabilities) MarshalToSizedBuffer(dAtA []byte) (int, erro
 	_ = i
 	var l int
 	_ = l
+	if len(m.OtherArchives) > 0 {
+		for iNdEx := len(m.OtherArchives) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.OtherArchives[iNdEx])
+			copy(dAtA[i:], m.OtherArchives[iNdEx])
+			i = encodeVarintGenerated(dAtA, i, uint64(len(m.OtherArchives[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
 	if len(m.Worst) > 0 {
 		for iNdEx := len(m.Worst) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.Worst[iNdEx])
@@ -10626,6 +10654,12 @@ func (m *VulnerabilityCounts) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i = encodeVarintGenerated(dAtA, i, uint64(m.Unmatched))
+	i--
+	dAtA[i] = 0x50
+	i = encodeVarintGenerated(dAtA, i, uint64(m.Unreadable))
+	i--
+	dAtA[i] = 0x48
 	i = encodeVarintGenerated(dAtA, i, uint64(m.NotAffected))
 	i--
 	dAtA[i] = 0x40
@@ -10677,6 +10711,10 @@ func (m *AdvisorySource) Size() (n int) {
 	l = m.ReadTime.Size()
 	n += 1 + l + sovGenerated(uint64(l))
 	l = len(m.Message)
+	n += 1 + l + sovGenerated(uint64(l))
+	n += 1 + sovGenerated(uint64(m.Ignored))
+	n += 1 + sovGenerated(uint64(m.Unreadable))
+	l = len(m.Problem)
 	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
@@ -11728,6 +11766,7 @@ func (m *ChannelRequirements) Size() (n int) {
 	n += 2
 	l = len(m.MaxSeverity)
 	n += 1 + l + sovGenerated(uint64(l))
+	n += 2
 	return n
 }
 
@@ -12358,6 +12397,12 @@ func (m *ImageBuildVulnerabilities) Size() (n int) {
 	}
 	if len(m.Worst) > 0 {
 		for _, s := range m.Worst {
+			l = len(s)
+			n += 1 + l + sovGenerated(uint64(l))
+		}
+	}
+	if len(m.OtherArchives) > 0 {
+		for _, s := range m.OtherArchives {
 			l = len(s)
 			n += 1 + l + sovGenerated(uint64(l))
 		}
@@ -14467,6 +14512,8 @@ func (m *VulnerabilityCounts) Size() (n int) {
 	n += 1 + sovGenerated(uint64(m.Unknown))
 	n += 1 + sovGenerated(uint64(m.Fixable))
 	n += 1 + sovGenerated(uint64(m.NotAffected))
+	n += 1 + sovGenerated(uint64(m.Unreadable))
+	n += 1 + sovGenerated(uint64(m.Unmatched))
 	return n
 }
 
@@ -14485,6 +14532,9 @@ func (this *AdvisorySource) String() string {
 		`Format:` + fmt.Sprintf("%v", this.Format) + `,`,
 		`ReadTime:` + strings.Replace(strings.Replace(fmt.Sprintf("%v", this.ReadTime), "Time", "v1.Time", 1), `&`, ``, 1) + `,`,
 		`Message:` + fmt.Sprintf("%v", this.Message) + `,`,
+		`Ignored:` + fmt.Sprintf("%v", this.Ignored) + `,`,
+		`Unreadable:` + fmt.Sprintf("%v", this.Unreadable) + `,`,
+		`Problem:` + fmt.Sprintf("%v", this.Problem) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -15256,6 +15306,7 @@ func (this *ChannelRequirements) String() string {
 		`Tests:` + fmt.Sprintf("%v", this.Tests) + `,`,
 		`Attested:` + fmt.Sprintf("%v", this.Attested) + `,`,
 		`MaxSeverity:` + fmt.Sprintf("%v", this.MaxSeverity) + `,`,
+		`NoOtherArchives:` + fmt.Sprintf("%v", this.NoOtherArchives) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -15700,6 +15751,7 @@ func (this *ImageBuildVulnerabilities) String() string {
 		`Items:` + repeatedStringForItems + `,`,
 		`Unmatched:` + fmt.Sprintf("%v", this.Unmatched) + `,`,
 		`Worst:` + fmt.Sprintf("%v", this.Worst) + `,`,
+		`OtherArchives:` + fmt.Sprintf("%v", this.OtherArchives) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -17282,6 +17334,8 @@ func (this *VulnerabilityCounts) String() string {
 		`Unknown:` + fmt.Sprintf("%v", this.Unknown) + `,`,
 		`Fixable:` + fmt.Sprintf("%v", this.Fixable) + `,`,
 		`NotAffected:` + fmt.Sprintf("%v", this.NotAffected) + `,`,
+		`Unreadable:` + fmt.Sprintf("%v", this.Unreadable) + `,`,
+		`Unmatched:` + fmt.Sprintf("%v", this.Unmatched) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -17451,6 +17505,76 @@ func (m *AdvisorySource) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Message = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ignored", wireType)
+			}
+			m.Ignored = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ignored |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Problem", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Problem = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -26860,6 +26984,26 @@ func (m *ChannelRequirements) Unmarshal(dAtA []byte) error {
 			}
 			m.MaxSeverity = SeverityLimit(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NoOtherArchives", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.NoOtherArchives = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])
@@ -32183,6 +32327,38 @@ func (m *ImageBuildVulnerabilities) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Worst = append(m.Worst, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OtherArchives", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.OtherArchives = append(m.OtherArchives, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -50793,6 +50969,44 @@ func (m *VulnerabilityCounts) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.NotAffected |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= int32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unmatched", wireType)
+			}
+			m.Unmatched = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unmatched |= int32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -2111,6 +2111,11 @@ func (in *ImageBuildVulnerabilities) DeepCopyInto(out *ImageBuildVulnerabilities
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.OtherArchives != nil {
+		in, out := &in.OtherArchives, &out.OtherArchives
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	return
 }
 

@@ -721,6 +721,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxSeverity
       type:
         scalar: string
+    - name: noOtherArchives
+      type:
+        scalar: boolean
     - name: tests
       type:
         list:
@@ -2174,6 +2177,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: unknown
+      type:
+        scalar: numeric
+    - name: unmatched
+      type:
+        scalar: numeric
+    - name: unreadable
       type:
         scalar: numeric
 - name: io.k8s.api.core.v1.Affinity

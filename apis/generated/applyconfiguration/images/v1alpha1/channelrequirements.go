@@ -20,10 +20,14 @@ type ChannelRequirementsApplyConfiguration struct {
 	// it tests again. It needs spec.output, with another attest than Never.
 	Attested *bool `json:"attested,omitempty"`
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
-	// no vulnerability at all, and only None refuses one whose severity is unknown. A vulnerability that Debian rates as unimportant is
+	// no vulnerability at all, and only None refuses one that no advisory rates. Every limit refuses a vulnerability whose rating cannot be read,
+	// and packages whose vulnerabilities are unknown. A vulnerability that Debian rates as unimportant is
 	// Negligible, whatever its CVSS score. A vulnerability that does not affect the image, as its operator states (OpenVEX), does not count.
 	// It needs advisories, which the operator of the server sets. Defaults to no limit.
 	MaxSeverity *imagesv1alpha1.SeverityLimit `json:"maxSeverity,omitempty"`
+	// noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows.
+	// The sources in the lock tell. It needs maxSeverity. Defaults to false.
+	NoOtherArchives *bool `json:"noOtherArchives,omitempty"`
 }
 
 // ChannelRequirementsApplyConfiguration constructs a declarative configuration of the ChannelRequirements type for use with
@@ -55,5 +59,13 @@ func (b *ChannelRequirementsApplyConfiguration) WithAttested(value bool) *Channe
 // If called multiple times, the MaxSeverity field is set to the value of the last call.
 func (b *ChannelRequirementsApplyConfiguration) WithMaxSeverity(value imagesv1alpha1.SeverityLimit) *ChannelRequirementsApplyConfiguration {
 	b.MaxSeverity = &value
+	return b
+}
+
+// WithNoOtherArchives sets the NoOtherArchives field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NoOtherArchives field is set to the value of the last call.
+func (b *ChannelRequirementsApplyConfiguration) WithNoOtherArchives(value bool) *ChannelRequirementsApplyConfiguration {
+	b.NoOtherArchives = &value
 	return b
 }
