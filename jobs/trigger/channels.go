@@ -151,7 +151,7 @@ func (o Observed) promotions() (due []Promotion) {
 // promotes reports whether a build can be the next one of a channel that is promoted automatically.
 func (o Observed) promotes(rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) bool {
 	return rule.Promote == v1alpha1.PromoteAutomatic && build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && build.DeletionTimestamp == nil &&
-		!v1alpha1.Revoked(build, o.Now) && len(Missing(o.Image, rule, build, o.Vulnerabilities[build.UID])) == 0 && o.movesOn(rule.Name, build)
+		!v1alpha1.Revoked(build, o.Now) && o.movesOn(rule.Name, build) && len(Missing(o.Image, rule, build, o.Vulnerabilities[build.UID])) == 0
 }
 
 // movesOn reports whether a successful build is newer than that of a channel, and finished after the last move of the channel, so that a rollback
