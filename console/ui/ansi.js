@@ -2,6 +2,7 @@
 // Colours of terminals (ECMA-48, SGR) in a line of a log.
 
 /** @typedef {{text: string, style: string}} Run a part of a line, with the names of its classes */
+/** @typedef {[string, string][]} Style the names of classes, by what they set */
 
 // Commands of terminals: strings that end with BEL or ST, and control sequences.
 const sequences = /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[ -/]*[0-Z\\-~]/g;
@@ -23,30 +24,43 @@ function fromPalette(index) {
  * Splits a line into parts of the same look. All commands besides colours, weights and underlines are left out. Of text that a program
  * wrote over, such as a bar of progress, only the last is shown.
  * @param {string} line
+ * @param {Style} before the style in which the line before ended
  * @returns {Run[]}
  */
-export function runs(line) {
+export function runs(line, before) {
   const text = line.replace(/\r+$/, '');
-  const visible = text.slice(text.lastIndexOf('\r') + 1);
   /** @type {Run[]} */
   const result = [];
-  /** @type {Map<string, string>} */
-  const style = new Map();
-  let at = 0;
+  const style = new Map(before);
+  let at = text.lastIndexOf('\r') + 1;
   const push = (/** @type {string} */ part) => {
     if (part) result.push({text: part, style: [...style.values()].join(' ')});
   };
-  for (const match of visible.matchAll(sequences)) {
-    push(visible.slice(at, match.index));
-    at = match.index + match[0].length;
-    if (match[2] === 'm') apply(style, (match[1] || '0').split(/[;:]/).map(Number));
+  for (const match of text.matchAll(sequences)) {
+    push(text.slice(at, match.index));
+    at = Math.max(at, match.index + match[0].length);
+    apply(style, match);
   }
-  push(visible.slice(at));
+  push(text.slice(at));
   return result;
 }
 
-/** @param {Map<string, string>} style @param {number[]} codes */
-function apply(style, codes) {
+/**
+ * Returns the style in which a line ends.
+ * @param {string} line
+ * @param {Style} before
+ * @returns {Style}
+ */
+export function styleAfter(line, before) {
+  const style = new Map(before);
+  for (const match of line.matchAll(sequences)) apply(style, match);
+  return [...style];
+}
+
+/** @param {Map<string, string>} style @param {RegExpMatchArray} command */
+function apply(style, command) {
+  if (command[2] !== 'm') return;
+  const codes = (command[1] || '0').split(/[;:]/).map(Number);
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i];
     if (code === 0) style.clear();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a log and keeps its bytes outside of the page's thread: a page asks for the lines in view.
 
+import {styleAfter} from './ansi.js';
+
+/** @typedef {import('./ansi.js').Style} Style */
+
 const blockBits = 20, block = 1 << blockBits;
 /** The end of a log that is kept, in bytes. */
 const keep = 256 * block;
@@ -8,6 +12,8 @@ const keep = 256 * block;
 const longest = 8192;
 /** Lines with a match that a page can go to. */
 const mostMatches = 100_000;
+/** Changes of the style that lasts from line to line. Of a log with more, the older ones are dropped. */
+const mostStyles = 100_000;
 /** Lines that are read before the whole log, so that a page shows its end at once. */
 const tailLines = 2000;
 
@@ -23,6 +29,9 @@ class Lines {
     /** How many lines are dropped. */
     this.dropped = 0;
     this.ended = true; // the last line is complete
+    this.escaped = false; // the last line has a command of terminals
+    /** The styles that last from line to line, each from a line on. @type {{line: number, style: Style}[]} */
+    this.styles = [];
   }
 
   /** @param {Uint8Array} bytes */
@@ -41,6 +50,7 @@ class Lines {
 
   /** @param {Uint8Array} part */
   index(part) {
+    let escape = part.indexOf(27);
     for (let at = 0; at < part.length;) {
       if (this.ended) {
         if (this.count === this.starts.length) {
@@ -52,9 +62,33 @@ class Lines {
       }
       const end = part.indexOf(10, at);
       this.ended = end >= 0;
+      if (escape >= 0 && escape < at) escape = part.indexOf(27, at);
+      if (escape >= 0 && (end < 0 || escape < end)) this.escaped = true;
       if (end < 0) return;
+      if (this.escaped) this.carry(this.count - 1, this.size + end);
+      this.escaped = false;
       at = end + 1;
     }
+  }
+
+  /** Keeps the style of the next line, if that is another. @param {number} line @param {number} end */
+  carry(line, end) {
+    const before = this.styles.at(-1)?.style ?? [], from = this.starts[line];
+    const style = styleAfter(decoder.decode(this.bytes(from, Math.min(end, from + block))), before);
+    if (String(style) === String(before)) return;
+    this.styles.push({line: line + 1, style});
+    if (this.styles.length > mostStyles) this.styles.splice(0, mostStyles / 2);
+  }
+
+  /** Returns the style with which a line begins. @param {number} line @returns {Style} */
+  style(line) {
+    let low = 0, high = this.styles.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.styles[middle].line <= line) low = middle + 1;
+      else high = middle;
+    }
+    return this.styles[low - 1]?.style ?? [];
   }
 
   drop() {
@@ -88,7 +122,7 @@ class Lines {
     const from = this.starts[line], to = this.end(line);
     const text = decoder.decode(this.bytes(from, Math.min(to, from + longest)));
     const time = timestamp.exec(text)?.[0] ?? '';
-    return {number: line, time: time.trimEnd(), text: text.slice(time.length), more: Math.max(0, to - from - longest)};
+    return {number: line, time: time.trimEnd(), text: text.slice(time.length), more: Math.max(0, to - from - longest), style: this.style(line)};
   }
 
   /** The time of the last complete line, in milliseconds, or NaN. */

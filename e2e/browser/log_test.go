@@ -37,6 +37,12 @@ var _ = Describe("The page of a log", Label("browser"), func() {
 		Expect(ask[[]string](page, "[...document.querySelectorAll('.logline code')].slice(0, 10).map(({innerText}) => innerText)")).To(Equal([]string{
 			"red plain bold and green", "after a title", "at another place", `NUL \u{0}, bell \u{7}`, "no UTF-8: \ufffd\ufffd", "a line of Windows", "100 %", `bidi \u{202e}text`, "<img src=x onerror=alert(1)>", "",
 		}))
+		Expect(ask[[]string](page, "[...document.querySelectorAll('.logline code')].slice(10, 14).map((code) => [...code.querySelectorAll('span')].map((span) => `${span.className}: ${span.innerText}`).join())")).To(Equal([]string{
+			"ansi-green: green", "ansi-green: still green", "ansi-green bold: green and bold", ": plain",
+		}))
+		page.press(".logview", "End")
+		page.shows(".logline .ansi-blue", "line 3000")
+		page.press(".logview", "Home")
 		page.click(".title button", "Times")
 		page.shows(".logline time", "00.007")
 
@@ -146,11 +152,12 @@ func terminalLog() []byte {
 	lines := []string{
 		"\x1b[31mred\x1b[0m plain \x1b[1;38;5;46mbold and green\x1b[m", "\x1b]0;a title\x07after a title", "\x1b[2J\x1b[10;5Hat another place\x1b[K", "NUL \x00, bell \x07",
 		"no UTF-8: \xff\xfe", "a line of Windows\r", "  0 %\r 50 %\r100 %", "bidi \u202etext", "<img src=x onerror=alert(1)>", "",
+		"\x1b[32mgreen", "still green", "\x1b[1m  0 %\rgreen and bold", "\x1b[22;39mplain",
 	}
 	for len(lines) < 3000 {
 		lines = append(lines, fmt.Sprint("line ", len(lines)+1))
 	}
-	lines[499], lines[2499] = "the first needle", "the second needle"
+	lines[499], lines[2499], lines[2599] = "the first needle", "the second needle", "\x1b[34mblue to the end"
 	return []byte(strings.Join(lines, "\n"))
 }
 

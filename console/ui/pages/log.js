@@ -11,7 +11,7 @@ import {startWorker} from '../workers.js';
 import {recordOf} from './build.js';
 
 /** @typedef {Record<string, any>} KubeObject */
-/** @typedef {{number: number, time: string, text: string, more: number}} Line */
+/** @typedef {{number: number, time: string, text: string, more: number, style: import('../ansi.js').Style}} Line */
 
 const lineHeight = 20; // as in style.css
 const tallest = 8_000_000; // browsers have no taller elements than 33,554,428 px: the scrollbar of a longer log is scaled
@@ -354,7 +354,7 @@ export class LogPage {
     const line = this.content.get(index);
     const number = index + 1;
     return html`<div class="logline ${number === this.marked && !this.partial ? 'marked' : ''} ${line && line.text === this.failing ? 'failing' : ''}">${this.partial ? html`<span class="number"></span>` : html`<a class="number" href=${`#L${number}`} tabindex="-1" aria-label=${`Line ${number}`} @click=${(/** @type {Event} */ event) => this.mark(event, number)}>${number}</a>`}
-      ${this.times && line?.time ? html`<time title=${local(line.time)}>${line.time.slice(11, 23).replace(/Z.*/, '').padEnd(12)}</time>` : nothing}<code>${line ? runs(line.text).map((run) => html`<span class=${run.style}>${this.highlighted(run.text)}</span>`) : ''}${line?.more ? html`<span class="muted"> and ${bytes(line.more)} more: save the log to read them</span>` : nothing}</code></div>`;
+      ${this.times && line?.time ? html`<time title=${local(line.time)}>${line.time.slice(11, 23).replace(/Z.*/, '').padEnd(12)}</time>` : nothing}<code>${line ? runs(line.text, line.style).map((run) => html`<span class=${run.style}>${this.highlighted(run.text)}</span>`) : ''}${line?.more ? html`<span class="muted"> and ${bytes(line.more)} more: save the log to read them</span>` : nothing}</code></div>`;
   }
 
   /** @param {string} text */
