@@ -299,6 +299,7 @@ func TestAFileIsVerified(t *testing.T) {
 	selfReported := string(all[0].Payload)
 	// Bundles which say that the signature of a statement is one of a file.
 	encoding := fmt.Sprintf("DSSEv1 28 application/vnd.in-toto+json %d %s", len(all[0].Payload), all[0].Payload)
+	aboutSums := statements(t, raw, "sums", "", digest("manifest"))[0]
 	payloadOfImage := string(all[len(all)-1].Payload)
 	asFile := func(statement *attestation.Statement, content string) string {
 		return string(require.Value(attestation.OfFile(fileOf(t, content)).Bundle(key.sign(t, statement)))(t))
@@ -312,6 +313,7 @@ func TestAFileIsVerified(t *testing.T) {
 		"nested": strings.Repeat("[", 1<<20), "large": strings.Repeat(" ", attestation.MaxBytes+1), "another type": strings.Replace(provenance, "vnd.in-toto+json", "vnd.evil+json", 1),
 		"sums": "sums", "sums.sigstore.json": key.signed(t, "sums"), "encoding": encoding, "encoding.bundle": asFile(&all[0], encoding),
 		"payload of image": payloadOfImage, "payload of image.bundle": asFile(&all[len(all)-1], payloadOfImage),
+		"grafted":          string(require.Value(aboutSums.Bundle(v1alpha1.StatementSignature{KeyID: key.public.ID(), Signature: require.Value(key.SignFile(fileOf(t, "sums")))(t)}))(t)),
 		"disk of encoding": key.bundles(t, statements(t, raw, encoding, "", digest("manifest")))[0],
 		"key.pub":          string(key.public.PEM()), "other.pub": string(other.public.PEM()), "private.pem": string(require.Value(key.PEM())(t)),
 	} {
@@ -350,14 +352,15 @@ func TestAFileIsVerified(t *testing.T) {
 		"that is signed as it is, by another key": {
 			file: "./sums", asked: options{fileKeys: []string{"other.pub"}, keys: ours}, code: exit.NotVerified, want: []string{"another key signed it: " + key.public.ID()[:11], "none by these keys: key.pub, other.pub"},
 		},
-		"with a statement, by a key of files":  {file: "beside.raw", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"it is signed as a statement, which --file-key does not verify: name the public key with --key"}},
-		"with a statement, by both keys":       {file: "beside.raw", asked: options{keys: ours, fileKeys: ours}, want: []string{"valid, key key.pub", ": provenance\n"}},
-		"without a bundle, by a key of files":  {file: "disk.raw", asked: options{fileKeys: ours}, code: exit.NotSigned, want: []string{"disk.raw.sigstore.json, which do not exist"}},
-		"that is an encoding":                  {file: "./encoding", asked: options{fileKeys: ours, offline: true}, code: exit.NotVerified, want: []string{"encoding.bundle: its content is the encoding of a statement, as DSSE signs it: a signature of it says nothing about a file"}},
-		"that is an encoding, by both keys":    {file: "./encoding", asked: options{keys: ours, fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
-		"that is an encoding, by the server":   {file: "./encoding", answers: server, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
-		"that is the payload of an image":      {file: "./payload of image", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the payload of the signature of an image (simple signing)"}},
-		"that is an encoding, and an artifact": {file: "./encoding", asked: options{keys: ours, bundles: []string{"disk of encoding"}}, want: []string{"✓", ": provenance\n"}},
+		"with a statement, by a key of files":           {file: "beside.raw", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"it is signed as a statement, which --file-key does not verify: name the public key with --key"}},
+		"with a statement, by both keys":                {file: "beside.raw", asked: options{keys: ours, fileKeys: ours}, want: []string{"valid, key key.pub", ": provenance\n"}},
+		"with the signature of the file on a statement": {file: "./sums", asked: options{keys: ours, fileKeys: ours, bundles: []string{"grafted"}}, code: exit.NotVerified, want: []string{"grafted: the signature is not valid"}},
+		"without a bundle, by a key of files":           {file: "disk.raw", asked: options{fileKeys: ours}, code: exit.NotSigned, want: []string{"disk.raw.sigstore.json, which do not exist"}},
+		"that is an encoding":                           {file: "./encoding", asked: options{fileKeys: ours, offline: true}, code: exit.NotVerified, want: []string{"encoding.bundle: its content is the encoding of a statement, as DSSE signs it: a signature of it says nothing about a file"}},
+		"that is an encoding, by both keys":             {file: "./encoding", asked: options{keys: ours, fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
+		"that is an encoding, by the server":            {file: "./encoding", answers: server, code: exit.NotVerified, want: []string{"its content is the encoding of a statement"}},
+		"that is the payload of an image":               {file: "./payload of image", asked: options{fileKeys: ours}, code: exit.NotVerified, want: []string{"its content is the payload of the signature of an image (simple signing)"}},
+		"that is an encoding, and an artifact":          {file: "./encoding", asked: options{keys: ours, bundles: []string{"disk of encoding"}}, want: []string{"✓", ": provenance\n"}},
 		"with the signature of another file": {
 			file: "disk.raw", asked: options{fileKeys: ours, bundles: []string{"sums.sigstore.json"}}, code: exit.NotVerified, want: []string{"about another artifact: " + digest("sums")[:11]},
 		},
