@@ -142,9 +142,6 @@ func (s *session) takesNoStatementForAFile(bundle string) {
 			s.t.Errorf("verify %v: got\n%s", keys, verify.out)
 		}
 	}
-	private := filepath.Join(directory, "release.pem")
-	require.NoError(s.t, os.WriteFile(private, require.Value(require.Value(signing.Generate())(s.t).PEM())(s.t), 0o600))
-	s.types("keys", "sign", script, "--key", private, "--output", "-").fails(exit.Failure, "its content is the encoding of a statement")
 }
 
 // plansAFleet asks the archive of two images, one based on the other, for newer versions. The controller checks it later.
