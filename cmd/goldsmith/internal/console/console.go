@@ -34,7 +34,7 @@ func NewCommand() *cobra.Command {
 	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
 		return run(command.Context(), connection, command.CommandPath()+follow.ConnectionFlags(command), port, command.OutOrStdout())
 	})
-	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 that no other user of this machine can have (default: a free port)")
+	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 (default: a free port, which is safer if other users can have this port later)")
 	return command
 }
 
