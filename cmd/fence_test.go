@@ -66,7 +66,7 @@ var layers = slices.Concat([]layer{
 // libraries are the folders of which a server is assembled. They know no resource. Each imports only those before it.
 var libraries = []string{
 	"apiserver/storage", "apiserver/requesterrors", "apiserver/authentication", "apiserver/certificates", "apiserver/codecs",
-	"apiserver/dependencies", "apiserver/filters", "apiserver/locks", "apiserver/watches", "apiserver/resources", "apiserver/dynamic",
+	"apiserver/connections", "apiserver/dependencies", "apiserver/filters", "apiserver/locks", "apiserver/watches", "apiserver/resources", "apiserver/dynamic",
 	"apiserver/builder",
 }
 

@@ -35,6 +35,8 @@ type Local struct {
 	Sessions *Sessions
 	// Reasons explain the reasons of failures and conditions.
 	Reasons []Reason
+	// SignedIn is called with the remote address of each request of a signed-in page. Nil if nobody asks.
+	SignedIn func(remote string)
 }
 
 // Reason explains a reason in plain text.
@@ -129,6 +131,9 @@ func (l Local) signedIn(api http.Handler) http.Handler {
 		if !l.Sessions.valid(bearer(request)) {
 			refuse(writer, http.StatusUnauthorized, metav1.StatusReasonUnauthorized, notSignedIn)
 			return
+		}
+		if l.SignedIn != nil {
+			l.SignedIn(request.RemoteAddr)
 		}
 		api.ServeHTTP(writer, request)
 	})

@@ -6,10 +6,15 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/apiserver/connections"
 )
 
 // SetStallLimit changes how long a client can read nothing of an answer.
 func (o *Options) SetStallLimit(limit time.Duration) { o.stallLimit = limit }
+
+// SetConnectionLimits changes how many connections there can be.
+func (o *Options) SetConnectionLimits(limits connections.Limits) { o.limits = limits }
 
 // Encoders are the encoders of lists and objects in JSON: the compact one and the indented one.
 func (o *Options) Encoders(group string) []runtime.Encoder {

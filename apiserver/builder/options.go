@@ -13,6 +13,7 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 
+	"goldsmith.dev/goldsmith/apiserver/connections"
 	"goldsmith.dev/goldsmith/apiserver/filters"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	scheme     *runtime.Scheme
 	codecs     serializer.CodecFactory
 	stallLimit time.Duration
+	limits     connections.Limits
+	listener   *connections.Listener // once the server listens
 }
 
 // ToServerOptions returns the options of the described server, or the errors of the description.
@@ -52,7 +55,8 @@ func (s *Server) ToServerOptions() (*Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
 	}
-	options := &Options{ServerRun: run, server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme), stallLimit: stallLimit}
+	options := &Options{ServerRun: run, server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme), stallLimit: stallLimit,
+		limits: connections.OfProcess()}
 	options.Recommended = s.recommendedOptions()
 	return options, nil
 }

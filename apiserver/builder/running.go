@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	restclient "k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/apiserver/connections"
 	"goldsmith.dev/goldsmith/apiserver/dependencies"
 	"goldsmith.dev/goldsmith/apiserver/filters"
 )
@@ -67,7 +68,8 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 	if err := dependencies.Await(ctx, waiting, required); err != nil {
 		return nil, err
 	}
-	serving.Listener = filters.CloseStalled(serving.Listener, o.stallLimit) // dependencies need the plain listener
+	o.listener = connections.Limit(serving.Listener, o.limits) // dependencies need the plain listener
+	serving.Listener = filters.CloseStalled(o.listener, o.stallLimit)
 	transformers, err := o.transformers(ctx)
 	if err != nil {
 		return nil, err

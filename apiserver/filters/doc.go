@@ -8,6 +8,7 @@
 //   - CloseStalled closes connections, and EndStalls ends HTTP/2 streams, whose clients do not read.
 //   - EndStreams aborts streams when a Stream has failed or the server stops.
 //   - TakeSecrets takes headers with secrets out of requests.
+//   - TellAuthenticated tells which connections have requests of users.
 //   - MoveClients makes clients of a stopping server connect to another server.
 //
 // A filter must never touch an answer after its handler has returned: net/http would end the process.

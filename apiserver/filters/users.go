@@ -5,9 +5,11 @@ package filters
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
 // presentKey is the key of the context of a request for a *context.Context, which is done when the authenticated user is removed.
@@ -54,6 +56,16 @@ func EndWithUsers(api http.Handler) http.Handler {
 			defer cancel()
 			defer context.AfterFunc(*present, cancel)()
 			request = request.WithContext(ctx)
+		}
+		api.ServeHTTP(writer, request)
+	})
+}
+
+// TellAuthenticated calls tell with the remote address of each request of an authenticated user, before the request is answered.
+func TellAuthenticated(api http.Handler, tell func(remote string)) http.Handler {
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		if by, found := apirequest.UserFrom(request.Context()); found && !slices.Contains(by.GetGroups(), user.AllUnauthenticated) {
+			tell(request.RemoteAddr)
 		}
 		api.ServeHTTP(writer, request)
 	})
