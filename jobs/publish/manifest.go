@@ -24,6 +24,11 @@ type manifest struct {
 	content []byte
 }
 
+// referrer returns a manifest that has a subject.
+func (m manifest) referrer() transport.Referrer {
+	return transport.Referrer{Descriptor: m.Descriptor, Raw: m.content}
+}
+
 // plain returns the descriptor that refers to a manifest as a subject.
 func (m manifest) plain() ociv1.Descriptor {
 	return ociv1.Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size}

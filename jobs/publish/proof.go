@@ -3,8 +3,10 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/attestation"
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
@@ -64,16 +67,15 @@ func proofsOf(statements []v1alpha1.SignedStatement) ([]Proof, error) {
 	return proofs, nil
 }
 
-// attest pushes the statements about an artifact that was pushed. It returns whether they are signed.
-func (p *pusher) attest(ctx context.Context, artifact *Artifact, of manifest, pushed *Pushed) (signed bool, err error) {
-	if artifact.Attest == nil {
-		return false, nil
+// attest pushes the statements about an artifact that was pushed, and lists them and its documents. It returns whether they are signed.
+func (p *pusher) attest(ctx context.Context, artifact *Artifact, of manifest, pushed *Pushed, documents []transport.Referrer) (signed bool, err error) {
+	var statements []v1alpha1.SignedStatement
+	if artifact.Attest != nil {
+		if statements, err = artifact.Attest(ctx, pushed); err != nil {
+			return false, err
+		}
 	}
-	statements, err := artifact.Attest(ctx, pushed)
-	if err != nil {
-		return false, err
-	}
-	about, err := p.pushStatements(ctx, artifact.Target, of, statements)
+	about, err := p.pushStatements(ctx, artifact.Target, of, statements, documents)
 	if err != nil {
 		return false, err
 	}
@@ -81,27 +83,24 @@ func (p *pusher) attest(ctx context.Context, artifact *Artifact, of manifest, pu
 	return len(about.bundles) > 0, nil
 }
 
-// pushStatements pushes statements about a manifest or an index. The name is for people.
-func (p *pusher) pushStatements(ctx context.Context, name string, of manifest, statements []v1alpha1.SignedStatement) (*proof, error) {
-	about := &proof{pusher: p, name: name, subject: of}
+// pushStatements pushes statements about a manifest or an index, and lists them and documents that were pushed. The name is for people.
+func (p *pusher) pushStatements(ctx context.Context, name string, of manifest, statements []v1alpha1.SignedStatement, documents []transport.Referrer) (*proof, error) {
+	about := &proof{pusher: p, name: name, subject: of, documents: documents}
 	for i := range statements { // one by one, because bills of materials are large
 		if err := about.push(ctx, &statements[i]); err != nil {
 			return nil, err
 		}
 	}
-	if len(about.bundles) == 0 {
+	if len(about.documents)+len(about.bundles) == 0 {
 		return about, nil
 	}
-	if err := p.ConfirmReferrers(ctx, of.plain(), about.bundles); err != nil {
+	err := p.Settle(ctx, "list the referrers of "+contents.Abbreviate(of.Digest.String()), func() (string, error) { return about.list(ctx) })
+	if err != nil {
 		return nil, err
 	}
-	if err := about.addToTag(ctx, signatureTag, about.signatures); err != nil {
-		return nil, err
+	if len(about.bundles) > 0 {
+		p.log("pushed the signatures of %s", name)
 	}
-	if err := about.addToTag(ctx, statementTag, about.envelopes); err != nil {
-		return nil, err
-	}
-	p.log("pushed the signatures of %s", name)
 	return about, nil
 }
 
@@ -111,9 +110,70 @@ type proof struct {
 	name    string
 	subject manifest
 	proofs  []Proof
-	bundles []transport.Referrer
+	// bundles are the referrers with signatures, and documents all others.
+	bundles, documents []transport.Referrer
 	// signatures and envelopes are the layers of the tags.
 	signatures, envelopes []ociv1.Descriptor
+	// kept are the tags that the registry does not let the user change.
+	kept map[string]bool
+}
+
+// list lists referrers for clients, in the tags that they read: those of cosign before version 3 and, without the referrers API, that of the fallback. It
+// returns what a list lacked. Whatever the registry does later, clients must find signatures. A document that is in no list is named by the build.
+func (p *proof) list(ctx context.Context) (missing string, err error) {
+	listed, served, err := p.Referrers(ctx, p.subject.plain())
+	if err != nil {
+		return "", err
+	}
+	unlisted := func(all []transport.Referrer) []transport.Referrer {
+		return slices.DeleteFunc(slices.Clone(all), func(one transport.Referrer) bool { return one.Lists(listed) })
+	}
+	documents, bundles := unlisted(p.documents), unlisted(p.bundles)
+	fallback := attachedTag(p.subject.Digest, "")
+	expected := len(p.documents) + len(p.bundles)
+	switch added := slices.Concat(documents, bundles); {
+	case served || len(added) == 0:
+		documents, expected = nil, len(p.bundles) // a registry may list documents later
+	case p.kept[fallback] && len(bundles) == 0:
+		documents = nil
+	default:
+		err := p.ListReferrers(ctx, p.subject.plain(), listed, added)
+		if err = p.keepTag(fallback, len(listed) > 0 && len(bundles) == 0, err); err != nil {
+			return "", err
+		}
+	}
+	if n := len(documents) + len(bundles); n > 0 {
+		missing = fmt.Sprintf("the registry accepted %d referrers and does not list %d of them", expected, n)
+	}
+	for _, tag := range []struct {
+		suffix string
+		layers []ociv1.Descriptor
+	}{{signatureTag, p.signatures}, {statementTag, p.envelopes}} {
+		wrote, err := p.addToTag(ctx, tag.suffix, tag.layers, served)
+		if err != nil {
+			return "", err
+		}
+		if wrote {
+			missing = cmp.Or(missing, "the registry does not keep signatures in tag "+attachedTag(p.subject.Digest, tag.suffix))
+		}
+	}
+	return missing, nil
+}
+
+// keepTag returns the error of a change of a tag, unless the registry refuses the change, and clients find all without it.
+func (p *proof) keepTag(tag string, spare bool, err error) error {
+	if !transport.RefusesTag(err) {
+		return err
+	}
+	if !spare {
+		return p.RefusedTag(err)
+	}
+	if p.kept == nil {
+		p.kept = map[string]bool{}
+	}
+	p.kept[tag] = true
+	p.log("tag %s stays as it is, because the registry refuses to change it", tag)
+	return nil
 }
 
 // push pushes the forms of a statement, except its tags.
@@ -130,6 +190,7 @@ func (p *proof) push(ctx context.Context, statement *v1alpha1.SignedStatement) e
 		if err != nil {
 			return err
 		}
+		p.documents = append(p.documents, referrer.referrer())
 		p.proofs = append(p.proofs, Proof{v1alpha1.MediaTypeProvenance, signed.Payload, p.location(referrer)})
 	}
 	for i, signature := range signed.Signatures {
@@ -161,7 +222,7 @@ func (p *proof) pushBundle(ctx context.Context, signed *attestation.Signed, sign
 	if err != nil {
 		return err
 	}
-	p.bundles = append(p.bundles, transport.Referrer{Descriptor: referrer.Descriptor, Raw: referrer.content})
+	p.bundles = append(p.bundles, referrer.referrer())
 	if first && signed.Type == attestation.TypeProvenance {
 		p.proofs = append(p.proofs, Proof{v1alpha1.MediaTypeBundle, bundle, p.location(referrer)})
 	}
@@ -199,15 +260,15 @@ func (p *proof) pushLayer(ctx context.Context, raw []byte, mediaType string, ann
 }
 
 // addToTag adds layers to a tag of the subject. The tag keeps the layers that it has: those of other keys, and those of other
-// builds of the same content.
-func (p *proof) addToTag(ctx context.Context, suffix string, layers []ociv1.Descriptor) error {
-	if len(layers) == 0 {
-		return nil
-	}
+// builds of the same content. It returns whether it wrote the tag. Where the referrers API is served, the registry may refuse to change the tag.
+func (p *proof) addToTag(ctx context.Context, suffix string, layers []ociv1.Descriptor, served bool) (wrote bool, err error) {
 	tag := attachedTag(p.subject.Digest, suffix)
+	if len(layers) == 0 || p.kept[tag] {
+		return false, nil
+	}
 	former, err := p.Tagged(ctx, tag)
 	if err != nil {
-		return err
+		return false, err
 	}
 	made := ociv1.Manifest{}
 	if former != nil {
@@ -220,23 +281,24 @@ func (p *proof) addToTag(ctx context.Context, suffix string, layers []ociv1.Desc
 		}
 	}
 	if len(made.Layers) == had {
-		return nil
+		return false, nil
 	}
 	made.Layers = made.Layers[max(0, len(made.Layers)-max(maxTagLayers, len(layers))):]
 	operation := "push signatures of " + p.name
 	configuration, err := newManifest(ociv1.MediaTypeImageConfig, "", configurationOf(made.Layers))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := p.PushBlob(ctx, operation, inMemory(configuration.content)); err != nil {
-		return err
+		return false, err
 	}
 	made.Versioned, made.MediaType, made.Config = specs.Versioned{SchemaVersion: 2}, ociv1.MediaTypeImageManifest, configuration.Descriptor
 	written, err := newManifest(ociv1.MediaTypeImageManifest, "", made)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return p.PushTag(ctx, tag, written.Descriptor, written.content)
+	err = p.keepTag(tag, served && former != nil, p.PushTag(ctx, tag, written.Descriptor, written.content))
+	return !p.kept[tag], err
 }
 
 // sameLayer reports whether two layers have the same content and the same signature.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,9 @@ func attestsIndexes(statements []v1alpha1.SignedStatement) attestIndex {
 // pushAttested pushes to a repository of the registry, and attests indexes.
 func pushAttested(t *testing.T, r *registrytest.Registry, attest attestIndex, o transport.Options, artifacts ...Artifact) ([]Pushed, error) {
 	t.Helper()
+	if o.Clock == nil {
+		o.Clock = registrytest.NewClock()
+	}
 	p, err := newPusher(r.Host()+"/team/web", attest, o)
 	require.NoError(t, err)
 	defer p.Close()
@@ -306,5 +310,107 @@ func TestReferrersThatClientsDoNotFind(t *testing.T) {
 				t.Error("the tag was moved")
 			}
 		})
+	}
+}
+
+// immutable lets a registry refuse to change a tag that begins with sha256-.
+func immutable(r *registrytest.Registry) {
+	r.Inject(1<<20, http.MethodPut, "/manifests/sha256-", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		if status, _ := r.Get(strings.TrimPrefix(req.URL.Path, "/v2")); status == http.StatusOK {
+			registrytest.WriteError(w, http.StatusBadRequest, "TAG_INVALID", "the tag already exists in the repository, which is immutable")
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+func TestARegistryWithImmutableTags(t *testing.T) {
+	for name, test := range map[string]struct {
+		api, signed bool
+		again       string // part of the error of a second build of the same content
+		says        []string
+	}{
+		"the referrers API has the signatures of the second build": {api: true, signed: true, says: []string{".sig stays as it is", ".att stays as it is"}},
+		"documents only": {says: []string{" stays as it is, because the registry refuses to change it"}},
+		"nobody would find the signatures of the second build": {signed: true, again: "exempt tags that begin with sha256- from immutability"},
+		"documents and the referrers API":                      {api: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := registrytest.New(t, registrytest.Options{Referrers: test.api})
+			immutable(r)
+			var said []string
+			push := func(build, key string) (string, error) {
+				disk := artifact("linux/amd64/raw", "", []byte("disk"))
+				disk.Documents = []Document{{Content: contentOf([]byte("lock")), MediaType: "text/lock"}, {Content: contentOf([]byte("log of " + build)), MediaType: "text/plain"}}
+				if test.signed {
+					disk = attested(disk, statementsOf(t, build, key))
+				}
+				pushed, err := pushIn(t, r, transport.Options{Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}, disk)
+				if err != nil {
+					return "", err
+				}
+				return pushed[0].Digest, nil
+			}
+			subject, err := push("web-1", "a")
+			require.NoError(t, err)
+			_, err = push("web-1", "a") // there is nothing to write
+			require.NoError(t, err)
+			if listed := len(referrersOf(t, r, subject, test.api)); listed != map[bool]int{false: 2, true: 6}[test.signed] {
+				t.Errorf("%d referrers are listed", listed)
+			}
+			said = nil
+			if _, err = push("web-2", "b"); (err == nil) != (test.again == "") || err != nil && !strings.Contains(err.Error(), test.again) {
+				t.Errorf("the second build: %v", err)
+			}
+			text := strings.Join(said, "\n")
+			for _, line := range test.says {
+				if strings.Count(text, line) != 1 {
+					t.Errorf("said %q, not %q", said, line)
+				}
+			}
+			if len(test.says) == 0 && strings.Contains(text, "stays as it is") {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
+}
+
+// Another push has read a tag before this push writes it, and writes it after this push.
+func TestPushesOfTheSameContentLoseNothingOfEachOther(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	push := func(build, key string) (string, error) {
+		disk := attested(withDocuments(artifact("linux/amd64/raw", "", []byte("disk"))), statementsOf(t, build, key))
+		pushed, err := pushIn(t, r, transport.Options{}, disk)
+		if err != nil {
+			return "", err
+		}
+		return pushed[0].Digest, nil
+	}
+	subject, err := push("web-1", "a")
+	require.NoError(t, err)
+	for _, suffix := range []string{"", signatureTag, statementTag} {
+		tag := "/team/web/manifests/" + attachedTag(ocidigest.Digest(subject), suffix)
+		_, before := r.Get(tag)
+		var of struct{ MediaType string }
+		require.NoError(t, json.Unmarshal(before, &of))
+		late := func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+			next.ServeHTTP(w, req)
+			other := httptest.NewRequest(http.MethodPut, req.URL.Path, bytes.NewReader(before))
+			other.Header.Set("Content-Type", of.MediaType)
+			next.ServeHTTP(httptest.NewRecorder(), other)
+		}
+		r.Inject(2, http.MethodPut, tag, func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+			if !strings.HasSuffix(req.URL.Path, tag) {
+				next.ServeHTTP(w, req) // of a tag with a suffix
+				return
+			}
+			late(w, req, next)
+		})
+	}
+	_, err = push("web-2", "b")
+	require.NoError(t, err)
+	if listed, signatures, envelopes := referrersOf(t, r, subject, false), layersOf(t, r, subject, signatureTag), layersOf(t, r, subject, statementTag); len(listed) != 10 ||
+		len(signatures) != 2 || len(envelopes) != 4 {
+		t.Errorf("%d referrers, %d signatures and %d statements are left", len(listed), len(signatures), len(envelopes))
 	}
 }

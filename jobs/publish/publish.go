@@ -139,19 +139,21 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 			Location: p.location(manifests[i]), Image: manifests[i].ArtifactType == "" && !artifact.ContainerDisk,
 		})
 	}
+	documents := make([][]transport.Referrer, len(artifacts))
 	for i := range artifacts {
 		for j := range artifacts[i].Documents {
 			referrer, err := p.pushReferrer(ctx, &artifacts[i].Documents[j], manifests[i])
 			if err != nil {
 				return nil, err
 			}
+			documents[i] = append(documents[i], referrer.referrer())
 			pushed[i].Documents = append(pushed[i].Documents, p.location(referrer))
 		}
 	}
 	signed := make([]bool, len(artifacts))
 	for i := range artifacts {
 		var err error
-		if signed[i], err = p.attest(ctx, &artifacts[i], manifests[i], &pushed[i]); err != nil {
+		if signed[i], err = p.attest(ctx, &artifacts[i], manifests[i], &pushed[i], documents[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -226,7 +228,7 @@ func (p *pusher) pushIndex(ctx context.Context, tag string, of *named, signed []
 	if err != nil {
 		return err
 	}
-	_, err = p.pushStatements(ctx, indexOf(tag), of.manifest, statements)
+	_, err = p.pushStatements(ctx, indexOf(tag), of.manifest, statements, nil)
 	return err
 }
 

@@ -85,6 +85,9 @@ func (p *pusher) pushReport(ctx context.Context, report *result.Content, of *ren
 	if err != nil {
 		return err
 	}
+	if _, err := p.pushStatements(ctx, of.Target, subject, nil, []transport.Referrer{referrer.referrer()}); err != nil {
+		return err
+	}
 	report.Location = p.location(referrer)
 	p.log("published the report about tests: %s", report.Location)
 	return nil

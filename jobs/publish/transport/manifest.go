@@ -79,10 +79,13 @@ func (p *Pusher) PushManifest(ctx context.Context, operation string, of ociv1.De
 	return p.PushReferrer(ctx, operation, of, raw)
 }
 
-// PushReferrer pushes a manifest that has a subject, even if the repository has it: without the referrers API a push that ended early has not
-// listed it.
+// PushReferrer pushes a manifest that can have a subject, even if the repository has it. Without the referrers API, ListReferrers lists it.
 func (p *Pusher) PushReferrer(ctx context.Context, operation string, of ociv1.Descriptor, raw []byte) error {
-	return p.wrapError(operation, p.remote.Manifests().Push(ctx, of, bytes.NewReader(raw)))
+	unlisted, err := p.withReferrersAPI(true) // the library would write the tag of the fallback for each referrer
+	if err == nil {
+		err = unlisted.Manifests().Push(ctx, of, bytes.NewReader(raw))
+	}
+	return p.wrapError(operation, err)
 }
 
 // CheckTag refuses what cannot be a tag.

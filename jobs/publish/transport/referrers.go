@@ -4,18 +4,23 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
-	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -26,29 +31,36 @@ type Referrer struct {
 	Raw []byte
 }
 
-// ConfirmReferrers fails unless clients that list the referrers of a subject find all of some that were pushed. Clients ask the referrers API, and
-// read the tag of the fallback only if the registry has no such API. A registry can list them late, lose one of two lists that are written at the
-// same time, or announce the API, and not have it: so ConfirmReferrers lists, completes the list of the fallback, and lists again, during
-// the patience at most.
-func (p *Pusher) ConfirmReferrers(ctx context.Context, subject ociv1.Descriptor, pushed []Referrer) error {
-	operation := "list the referrers of " + contents.Abbreviate(subject.Digest.String())
-	for o := p.newOutage(); ; {
-		missing, served, err := p.missing(ctx, subject, pushed)
-		if err != nil {
+// Settle calls write until nothing is missing any more, during the patience at most. write writes tags that other pushes extend at the same time, and
+// returns what was missing before. No registry compares before it writes, so that the last of two pushes wins: Settle waits after a write for longer than
+// another push takes from its read to its write, and calls write again.
+func (p *Pusher) Settle(ctx context.Context, operation string, write func() (missing string, err error)) error {
+	pause, o := p.settle, p.newOutage()
+	for {
+		missing, err := write()
+		if missing == "" || err != nil {
 			return p.wrapError(operation, err)
 		}
-		if len(missing) == 0 {
-			return nil
+		if err := pause(ctx); err != nil {
+			return p.wrapError(operation, err)
 		}
-		if !served {
-			if err := p.list(ctx, missing); err != nil {
-				return p.wrapError(operation, err)
-			}
+		pause = func(ctx context.Context) error {
+			return p.refusedReferrers(o.wait(ctx, p.fault(v1alpha1.ReasonRegistryUnavailable, missing, "", nil)))
 		}
-		dropped := p.fault(v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("the registry accepted %d referrers and does not list %d of them", len(pushed), len(missing)), "", nil)
-		if err := o.wait(ctx, dropped); err != nil {
-			return p.wrapError(operation, p.refusedReferrers(err))
-		}
+	}
+}
+
+// settled is how long another push takes at most from its read of a tag to its write, if its registry is not slow.
+const settled = 500 * time.Millisecond
+
+func (p *Pusher) settle(ctx context.Context) error {
+	timer := p.clock.NewTimer(wait.Jitter(settled, 1))
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -64,27 +76,26 @@ func (p *Pusher) refusedReferrers(err error) error {
 	return &refused
 }
 
-// missing returns those of some referrers that a list of the registry lacks, and whether the registry serves the list by the referrers API.
-func (p *Pusher) missing(ctx context.Context, subject ociv1.Descriptor, pushed []Referrer) (missing []Referrer, served bool, err error) {
-	missing = slices.Clone(pushed)
-	remove := func(listed []ociv1.Descriptor) error {
-		missing = slices.DeleteFunc(missing, func(one Referrer) bool {
-			return slices.ContainsFunc(listed, func(found ociv1.Descriptor) bool { return found.Digest == one.Digest })
-		})
+// Referrers returns the referrers of a subject as clients find them: they ask the referrers API, and read the tag of the fallback only if the registry
+// has no such API, or announces it and does not have it. served is whether the registry has it.
+func (p *Pusher) Referrers(ctx context.Context, subject ociv1.Descriptor) (listed []ociv1.Descriptor, served bool, err error) {
+	add := func(page []ociv1.Descriptor) error {
+		listed = append(listed, page...)
 		return nil
 	}
 	api, err := p.withReferrersAPI(true)
 	if err != nil {
 		return nil, false, err
 	}
-	if err = api.Referrers(ctx, subject, "", remove); err == nil || !noReferrersAPI(err) {
-		return missing, true, err
+	if err = api.Referrers(ctx, subject, "", add); err == nil || !noReferrersAPI(err) {
+		return listed, true, err
 	}
 	tag, err := p.withReferrersAPI(false)
 	if err != nil {
 		return nil, false, err
 	}
-	return missing, false, tag.Referrers(ctx, subject, "", remove)
+	listed = nil
+	return listed, false, tag.Referrers(ctx, subject, "", add)
 }
 
 // noReferrersAPI reports whether an error is the answer of a registry without the referrers API. Clients take the fallback after these answers.
@@ -96,18 +107,51 @@ func noReferrersAPI(err error) bool {
 	return ok && slices.Contains([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable}, answer.StatusCode)
 }
 
-// list adds referrers to the list of the fallback.
-func (p *Pusher) list(ctx context.Context, missing []Referrer) error {
-	tag, err := p.withReferrersAPI(false)
+// Lists reports whether a list has a referrer.
+func (r *Referrer) Lists(listed []ociv1.Descriptor) bool {
+	return slices.ContainsFunc(listed, func(found ociv1.Descriptor) bool { return found.Digest == r.Digest })
+}
+
+// ListReferrers adds referrers to the list of the fallback, which has some already. It writes the tag once, because a registry can refuse to write it
+// again.
+func (p *Pusher) ListReferrers(ctx context.Context, subject ociv1.Descriptor, listed []ociv1.Descriptor, added []Referrer) error {
+	index := ociv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: slices.Clone(listed)}
+	for _, one := range added {
+		var its ociv1.Manifest
+		if err := json.Unmarshal(one.Raw, &its); err != nil {
+			return err
+		}
+		one.ArtifactType, one.Annotations = its.ArtifactType, its.Annotations
+		index.Manifests = append(index.Manifests, one.Descriptor)
+	}
+	raw, err := json.Marshal(index)
 	if err != nil {
 		return err
 	}
-	for _, one := range missing {
-		if err := tag.Manifests().Push(ctx, one.Descriptor, bytes.NewReader(one.Raw)); err != nil {
-			return err
-		}
+	of := content.NewDescriptorFromBytes(index.MediaType, raw)
+	return p.remote.Manifests().PushReference(ctx, of, bytes.NewReader(raw), strings.Replace(subject.Digest.String(), ":", "-", 1))
+}
+
+// RefusesTag reports whether an error is the answer of a registry that does not let a user change a tag, such as one with immutable tags.
+func RefusesTag(err error) bool {
+	status := 0
+	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		status = answer.StatusCode
+	} else if failure, ok := errors.AsType[*Error](err); ok {
+		status = failure.Status
 	}
-	return nil
+	return status >= 400 && status < 500 && !transient(status) && status != http.StatusUnauthorized && status != http.StatusNotFound
+}
+
+// RefusedTag returns an error for which RefusesTag is true with a remedy.
+func (p *Pusher) RefusedTag(err error) error {
+	failure, ok := errors.AsType[*Error](p.wrapError("", err))
+	if !ok {
+		return err
+	}
+	refused := *failure
+	refused.remedy = cmp.Or(refused.remedy, "exempt tags that begin with sha256- from immutability")
+	return &refused
 }
 
 // withReferrersAPI returns the repository for requests to the referrers API, or to its fallback, whatever the registry has announced.
