@@ -38,7 +38,7 @@ type Result struct {
 	Artifacts []Artifact `json:"artifacts,omitempty"`
 	// Tests are the results of tests, one for each test of the input, if the outcome is Succeeded and the input has tests. A runner that leaves
 	// them out has passed all of them with the outcome Succeeded, and failed all of them with Failed.
-	Tests []Test `json:"tests,omitempty"`
+	Tests Tests `json:"tests,omitzero"`
 	// Report is the file with a report about the tests, as JUnit XML. Optional.
 	Report *Content `json:"report,omitempty"`
 	// Probe is the answer about an archive, if the outcome is Succeeded and the input has a probe. Then there is nothing else.

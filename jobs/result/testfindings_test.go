@@ -77,6 +77,19 @@ func TestTheMessagesOfRunnerAndPublisherAreOneResult(t *testing.T) {
 	}
 }
 
+func TestAResultWithoutTestsStaysOneWithFindings(t *testing.T) {
+	theirs := aAndB(&v1alpha1.TestRunner{Name: "ours"})
+	for list, passes := range map[string]bool{`,"tests":[]`: false, `,"tests":null`: false, ``: true} {
+		message := `{"version":1,"outcome":"Succeeded"` + list + `}`
+		if readable := ReadableTests(message, theirs); (readable != nil) != passes {
+			t.Errorf("%s: the publisher gets %+v", list, readable)
+		}
+		if found := ParseTests(WithFindings(message, `{}`, "localhost/a", nil), 0, theirs, Policy{}); (found.Failure == nil) != passes {
+			t.Errorf("%s: got %+v", list, found)
+		}
+	}
+}
+
 // Users who can change a pod can tell its publisher another result.
 func TestAPublisherThatReadAnotherResultOfTestsHasMovedNoTag(t *testing.T) {
 	passed, failed := tested(v1alpha1.TestPassed), tested(v1alpha1.TestFailed)

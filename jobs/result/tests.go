@@ -4,6 +4,7 @@ package result
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,20 @@ type Test struct {
 	Failed int32 `json:"failed,omitempty"`
 	// Message tells why the test did not pass. At most MaxTestMessage; the rest is cut.
 	Message string `json:"message,omitempty"`
+}
+
+// Tests are the results of tests. Nil means that a runner leaves them out. A list without results, or null, means that no test ran.
+type Tests []Test
+
+// UnmarshalJSON reads null as an empty list.
+func (t *Tests) UnmarshalJSON(list []byte) error {
+	tests := []Test{}
+	err := json.Unmarshal(list, &tests)
+	if tests == nil {
+		tests = []Test{}
+	}
+	*t = tests
+	return err //nolint:wrapcheck // of the same document
 }
 
 // TestsOutcome is the outcome of a runner: either results, one for each test and in their order, or a failure of the runner.
@@ -147,7 +162,7 @@ func (r *Result) results(tests []v1alpha1.ImageTest) ([]Test, error) {
 	if err := r.checkBuild(); err != nil {
 		return nil, err
 	}
-	if len(r.Tests) == 0 && !isOwn(tests) {
+	if r.Tests == nil && !isOwn(tests) {
 		return all(tests, v1alpha1.TestPassed, "").Tests, nil
 	}
 	return r.orderedTests(tests)
