@@ -155,9 +155,14 @@ var _ = Describe("The packages of a build", Ordered, func() {
 		Expect(errorOf(packages(ctx, "once"))).To(And(Satisfy(apierrors.IsInternalError), MatchError(ContainSubstring("version is 2, must be 1"))))
 	})
 
-	It("need the database", func(ctx SpecContext) {
-		finish(ctx, "once", locked(amd64, older, ""))
+	It("need the database, unless they were read before", func(ctx SpecContext) {
+		unseen := lockOf("unseen", "1")
+		Expect(server.store.PutLock(ctx, image.UID, sha(unseen), unseen)).To(Succeed())
+		finish(ctx, "before", locked(amd64, older, ""))
+		must(packages(ctx, "before"))
+		finish(ctx, "once", locked(amd64, unseen, ""))
 		unavailable()
+		must(packages(ctx, "before"))
 		_, err := packages(ctx, "once")
 		Expect(err).To(And(Satisfy(apierrors.IsServiceUnavailable), MatchError(ContainSubstring("connection refused"))))
 		seconds, again := apierrors.SuggestsClientDelay(err)

@@ -26,9 +26,14 @@ import (
 type fakeAdvisories struct {
 	sets   []*advisories.Set
 	unread atomic.Bool
+	slow   atomic.Pointer[chan struct{}] // gets one from each request, which then gets one
 }
 
 func (f *fakeAdvisories) Current() ([]*advisories.Set, []v1alpha1.AdvisorySource, error) {
+	if slow := f.slow.Load(); slow != nil {
+		*slow <- struct{}{}
+		<-*slow
+	}
 	if f.unread.Load() {
 		return nil, nil, errors.New("the advisories of /etc/tracker.json have not been read: it is empty")
 	}
@@ -129,6 +134,43 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		seconds, again := apierrors.SuggestsClientDelay(err)
 		Expect(again).To(BeTrue())
 		Expect(seconds).To(BeNumerically(">", 0))
+	})
+
+	It("are not asked for by many at the same time", func(ctx SpecContext) {
+		finish(ctx, "debian-1", locked(amd64, old, ""))
+		image = must(server.Images(namespace).Get(ctx, "debian", metav1.GetOptions{}))
+		image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh}}}
+		must(server.Images(namespace).Update(ctx, image, metav1.UpdateOptions{}))
+		slow := make(chan struct{})
+		known.slow.Store(&slow)
+		answers := make(chan error)
+		const most = 8
+		for range most {
+			go func() {
+				_, err := find(ctx, "debian-1")
+				answers <- err
+			}()
+		}
+		for range most {
+			Eventually(ctx, slow).Should(Receive())
+		}
+		known.slow.Store(nil)
+		_, err := find(ctx, "debian-1")
+		Expect(err).To(And(Satisfy(apierrors.IsTooManyRequests), MatchError(ContainSubstring(`8 in namespace "`+namespace+`": ask again later`))))
+		for _, subresource := range []string{"packages", "diff"} {
+			request := server.RESTClient().Get().Namespace(namespace).Resource("imagebuilds").Name("debian-1").SubResource(subresource).Param("with", "debian-1").MaxRetries(0)
+			Expect(request.Do(ctx).Error()).To(Satisfy(apierrors.IsTooManyRequests), subresource)
+		}
+		channels := &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}}
+		Expect(server.RESTClient().Put().Namespace(namespace).Resource("images").Name("debian").SubResource("channels").Body(channels).MaxRetries(0).Do(ctx).Error()).
+			To(Satisfy(apierrors.IsTooManyRequests), "the user who promotes asks again")
+		for range most {
+			slow <- struct{}{}
+		}
+		for range most {
+			Eventually(ctx, answers).Should(Receive(BeNil()))
+		}
+		Expect(must(find(ctx, "debian-1")).Counts.High).To(BeEquivalentTo(1))
 	})
 
 	It("keep it from a channel with a limit, unless a user overrides the limit", func(ctx SpecContext) {

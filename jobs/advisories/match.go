@@ -4,6 +4,7 @@ package advisories
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,7 @@ type component struct {
 	// codeName and codeVersion are the source package whose code is in it. They differ for signed binaries.
 	codeName, codeVersion string
 	binaries              []binary
+	packages              []string // the names of binaries, sorted
 }
 
 // label is how users see the release of a component.
@@ -64,10 +66,16 @@ const (
 // components counts the packages of locks to the source packages of Debian, which advisories are about. Packages of others are unmatched.
 func (m *matcher) components(locks []*v1alpha1.Lock) map[componentKey]*component {
 	found := map[componentKey]*component{}
+	type entry struct {
+		of *component
+		binary
+	}
+	seen := map[entry]bool{}
 	for _, lock := range locks {
+		debian, others := distributionOf(lock)
 		for i := range lock.Packages {
 			one := &lock.Packages[i]
-			its, other := componentOf(lock, one)
+			its, other := componentOf(debian, others, one)
 			binary := binary{one.Name, one.Version, one.Architecture}
 			if other != "" {
 				m.unknown("no advisory is about", other, "", binary)
@@ -79,10 +87,15 @@ func (m *matcher) components(locks []*v1alpha1.Lock) map[componentKey]*component
 				known = &its
 				found[key] = known
 			}
-			if !slices.Contains(known.binaries, binary) {
-				known.binaries = append(known.binaries, binary)
+			if !seen[entry{known, binary}] {
+				seen[entry{known, binary}] = true
+				known.binaries, known.packages = append(known.binaries, binary), append(known.packages, one.Name)
 			}
 		}
+	}
+	for _, its := range found {
+		slices.Sort(its.packages)
+		its.packages = slices.Compact(its.packages)
 	}
 	return found
 }
@@ -101,15 +114,20 @@ func releaseOf(version string, sources []v1alpha1.PackageSource) string {
 	return ""
 }
 
+// distributionOf returns a component of the release of Debian of a lock, or another distribution as users see it.
+func distributionOf(lock *v1alpha1.Lock) (debian component, other string) {
+	switch {
+	case lock.Distribution == nil || lock.Distribution.ID == "":
+		return component{}, noDistribution
+	case lock.Distribution.ID != debianID:
+		return component{}, cutText(strings.TrimSpace(lock.Distribution.ID+" "+lock.Distribution.Version), maxID)
+	}
+	return component{release: releaseOf(lock.Distribution.Version, lock.Sources)}, ""
+}
+
 // componentOf returns the source package of a package of Debian, or the distribution, the type of package URLs or the archive of another package.
-func componentOf(lock *v1alpha1.Lock, one *v1alpha1.Package) (its component, other string) {
-	id := ""
-	if lock.Distribution != nil {
-		id = lock.Distribution.ID
-	}
-	if id == debianID {
-		its.release = releaseOf(lock.Distribution.Version, lock.Sources)
-	}
+// its and others are of the distribution of the lock.
+func componentOf(its component, others string, one *v1alpha1.Package) (_ component, other string) {
 	source := one.Source
 	its.name, its.version = one.Name, one.Version
 	switch url, ok := parsePURL(one.PURL); {
@@ -128,10 +146,8 @@ func componentOf(lock *v1alpha1.Lock, one *v1alpha1.Package) (its component, oth
 		if name, version, _ := strings.Cut(url.qualifiers.Get("upstream"), "@"); source == nil && name != "" {
 			source = &v1alpha1.SourcePackage{Name: name, Version: version}
 		}
-	case id == "":
-		return its, noDistribution
-	case id != debianID:
-		return its, strings.TrimSpace(id + " " + lock.Distribution.Version)
+	case others != "":
+		return its, others
 	}
 	if source != nil {
 		its.name, its.version = source.Name, cmp.Or(source.Version, its.version)
@@ -182,7 +198,9 @@ type matcher struct {
 	of        *Subject
 	sets      []*Set
 	findings  map[findingKey]*finding
-	unmatched map[reason]map[binary]bool
+	compared  int // entries with source packages, and statements with packages
+	unmatched map[reason][]int
+	numbers   map[binary]int // of unmatched packages
 }
 
 // reason is why packages are unmatched: what advisories tell of them, whose packages they are, and what cannot be judged.
@@ -191,70 +209,153 @@ type reason struct{ what, whose, problem string }
 // maxUnmatched is how many reasons are told.
 const maxUnmatched = 100
 
-// Match returns what advisories know about the packages of a build. It never fails: packages that nobody knows about are unmatched.
-func Match(sets []*Set, of Subject) Result {
-	m := &matcher{of: &of, sets: sets, findings: map[findingKey]*finding{}, unmatched: map[reason]map[binary]bool{}}
-	for _, its := range m.components(of.Locks) {
-		if !slices.ContainsFunc(sets, func(set *Set) bool { return set.releases[its.release] }) {
-			m.unknown("no advisory is about", its.label(), "", its.binaries...)
-		}
-		if !isDebian(its.codeVersion) {
-			m.unknown("no advisory can judge", its.name, fmt.Sprintf("%q is no version of Debian", its.codeVersion), its.binaries...)
-		}
-		judged := m.judged(its)
+// maxCompared is the maximum number of comparisons for a build, which take about a second. All packages of Debian need a tenth. A lock that lists a
+// package in thousands of versions needs more.
+const maxCompared = 2_000_000
+
+// maxNames limits the names of packages in a Result, in bytes: each vulnerability of a source package names all packages that were built from it.
+const maxNames = 8 << 20
+
+// Find returns what advisories know about the packages of a build. Packages that nobody knows about are unmatched. Find fails if ctx is done, or if
+// the locks need too many comparisons.
+func Find(ctx context.Context, sets []*Set, of Subject) (Result, error) {
+	m := &matcher{of: &of, sets: sets, findings: map[findingKey]*finding{}, unmatched: map[reason][]int{}, numbers: map[binary]int{}}
+	components := m.components(of.Locks)
+	for _, its := range components {
 		for _, set := range sets {
-			m.tracked(set, its)
-			m.listed(set, its, judged)
+			m.compared += len(set.tracker[its.codeName]) + len(set.osv[its.codeName])
 		}
 	}
-	result := Result{OtherArchives: otherArchivesOf(of.Locks)}
-	result.Unmatched, result.Counts.Unmatched = m.told()
-	for _, found := range m.findings {
-		result.Items = append(result.Items, m.judge(found))
+	result, worst := Result{OtherArchives: otherArchivesOf(of.Locks)}, map[string]float64{} // by ID
+	for _, its := range components {
+		if err := m.failed(ctx); err != nil {
+			return Result{}, err
+		}
+		m.compare(its)
+		for _, found := range m.findings {
+			if err := m.failed(ctx); err != nil {
+				return Result{}, err
+			}
+			item := m.judge(found)
+			result.count(&item)
+			if item.Status == v1alpha1.VulnerabilityOpen {
+				worst[item.ID] = max(worst[item.ID], urgent(item.Severity))
+			}
+			result.Items = append(result.Items, item)
+		}
+		clear(m.findings) // those of a component have nothing in common with others
+		if len(result.Items) > 2*v1alpha1.MaxVulnerabilities {
+			result.cut()
+		}
 	}
-	slices.SortFunc(result.Items, func(a, b v1alpha1.Vulnerability) int {
+	if err := m.failed(ctx); err != nil {
+		return Result{}, err
+	}
+	result.cut()
+	names := 0
+	for i := range result.Items {
+		for _, name := range result.Items[i].Packages {
+			names += len(name)
+		}
+		if names > maxNames && i > 0 {
+			result.Items = result.Items[:i]
+			break
+		}
+	}
+	result.Unmatched, result.Counts.Unmatched = m.told()
+	result.Worst = slices.SortedFunc(maps.Keys(worst), func(a, b string) int {
+		return cmp.Or(cmp.Compare(worst[b], worst[a]), newerFirst(a, b))
+	})
+	result.Worst = result.Worst[:min(len(result.Worst), v1alpha1.MaxWorstVulnerabilities)]
+	return result, nil
+}
+
+// failed returns an error once ctx is done, or there are too many comparisons.
+func (m *matcher) failed(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case m.compared > maxCompared:
+		return fmt.Errorf("its packages are to be compared with %d entries of advisories, at most %d are compared: list each source package in one version", m.compared, maxCompared)
+	}
+	return nil
+}
+
+// compare adds the findings of a component.
+func (m *matcher) compare(its *component) {
+	if !slices.ContainsFunc(m.sets, func(set *Set) bool { return set.releases[its.release] }) {
+		m.unknown("no advisory is about", its.label(), "", its.binaries...)
+	}
+	if !isDebian(its.codeVersion) {
+		m.unknown("no advisory can judge", its.name, fmt.Sprintf("%q is no version of Debian", its.codeVersion), its.binaries...)
+		its.codeVersion = "" // may be long, and is not read again for each entry
+	}
+	judged := m.judged(its)
+	for _, set := range m.sets {
+		m.tracked(set, its)
+		m.listed(set, its, judged)
+	}
+}
+
+// cut keeps the first items in the order for users.
+func (r *Result) cut() {
+	slices.SortFunc(r.Items, func(a, b v1alpha1.Vulnerability) int {
 		return cmp.Or(cmp.Compare(b.Status, a.Status), cmp.Compare(urgent(b.Severity), urgent(a.Severity)), // Open is after NotAffected
 			newerFirst(a.ID, b.ID), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Version, b.Version))
 	})
-	for i := range result.Items {
-		result.count(&result.Items[i])
-	}
-	result.Items = result.Items[:min(len(result.Items), v1alpha1.MaxVulnerabilities)]
-	return result
+	kept := min(len(r.Items), v1alpha1.MaxVulnerabilities)
+	clear(r.Items[kept:])
+	r.Items = r.Items[:kept]
 }
 
 // unknown makes packages unmatched.
 func (m *matcher) unknown(what, whose, problem string, packages ...binary) {
+	if len(packages) == 0 {
+		return
+	}
 	key := reason{what, whose, problem}
-	if m.unmatched[key] == nil {
-		m.unmatched[key] = map[binary]bool{}
-	}
+	numbers := slices.Grow(m.unmatched[key], len(packages))
 	for _, one := range packages {
-		m.unmatched[key][one] = true
+		number, known := m.numbers[one]
+		if !known {
+			number = len(m.numbers)
+			m.numbers[one] = number
+		}
+		numbers = append(numbers, number)
 	}
+	m.unmatched[key] = numbers
 }
 
 // unjudged makes the packages of a component unmatched, because an advisory about them cannot be judged. Packages that are stated to be not affected
 // by its vulnerability are judged.
 func (m *matcher) unjudged(its *component, ids []string, problem string) {
-	for i := range its.binaries {
-		said := m.statement(&finding{ids: ids, component: its}, &its.binaries[i])
-		if said == nil || said.affected {
-			m.unknown("an advisory cannot be judged about", its.name, problem, its.binaries[i])
-		}
+	if m.compared > maxCompared {
+		return // Find fails
 	}
+	all := m.stated(ids)
+	packages := slices.DeleteFunc(slices.Clone(its.binaries), func(one binary) bool {
+		said := m.statement(all, its, &one)
+		return said != nil && !said.affected
+	})
+	m.unknown("an advisory cannot be judged about", its.name, problem, packages...)
 }
 
 // told returns the reasons for users, and the number of unmatched packages.
 func (m *matcher) told() (lines []string, packages int32) {
-	all := map[binary]bool{}
-	for _, key := range slices.SortedFunc(maps.Keys(m.unmatched), func(a, b reason) int {
+	for key, numbers := range m.unmatched {
+		slices.Sort(numbers) // a package can be in several components
+		m.unmatched[key] = slices.Compact(numbers)
+	}
+	keys := slices.SortedFunc(maps.Keys(m.unmatched), func(a, b reason) int {
 		return cmp.Or(len(m.unmatched[b])-len(m.unmatched[a]), cmp.Compare(a.whose, b.whose), cmp.Compare(a.what, b.what), cmp.Compare(a.problem, b.problem))
-	}) {
-		of := m.unmatched[key]
-		maps.Copy(all, of)
-		line := fmt.Sprintf("%s %d packages of %s", key.what, len(of), key.whose)
-		if len(of) == 1 {
+	})
+	more := len(keys) - maxUnmatched + 1
+	if more > 1 {
+		keys = keys[:maxUnmatched-1]
+	}
+	for _, key := range keys {
+		line := fmt.Sprintf("%s %d packages of %s", key.what, len(m.unmatched[key]), key.whose)
+		if len(m.unmatched[key]) == 1 {
 			line = fmt.Sprintf("%s 1 package of %s", key.what, key.whose)
 		}
 		if key.problem != "" {
@@ -262,10 +363,10 @@ func (m *matcher) told() (lines []string, packages int32) {
 		}
 		lines = append(lines, line)
 	}
-	if more := len(lines) - maxUnmatched + 1; more > 1 {
-		lines = append(lines[:maxUnmatched-1], fmt.Sprintf("there are %d more reasons", more))
+	if more > 1 {
+		lines = append(lines, fmt.Sprintf("there are %d more reasons", more))
 	}
-	return lines, int32(len(all)) //nolint:gosec // locks are limited
+	return lines, int32(len(m.numbers)) //nolint:gosec // locks are limited
 }
 
 // urgent orders severities for users: what cannot be read may be critical, and what nobody has rated may be severe, and is before what the
@@ -393,42 +494,50 @@ func (m *matcher) judge(found *finding) v1alpha1.Vulnerability {
 	its := found.component
 	item := v1alpha1.Vulnerability{
 		ID: found.id, Severity: worse(found.severity, ""), Status: v1alpha1.VulnerabilityNotAffected, Source: its.name, Version: its.version,
-		FixedVersion: found.fixed, Description: found.text,
+		FixedVersion: found.fixed, Description: found.text, Packages: its.packages,
 	}
 	if found.unimportant { // the distribution knows its package better than a score does
 		item.Severity = v1alpha1.SeverityNegligible
 	}
+	all := m.stated(found.ids)
 	for i := range its.binaries {
-		if !slices.Contains(item.Packages, its.binaries[i].name) {
-			item.Packages = append(item.Packages, its.binaries[i].name)
-		}
-		said := m.statement(found, &its.binaries[i])
+		said := m.statement(all, its, &its.binaries[i])
 		if said == nil || said.affected {
-			item.Status = v1alpha1.VulnerabilityOpen
-		} else if item.Justification == "" {
-			item.Justification = said.justification
+			item.Status, item.Justification = v1alpha1.VulnerabilityOpen, ""
+			break
 		}
-	}
-	slices.Sort(item.Packages)
-	if item.Status == v1alpha1.VulnerabilityOpen {
-		item.Justification = ""
+		item.Justification = cmp.Or(item.Justification, said.justification)
 	}
 	return item
 }
 
+// stated returns what is stated about a vulnerability with these IDs of this image, or of packages in any image.
+func (m *matcher) stated(ids []string) (all []*statement) {
+	for _, set := range m.sets {
+		for _, said := range set.about(ids) {
+			m.compared++
+			if len(said.parts) == 0 || m.of.is(said.product) {
+				all = append(all, said)
+			}
+		}
+	}
+	return all
+}
+
 // statement returns what counts of all that is stated about a vulnerability of a package, or nil: the latest about this image or, if there is
 // none, the latest about the package in any image.
-func (m *matcher) statement(found *finding, binary *binary) (best *statement) {
+func (m *matcher) statement(all []*statement, its *component, binary *binary) (best *statement) {
+	if m.compared += 1 + len(all); m.compared > maxCompared {
+		return nil // Find fails
+	}
 	bestImage := false
-	for _, set := range m.sets {
-		for _, said := range set.about(found.ids) {
-			image, covered := said.covers(m.of, found.component, binary)
-			if !covered || bestImage && !image {
-				continue
-			}
-			if best == nil || image && !bestImage || !said.time.Before(best.time) {
-				best, bestImage = said, image
-			}
+	for _, said := range all {
+		image, covered := said.covers(m.of, its, binary)
+		if !covered || bestImage && !image {
+			continue
+		}
+		if best == nil || image && !bestImage || !said.time.Before(best.time) {
+			best, bestImage = said, image
 		}
 	}
 	return best
@@ -465,8 +574,5 @@ func (r *Result) count(item *v1alpha1.Vulnerability) {
 	}
 	if item.FixedVersion != "" {
 		r.Counts.Fixable++
-	}
-	if len(r.Worst) < v1alpha1.MaxWorstVulnerabilities && !slices.Contains(r.Worst, item.ID) {
-		r.Worst = append(r.Worst, item.ID)
 	}
 }

@@ -90,28 +90,30 @@ func (p *promotion) checkMayOverride(ctx context.Context) error {
 }
 
 // known returns the vulnerabilities of a build if the rule of a channel needs them. It returns nil for a build that does not exist or has not succeeded,
-// which no channel can name.
-func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name string) *trigger.Vulnerabilities {
+// which no channel can name. The error is that of a server with too many requests.
+func (p *promotion) known(ctx context.Context, rule *v1alpha1.ChannelRule, name string) (*trigger.Vulnerabilities, error) {
 	if rule == nil || rule.Requires == nil || rule.Requires.MaxSeverity == "" {
-		return nil
+		return nil, nil
 	}
 	build, err := p.vulnerabilities.GetBuild(ctx, name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil
+		return nil, nil
 	case err != nil:
-		return trigger.UnknownVulnerabilities(err)
+		return trigger.UnknownVulnerabilities(err), nil
 	case build.Status.Phase != v1alpha1.BuildSucceeded:
-		return nil
+		return nil, nil
 	}
 	found, err := p.vulnerabilities.Vulnerabilities(ctx, build)
 	switch {
+	case apierrors.IsTooManyRequests(err):
+		return nil, err
 	case err != nil:
-		return trigger.UnknownVulnerabilities(err)
+		return trigger.UnknownVulnerabilities(err), nil
 	case found == nil:
-		return nil
+		return nil, nil
 	}
-	return trigger.KnownVulnerabilities(found)
+	return trigger.KnownVulnerabilities(found), nil
 }
 
 // unmet returns an error for each thing that a build lacks for a channel.

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -84,7 +85,7 @@ func TestAChannelTellsWhyTheVulnerabilitiesOfABuildAreUnknown(t *testing.T) {
 	} {
 		failing := &genericregistry.Store{NewFunc: func() runtime.Object { return nil }, KeyFunc: func(context.Context, string) (string, error) { return "", test.err }}
 		p := &promotion{vulnerabilities: &imagebuild.Store{Store: &resources.Store{Store: failing}}}
-		if diff := cmp.Diff(test.want, p.known(t.Context(), rule, "web-1")); diff != "" {
+		if diff := cmp.Diff(test.want, require.Value(p.known(t.Context(), rule, "web-1"))(t)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -181,7 +181,10 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			}
 		}
 		rule := trigger.ChannelRule(image, channel.Name)
-		known := p.known(ctx, rule, channel.Build)
+		known, err := p.known(ctx, rule, channel.Build)
+		if err != nil {
+			return nil, err
+		}
 		lacks := func(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
 			return unmet(image, rule, build, known, path)
 		}

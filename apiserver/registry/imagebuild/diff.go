@@ -51,7 +51,13 @@ func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.Ima
 		return nil, err
 	}
 	answer := difference(from, to)
-	answer.Packages, answer.PackagesMessage = packageChanges(ctx, d.openLocks(diffResource, name), from.ImageBuild, to.ImageBuild)
+	err = d.limiter.serve(ctx, func() error {
+		answer.Packages, answer.PackagesMessage = packageChanges(ctx, d.openLocks(diffResource, name), from.ImageBuild, to.ImageBuild)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	return answer, nil
 }
 

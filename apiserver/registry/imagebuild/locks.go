@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -18,17 +20,20 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// locks reads the locks of builds for one request: from the records or, if those do not have a lock, from the artifacts that the server keeps.
+// locks reads the locks of builds for one request, which the limiter admits: from the records or, if those do not have a lock, from the artifacts that
+// the server keeps.
 type locks struct {
 	resource, name string // of the request, for errors
 	database       *records.Store
-	unavailable    error                     // why the database cannot be read
-	kept           Artifacts                 // nil if the server keeps none
-	read           map[string]*v1alpha1.Lock // by digest
+	unavailable    error     // why the database cannot be read
+	kept           Artifacts // nil if the server keeps none
+	limiter        *limiter
+	read           map[string]bool // by digest
+	size           int64           // of those that were read
 }
 
 func (r reader) openLocks(resource, name string) *locks {
-	l := &locks{resource: resource, name: name, kept: r.kept, read: map[string]*v1alpha1.Lock{}}
+	l := &locks{resource: resource, name: name, kept: r.kept, limiter: r.limiter, read: map[string]bool{}}
 	var err error
 	if l.database, err = r.records.Store(); err != nil {
 		l.unavailable = history.Error(err, resource, name)
@@ -40,9 +45,35 @@ func (r reader) openLocks(resource, name string) *locks {
 
 // lock reads a lock of a build. The error tells where else the lock can be had.
 func (l *locks) lock(ctx context.Context, build string, document *v1alpha1.ArtifactDocument) (*v1alpha1.Lock, error) {
-	if found := l.read[document.Digest]; found != nil {
-		return found, nil
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
+	if !l.read[document.Digest] {
+		l.read[document.Digest] = true
+		l.size += document.SizeBytes
+	}
+	if l.size > maxReadBytes {
+		return nil, notServed(l.resource, http.StatusRequestEntityTooLarge, metav1.StatusReasonRequestEntityTooLarge, build,
+			fmt.Sprintf("the locks of imagebuild %s have together more than %d MiB: select one artifact with the option target", build, maxReadBytes>>20))
+	}
+	return remember(l.limiter, "lock "+document.Digest, func() (*v1alpha1.Lock, int, error) {
+		content, err := l.content(ctx, build, document)
+		if err != nil {
+			return nil, 0, err
+		}
+		found, err := lock.Read(content)
+		if err != nil { // by a rule that did not exist when the lock was recorded
+			return nil, 0, apierrors.NewInternalError(fmt.Errorf("lock %s of imagebuild %s %w: %s", document.Digest, build, err, source(build, document)))
+		}
+		return found, len(content) + len(found.Packages)*packageSize, nil
+	})
+}
+
+// packageSize is about how many bytes a package of a lock needs besides its texts.
+const packageSize = 256
+
+// content returns the content of a lock.
+func (l *locks) content(ctx context.Context, build string, document *v1alpha1.ArtifactDocument) ([]byte, error) {
 	content, err := l.recorded(ctx, build, document)
 	if err != nil {
 		var kept bool
@@ -50,12 +81,7 @@ func (l *locks) lock(ctx context.Context, build string, document *v1alpha1.Artif
 			return nil, err
 		}
 	}
-	found, err := lock.Read(content)
-	if err != nil { // by a rule that did not exist when the lock was recorded
-		return nil, apierrors.NewInternalError(fmt.Errorf("lock %s of imagebuild %s %w: %s", document.Digest, build, err, source(build, document)))
-	}
-	l.read[document.Digest] = found
-	return found, nil
+	return content, nil
 }
 
 // recorded reads a lock from the records. Once the database did not answer, recorded does not wait for it again.

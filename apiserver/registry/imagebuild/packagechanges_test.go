@@ -54,7 +54,7 @@ func TestTargetsWithTheSameTwoLocksAreCompared(t *testing.T) {
 func TestAFailingDatabaseIsAskedForOneLock(t *testing.T) {
 	store := require.Value(records.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), records.Options{}))(t)
 	require.NoError(t, store.Close())
-	locks := reader{records: &history.Database{}}.openLocks(diffResource, "two")
+	locks := reader{records: &history.Database{}, limiter: newLimiter()}.openLocks(diffResource, "two")
 	locks.database, locks.unavailable = store, nil
 	changes, message := packageChanges(t.Context(), locks, locked("one", "a", "v", "b", "w"), locked("two", "a", "x", "b", "y"))
 	if len(changes) > 0 || locks.unavailable == nil || strings.Count(message, "database is closed") != 1 {
@@ -84,7 +84,7 @@ func (k kept) Open(_ context.Context, digest string) (io.ReadSeekCloser, error) 
 func TestALockThatIsNotRecordedIsReadFromTheArtifacts(t *testing.T) {
 	const text = `{"version":1,"packages":[{"name":"a","version":"1","architecture":"all"}]}`
 	good, damaged := contents.Digest([]byte(text)), contents.Digest([]byte("other"))
-	locks := reader{records: &history.Database{}, kept: kept{good: text, damaged: text}}.openLocks(packagesResource, "web-1")
+	locks := reader{records: &history.Database{}, kept: kept{good: text, damaged: text}, limiter: newLimiter()}.openLocks(packagesResource, "web-1")
 	for digest, want := range map[string]bool{good: true, damaged: false, contents.Digest(nil): false} {
 		lock, err := locks.lock(t.Context(), "web-1", &v1alpha1.ArtifactDocument{Digest: digest})
 		if found := err == nil && len(lock.Packages) == 1; found != want {

@@ -40,16 +40,25 @@ func (p *packageLister) list(ctx context.Context, name string, options *v1alpha1
 	if err != nil {
 		return nil, err
 	}
-	locks := p.openLocks(packagesResource, name)
 	answer := &v1alpha1.ImageBuildPackages{ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace}, BuildUID: build.UID}
+	err = p.limiter.serve(ctx, func() error { return p.add(ctx, answer, artifacts) })
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// add adds the locks of artifacts to an answer.
+func (p *packageLister) add(ctx context.Context, answer *v1alpha1.ImageBuildPackages, artifacts []*v1alpha1.Artifact) error {
+	locks := p.openLocks(packagesResource, answer.Name)
 	indexes := map[string]int{} // by digest
 	for _, artifact := range artifacts {
 		document := artifact.ReadLock()
 		i, known := indexes[document.Digest]
 		if !known {
-			listed, err := locks.lock(ctx, build.Name, document)
+			listed, err := locks.lock(ctx, answer.Name, document)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			i = len(answer.Locks)
 			indexes[document.Digest] = i
@@ -57,7 +66,7 @@ func (p *packageLister) list(ctx context.Context, name string, options *v1alpha1
 		}
 		answer.Locks[i].Targets = append(answer.Locks[i].Targets, artifact.Target)
 	}
-	return answer, nil
+	return nil
 }
 
 // withLocks returns the artifacts of a build that have a lock. A target that is not empty selects one artifact. resource is that of the request.

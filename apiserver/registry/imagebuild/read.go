@@ -19,6 +19,7 @@ type reader struct {
 	builds  rest.Getter
 	records *history.Database
 	kept    Artifacts // nil if the server keeps none
+	limiter *limiter
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build. The resource is that of the request, such as

@@ -85,6 +85,7 @@ type Store struct {
 	client       kubernetes.Interface
 	scope        *resources.Scope
 	options      Options
+	limiter      *limiter
 }
 
 // NewStore opens the store of builds.
@@ -131,7 +132,7 @@ func NewStore(scope *resources.Scope, options Options) (*Store, error) {
 	store.BeginCreate = ranks.begin
 	return &Store{
 		Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), log: logs.Subresource(store.Store), client: client, scope: scope,
-		options: options,
+		options: options, limiter: newLimiter(),
 	}, nil
 }
 
@@ -171,7 +172,7 @@ func (s *Store) revoked() revokedArtifacts {
 
 // reader reads builds, including deleted builds.
 func (s *Store) reader() reader {
-	return reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts}
+	return reader{builds: s.Store.Store, records: s.options.Records, kept: s.options.Artifacts, limiter: s.limiter}
 }
 
 // REST is the resource imagebuilds.

@@ -5,7 +5,9 @@ package imagebuild
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -49,6 +51,11 @@ func (f *vulnerabilityFinder) list(ctx context.Context, name string, options *v1
 	if err != nil {
 		return nil, err
 	}
+	leave, err := f.limiter.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, leave) // when the client has read the answer
 	answer, err := f.find(ctx, build.ImageBuild, options.Target)
 	if err != nil {
 		return nil, err
@@ -59,7 +66,7 @@ func (f *vulnerabilityFinder) list(ctx context.Context, name string, options *v1
 	return answer, nil
 }
 
-// find finds the vulnerabilities of a build. A target that is not empty selects one artifact.
+// find finds the vulnerabilities of a build for an admitted request. A target that is not empty selects one artifact.
 func (f *vulnerabilityFinder) find(ctx context.Context, build *v1alpha1.ImageBuild, target string) (*v1alpha1.ImageBuildVulnerabilities, error) {
 	if f.advisories == nil {
 		return nil, noAdvisories(build.Name)
@@ -72,28 +79,56 @@ func (f *vulnerabilityFinder) find(ctx context.Context, build *v1alpha1.ImageBui
 	if err != nil {
 		return nil, unreadAdvisories(build.Name, err)
 	}
-	subject := subjectOf(build)
-	locks := f.openLocks(vulnerabilitiesResource, build.Name)
-	read := map[string]bool{} // by digest
-	for _, artifact := range artifacts {
-		document := artifact.ReadLock()
-		if read[document.Digest] {
-			continue
-		}
-		read[document.Digest] = true
-		listed, err := locks.lock(ctx, build.Name, document)
-		if err != nil {
-			return nil, err
-		}
-		subject.Locks = append(subject.Locks, listed)
+	answer := &v1alpha1.ImageBuildVulnerabilities{
+		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace}, BuildUID: build.UID, Sources: sources,
 	}
-	found := advisories.Match(sets, subject)
-	return &v1alpha1.ImageBuildVulnerabilities{
-		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace}, BuildUID: build.UID,
-		Sources: sources, Counts: found.Counts, Items: found.Items, Unmatched: found.Unmatched, Worst: found.Worst,
-		OtherArchives: found.OtherArchives,
-	}, nil
+	err = f.limiter.alone(ctx, func() error {
+		found, err := f.match(ctx, sets, build, artifacts)
+		if err != nil {
+			return err
+		}
+		answer.Counts, answer.Items, answer.Unmatched, answer.Worst = found.Counts, found.Items, found.Unmatched, found.Worst
+		answer.OtherArchives = found.OtherArchives
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
+
+// match matches advisories with the locks of artifacts of a build.
+func (f *vulnerabilityFinder) match(ctx context.Context, sets []*advisories.Set, build *v1alpha1.ImageBuild, artifacts []*v1alpha1.Artifact) (*advisories.Result, error) {
+	subject := subjectOf(build)
+	documents := map[string]*v1alpha1.ArtifactDocument{} // by digest
+	for _, artifact := range artifacts {
+		documents[artifact.ReadLock().Digest] = artifact.ReadLock()
+	}
+	digests := slices.Sorted(maps.Keys(documents))
+	key := fmt.Sprintf("vulnerabilities %d %q %q", f.limiter.revisionOf(sets), subject, digests)
+	return remember(f.limiter, key, func() (*advisories.Result, int, error) {
+		locks := f.openLocks(vulnerabilitiesResource, build.Name)
+		for _, digest := range digests {
+			listed, err := locks.lock(ctx, build.Name, documents[digest])
+			if err != nil {
+				return nil, 0, err
+			}
+			subject.Locks = append(subject.Locks, listed)
+		}
+		found, err := advisories.Find(ctx, sets, subject)
+		if err != nil && ctx.Err() == nil {
+			err = unknownVulnerabilities(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, build.Name, err.Error())
+		}
+		size := len(key) + (1+len(found.Items))*vulnerabilitySize
+		for _, line := range slices.Concat(found.Unmatched, found.OtherArchives) {
+			size += len(line)
+		}
+		return &found, size, err
+	})
+}
+
+// vulnerabilitySize is about how many bytes a vulnerability needs. Its texts belong to the advisories and the locks.
+const vulnerabilitySize = 512
 
 // subjectOf returns how statements name a build.
 func subjectOf(build *v1alpha1.ImageBuild) advisories.Subject {
@@ -137,6 +172,11 @@ func (s *Store) Vulnerabilities(ctx context.Context, build *v1alpha1.ImageBuild)
 	if s.options.Advisories == nil {
 		return nil, nil
 	}
+	leave, err := s.limiter.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave() // the client gets no list
 	return s.finder().find(ctx, build, "")
 }
 

@@ -36,7 +36,7 @@ const (
 	refresh = 10 * time.Minute
 	// retry is when a question without an answer is repeated.
 	retry = time.Minute
-	// reading is when a server that may still be reading its advisories, after its start, is asked again. After maxReading such answers, the
+	// reading is when a busy server is asked again, or one that may still be reading its advisories, after its start. After maxReading such answers, the
 	// vulnerabilities are unknown.
 	reading, maxReading = 10 * time.Second, 6
 	// outdated is how long the last counts count while the server has none.
@@ -221,6 +221,9 @@ func (v *Vulnerabilities) ask(ctx context.Context, image types.NamespacedName, b
 	case its.Vulnerabilities == nil && apierrors.IsServiceUnavailable(err) && its.unread < maxReading:
 		v.absent = time.Time{}
 		its.unread++
+		its.due = now.Add(spread(reading, build.UID))
+	case apierrors.IsTooManyRequests(err) && (its.at.IsZero() || now.Sub(its.at) < outdated): // the build keeps what is known until the server has time
+		v.absent = time.Time{}
 		its.due = now.Add(spread(reading, build.UID))
 	default:
 		v.absent = time.Time{}

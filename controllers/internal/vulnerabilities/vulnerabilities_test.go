@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		out.Header().Set("Content-Type", "application/json")
-		if w.status >= http.StatusInternalServerError {
+		if w.status >= http.StatusInternalServerError || w.status == http.StatusTooManyRequests {
 			out.Header().Set("Retry-After", "1")
 		}
 		out.WriteHeader(w.status)
@@ -232,6 +232,24 @@ func TestTheLastCountsCountWhileThereAreNoOthers(t *testing.T) {
 	if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "team", Name: "web"}}); err == nil {
 		t.Error("a missing permission is no error")
 	}
+}
+
+func TestABusyServerIsAskedAgainSoonAndChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	busy := func() { w.refuse(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "ask again later") }
+	busy()
+	for range 2 * maxReading { // nothing is known, which is not the same as unknown
+		if after := w.look(reading, []int{1}, found{}, false); after > reading {
+			t.Errorf("it is asked for again after %s", after)
+		}
+	}
+	w.counts(1)
+	w.look(reading, []int{1}, found{"uid-1": of(1)}, true)
+	busy()
+	if after := w.look(refresh, []int{1}, found{"uid-1": of(1)}, false); after > reading {
+		t.Errorf("it is asked for again after %s", after)
+	}
+	w.look(outdated-refresh, []int{1}, found{"uid-1": {Unknown: "ask again later"}}, true)
 }
 
 func TestARefusedPromotionHasItsBuildUnansweredUntilTheServerAnswers(t *testing.T) {
