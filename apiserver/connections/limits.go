@@ -30,7 +30,7 @@ func OfProcess() Limits { return of(descriptors()) }
 
 func of(descriptors uint64) Limits {
 	return Limits{
-		Authenticated: int(min(descriptors/4, maxAuthenticated)), //nolint:gosec // small
+		Authenticated: int(min(descriptors/4, maxAuthenticated)),
 		Strangers:     int(max(minStrangers, min(descriptors/16, maxStrangers))),
 		Patience:      patience,
 	}

@@ -64,7 +64,7 @@ func (c *client) ask() error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, answer.Body)
-	return err
+	return errors.Join(err, answer.Body.Close())
 }
 
 // closed reports whether the server closes the connection without an answer.
