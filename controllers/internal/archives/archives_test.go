@@ -55,19 +55,23 @@ var checked = probe.Archive{Builder: "debian", URI: mirror, Suite: suite}
 // world is an API with Images, builds, locks and Archives, and the controller, whose cache is never behind.
 type world struct {
 	*testing.T
-	client *fake.Clientset
-	kube   *kubefake.Clientset
-	clock  *testingclock.FakePassiveClock
-	locks  map[string]*v1alpha1.Lock // by the names of builds
-	logs   map[string]string         // by the names of pods
-	refuse error                     // of the creation of Jobs
+	client  *fake.Clientset
+	kube    *kubefake.Clientset
+	clock   *testingclock.FakePassiveClock
+	locks   map[string]*v1alpha1.Lock                  // by the names of builds
+	logs    map[string]string                          // by the names of pods
+	refuse  error                                      // of the creation of Jobs
+	occupy  map[string]func(*batchv1.Job) *batchv1.Job // by namespaces: changes the next Job that is created, of a user who is faster
+	replace func()                                     // is called before a log is opened
+	pod     func(*corev1.Pod)                          // changes the pods of Jobs, as users can
 	*Archives
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{
 		T: t, client: fake.NewSimpleClientset(), kube: kubefake.NewClientset(), locks: map[string]*v1alpha1.Lock{}, logs: map[string]string{},
-		clock: testingclock.NewFakePassiveClock(time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)),
+		occupy: map[string]func(*batchv1.Job) *batchv1.Job{},
+		clock:  testingclock.NewFakePassiveClock(time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)),
 	}
 	w.client.PrependReactor("get", "imagebuilds", func(action k8stesting.Action) (bool, runtime.Object, error) {
 		if action.GetSubresource() != "packages" {
@@ -86,12 +90,28 @@ func newWorld(t *testing.T) *world {
 		return false, nil, nil
 	})
 	w.kube.PrependReactor("create", "jobs", func(action k8stesting.Action) (bool, runtime.Object, error) {
-		action.(k8stesting.CreateAction).GetObject().(*batchv1.Job).CreationTimestamp = metav1.NewTime(w.clock.Now())
+		create := action.(k8stesting.CreateActionImpl)
+		job := create.Object.(*batchv1.Job)
+		if len(create.CreateOptions.DryRun) > 0 {
+			return true, job, w.refuse
+		}
+		if occupy := w.occupy[job.Namespace]; occupy != nil {
+			delete(w.occupy, job.Namespace)
+			require.NoError(w.T, w.kube.Tracker().Add(occupy(job.DeepCopy())))
+			return true, nil, apierrors.NewAlreadyExists(batchv1.Resource("jobs"), job.Name)
+		}
+		job.CreationTimestamp = metav1.NewTime(w.clock.Now())
+		if job.UID == "" {
+			job.UID = types.UID("uid-" + job.Name)
+		}
 		return w.refuse != nil, nil, w.refuse
 	})
 	w.kube.PrependReactor("get", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
 		if action.GetSubresource() != "log" {
 			return false, nil, nil
+		}
+		if w.replace != nil {
+			w.replace()
 		}
 		return true, &runtime.Unknown{Raw: []byte(w.logs["pod"])}, nil
 	})
@@ -123,6 +143,9 @@ func (w *world) Get(ctx context.Context, key client.ObjectKey, object client.Obj
 		found, err = w.client.ImagesV1alpha1().ImageBuilds(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	case *batchv1.Job:
 		found, err = w.kube.BatchV1().Jobs(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		if err == nil && found.GetLabels()[v1alpha1.LabelManagedBy] == "" {
+			err = apierrors.NewNotFound(batchv1.Resource("jobs"), key.Name) // the cache has no other Jobs
+		}
 	}
 	if err == nil {
 		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(found).Elem())
@@ -270,8 +293,12 @@ func (w *world) endPodsIn(namespace string, status corev1.PodStatus) {
 	for _, job := range require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 			Name: job.Name, Namespace: job.Namespace, Labels: map[string]string{batchv1.ControllerUidLabel: string(job.UID)},
+			Annotations:     job.Spec.Template.Annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(&job, batchv1.SchemeGroupVersion.WithKind("Job"))},
-		}, Status: status}
+		}, Spec: *job.Spec.Template.Spec.DeepCopy(), Status: status}
+		if w.pod != nil {
+			w.pod(pod)
+		}
 		require.Value(w.kube.CoreV1().Pods(job.Namespace).Create(w.Context(), pod, metav1.CreateOptions{}))(w.T)
 		job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.clock.Now())}}
 		require.Value(jobs.UpdateStatus(w.Context(), &job, metav1.UpdateOptions{}))(w.T)
@@ -569,4 +596,147 @@ func TestAnArchiveThatCannotBeCheckedDoesNotStopTheOthers(t *testing.T) {
 	if got := w.candidates("web"); !strings.Contains(got.Partial, "has more newer versions than its status lists") {
 		t.Errorf("of a cut list there are %+v", got)
 	}
+}
+
+// forgeries are Jobs with the name of one that the controller renders, of users who can create Jobs, and can read what it creates elsewhere.
+var forgeries = map[string]func(*batchv1.Job){
+	"another image":   func(job *batchv1.Job) { job.Spec.Template.Spec.Containers[0].Image = "forger:1" },
+	"another command": func(job *batchv1.Job) { job.Spec.Template.Spec.Containers[0].Command = []string{"forge"} },
+	"another input": func(job *batchv1.Job) {
+		input := job.Spec.Template.Annotations[v1alpha1.AnnotationInput]
+		job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = strings.NewReplacer("openssl", "bash", `"resolve":true`, `"resolve":false`).Replace(input)
+	},
+	"no owner": func(job *batchv1.Job) { job.OwnerReferences = nil },
+	"no label": func(job *batchv1.Job) { job.Labels, job.Spec.Template.Spec.Containers[0].Image = nil, "forger:1" },
+}
+
+// forge changes the only Job in a namespace, as if a user had created it.
+func (w *world) forge(namespace string, change func(*batchv1.Job)) *batchv1.Job {
+	w.Helper()
+	jobs := w.kube.BatchV1().Jobs(namespace)
+	all := require.Value(jobs.List(w.Context(), metav1.ListOptions{}))(w.T).Items
+	if len(all) != 1 {
+		w.Fatalf("there are %d Jobs", len(all))
+	}
+	require.NoError(w.T, jobs.Delete(w.Context(), all[0].Name, metav1.DeleteOptions{}))
+	return require.Value(jobs.Create(w.Context(), forgery(&all[0], change), metav1.CreateOptions{}))(w.T)
+}
+
+func forgery(job *batchv1.Job, change func(*batchv1.Job)) *batchv1.Job {
+	job.UID = "forged"
+	change(job)
+	return job
+}
+
+// exists reports whether a Job was left alone.
+func (w *world) exists(job *batchv1.Job) bool {
+	w.Helper()
+	found, err := w.kube.BatchV1().Jobs(job.Namespace).Get(w.Context(), job.Name, metav1.GetOptions{})
+	require.NoError(w.T, client.IgnoreNotFound(err))
+	return err == nil && found.UID == job.UID
+}
+
+// checkedWithUpdate is a world whose archive has a security update, and is being checked again.
+func checkedWithUpdate(t *testing.T) *world {
+	w := newWorld(t)
+	w.image("web", "", mirror, w.clock.Now().Add(-time.Hour), "openssl=1")
+	w.reconcile()
+	w.answer(w.clock.Now().Add(-30*time.Minute), newer("openssl", "1"))
+	w.clock.SetTime(w.clock.Now().Add(2 * interval))
+	return w
+}
+
+// conflicts checks that the last check failed because of an object of a user, hides no update, and that the next check succeeds.
+func (w *world) conflicts(name, why string) {
+	w.Helper()
+	status := w.archive().Status
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ArchiveReady)
+	if ready.Status != metav1.ConditionFalse || status.ConsecutiveFailures != 1 || !strings.Contains(ready.Message, "JobConflict: ") ||
+		!strings.Contains(ready.Message, name) || !strings.Contains(ready.Message, why) || len(w.candidates("web").Updates) != 1 {
+		w.Errorf("after %d failures the condition is %+v", status.ConsecutiveFailures, ready)
+	}
+	w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
+	w.reconcile()
+	w.pod = nil
+	w.answer(w.clock.Now(), newer("openssl", "1"))
+	if !meta.IsStatusConditionTrue(w.archive().Status.Conditions, v1alpha1.ArchiveReady) {
+		w.Errorf("the next check fails: %+v", w.archive().Status.Conditions)
+	}
+}
+
+func TestOnlyJobsOfTheControllerTellWhatAnArchiveHas(t *testing.T) {
+	for name, change := range forgeries {
+		t.Run(name+" before the check", func(t *testing.T) {
+			w := checkedWithUpdate(t)
+			var forged *batchv1.Job
+			w.occupy[v1alpha1.ArchiveNamespace] = func(job *batchv1.Job) *batchv1.Job { forged = forgery(job, change); return forged }
+			w.reconcile()
+			w.conflicts(forged.Name, "it is ignored, and can stay")
+			if !w.exists(forged) {
+				t.Error("the Job of the user was deleted")
+			}
+		})
+		if strings.HasPrefix(name, "no ") {
+			continue // the controller does not find it
+		}
+		t.Run(name+" during the check", func(t *testing.T) {
+			w := checkedWithUpdate(t)
+			w.reconcile()
+			forged := w.forge(v1alpha1.ArchiveNamespace, change)
+			w.restart()
+			w.answer(w.clock.Now())
+			w.conflicts(forged.Name, "it is ignored, and can stay")
+			if !w.exists(forged) {
+				t.Error("the Job of the user was deleted")
+			}
+		})
+	}
+	t.Run("input changed", func(t *testing.T) { // while the Job was suspended
+		w := checkedWithUpdate(t)
+		w.reconcile()
+		job := w.forge(v1alpha1.ArchiveNamespace, func(job *batchv1.Job) { job.UID = types.UID("uid-" + job.Name) })
+		forgeries["another input"](job)
+		require.Value(w.kube.BatchV1().Jobs(job.Namespace).Update(t.Context(), job, metav1.UpdateOptions{}))(t)
+		w.answer(w.clock.Now())
+		w.conflicts(job.Name, "who created or changed it")
+	})
+	t.Run("own Job, which cannot be compared", func(t *testing.T) {
+		w := checkedWithUpdate(t)
+		w.reconcile()
+		w.restart()
+		w.refuse = apierrors.NewForbidden(batchv1.Resource("jobs"), "check", errors.New("exceeded quota"))
+		w.answer(w.clock.Now())
+		w.refuse = nil
+		w.conflicts("/debian-", "exceeded quota") // which its own Job may have filled
+	})
+	t.Run("own Job, although images need other packages", func(t *testing.T) {
+		w := checkedWithUpdate(t)
+		w.reconcile()
+		w.image("db", "", mirror, w.clock.Now(), "postgres=1")
+		w.answer(w.clock.Now())
+		if status := w.archive().Status; !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ArchiveReady) || len(status.Updates) != 0 {
+			t.Errorf("the status is %+v", status)
+		}
+	})
+	t.Run("log of another pod with the name", func(t *testing.T) {
+		w := checkedWithUpdate(t)
+		w.reconcile()
+		name := render.ProbeJobName(w.archive(), 0)
+		w.replace = func() {
+			require.NoError(t, w.kube.Tracker().Update(corev1.SchemeGroupVersion.WithResource("pods"), &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.ArchiveNamespace, Name: name, UID: "forged"},
+			}, v1alpha1.ArchiveNamespace))
+		}
+		w.answer(w.clock.Now())
+		if status := w.archive().Status; status.ConsecutiveFailures != 1 || len(status.Updates) != 1 {
+			t.Errorf("the status is %+v", status)
+		}
+	})
+	t.Run("pod", func(t *testing.T) {
+		w := checkedWithUpdate(t)
+		w.reconcile()
+		w.pod = func(pod *corev1.Pod) { pod.Spec.Containers[0].Image = "forger:1" }
+		w.answer(w.clock.Now())
+		w.conflicts("pod debian-", `is not what its Job describes: image is "forger:1"`)
+	})
 }

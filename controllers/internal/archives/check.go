@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
@@ -44,9 +46,12 @@ func (a *Archives) check(ctx context.Context, archive *v1alpha1.Archive) (time.D
 	if of == nil || archive.Spec != of.Archive.Spec() {
 		return 0, nil // no Image needs it any more, or its packages are unknown
 	}
-	jobs, err := a.jobs(ctx, archive)
-	if err != nil {
+	jobs, conflict, err := a.jobs(ctx, archive, of)
+	switch {
+	case err != nil:
 		return 0, err
+	case conflict != "":
+		return look, a.skip(ctx, archive, of, conflict)
 	}
 	if len(jobs) > 0 {
 		return a.finish(ctx, archive, of, jobs)
@@ -94,41 +99,79 @@ func (a *Archives) covers(archive *v1alpha1.Archive, of *probe.Demand) bool {
 }
 
 // jobs returns the Jobs of the current check, and deletes those of earlier ones. It reads them from the API, because the answer depends on them.
-func (a *Archives) jobs(ctx context.Context, archive *v1alpha1.Archive) ([]*batchv1.Job, error) {
+// conflict tells of a Job that has the name of one of them, and is not what the check renders. Such a Job stays.
+func (a *Archives) jobs(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand) (current []*batchv1.Job, conflict string, err error) {
 	list, err := a.Kube.BatchV1().Jobs(a.Namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelArchive + "=" + archive.Name})
 	if err != nil {
-		return nil, fmt.Errorf("list the Jobs of archive %s: %w", archive.Name, err)
+		return nil, "", fmt.Errorf("list the Jobs of archive %s: %w", archive.Name, err)
 	}
+	origins := a.originsOf(archive)
+	origins.keep(list.Items)
 	names := map[string]bool{}
 	for part := range probe.MaxParts {
 		names[render.ProbeJobName(archive, part)] = true
 	}
-	var current []*batchv1.Job
+	rendered := sync.OnceValues(func() ([]*batchv1.Job, error) { return a.render(archive, of) })
 	for i := range list.Items {
 		job := &list.Items[i]
 		switch uid, ok := render.ProbeOf(job); {
-		case !ok || uid != archive.UID || job.DeletionTimestamp != nil:
+		case !ok || uid != archive.UID || job.DeletionTimestamp != nil || !names[job.Name] && origins.foreign(job):
 		case names[job.Name]:
+			why, err := origins.conflict(ctx, a.Options.Options, job, func() (*batchv1.Job, error) {
+				all, err := rendered()
+				for _, one := range all {
+					if one.Name == job.Name {
+						return one, nil
+					}
+				}
+				return nil, err
+			})
+			if err != nil {
+				return nil, "", err
+			}
+			conflict = cmp.Or(conflict, why)
 			current = append(current, job)
 		default:
 			if err := reconciliation.DeleteJob(ctx, a.Kube, job); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 		}
 	}
-	return current, nil
+	return current, conflict, nil
+}
+
+// originsOf remembers who created the Jobs of an Archive.
+func (a *Archives) originsOf(archive *v1alpha1.Archive) *origins {
+	if a.checks[archive.UID] == nil {
+		a.checks[archive.UID] = newOrigins()
+	}
+	return a.checks[archive.UID]
+}
+
+// render renders the Jobs of the current check. Another process renders the same Jobs as long as Images need the same packages.
+func (a *Archives) render(archive *v1alpha1.Archive, of *probe.Demand) (jobs []*batchv1.Job, err error) {
+	builder, missing := a.Builders.Lookup(v1alpha1.BuilderReference{Name: archive.Spec.Builder})
+	if missing != nil {
+		return nil, fmt.Errorf("%s: %s", missing.Reason, missing.Message)
+	}
+	conditional := a.covers(archive, of) && (archive.Status.Checks-1)%fullEvery != 0
+	for part, packages := range of.Questions(a.covered[archive.UID]) {
+		job, err := render.ProbeJob(archive, a.Namespace, part, render.InputProbe{
+			Archive: render.InputArchive{Components: of.Components}, Conditional: conditional, Packages: packages, Release: archive.Status.Release,
+		}, builder)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
 }
 
 // start stores the number of the next check, and creates its Jobs.
 func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand) error {
-	builder, missing := a.Builders.Lookup(v1alpha1.BuilderReference{Name: archive.Spec.Builder})
-	if missing != nil {
-		return a.fail(ctx, archive, of, fmt.Sprintf("%s: %s", missing.Reason, missing.Message))
-	}
 	if err := a.createNamespace(ctx); err != nil {
 		return err
 	}
-	conditional := a.covers(archive, of) && archive.Status.Checks%fullEvery != 0
 	status := archive.Status.DeepCopy()
 	status.Checks++
 	of.Report(status)
@@ -136,16 +179,23 @@ func (a *Archives) start(ctx context.Context, archive *v1alpha1.Archive, of *pro
 	if err != nil {
 		return err
 	}
-	for part, packages := range of.Questions(a.covered[archive.UID]) {
-		job, err := render.ProbeJob(stored, a.Namespace, part, render.InputProbe{
-			Archive: render.InputArchive{Components: of.Components}, Conditional: conditional, Packages: packages, Release: stored.Status.Release,
-		}, builder)
-		if err != nil {
-			return a.fail(ctx, stored, of, err.Error())
-		}
-		_, err = a.Kube.BatchV1().Jobs(a.Namespace).Create(ctx, job, metav1.CreateOptions{})
+	jobs, err := a.render(stored, of)
+	if err != nil {
+		return a.fail(ctx, stored, of, err.Error())
+	}
+	for _, job := range jobs {
+		created, err := a.Kube.BatchV1().Jobs(a.Namespace).Create(ctx, job, metav1.CreateOptions{})
 		switch {
-		case apierrors.IsAlreadyExists(err):
+		case err == nil:
+			a.originsOf(stored).know(created, true)
+		case apierrors.IsAlreadyExists(err): // it is one whose creation was not answered, or one of somebody else
+			conflict, err := a.originsOf(stored).conflictOf(ctx, a.Options.Options, job)
+			if err != nil {
+				return err
+			}
+			if conflict != "" {
+				return a.skip(ctx, stored, of, conflict)
+			}
 		case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err):
 			return a.fail(ctx, stored, of, fmt.Sprintf("the Job of the check cannot be created: %v", err))
 		case err != nil:
@@ -222,13 +272,16 @@ func (a *Archives) read(ctx context.Context, job *batchv1.Job) (found probe.Answ
 
 // readLog calls read with the end of the builder of an ended Job, and with its log. read returns why there is no answer, or "".
 func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*corev1.ContainerStateTerminated, io.Reader) string) (failure string, err error) {
-	pods, err := reconciliation.PodsOf(ctx, a.Kube, job)
+	pods, deviation, err := reconciliation.PodsOf(ctx, a.Kube, job)
 	if err != nil {
 		return "", err
 	}
-	pod, end := endOf(job, pods)
-	if end == nil {
-		return cmp.Or(notFetched(job, pods), "its pod was lost"+whyFailed(job)), nil
+	pod, end := endOf(pods)
+	switch {
+	case end == nil && deviation != "":
+		return fmt.Sprintf("%s: %s", v1alpha1.ReasonJobConflict, deviation), nil
+	case end == nil:
+		return cmp.Or(notFetched(pods), "its pod was lost"+whyFailed(job)), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
@@ -237,6 +290,13 @@ func (a *Archives) readLog(ctx context.Context, job *batchv1.Job, read func(*cor
 		return fmt.Sprintf("its log cannot be read: %v", err), nil
 	}
 	defer func() { _ = log.Close() }() // only read from
+	opened, err := reconciliation.ReadLive(ctx, a.Kube.CoreV1().Pods(pod.Namespace).Get, pod.Namespace, pod.Name, pod.UID)
+	if err != nil {
+		return "", err
+	}
+	if opened == nil { // the log may be that of another pod with its name
+		return "its pod was lost", nil
+	}
 	return read(end, log), nil
 }
 
@@ -268,11 +328,11 @@ func whyFailed(job *batchv1.Job) string {
 	return ""
 }
 
-// notFetched returns why the pod of a Job did not fetch the source for its builder, or "".
-func notFetched(job *batchv1.Job, pods []corev1.Pod) string {
+// notFetched returns why the pods of a Job did not fetch the source for its builder, or "".
+func notFetched(pods []corev1.Pod) string {
 	for i := range pods {
 		status := render.FetcherStatus(&pods[i])
-		if !metav1.IsControlledBy(&pods[i], job) || status == nil || status.State.Terminated == nil || status.State.Terminated.ExitCode == 0 {
+		if status == nil || status.State.Terminated == nil || status.State.Terminated.ExitCode == 0 {
 			continue
 		}
 		if failure := result.ParseNotFetched(status.State.Terminated.Message); failure != nil {
@@ -282,13 +342,10 @@ func notFetched(job *batchv1.Job, pods []corev1.Pod) string {
 	return ""
 }
 
-// endOf returns the newest pod of a Job whose builder has ended, and how it ended.
-func endOf(job *batchv1.Job, pods []corev1.Pod) (pod *corev1.Pod, end *corev1.ContainerStateTerminated) {
+// endOf returns the newest of the pods of a Job whose builder has ended, and how it ended.
+func endOf(pods []corev1.Pod) (pod *corev1.Pod, end *corev1.ContainerStateTerminated) {
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	for i := range pods {
-		if !metav1.IsControlledBy(&pods[i], job) { // anybody can set labels
-			continue
-		}
 		for j := range pods[i].Status.ContainerStatuses {
 			status := &pods[i].Status.ContainerStatuses[j]
 			if status.Name == render.ContainerName && status.State.Terminated != nil {
@@ -331,10 +388,21 @@ func outcome(changed bool) string {
 	return "unchanged"
 }
 
+// skip stores that a Job is in the way of the current check. The number of the check is passed over, so that the next one has Jobs of other names.
+func (a *Archives) skip(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, conflict string) error {
+	ctrl.LoggerFrom(ctx).Info("a Job is in the way of the check of an archive", "archive", archive.Name, "err", conflict)
+	return a.end(ctx, archive, of, conflict, archive.Status.Checks+1)
+}
+
 // fail stores why a check failed. What earlier checks found out stays.
 func (a *Archives) fail(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, why string) error {
+	return a.end(ctx, archive, of, why, archive.Status.Checks)
+}
+
+// end stores why a check failed, and the number after which the next one has its own.
+func (a *Archives) end(ctx context.Context, archive *v1alpha1.Archive, of *probe.Demand, why string, number int64) error {
 	now, status := metav1.NewTime(a.Clock.Now().Truncate(time.Second)), archive.Status.DeepCopy()
-	status.LastAttemptTime = &now
+	status.LastAttemptTime, status.Checks = &now, number
 	status.ConsecutiveFailures++
 	of.Report(status)
 	a.ready(archive, status, metav1.ConditionFalse, v1alpha1.ReasonArchiveCheckFailed, v1alpha1.CutMessage(why))

@@ -9,7 +9,8 @@
 //
 // Package jobs/probe decides what locks ask of archives, and what answers and Archives mean for Images. This package stores and schedules.
 // The number of a check is stored before its Jobs are created, and their names have it. So a check that a crash interrupts is finished or
-// repeated, and never decides twice. What the package remembers can be read again: locks never change, and each Job has its own question.
+// repeated, and never decides twice. An answer counts only if its Job is what this process renders, and its pod runs what that Job describes, as in
+// package sources. A Job of somebody else stays, and the check or the resolve whose name it has fails. What the package remembers can be read again: locks never change, and each Job has its own question.
 package archives
 
 import (
@@ -70,10 +71,13 @@ type Archives struct {
 	// Of the only worker.
 	demands probe.Demands // nil before the first search
 	covered map[types.UID]map[probe.Package]bool
+	checks  map[types.UID]*origins // by Archives
 	enqueue func(reconcile.Request)
 
 	mu      sync.Mutex                                       // guards enqueue and refused
 	refused map[types.UID]map[string]v1alpha1.PackageResolve // by Images, and the names of Jobs that could not be created
+
+	resolves *origins
 
 	rollout  sync.Mutex
 	reserved map[types.UID]reserved // Images whose builds are about to be created; guarded by rollout
@@ -84,6 +88,7 @@ func New(options Options, cache client.Reader) *Archives {
 	return &Archives{
 		Options: options, cache: cache, locks: newLocks(options.Client), covered: map[types.UID]map[probe.Package]bool{}, reserved: map[types.UID]reserved{},
 		enqueue: func(reconcile.Request) {}, refused: map[types.UID]map[string]v1alpha1.PackageResolve{},
+		checks: map[types.UID]*origins{}, resolves: newOrigins(),
 	}
 }
 

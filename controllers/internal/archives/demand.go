@@ -89,6 +89,7 @@ func (a *Archives) store(ctx context.Context, demands probe.Demands, kept map[st
 				return fmt.Errorf("delete archive %s, which no image needs: %w", archive.Name, err)
 			}
 			delete(a.covered, archive.UID)
+			delete(a.checks, archive.UID)
 		}
 	}
 	for name, of := range demands {

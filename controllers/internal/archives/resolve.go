@@ -4,6 +4,7 @@ package archives
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -68,10 +69,11 @@ func (a *Archives) resolve(ctx context.Context, wholes []whole) error {
 	if err := a.cache.List(ctx, jobs, client.HasLabels{v1alpha1.LabelResolve}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the Jobs of resolves: %w", err)
 	}
+	a.resolves.keep(jobs.Items)
 	runs := false
 	for i := range jobs.Items {
 		job := &jobs.Items[i]
-		if _, ours := render.ResolveOf(job); !ours {
+		if _, ours := render.ResolveOf(job); !ours || a.resolves.foreign(job) {
 			continue
 		}
 		if slices.ContainsFunc(wholes, func(w whole) bool { return w.image.Namespace == job.Namespace && w.job() == job.Name }) {
@@ -123,27 +125,36 @@ func (a *Archives) startResolve(ctx context.Context, w *whole) (bool, error) {
 	if live.UID != w.image.UID || live.DeletionTimestamp != nil || now.job() != w.job() {
 		return false, nil
 	}
-	builder, missing := a.Builders.Lookup(w.Build.Spec.Inputs.Builder)
-	if missing != nil {
-		a.refuse(w, missing.Message)
-		return false, nil
-	}
-	job, err := render.ResolveJob(w.image, w.Build, w.last(), builder)
+	job, err := a.renderResolve(w)
 	if err != nil {
 		a.refuse(w, err.Error())
 		return false, nil
 	}
-	_, err = a.Kube.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
+	created, err := a.Kube.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
 	switch {
 	case err == nil:
+		a.resolves.know(created, true)
 		return true, nil
 	case apierrors.IsAlreadyExists(err): // the cache will have it, or it is that of somebody else
-		return false, nil
+		conflict, err := a.resolves.conflictOf(ctx, a.Options.Options, job)
+		if conflict != "" {
+			a.refuse(w, conflict)
+		}
+		return false, err
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err):
 		a.refuse(w, fmt.Sprintf("the Job of the resolve cannot be created: %v", err))
 		return false, nil
 	}
 	return false, fmt.Errorf("create the Job of a resolve of image %s: %w", w.image.Name, err)
+}
+
+// renderResolve renders the Job of the next resolve.
+func (a *Archives) renderResolve(w *whole) (*batchv1.Job, error) {
+	builder, missing := a.Builders.Lookup(w.Build.Spec.Inputs.Builder)
+	if missing != nil {
+		return nil, errors.New(missing.Message)
+	}
+	return render.ResolveJob(w.image, w.Build, w.last(), builder)
 }
 
 // refuse remembers why the Job of the next resolve cannot be created, until the status of the Image has it.
@@ -184,7 +195,12 @@ func (a *Archives) addResolve(ctx context.Context, w whole, to *trigger.Candidat
 	if err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	if uid, ours := render.ResolveOf(job); !ours || uid != w.image.UID {
+	conflict, err := a.resolves.conflict(ctx, a.Options.Options, job, func() (*batchv1.Job, error) { return a.renderResolve(&w) })
+	if err != nil {
+		return 0, err
+	}
+	if conflict != "" {
+		to.Resolved = a.resolveEnd(&w, a.Clock.Now(), conflict)
 		return 0, nil
 	}
 	if at, is := endTime(job); !is {

@@ -164,6 +164,11 @@ func TestTheEndOfAResolve(t *testing.T) {
 				ContainerStatuses:     []corev1.ContainerStatus{{Name: render.ContainerName}},
 			})
 		}, message: "SourceDenied: HTTP 401"},
+		"in a pod of a user": {end: func(w *world) {
+			w.pod = func(pod *corev1.Pod) { pod.Spec.Containers[0].Command = []string{"forge"} }
+			w.resolved(true, "libnew=3")
+			w.pod = nil
+		}, message: "is not what its Job describes: command is"},
 		"failed":                {end: func(w *world) { w.endIn("team", nothing, 1) }, message: "MirrorUnavailable: 503"},
 		"a builder that builds": {end: func(w *world) { w.endIn("team", `{"version":1,"outcome":"Succeeded"}`, 0) }, message: "fail with the reason ResolveNotSupported"},
 		"without end":           {end: func(w *world) { w.clock.SetTime(w.clock.Now().Add(jobLimit)) }, message: "has not ended within 20m0s"},
@@ -204,5 +209,39 @@ func TestAResolveEndsAfterTheLastOne(t *testing.T) {
 	of := whole{&v1alpha1.Image{}, probe.Packages{Build: &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{CompletionTime: &last}}}}
 	if got := w.resolveEnd(&of, last.Add(-time.Hour), ""); !got.Time.After(last.Time) {
 		t.Errorf("ends at %s, after %s", got.Time, last)
+	}
+}
+
+func TestOnlyJobsOfTheControllerResolveABuild(t *testing.T) {
+	for name, change := range forgeries {
+		for when, appear := range map[string]func(*world) *batchv1.Job{
+			"before": func(w *world) (forged *batchv1.Job) {
+				w.occupy["team"] = func(job *batchv1.Job) *batchv1.Job { forged = forgery(job, change); return forged }
+				w.reconcile()
+				return forged
+			},
+			"during": func(w *world) *batchv1.Job {
+				w.resolves()
+				return w.forge("team", change)
+			},
+		} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				w := outdatedImages(t)
+				w.T = t
+				forged := appear(w)
+				if when == "during" {
+					w.resolved(true, "libnew=3")
+				}
+				found := w.candidates("web")
+				if len(found.Updates) != 1 || found.Resolved == nil || !strings.Contains(found.Resolved.Message, "JobConflict: Job team/"+forged.Name+" is not what") {
+					t.Fatalf("finds %q, %+v", names(found.Updates), found.Resolved)
+				}
+				w.record("web", found)
+				w.reconcile()
+				if !w.exists(forged) {
+					t.Error("the Job of the user was deleted")
+				}
+			})
+		}
 	}
 }

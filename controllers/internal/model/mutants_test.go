@@ -469,6 +469,6 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/observe.go", `			r.Queue.Release(client.ObjectKeyFromObject(build)) // others`, `			// others`, ""},
 	{"controllers/internal/sources/sources.go", `case !started.After(build.CreationTimestamp.Time):`, `case false:`, ""},
 	{"controllers/internal/sources/sources.go", `hint != nil && !started.After(hint.Time)`, `hint != nil && false`, ""},
-	{"controllers/internal/sources/job.go", `deviation != "" { // or`, `deviation == "-" { // or`, ""},
+	{"controllers/internal/reconciliation/job.go", `render.Deviation(job, pod); differs != "" {`, `render.Deviation(job, pod); differs == "-" {`, ""},
 	{"controllers/internal/sources/job.go", `	case !same:`, `	case !same && same:`, ""},
 }

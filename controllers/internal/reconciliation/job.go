@@ -15,9 +15,12 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// IsAsRendered reports whether a Job is what the API server would store for a rendered Job now. A dry run tells that, because only the server
+// IsAsRendered reports whether a Job has the owner of a rendered Job, and is what the API server would store for it now. A dry run tells that, because only the server
 // knows its defaults and the changes of webhooks. With an error that IsRefused, nothing is known about the Job.
 func IsAsRendered(ctx context.Context, kube kubernetes.Interface, job, rendered *batchv1.Job) (bool, error) {
+	if !metav1.IsControlledBy(job, &metav1.ObjectMeta{UID: metav1.GetControllerOfNoCopy(rendered).UID}) {
+		return false, nil
+	}
 	rendered = rendered.DeepCopy()
 	rendered.Name, rendered.GenerateName = "", rendered.Name+"-"
 	expected, err := kube.BatchV1().Jobs(job.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -39,13 +42,25 @@ func IsRefused(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
-// PodsOf returns the pods with the label of a Job, which anybody can set.
-func PodsOf(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) ([]corev1.Pod, error) {
-	pods, err := kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
+// PodsOf returns the pods that a Job controls, and that run what it describes. deviation tells how another pod differs, or is empty. Anybody who can create
+// pods can set the label of a Job, and name it as the owner.
+func PodsOf(ctx context.Context, kube kubernetes.Interface, job *batchv1.Job) (pods []corev1.Pod, deviation string, err error) {
+	list, err := kube.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)})
 	if err != nil {
-		return nil, fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
+		return nil, "", fmt.Errorf("list the pods of Job %s: %w", job.Name, err)
 	}
-	return pods.Items, nil
+	for i := range list.Items {
+		pod := &list.Items[i]
+		if !metav1.IsControlledBy(pod, job) {
+			continue
+		}
+		if differs := render.Deviation(job, pod); differs != "" {
+			deviation = fmt.Sprintf("pod %s is not what its Job describes: %s", pod.Name, differs)
+			continue
+		}
+		pods = append(pods, *pod)
+	}
+	return pods, deviation, nil
 }
 
 // DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.

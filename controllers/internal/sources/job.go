@@ -115,9 +115,6 @@ func (s *Sources) isAsRendered(ctx context.Context, image *v1alpha1.Image, job, 
 	if s.places.knows(image.UID, job.UID) {
 		return true, nil
 	}
-	if !ours(job, image) {
-		return false, nil
-	}
 	same, err := reconciliation.IsAsRendered(ctx, s.Kube, job, rendered)
 	if same {
 		s.places.know(image.UID, job.UID)
@@ -157,20 +154,12 @@ func (s *Sources) read(ctx context.Context, job *batchv1.Job, input string) (*v1
 	if job.Spec.Template.Annotations[v1alpha1.AnnotationInput] != input {
 		return nil, result.LostSource(fmt.Sprintf("the input in Job %s was changed", job.Name)), nil
 	}
-	pods, err := reconciliation.PodsOf(ctx, s.Kube, job)
+	pods, why, err := reconciliation.PodsOf(ctx, s.Kube, job)
 	if err != nil {
 		return nil, nil, err
 	}
-	why := ""
 	for i := range pods {
 		pod := &pods[i]
-		if !metav1.IsControlledBy(pod, job) { // anybody can set labels
-			continue
-		}
-		if deviation := render.Deviation(job, pod); deviation != "" { // or create pods
-			why = fmt.Sprintf("pod %s is not what its Job describes: %s", pod.Name, deviation)
-			continue
-		}
 		if end := render.BuilderStatus(pod); end != nil && end.State.Terminated != nil {
 			found, failure := result.ParseSource(end.State.Terminated.Message, end.State.Terminated.ExitCode)
 			return found, failure, nil
