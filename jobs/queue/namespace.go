@@ -18,7 +18,7 @@ type Share struct {
 type namespace struct {
 	name   string
 	share  Share
-	builds int // of any state
+	builds int   // of any state
 	active count // of those that count
 	// automatic is how many of these are automatic.
 	automatic count

@@ -162,8 +162,8 @@ func TestTestsDelayNoBuildUntilTheyReachTheLimit(t *testing.T) {
 		share  queue.Share
 		why    string
 	}{
-		"of all":           {limits: queue.Limits{Builds: 2}, why: "Goldsmith has reached its limit of active builds (2)"},
-		"of the namespace": {share: queue.Share{MaxBuilds: &two}, why: "the namespace has reached its limit of active builds (2)"},
+		"of all":              {limits: queue.Limits{Builds: 2}, why: "Goldsmith has reached its limit of active builds (2)"},
+		"of the namespace":    {share: queue.Share{MaxBuilds: &two}, why: "the namespace has reached its limit of active builds (2)"},
 		"of automatic builds": {limits: queue.Limits{Automatic: 2}, why: "Goldsmith has reached its limit of active automatic builds (2)"},
 		"of automatic builds of the namespace": {limits: queue.Limits{AutomaticPerNamespace: 2},
 			why: "the namespace has reached its limit of active automatic builds (2)"},
