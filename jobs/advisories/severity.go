@@ -150,7 +150,7 @@ type osvSpecific struct {
 func (s *osvSpecific) UnmarshalJSON(content []byte) error {
 	var read struct{ Severity, Urgency any }
 	if json.Unmarshal(content, &read) != nil {
-		return nil
+		return nil //nolint:nilerr // a database may write anything here
 	}
 	for _, value := range []any{read.Severity, read.Urgency} {
 		word, ok := value.(string)
