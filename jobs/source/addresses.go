@@ -36,7 +36,7 @@ func (n network) check(address netip.Addr) error {
 	for _, reached := range addresses.Reached(address) {
 		allowed := slices.ContainsFunc(n.allowed, func(prefix netip.Prefix) bool { return prefix.Contains(reached) })
 		if !allowed && (addresses.IsLocal(reached) || slices.Contains(metadata, reached.String())) {
-			return failure(Refused, "the address %s is refused, because it is or leads to a loopback, link-local, unspecified or multicast address or a cloud's metadata service; the operator can allow its network", address)
+			return failure(Refused, "the address %s is refused, because it is loopback, link-local, unspecified, multicast or a cloud's metadata service, or leads there; the operator can allow its network with --source-allowed-networks", address)
 		}
 	}
 	return nil
