@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -62,7 +63,7 @@ func FromBuild(build *v1alpha1.ImageBuild) (Build, bool) {
 	case build.Status.Phase.Finished():
 		return Build{}, false
 	case !state.Waits(build):
-		view.State, view.Testing = Active, build.Status.Phase == v1alpha1.BuildTesting
+		view.State, view.Testing = Active, len(inputs.ArtifactsOf(build)) > 0 // also once its tests are cancelled
 	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:
 		return Build{}, false
 	}

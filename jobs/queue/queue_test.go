@@ -238,6 +238,7 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 	}
 	deleted := metav1.NewTime(epoch)
 	attempts := []v1alpha1.BuildAttempt{{Number: 1}}
+	made := []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:0"}}
 	for name, test := range map[string]struct {
 		stored *v1alpha1.ImageBuild
 		want   *queue.Build
@@ -269,8 +270,15 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 			b.Spec.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"}
 			b.Status.Phase, b.Status.Attempts = v1alpha1.BuildStarting, []v1alpha1.BuildAttempt{{Number: 1, JobUID: "job"}}
 		}), as(func(b *queue.Build) { b.State = queue.Active })},
-		"testing": {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildTesting, attempts }),
-			as(func(b *queue.Build) { b.State, b.Testing = queue.Active, true })},
+		"testing": {stored(func(b *v1alpha1.ImageBuild) {
+			b.Status.Phase, b.Status.Attempts, b.Status.Artifacts = v1alpha1.BuildTesting, attempts, made
+		}), as(func(b *queue.Build) { b.State, b.Testing = queue.Active, true })},
+		"its tests are being cancelled": {stored(func(b *v1alpha1.ImageBuild) {
+			b.Status.Phase, b.Status.Attempts, b.Status.Artifacts = v1alpha1.BuildCancelling, attempts, made
+		}), as(func(b *queue.Build) { b.State, b.Testing = queue.Active, true })},
+		"only testing": {stored(func(b *v1alpha1.ImageBuild) {
+			b.Status.Phase, b.Status.Attempts, b.Spec.Retests = v1alpha1.BuildStarting, attempts, &v1alpha1.TestedBuild{Artifacts: made}
+		}), as(func(b *queue.Build) { b.State, b.Testing = queue.Active, true })},
 		"finished":  {stored(func(b *v1alpha1.ImageBuild) { b.Status.Phase, b.Status.Attempts = v1alpha1.BuildFailed, attempts }), nil},
 		"cancelled": {stored(func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }), nil},
 		"deleted":   {stored(func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &deleted }), nil},

@@ -3235,7 +3235,7 @@ func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.Refere
 					},
 					"noOtherArchives": {
 						SchemaProps: spec.SchemaProps{
-							Description: "noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows. The sources in the lock tell. It needs maxSeverity. Defaults to false.",
+							Description: "noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows. The sources in the lock tell. It needs maxSeverity.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

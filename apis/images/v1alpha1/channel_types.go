@@ -74,7 +74,7 @@ type ChannelRequirements struct {
 	// +k8s:optional
 	MaxSeverity SeverityLimit `json:"maxSeverity,omitempty" protobuf:"bytes,3,opt,name=maxSeverity,casttype=SeverityLimit"`
 	// noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows.
-	// The sources in the lock tell. It needs maxSeverity. Defaults to false.
+	// The sources in the lock tell. It needs maxSeverity.
 	// +optional
 	NoOtherArchives bool `json:"noOtherArchives,omitempty" protobuf:"varint,4,opt,name=noOtherArchives"`
 }

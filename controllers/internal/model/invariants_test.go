@@ -178,7 +178,7 @@ func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 			continue
 		}
 		tests := 0
-		if other.Status.Phase == v1alpha1.BuildTesting {
+		if len(inputs.ArtifactsOf(other)) > 0 {
 			tests = 1
 		}
 		all, allTest = all+1, allTest+tests

@@ -26,7 +26,7 @@ type ChannelRequirementsApplyConfiguration struct {
 	// It needs advisories, which the operator of the server sets. Defaults to no limit.
 	MaxSeverity *imagesv1alpha1.SeverityLimit `json:"maxSeverity,omitempty"`
 	// noOtherArchives also refuses a build with packages that may come from other archives than Debian's, whose vulnerabilities no advisory knows.
-	// The sources in the lock tell. It needs maxSeverity. Defaults to false.
+	// The sources in the lock tell. It needs maxSeverity.
 	NoOtherArchives *bool `json:"noOtherArchives,omitempty"`
 }
 
