@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,13 +27,16 @@ import (
 type fakeAdvisories struct {
 	sets   []*advisories.Set
 	unread atomic.Bool
-	slow   atomic.Pointer[chan struct{}] // gets one from each request, which then gets one
+	held   atomic.Pointer[held] // each request
 }
 
+// held are requests that wait until a spec releases them.
+type held struct{ arrived, released chan struct{} }
+
 func (f *fakeAdvisories) Current() ([]*advisories.Set, []v1alpha1.AdvisorySource, error) {
-	if slow := f.slow.Load(); slow != nil {
-		*slow <- struct{}{}
-		<-*slow
+	if held := f.held.Load(); held != nil {
+		held.arrived <- struct{}{}
+		<-held.released
 	}
 	if f.unread.Load() {
 		return nil, nil, errors.New("the advisories of /etc/tracker.json have not been read: it is empty")
@@ -141,10 +145,11 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		image = must(server.Images(namespace).Get(ctx, "debian", metav1.GetOptions{}))
 		image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh}}}
 		must(server.Images(namespace).Update(ctx, image, metav1.UpdateOptions{}))
-		slow := make(chan struct{})
-		known.slow.Store(&slow)
-		answers := make(chan error)
 		const most = 8
+		held, answers := &held{make(chan struct{}, most), make(chan struct{})}, make(chan error, most)
+		release := sync.OnceFunc(func() { close(held.released) })
+		DeferCleanup(release)
+		known.held.Store(held)
 		for range most {
 			go func() {
 				_, err := find(ctx, "debian-1")
@@ -152,9 +157,9 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 			}()
 		}
 		for range most {
-			Eventually(ctx, slow).Should(Receive())
+			Eventually(ctx, held.arrived).Should(Receive())
 		}
-		known.slow.Store(nil)
+		known.held.Store(nil)
 		_, err := find(ctx, "debian-1")
 		Expect(err).To(And(Satisfy(apierrors.IsTooManyRequests), MatchError(ContainSubstring(`8 in namespace "`+namespace+`": ask again later`))))
 		for _, subresource := range []string{"packages", "diff"} {
@@ -164,9 +169,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		channels := &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}}
 		Expect(server.RESTClient().Put().Namespace(namespace).Resource("images").Name("debian").SubResource("channels").Body(channels).MaxRetries(0).Do(ctx).Error()).
 			To(Satisfy(apierrors.IsTooManyRequests), "the user who promotes asks again")
-		for range most {
-			slow <- struct{}{}
-		}
+		release()
 		for range most {
 			Eventually(ctx, answers).Should(Receive(BeNil()))
 		}
