@@ -53,7 +53,7 @@ func TestConnectionsOfStrangersMakeRoom(t *testing.T) {
 		conn := require.Value(net.Dial("tcp", address))(t)
 		defer func() { _ = conn.Close() }() // for the next test
 		if i%2 == 1 {
-			secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // of a stranger
+			secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 			require.NoError(t, secure.Handshake())
 			conn = secure
 		}

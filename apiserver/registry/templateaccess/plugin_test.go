@@ -49,10 +49,10 @@ func (r *rights) Authorize(_ context.Context, attributes authorizer.Attributes) 
 // admit asks the plugin about a write. old is nil for a creation.
 func admit(t *testing.T, rights *rights, object, old runtime.Object, subresource string) error {
 	t.Helper()
-	return admitIn(t, t.Context(), rights, object, old, subresource)
+	return admitIn(t.Context(), t, rights, object, old, subresource)
 }
 
-func admitIn(t *testing.T, ctx context.Context, rights *rights, object, old runtime.Object, subresource string) error {
+func admitIn(ctx context.Context, t *testing.T, rights *rights, object, old runtime.Object, subresource string) error {
 	t.Helper()
 	made, err := New(nil)
 	if err != nil {
@@ -224,7 +224,7 @@ func TestBuildsNeedNoPermissionsOnlyAsCopiesOfTheirImage(t *testing.T) {
 	}}
 	refused := func(build *v1alpha1.ImageBuild) error {
 		none := &rights{}
-		err := admitIn(t, Copying(t.Context(), build, of), none, build, nil, "")
+		err := admitIn(Copying(t.Context(), build, of), t, none, build, nil, "")
 		if err != nil && !slices.Equal(none.asked, []string{"use serviceaccounts/builder", "get secrets/key"}) {
 			t.Errorf("asked for %q", none.asked)
 		}

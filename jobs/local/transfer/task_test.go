@@ -5,6 +5,7 @@ package transfer
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -82,9 +83,7 @@ func TestOnlyWhatAStatusAsksForIsATask(t *testing.T) {
 		"a resolve":               {Resolve, (*wanted).resolve, func(w *wanted) { w.build.Status.CompletionTime = nil }},
 	} {
 		forgeries := map[string]forgery{"outdated": func(w *wanted, _ *batchv1.Job, _ *corev1.Pod) { kind.outdated(w) }}
-		for forged, forge := range anything {
-			forgeries[forged] = forge
-		}
+		maps.Copy(forgeries, anything)
 		for forged, forge := range forgeries {
 			t.Run(name+"/"+forged, func(t *testing.T) {
 				w := newWanted()
