@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// REST serves the verbs that users have. A deletion of a collection is none of them.
+// REST serves the verbs that users have: get, list, watch and delete, without deletecollection.
 type REST struct {
 	rest.Storage
 	rest.Scoper

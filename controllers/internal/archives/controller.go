@@ -10,7 +10,8 @@
 // Package jobs/probe decides what locks ask of archives, and what answers and Archives mean for Images. This package stores and schedules.
 // The number of a check is stored before its Jobs are created, and their names have it. So a check that a crash interrupts is finished or
 // repeated, and never decides twice. An answer counts only if its Job is what this process renders, and its pod runs what that Job describes, as in
-// package sources. A Job of somebody else stays, and the check or the resolve whose name it has fails. What the package remembers can be read again: locks never change, and each Job has its own question.
+// package sources. If somebody else created a Job of that name, the Job stays, and the check or the resolve fails. What the package remembers can be
+// read again: locks never change, and each Job has its own question.
 package archives
 
 import (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package addresses judges where the addresses of servers lead, that others name.
+// Package addresses judges where addresses lead that users name as those of servers.
 package addresses
 
 import (
@@ -46,7 +46,7 @@ func Reached(address netip.Addr) []netip.Addr {
 }
 
 // IsLocal reports whether an address is one of this machine, of its link or of a group: loopback, link-local, site-local, unspecified, multicast or broadcast.
-// On these services answer that trust whom they hear. Those of private networks are none of them.
+// Services at these addresses often trust every client. Addresses of private networks are not local.
 func IsLocal(address netip.Addr) bool {
 	return address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsMulticast() || address.IsUnspecified() ||
 		slices.ContainsFunc([]string{"0.0.0.0/8", "255.255.255.255/32", "fec0::/10"}, func(prefix string) bool { return netip.MustParsePrefix(prefix).Contains(address) })
