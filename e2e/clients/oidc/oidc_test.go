@@ -66,8 +66,8 @@ func TestUsersSignInAndStaySignedIn(t *testing.T) {
 	handler := require.Value(console.Cluster{
 		Server: &rest.Config{Host: cluster.URL, TLSClientConfig: rest.TLSClientConfig{CAData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cluster.Certificate().Raw})}},
 		Hosts:  []string{host},
-		OIDC:  &console.OIDC{Issuer: provider.URL, ClientID: "goldsmith", ClientSecret: secret, Scopes: []string{"profile", "email", "offline_access"}, Client: provider.Client()},
-		Clock: clock, Logger: logr.Discard(),
+		OIDC:   &console.OIDC{Issuer: provider.URL, ClientID: "goldsmith", ClientSecret: secret, Scopes: []string{"profile", "email", "offline_access"}, Client: provider.Client()},
+		Clock:  clock, Logger: logr.Discard(),
 	}.Handler())(t)
 	cookies := map[string]string{}
 	visit := func(target string) *httptest.ResponseRecorder {
