@@ -95,6 +95,12 @@ func TestTooManyFailuresStopScheduleAndBase(t *testing.T) {
 	if decision := Next(o); decision.Request != nil || decision.Reason != v1alpha1.ReasonTooManyFailures {
 		t.Errorf("%s: request %+v", decision.Reason, decision.Request)
 	}
+	only := failing(t)
+	only.Image.Spec.Triggers.Schedule, only.Image.Spec.Base.ImageRef, only.Image.Spec.Triggers.OnPackageChange = nil, nil, &v1alpha1.PackageTrigger{}
+	only.Image.Status.Conditions = nil
+	if !only.look().Disabled || says(t, only.look().Status, v1alpha1.ImageStalled) != "True TooManyFailures" {
+		t.Errorf("with new packages as the only trigger: %+v", only.look().Status.Conditions)
+	}
 }
 
 func TestAChangeOfTheSpecArmsTheScheduleAgain(t *testing.T) {

@@ -63,6 +63,9 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 		} else if o.testsChanged(status) {
 			d.Message += ", whose tests were others, but no build of these inputs has artifacts that could be tested: ask for a build"
 		}
+		if held := o.heldBack(status); held.reason != "" {
+			d.Reason, d.Message = held.reason, held.message+"; "+d.Message
+		}
 		return
 	}
 	reason, message := o.change(status)
@@ -183,6 +186,17 @@ func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.I
 		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
 	case (reason == v1alpha1.TriggerCreated || reason == v1alpha1.TriggerSpecChange || reason == v1alpha1.TriggerTestsChange) && !*triggers.OnSpecChange:
 		return prevention{v1alpha1.ReasonSuspended, "triggers.onSpecChange is false: ask for a build"}
+	}
+	return prevention{}
+}
+
+// heldBack is why an Image whose inputs have not changed will start no build by itself. Its reason is empty if nothing holds the Image back.
+func (o Observed) heldBack(status *v1alpha1.ImageStatus) prevention {
+	switch {
+	case o.Image.IsSuspended():
+		return o.preventionOf(v1alpha1.TriggerSpecChange, status)
+	case o.tooManyFailures(status) && o.isTriggered():
+		return prevention{v1alpha1.ReasonTooManyFailures, o.failedTooOften(status)}
 	}
 	return prevention{}
 }

@@ -48,6 +48,7 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 	failing := func(i *v1alpha1.Image) {
 		i.Status.ConsecutiveFailures, i.Status.ObservedGeneration, i.Status.CountedBuild = 5, i.Generation, 1
 	}
+	packages := func(i *v1alpha1.Image) { i.Spec.Triggers.OnPackageChange = &v1alpha1.PackageTrigger{} }
 	edited := func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}} }
 	before := builtOn(1, ok, onImage(), "one")
 	override := builtOn(2, v1alpha1.BuildPending, onImage(), "two")
@@ -72,7 +73,10 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 		"never built, suspended":                    {based(onImage(suspend), "one"), "", v1alpha1.ReasonSuspended, "spec.suspend is true"},
 		"never built, onSpecChange off":             {based(onImage(noSpec), "one"), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
 		"unchanged":                                 {based(onImage(), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
-		"unchanged, suspended":                      {based(onImage(suspend), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
+		"unchanged, suspended":                      {based(onImage(suspend), "one", before), "", v1alpha1.ReasonSuspended, "spec.suspend is true: set it to false, or ask for a build; the inputs are those of the last attempted build, debian-1$"},
+		"unchanged, too many failures":              {based(onImage(failing), "one", before), "", v1alpha1.ReasonTooManyFailures, "; the inputs are those of the last attempted build, debian-1$"},
+		"unchanged, too many failures, packages":    {based(onImage(failing, noBase, packages), "one", before), "", v1alpha1.ReasonTooManyFailures, "new packages start builds"},
+		"unchanged, too many failures, no triggers": {based(onImage(failing, noBase), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1$"},
 		"unchanged, an artifact is lost":            {lost(based(onImage(), "one", made)), "", v1alpha1.ReasonInputsUnchanged, "debian-1, but artifact linux/amd64/raw of build debian-1 is lost: build again"},
 		"unchanged, the lost is built again":        {lost(based(onImage(), "one", made, again)), "", v1alpha1.ReasonInputsUnchanged, "the last attempted build, debian-2$"},
 		"the base moved":                            {based(onImage(), "two", before), v1alpha1.TriggerBaseChange, "", "base, channel stable) has changed since build debian-1"},

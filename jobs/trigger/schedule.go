@@ -74,7 +74,7 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	given := o.Image.Spec.Triggers.Schedule
 	switch {
-	case o.tooManyFailures(status) && !o.Image.IsSuspended() && (given != nil || o.followsBase()):
+	case o.tooManyFailures(status) && !o.Image.IsSuspended() && o.isTriggered():
 		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: o.failedTooOften(status)}
 	case given == nil:
 		return schedule{reason: v1alpha1.ReasonNoSchedule}

@@ -154,7 +154,12 @@ func (o Observed) followsBase() bool {
 	return o.Image.Spec.Base.ImageRef != nil && *o.Image.Spec.Triggers.OnBaseChange
 }
 
-// tooManyFailures reports whether so many consecutive builds failed that schedule and base start no more builds.
+// isTriggered reports whether the Image asks for builds that too many failures prevent. It ignores suspend.
+func (o Observed) isTriggered() bool {
+	return o.Image.Spec.Triggers.Schedule != nil || o.Image.Spec.Triggers.OnPackageChange != nil || o.followsBase()
+}
+
+// tooManyFailures reports whether so many consecutive builds failed that schedule, base and new packages start no more builds.
 func (o Observed) tooManyFailures(status *v1alpha1.ImageStatus) bool {
 	limit := *o.Image.Spec.Triggers.DisableAfterFailures
 	return limit > 0 && status.ConsecutiveFailures >= limit
