@@ -21,6 +21,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -53,6 +55,8 @@ type page struct {
 	fix      string   // the last fix of the Image, or the build as a fix; empty if there is none
 	base     string   // revoked build that the build is based on; empty if there is none
 	based    []string // builds that are based on the build, if it is revoked
+	held     string   // what holds the Image back, if the build is its latest
+	better   string   // latest successful build of the Image, if the build is revoked and that is another one
 	lost     string   // which artifact of the build the server has lost; empty if none is known to be
 }
 
@@ -124,7 +128,7 @@ func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 // Image neither is known.
 func (p *page) readImage(ctx context.Context, connection *client.Connection) {
 	ref := p.build.Spec.ImageRef
-	if ref == nil || p.build.Status.Phase != v1alpha1.BuildSucceeded && p.asked.name == p.build.Name {
+	if ref == nil {
 		return
 	}
 	image, err := connection.ImagesV1alpha1().Images(p.build.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
@@ -132,6 +136,12 @@ func (p *page) readImage(ctx context.Context, connection *client.Connection) {
 		return
 	}
 	p.channels, p.fix = p.channelsOf(image), p.fixOf(image)
+	if latest := image.Status.LatestBuild; latest != nil && latest.Name == p.build.Name {
+		p.held = status.HeldBack(image, p.asked.clock.Now())
+	}
+	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name != p.build.Name && !latest.Revoked.InEffect(p.asked.clock.Now()) {
+		p.better = latest.Name
+	}
 	if image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != p.build.Name {
 		return
 	}
@@ -166,7 +176,9 @@ func (p *page) write(out io.Writer) error {
 	if p.build.Spec.ImageRef != nil {
 		output.Labelled(lines, "image", p.build.Spec.ImageRef.Name)
 	}
+	output.Labelled(lines, "held back", p.held)
 	output.Labelled(lines, "why", p.cause())
+	output.Labelled(lines, "base", p.usedBase())
 	output.Labelled(lines, "updates", p.updates()...)
 	if of := p.build.Spec.Reproduces; of != nil {
 		output.Labelled(lines, "reproduces", "build "+of.Name)
@@ -221,6 +233,18 @@ func (p *page) headline() (line string, artifacts []string) {
 		line += fmt.Sprintf(", started %s ago", p.ago(*status.StartTime))
 	}
 	return line, nil
+}
+
+// usedBase names the build that the build is based on, and the channel that led to it.
+func (p *page) usedBase() string {
+	base := inputs.BaseOfBuild(p.build)
+	if base == nil {
+		return ""
+	}
+	if ref := p.build.Spec.Inputs.Base.ImageRef; ref != nil && ref.Channel != "" {
+		return fmt.Sprintf("%s, from channel %s", base.Name, ref.Channel)
+	}
+	return base.Name
 }
 
 // locations returns where each artifact is that is not on the server, with its tag.
@@ -349,8 +373,12 @@ func (p *page) next() string {
 	switch status.Phase {
 	case v1alpha1.BuildSucceeded:
 		switch {
+		case v1alpha1.Revoked(p.build, p.asked.clock.Now()) && p.better != "":
+			return verb("show " + p.better)
+		case v1alpha1.Revoked(p.build, p.asked.clock.Now()) && p.build.Spec.ImageRef != nil:
+			return "correct the image; then " + verb("build "+p.build.Spec.ImageRef.Name)
 		case v1alpha1.Revoked(p.build, p.asked.clock.Now()):
-			return verb("unrevoke " + name)
+			return verb("logs " + name)
 		case p.base != "":
 			return verb("status")
 		case p.build.Spec.ImageRef == nil:

@@ -51,7 +51,7 @@ func build(number int64, phase v1alpha1.BuildPhase, change func(*v1alpha1.ImageB
 // basedOn returns a build that is based on another.
 func basedOn(name, base string) *v1alpha1.ImageBuild {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
-	build.Status.Resolved = &v1alpha1.ResolvedInputs{Base: &v1alpha1.BaseBuild{Name: base}}
+	build.Status.Phase, build.Status.Resolved = v1alpha1.BuildSucceeded, &v1alpha1.ResolvedInputs{Base: &v1alpha1.BaseBuild{Name: base}}
 	return build
 }
 
@@ -73,6 +73,14 @@ func lost(latest string) *v1alpha1.Image {
 		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: latest},
 		Conditions:       waits(v1alpha1.ImageReady, v1alpha1.ReasonArtifactMissing, "artifact linux/amd64/raw is lost"),
 	}}
+}
+
+// heldBack returns an Image that is ready, and suspended.
+func heldBack(latest string) *v1alpha1.Image {
+	image := lost(latest)
+	image.Spec.Suspend, image.Status.LatestBuild = new(true), &v1alpha1.LatestBuild{Name: latest}
+	image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonBuildSucceeded}}
+	return image
 }
 
 func waits(kind, reason, message string) []metav1.Condition {
@@ -360,7 +368,35 @@ func TestABuildIsAPage(t *testing.T) {
   revoked       60s ago by anna: wrong key
   based on it   cart-1
                 shop-1
-  next          goldsmith unrevoke web-1
+  next          correct the image; then goldsmith build web
+`,
+		},
+		{
+			"revoked, and the image has a fixed build", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Revoked = &v1alpha1.Revocation{Time: *ago(time.Minute), By: "anna", Reason: "wrong key"}
+			}),
+			answers{"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500": &v1alpha1.ImageBuildList{}, "images/web": lost("web-2")}, `
+✗ build web-1 succeeded, and is revoked
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  revoked     60s ago by anna: wrong key
+  next        goldsmith show web-2
+`,
+		},
+		{
+			"the latest of an image that is suspended, from a channel", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Resolved = basedOn("", "golden-1").Status.Resolved
+				build.Spec.Inputs.Base.ImageRef = &v1alpha1.BaseImageReference{Name: "golden", Channel: "stable"}
+			}),
+			answers{"images/web": heldBack("web-1")}, `
+✓ build web-1 succeeded in 2m
+  image       web
+  held back   Suspended: no trigger starts a build
+  why         Manual: after the release
+  base        golden-1, from channel stable
+  requested   5m ago by ann
+  next        goldsmith promote web-1 CHANNEL
 `,
 		},
 		{
@@ -376,6 +412,7 @@ func TestABuildIsAPage(t *testing.T) {
 ✓ build web-1 succeeded in 2m
   image       web
   why         Manual: after the release
+  base        shop-1
   requested   5m ago by ann
   revoked     from 2026-05-01T13:00:00Z on: end of life
   on a base   golden-1, revoked by anna: wrong key

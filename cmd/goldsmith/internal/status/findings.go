@@ -106,6 +106,16 @@ func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 	return because(notReady, ready)
 }
 
+// HeldBack returns why no build of an Image starts until a user acts, with its reason, or "". It leaves out how the last build failed.
+func HeldBack(image *v1alpha1.Image, now time.Time) string {
+	of := ofImage(image, now)
+	last := image.Status.LastFinished
+	if of == nil || of.severity == notReady && of.reason == v1alpha1.ReasonBuildFailed || last != nil && string(last.Reason) == of.reason {
+		return ""
+	}
+	return of.reason + ": " + of.message
+}
+
 // becauseStalled returns why an Image is stalled. If its last build failed, only the condition Ready has the message of the failure.
 func becauseStalled(image *v1alpha1.Image, condition *metav1.Condition) *finding {
 	of := because(stalled, condition)
