@@ -37,29 +37,20 @@ var afterPackages = []string{
 }
 
 // installKept gives the plan a root file system in which its packages are installed: the one that an earlier build has kept, or else a new one,
-// which it keeps. The plan is applied to it in another run of mmdebstrap. So its bytes are the same in both cases. Nothing that goes wrong with
-// what is kept fails the build.
-func (b *build) installKept(ctx context.Context, plan *plan, socket, directory, list string) (err error) {
-	key, err := b.keyOf(plan, directory, list)
-	if err != nil {
-		return fmt.Errorf("compute the key of the packages: %w", err)
-	}
-	client := kept.NewClient(socket)
-	defer func() { err = errors.Join(err, client.Close()) }() // before any script runs
+// which it keeps. The plan is applied to it in another run of mmdebstrap. So its bytes are the same in both cases. A build that reproduces another
+// one takes and keeps nothing: what it makes shows what the inputs make.
+func (b *build) installKept(ctx context.Context, plan *plan, client *kept.Client, directory, list string) (err error) {
 	made := b.path("packages.tar")
-	switch digest, err := client.Get(ctx, key, made); {
-	case err == nil:
-		b.logf("the packages are those that an earlier build has kept, %s: goldsmith up --builder-cache-max 0 would install them again", digest)
-	case ctx.Err() != nil:
+	if b.input.Build.Reproduces {
+		b.logf("the packages are installed again, because the build makes the artifacts of an earlier one again")
+		if err = client.Close(); err == nil { // before any program of the base runs
+			err = b.makeKept(ctx, plan, directory, made, list)
+		}
+	} else {
+		err = b.getOrKeep(ctx, plan, client, directory, made, list)
+	}
+	if err != nil {
 		return err
-	default:
-		if !errors.Is(err, kept.ErrNothing) {
-			b.logf("the packages that earlier builds have kept are not used: %v", err)
-		}
-		if err := b.makeKept(ctx, plan, directory, made, list); err != nil {
-			return err
-		}
-		b.keep(ctx, client, key, directory, made)
 	}
 	if plan.config.based {
 		if err := os.WriteFile(filepath.Join(directory, planPackages), nil, modeFile); err != nil {
@@ -70,6 +61,30 @@ func (b *build) installKept(ctx context.Context, plan *plan, socket, directory, 
 	if err := os.Rename(made, filepath.Join(directory, baseTar)); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
+	return nil
+}
+
+// getOrKeep gets the root file system that an earlier build has kept, or makes one and keeps it. Nothing that goes wrong with what is kept fails the
+// build.
+func (b *build) getOrKeep(ctx context.Context, plan *plan, client *kept.Client, directory, made, list string) error {
+	key, err := b.keyOf(plan, directory, list)
+	if err != nil {
+		return fmt.Errorf("compute the key of the packages: %w", err)
+	}
+	digest, err := client.Get(ctx, key, made)
+	switch {
+	case err == nil:
+		b.logf("the packages are those that an earlier build has kept, %s: goldsmith up --builder-cache-max 0 would install them again", digest)
+		return nil
+	case ctx.Err() != nil:
+		return err
+	case !errors.Is(err, kept.ErrNothing):
+		b.logf("the packages that earlier builds have kept are not used: %v", err)
+	}
+	if err := b.makeKept(ctx, plan, directory, made, list); err != nil {
+		return err
+	}
+	b.keep(ctx, client, key, directory, made)
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package debian
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -13,9 +14,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian/kept"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // socketName is the name of the socket of a server, if a fixture has one.
@@ -34,11 +40,13 @@ func (f *fixture) keeping(store *kept.Store) {
 	})
 }
 
-// installs is a mmdebstrap whose root file system has what it unpacks, and tells apart the run that only installs packages.
+// installs is a mmdebstrap whose root file system is the one that the plan unpacks, if there is one, and tells apart the run that only installs packages.
+// It fails if its programs could connect to the server of kept packages.
 const installs = `for hook; do case $hook in --customize-hook=*/customize) plan=${hook#*=}; plan=${plan%/*}; esac; done
 for last; do before=$target target=$list list=$last; done
 [ ! -e "$plan/keep" ] || { printf '%s\n' $RELEASE $RELEASE >"$plan/releases"; echo installs >>calls; }
-cp rootfs.tar "$target"`
+[ ! -e tmp/kept.sock ] || exit 3
+if [ -e "$plan/base.tar" ]; then cp "$plan/base.tar" "$target"; else cp rootfs.tar "$target"; fi`
 
 func TestALaterBuildStartsFromThePackagesThatABuildHasKept(t *testing.T) {
 	store := &kept.Store{Directory: t.TempDir(), Max: 1 << 30}
@@ -109,5 +117,56 @@ func TestALaterBuildStartsFromThePackagesThatABuildHasKept(t *testing.T) {
 	store.Max = 10
 	if installed, log := run(func(f *fixture) { f.input.Parameters["packages"] = "nginx" }); !installed || !strings.Contains(log, "the packages are not kept for later builds: ") {
 		t.Errorf("beyond the limit of the cache: installed %t, log %s", installed, log)
+	}
+}
+
+// The first build starts from a root file system that is not made of its inputs. A rebuild that took the same one would show that it is.
+func TestARebuildTakesNothingThatABuildHasKept(t *testing.T) {
+	store := &kept.Store{Directory: t.TempDir(), Max: 1 << 30}
+	release := "Date: Sat, 21 Nov 2026 09:15:44 UTC\nComponents: main\n"
+	mirror := mirrorWith(t, func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, release) })
+	// build returns the digest of the image.
+	build := func(reproduces bool) string {
+		f := newFixture(t, map[string]string{"packages": "curl"})
+		f.input.Targets = []render.InputTarget{{Name: "linux/amd64/oci", Platform: platform, Format: v1alpha1.ArtifactFormatOCI}}
+		f.input.Build.Reproduces = reproduces
+		f.keeping(store)
+		f.write("tools/"+toolSources, []byte("deb "+mirror+" trixie main\n"))
+		f.tool("mmdebstrap", strings.ReplaceAll(installs, "$RELEASE", fmt.Sprintf("%x", sha256.Sum256([]byte(release)))))
+		if code, said := f.run(); code != 0 {
+			t.Fatalf("exit code %d, failure %+v", code, said.Failure)
+		}
+		return require.Value(digestOf(filepath.Join(f.directory, "output/image.tar")))(t)
+	}
+	entries := func() []string { return require.Value(filepath.Glob(filepath.Join(store.Directory, "*.*")))(t) }
+	honest := build(false)
+	key, _, _ := strings.Cut(filepath.Base(entries()[0]), ".")
+	_, _, err := store.Add(key, bytes.NewReader(rootFS(t, map[string]string{"./usr/bin/curl": "a trojan horse"})))
+	require.NoError(t, err)
+	poisoned := entries()
+	if build(false) == honest {
+		t.Fatal("a build does not start from what is kept")
+	}
+	if build(true) != honest {
+		t.Error("a rebuild starts from what is kept")
+	}
+	if diff := cmp.Diff(poisoned, entries()); diff != "" {
+		t.Errorf("a rebuild keeps something: %s", diff)
+	}
+}
+
+// Scripts could get and keep packages of any key.
+func TestScriptsOfAnImageWithoutPackagesCannotConnectToTheServer(t *testing.T) {
+	base := newFixture(t, nil)
+	base.input.Targets = []render.InputTarget{{Name: "linux/amd64/oci", Platform: platform, Format: v1alpha1.ArtifactFormatOCI}}
+	base.run()
+	f := newFixture(t, nil)
+	f.write("base", []byte(base.read("output/image.tar")))
+	f.input.Base = render.InputBase{Image: "server", Build: "server-7", Artifacts: []render.InputArtifact{{Target: "linux/amd64/oci", MediaType: result.MediaTypeLayout, Path: "base"}}}
+	f.input.Files["scripts/10"] = "#!/bin/sh\ntrue\n"
+	f.keeping(&kept.Store{Directory: t.TempDir(), Max: 1 << 30})
+	f.tool("mmdebstrap", installs)
+	if code, said := f.run(); code != 0 {
+		t.Errorf("exit code %d, failure %+v", code, said.Failure)
 	}
 }

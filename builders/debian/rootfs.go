@@ -7,6 +7,7 @@ package debian
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,8 +77,12 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
-	if socket := b.getenv(kept.EnvSocket); socket != "" && plan.installs() && !plan.simulated {
-		if err := b.installKept(ctx, plan, socket, directory, list); err != nil {
+	if socket := b.getenv(kept.EnvSocket); socket != "" {
+		client := kept.NewClient(socket)
+		if plan.installs() && !plan.simulated {
+			err = b.installKept(ctx, plan, client, directory, list)
+		}
+		if err = errors.Join(err, client.Close()); err != nil { // before any script runs
 			return err
 		}
 	}

@@ -143,9 +143,12 @@ type InputSource struct {
 
 // InputBuild identifies an ImageBuild.
 type InputBuild struct {
-	Name      string    `json:"name"`
-	Namespace string    `json:"namespace"`
-	UID       types.UID `json:"uid"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	// Reproduces is whether the build makes the artifacts of an earlier build again, to compare them. Then the builder uses nothing that it has kept of
+	// other builds, which would only show that it has kept it.
+	Reproduces bool      `json:"reproduces,omitempty"`
+	UID        types.UID `json:"uid"`
 }
 
 // InputTarget is one artifact to make.
@@ -170,7 +173,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 	spec := build.Spec.Inputs
 	input := Input{
 		Version:    InputVersion,
-		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
+		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, Reproduces: build.Spec.Reproduces != nil, UID: build.UID},
 		Attempt:    attempt,
 		Base:       inputBase(build, attempt, agent),
 		Files:      inputs.Files(spec, build.Status.Resolved),

@@ -386,6 +386,16 @@ func TestInputIsCanonicalJSON(t *testing.T) {
 	}
 }
 
+func TestTheInputTellsWhetherTheBuildReproducesAnother(t *testing.T) {
+	build := bareBuild()
+	first := inputOf(mustRender(t, build, 1, mockBuilder))
+	build.Spec.Reproduces = &v1alpha1.Reproduction{Name: "once", UID: "0b5c1a52-0000-4000-8000-000000000001"}
+	want := strings.Replace(first, `"namespace":"team",`, `"namespace":"team","reproduces":true,`, 1)
+	if got := inputOf(mustRender(t, build, 1, mockBuilder)); first == want || got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestJobIsRefused(t *testing.T) {
 	unresolved := fullBuild()
 	unresolved.Status.Resolved = nil
