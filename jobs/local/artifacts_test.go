@@ -276,12 +276,16 @@ func TestABuilderReadsItsBase(t *testing.T) {
 				good.Unconfined = unconfined
 				o.Builders["good"] = good
 			})
-			lost := func(name, digest string) {
+			notProvided := func(name, why string, adapt ...func(*batchv1.Job)) {
 				t.Helper()
-				job := c.run("good", withBase(digest), func(job *batchv1.Job) { job.Name, job.UID = name, "" })
+				job := c.run("good", append(adapt, func(job *batchv1.Job) { job.Name, job.UID = name, "" })...)
 				c.finishedJob(job)
 				c.Expect(result.ParseNotFetched(fetcherEnd(require.Value(c.pod(job))(t)).Message)).To(And(HaveField("Reason", v1alpha1.ReasonBaseNotFound),
-					HaveField("Message", ContainSubstring("artifact linux/amd64/raw of build debian-6 of base debian: it is lost, and no registry has its file: build image debian again"))))
+					HaveField("Message", ContainSubstring("artifact linux/amd64/raw of build debian-6 of base debian: "+why))))
+			}
+			lost := func(name, digest string) {
+				t.Helper()
+				notProvided(name, "it is lost, and no registry has its file: build image debian again", withBase(digest))
 			}
 			lost("elsewhere", base.Digest) // only another namespace has it
 			made("default")
@@ -297,6 +301,13 @@ func TestABuilderReadsItsBase(t *testing.T) {
 			c.Expect(string(require.Value(io.ReadAll(blob))(t))).To(Equal("base\n"), "no builder changes what is kept")
 
 			lost("lost", digestOf("lost"))
+
+			require.NoError(t, os.Chmod(blob.Name(), 0o600))
+			require.NoError(t, os.WriteFile(blob.Name(), []byte("BASE\n"), 0o600))
+			notProvided("rebuild", "the file that the server keeps has "+digestOf("BASE\n"), withBase(base.Digest), func(job *batchv1.Job) {
+				annotations := job.Spec.Template.Annotations
+				annotations[v1alpha1.AnnotationInput] = `{"build":{"reproduces":true},` + annotations[v1alpha1.AnnotationInput][1:]
+			})
 		})
 	}
 }

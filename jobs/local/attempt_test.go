@@ -32,7 +32,7 @@ func TestAJobByHandStoresNothingForABuild(t *testing.T) {
 		job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = string(require.Value(json.Marshal(read))(t))
 	}
 	ofBuild := func(read *render.Input) {
-		read.Build, read.Attempt = render.InputBuild{Namespace: "default", Name: build.Name, UID: build.UID}, 1
+		read.Build, read.Attempt = render.BuildOf(build), 1
 	}
 	owned := func(job *batchv1.Job) {
 		job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}

@@ -231,15 +231,18 @@ func (c *cluster) beginAttempt(job *batchv1.Job, name string, number int32) *v1a
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID("build-" + name)}}
 	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
 	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: number, JobName: job.Name}}
+	input := &render.Input{}
+	require.NoError(c.t, json.Unmarshal([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]), input))
+	if input.Build.Reproduces {
+		build.Spec.Reproduces = &v1alpha1.Reproduction{Name: "debian-7"}
+	}
 	builds := c.builds.ImagesV1alpha1().ImageBuilds("default")
 	if _, err := builds.Update(context.Background(), build, metav1.UpdateOptions{}); err != nil {
 		require.Value(builds.Create(context.Background(), build, metav1.CreateOptions{}))(c.t)
 	}
 	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}
 	job.Labels = map[string]string{v1alpha1.LabelAttempt: strconv.Itoa(int(number))}
-	input := &render.Input{}
-	require.NoError(c.t, json.Unmarshal([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]), input))
-	input.Build, input.Attempt = render.InputBuild{Namespace: "default", Name: name, UID: build.UID}, number
+	input.Build, input.Attempt = render.BuildOf(build), number
 	job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = string(require.Value(json.Marshal(input))(c.t))
 	return build
 }

@@ -145,10 +145,15 @@ type InputSource struct {
 type InputBuild struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
-	// Reproduces is whether the build makes the artifacts of an earlier build again, to compare them. Then the builder uses nothing that it has kept of
-	// other builds, which would only show that it has kept it.
+	// Reproduces is whether the build makes the artifacts of an earlier build again. The builder then uses nothing that it has kept of other builds:
+	// equal artifacts have to show that they are made of the inputs.
 	Reproduces bool      `json:"reproduces,omitempty"`
 	UID        types.UID `json:"uid"`
+}
+
+// BuildOf returns a build as the input of its attempts tells of it.
+func BuildOf(build *v1alpha1.ImageBuild) InputBuild {
+	return InputBuild{Name: build.Name, Namespace: build.Namespace, Reproduces: build.Spec.Reproduces != nil, UID: build.UID}
 }
 
 // InputTarget is one artifact to make.
@@ -173,7 +178,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 	spec := build.Spec.Inputs
 	input := Input{
 		Version:    InputVersion,
-		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, Reproduces: build.Spec.Reproduces != nil, UID: build.UID},
+		Build:      BuildOf(build),
 		Attempt:    attempt,
 		Base:       inputBase(build, attempt, agent),
 		Files:      inputs.Files(spec, build.Status.Resolved),

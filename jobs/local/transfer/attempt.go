@@ -88,7 +88,7 @@ func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod
 	if !ok || build == nil || build.UID != uid {
 		return fmt.Sprintf("Job %s belongs to no ImageBuild", job.Name)
 	}
-	if input.Build != (render.InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID}) || input.Attempt != number {
+	if input.Build != render.BuildOf(build) || input.Attempt != number {
 		return fmt.Sprintf("its input is not that of attempt %d of build %s", number, build.Name)
 	}
 	attempts := build.Status.Attempts

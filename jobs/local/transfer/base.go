@@ -48,11 +48,29 @@ func (t *Transfer) Provide(ctx context.Context, of Pod, confined bool, fetching 
 		if errors.Is(err, fs.ErrNotExist) {
 			err = p.fetch(ctx, artifact, fetching, provide)
 		}
+		if err == nil && p.Input.Build.Reproduces {
+			err = p.compare(ctx, artifact)
+		}
 		if err != nil {
 			return fmt.Errorf("artifact %s: %w", p.Input.BaseName(artifact), err)
 		}
 	}
 	return nil
+}
+
+// compare compares an artifact that was provided with its digest. The store did so when it got the artifact. A rebuild does it again, because it
+// relies on nothing that was kept.
+func (p *pod) compare(ctx context.Context, artifact *render.InputArtifact) error {
+	directory, err := os.OpenRoot(p.Base)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = directory.Close() }() // only read from
+	found, err := artifacts.Identify(ctx, directory, artifact.Path)
+	if err == nil && found.Digest != artifact.Digest {
+		err = &publish.MissingError{Text: fmt.Sprintf("the file that the server keeps has %s, not %s: restore a backup with artifacts", found.Digest, artifact.Digest)}
+	}
+	return err
 }
 
 // fetch fetches an artifact of the base into the store, for this build and later ones, and then provides it.
