@@ -4,6 +4,7 @@ package smoke
 
 import (
 	"context"
+	"errors"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -23,6 +24,11 @@ func Specs(environment func() cluster.Environment) {
 
 		It("Goldsmith is installed, again with no change, builds, and is removed with all that belonged to it", Label("gate", "installation"), func(ctx SpecContext) {
 			e := environment()
+			w.Eventually(ctx, func(ctx context.Context) error { // what the cluster adds to each namespace is no part of an installation
+				_, account := w.Kube.CoreV1().ServiceAccounts(w.Namespace).Get(ctx, "default", metav1.GetOptions{})
+				_, authority := w.Kube.CoreV1().ConfigMaps(w.Namespace).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
+				return errors.Join(account, authority)
+			}).Should(Succeed())
 			before := withoutInstallation(ctx, e)
 
 			By("is installed")
