@@ -139,7 +139,7 @@ func (p Packages) Candidates(ctx context.Context, known API, stored *v1alpha1.Im
 	case p.Unknown() != nil:
 		return &trigger.Candidates{Unknown: p.Unknown().Unknown}, nil
 	}
-	found := &trigger.Candidates{Build: p.Build.Name, Has: p.Content.has}
+	found := &trigger.Candidates{Build: p.Build.Name, Has: p.Content.has, Unchecked: p.Content.Unchecked()}
 	var unknown []string
 	checked := 0
 	for _, of := range p.Content.Archives() {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,6 +85,39 @@ type Content struct {
 	origins  []origin
 	packages map[Package]bool
 	names    map[named]bool // of these packages
+
+	sources []string // of locks, which nobody can check
+	unasked []string // names of packages for which no archive is asked
+}
+
+// Unchecked names what nobody checks for newer versions: sources and packages. It is empty if all is checked.
+func (c *Content) Unchecked() string {
+	var parts []string
+	if len(c.sources) > 0 {
+		parts = append(parts, "packages of "+some(c.sources))
+	}
+	if len(c.unasked) > 0 {
+		parts = append(parts, some(c.unasked))
+	}
+	return strings.Join(parts, ", and ")
+}
+
+// maxNamed is how many sources or packages a message names.
+const maxNamed = 3
+
+// some names the first of some texts.
+func some(all []string) string {
+	slices.Sort(all)
+	all = slices.Compact(all)
+	shown := make([]string, min(len(all), maxNamed))
+	for i := range shown {
+		shown[i] = strconv.Quote(v1alpha1.CutMessage(all[i]))
+	}
+	text := strings.Join(shown, ", ")
+	if more := len(all) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (c *Content) has(name, version, architecture string) bool {
@@ -131,6 +165,7 @@ func (c *Content) add(lock *v1alpha1.Lock, builder string) {
 	for i := range lock.Sources {
 		source := &lock.Sources[i]
 		if !checkable(source) {
+			c.sources = append(c.sources, source.URI)
 			continue
 		}
 		of := origin{archive: Archive{builder, canonical(source.URI), source.Suite}}
@@ -147,6 +182,7 @@ func (c *Content) add(lock *v1alpha1.Lock, builder string) {
 		one := &lock.Packages[i]
 		its := named{one.Name, one.Architecture}
 		if one.PURL != "" || !askable(one.Name) || !askable(one.Version) || !askable(one.Architecture) || versions[its] == maxVersions {
+			c.unasked = append(c.unasked, one.Name)
 			continue
 		}
 		versions[its]++

@@ -44,6 +44,22 @@ func TestAStrangeLockDoesNotSpoilTheQuestion(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyChecksIsNamed(t *testing.T) {
+	build, content := locked(t, "web-1", "openssl=1")
+	if unchecked := content.Unchecked(); unchecked != "" {
+		t.Errorf("all is checked, and named is %s", unchecked)
+	}
+	lock := v1alpha1.Lock{
+		Sources: []v1alpha1.PackageSource{{URI: mirror, Suite: "trixie"}, {URI: "file:///srv/debs"}, {URI: "file:///srv/debs"}},
+		Packages: []v1alpha1.Package{{Name: "openssl", Version: "1", Architecture: "amd64"}, {Name: "requests", Version: "2", PURL: "pkg:pypi/requests@2"}, {Name: "flask", Version: "2", PURL: "pkg:pypi/flask@2"},
+			{Name: "yaml", Version: "2", PURL: "pkg:pypi/yaml@2"}, {Name: "tox", Version: "2", PURL: "pkg:pypi/tox@2"}},
+	}
+	content = require.Value(ContentOf(build, &v1alpha1.ImageBuildPackages{BuildUID: build.UID, Locks: []v1alpha1.ArtifactLock{{Lock: lock}}}, nil))(t)
+	if got, want := content.Unchecked(), `packages of "file:///srv/debs", and "flask", "requests", "tox" and 1 more`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestManyPackagesAreSeveralQuestions(t *testing.T) {
 	demand := &Demand{Packages: map[Package]time.Time{}}
 	for i := range 9000 {

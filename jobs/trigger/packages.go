@@ -53,6 +53,8 @@ type Candidates struct {
 	Has func(name, version, architecture string) bool
 	// Resolved is a resolve of the inputs of the build that has ended. If it is nil, what is stored of the last one stays.
 	Resolved *v1alpha1.PackageResolve
+	// Unchecked names packages of the build, or their sources, that nobody checks, for users. Empty if all are checked.
+	Unchecked string
 	// Partial is why some of that is unknown, for users: an archive cannot be checked, so that its stored state stays.
 	Partial string
 	// Unknown is why nothing is known, for users. The other fields are then empty.
@@ -521,6 +523,9 @@ func (c conditions) setPackagesUpToDate() {
 		message := "no package of build " + latest.Name + " has a newer version in its archives"
 		if ref := c.Image.Spec.Base.ImageRef; ref != nil {
 			message += ", apart from packages of the base (image " + ref.Name + ")"
+		}
+		if c.Candidates.Unchecked != "" {
+			message += "; nobody checks " + c.Candidates.Unchecked
 		}
 		set(metav1.ConditionTrue, v1alpha1.ReasonPackagesUnchanged, message)
 	}

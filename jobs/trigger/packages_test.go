@@ -361,6 +361,13 @@ func TestAResolveStartsABuild(t *testing.T) {
 		w.Candidates = nil
 	}
 
+	w.Candidates = with(resolve("2026-03-02T11:40:00Z", ""))
+	w.Candidates.Unchecked = `packages of "file:///srv"`
+	condition := meta.FindStatusCondition(w.want(unchanged, "").Status.Conditions, v1alpha1.ImagePackagesUpToDate)
+	if want := `has a newer version in its archives; nobody checks packages of "file:///srv"`; !strings.HasSuffix(condition.Message, want) {
+		t.Errorf("the condition is %+v", condition)
+	}
+
 	w.Candidates = with(resolve("2026-03-02T12:00:00Z", ""), added, removed)
 	first := w.look()
 	if first.Request != nil || first.After != time.Millisecond {
