@@ -214,7 +214,11 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if !ok {
 		return nil, errors.New("provide imageplans: archives cannot be read")
 	}
-	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy, Archives: archivesByName}
+	forecaster, err := queuedbuild.NewForecaster(scope, builds, queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
+	}
+	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy, Archives: archivesByName, Queue: forecaster.Obstacle}
 	if options.Artifacts != nil {
 		ofPlans.Kept = options.Artifacts.Has
 	}
@@ -226,10 +230,6 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide imagereports: %w", err)
 	}
-	ofQueue, err := queuedbuild.NewStorage(scope, builds, queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})
-	if err != nil {
-		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
-	}
 	ofKeys, err := signingkey.NewStorage(scope, options.Clock)
 	if err != nil {
 		return nil, fmt.Errorf("provide signingkeys: %w", err)
@@ -239,7 +239,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 		return nil, errors.New("provide imagebuilds: signingkeys cannot be listed")
 	}
 	return map[string]resources.Storages{
-		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
+		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds(), keys), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": queuedbuild.NewStorage(forecaster),
 		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds, "signingkeys": ofKeys, "archives": ofArchives, "revokedartifacts": revokedartifact.Storages(revoked),
 	}, nil
 }

@@ -4,6 +4,18 @@ package queue
 
 import "fmt"
 
+// aboutToStart is what a build waits for that nothing holds up.
+const aboutToStart = "the build is about to start"
+
+// Obstacle returns what a build that joined the queue now would wait for, and "" if it would start. The queue then has the build.
+func (q *Queue) Obstacle(build Build) string {
+	q.Set(build)
+	if why := q.Why(build.Key); why != aboutToStart {
+		return why
+	}
+	return ""
+}
+
 // Why returns what a build waits for, and which settings of its namespace are invalid. It is empty for a build that does not wait.
 func (q *Queue) Why(key Key) string {
 	build, ok := q.builds[key]
@@ -22,7 +34,7 @@ func (q *Queue) why(build *entry) string {
 		return "an earlier build of the image has not finished"
 	}
 	if build.External {
-		return "the build is about to start"
+		return aboutToStart
 	}
 	if limit, limited := q.limitOf(build.namespace); limited && build.namespace.active.reached(limit) {
 		return fmt.Sprintf("the namespace has reached its limit of active builds (%d)", limit)
@@ -36,5 +48,5 @@ func (q *Queue) why(build *entry) string {
 	if build.Automatic && q.automaticFull() {
 		return fmt.Sprintf("Goldsmith has reached its limit of active automatic builds (%d)", q.limits.Automatic)
 	}
-	return "the build is about to start"
+	return aboutToStart
 }

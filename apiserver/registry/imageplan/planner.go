@@ -44,6 +44,7 @@ type planner struct {
 	policy   validation.Policy
 	kept     func(digest string) bool // nil if the server keeps no artifacts
 	archives rest.Getter              // nil if plans do not report when archives were checked
+	queue    func(ctx context.Context, build *v1alpha1.ImageBuild) (string, error)
 }
 
 func sameSpec(image, stored *v1alpha1.Image) bool {
@@ -116,6 +117,11 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	if decision.Request != nil {
 		p.ask(ctx, image, number, decision.Request, status)
 	}
+	if status.Build {
+		if err := p.addObstacle(ctx, image, number, decision.Request, status); err != nil {
+			return nil, err
+		}
+	}
 	if unresolved != nil {
 		return status, nil
 	}
@@ -145,6 +151,24 @@ func (p *planner) ask(ctx context.Context, image *v1alpha1.Image, number int64, 
 	default:
 		status.Message += "; whether the server would refuse the build is not known: " + err.Error()
 	}
+}
+
+// addObstacle adds what the build that is due would wait for in the queue.
+func (p *planner) addObstacle(ctx context.Context, image *v1alpha1.Image, number int64, request *v1alpha1.BuildRequest, status *v1alpha1.ImagePlanStatus) error {
+	if p.queue == nil {
+		return nil
+	}
+	why, err := p.queue(ctx, &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: status.BuildName, Namespace: image.Namespace, CreationTimestamp: metav1.NewTime(p.clock.Now())},
+		Spec: v1alpha1.ImageBuildSpec{
+			ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, Number: new(number), RunPolicy: image.Spec.RunPolicy,
+			Inputs: image.Spec.BuildInputs, Trigger: &v1alpha1.BuildTrigger{Reason: request.Reason},
+		},
+	})
+	if err == nil && why != "" {
+		status.Message += "; the build would wait in the queue: " + why
+	}
+	return err
 }
 
 // job renders the Job of the first attempt of the next build. It also returns what the plan's message adds about the Job.

@@ -38,6 +38,8 @@ type Options struct {
 	Kept func(digest string) bool
 	// Archives reads Archives. If it is nil, plans do not report when archives were checked.
 	Archives rest.Getter
+	// Queue returns what a build that were created now would wait for, or "". If it is nil, plans do not tell.
+	Queue func(ctx context.Context, build *v1alpha1.ImageBuild) (string, error)
 }
 
 // NewStorage creates the resource imageplans.
@@ -46,7 +48,7 @@ func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.Sto
 		options.Clock = clock.RealClock{}
 	}
 	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources(), clock: options.Clock, policy: options.Policy, kept: options.Kept,
-		archives: options.Archives}
+		archives: options.Archives, queue: options.Queue}
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {

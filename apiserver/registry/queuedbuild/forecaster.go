@@ -5,6 +5,7 @@ package queuedbuild
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -23,8 +24,8 @@ import (
 // forecastAge is the maximum age of a forecast. Requests share a forecast, because each has to play the builds of all namespaces.
 const forecastAge = time.Second
 
-// forecaster computes the queue: which builds wait, in which order, and when each of them is expected to start.
-type forecaster struct {
+// Forecaster computes the queue: which builds wait, in which order, and when each of them is expected to start.
+type Forecaster struct {
 	limits queue.Limits
 	builds builds
 	shares *shares
@@ -49,7 +50,7 @@ type forecast struct {
 }
 
 // all returns the waiting builds in the namespace of ctx, or in all namespaces, with their queue positions.
-func (f *forecaster) all(ctx context.Context) ([]*v1alpha1.QueuedBuild, error) {
+func (f *Forecaster) all(ctx context.Context) ([]*v1alpha1.QueuedBuild, error) {
 	namespace := apirequest.NamespaceValue(ctx)
 	list, err := f.builds.list(ctx, namespace)
 	if err != nil {
@@ -75,7 +76,7 @@ func (f *forecaster) all(ctx context.Context) ([]*v1alpha1.QueuedBuild, error) {
 }
 
 // one returns a waiting build in the namespace of ctx with its queue position.
-func (f *forecaster) one(ctx context.Context, name string) (*v1alpha1.QueuedBuild, error) {
+func (f *Forecaster) one(ctx context.Context, name string) (*v1alpha1.QueuedBuild, error) {
 	missing := apierrors.NewNotFound(v1alpha1.Resource("queuedbuilds"), name)
 	build, err := f.builds.get(ctx, name)
 	switch {
@@ -96,7 +97,7 @@ func (f *forecaster) one(ctx context.Context, name string) (*v1alpha1.QueuedBuil
 }
 
 // places returns a forecast that has the waiting builds, unless they were admitted meanwhile.
-func (f *forecaster) places(ctx context.Context, waiting []*v1alpha1.ImageBuild) (map[types.UID]queue.Place, error) {
+func (f *Forecaster) places(ctx context.Context, waiting []*v1alpha1.ImageBuild) (map[types.UID]queue.Place, error) {
 	unknown := func(build *v1alpha1.ImageBuild) bool {
 		_, known := f.last.places[build.UID]
 		return !known && !suspended(build)
@@ -117,13 +118,26 @@ func (f *forecaster) places(ctx context.Context, waiting []*v1alpha1.ImageBuild)
 	return f.last.places, nil
 }
 
-// play makes a new forecast from the builds of all namespaces. The caller has the mutex.
-func (f *forecaster) play(ctx context.Context, list *v1alpha1.ImageBuildList) {
-	order := queue.New(f.limits)
+// Obstacle returns what a build that were created now would wait for in the queue, and "" if it would start.
+func (f *Forecaster) Obstacle(ctx context.Context, build *v1alpha1.ImageBuild) (string, error) {
+	list, err := f.builds.list(ctx, metav1.NamespaceAll)
+	if err != nil {
+		return "", fmt.Errorf("read the queue: %w", err)
+	}
+	view, waits := queue.FromBuild(build)
+	if !waits {
+		return "", nil
+	}
+	order, _ := f.order(ctx, list)
+	return order.Obstacle(view), nil
+}
+
+// order returns the queue of the builds of all namespaces, and these builds.
+func (f *Forecaster) order(ctx context.Context, list *v1alpha1.ImageBuildList) (*queue.Queue, map[queue.Key]*v1alpha1.ImageBuild) {
+	order, unfinished := queue.New(f.limits), map[queue.Key]*v1alpha1.ImageBuild{}
 	for name, share := range f.shares.get(ctx) {
 		order.SetNamespace(name, share)
 	}
-	unfinished := map[queue.Key]*v1alpha1.ImageBuild{}
 	for i := range list.Items {
 		build := &list.Items[i]
 		if build.Status.Finished {
@@ -134,6 +148,12 @@ func (f *forecaster) play(ctx context.Context, list *v1alpha1.ImageBuildList) {
 			unfinished[view.Key] = build
 		}
 	}
+	return order, unfinished
+}
+
+// play makes a new forecast from the builds of all namespaces. The caller has the mutex.
+func (f *Forecaster) play(ctx context.Context, list *v1alpha1.ImageBuildList) {
+	order, unfinished := f.order(ctx, list)
 	durations := lasted(list)
 	made := f.clock.Now()
 	places := order.Forecast(made, queue.Expectation{
@@ -247,7 +267,7 @@ func lasted(list *v1alpha1.ImageBuildList) map[types.UID]success {
 
 // started is when an active build would have started if it had not been queued again. A build whose attempt waits has all its time
 // before it.
-func (f *forecaster) started(build *v1alpha1.ImageBuild) time.Time {
+func (f *Forecaster) started(build *v1alpha1.ImageBuild) time.Time {
 	now := f.clock.Now()
 	took, started := build.Status.DurationAt(now)
 	switch {

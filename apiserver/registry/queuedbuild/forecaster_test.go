@@ -68,9 +68,9 @@ func succeeded(namespace, image string, number int64, started, took time.Duratio
 	return built
 }
 
-func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...v1alpha1.ImageBuild) *forecaster {
+func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...v1alpha1.ImageBuild) *Forecaster {
 	clock := testingclock.NewFakePassiveClock(now)
-	return &forecaster{limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock}, builds: &fakeBuilds{items: builds}}
+	return &Forecaster{limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock}, builds: &fakeBuilds{items: builds}}
 }
 
 // fakeBuilds are stored builds, which count how often those of all namespaces are listed.
@@ -100,6 +100,25 @@ func (f *fakeBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild
 		}
 	}
 	return nil, apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), name)
+}
+
+func TestABuildThatWereCreatedNowWaitsForAFullQueue(t *testing.T) {
+	next := build("team", "web", 2, 0, v1alpha1.BuildPending)
+	for name, test := range map[string]struct {
+		limits queue.Limits
+		stored []v1alpha1.ImageBuild
+		want   string
+	}{
+		"nothing runs":            {queue.Limits{Builds: 1}, nil, ""},
+		"another image is built":  {queue.Limits{Builds: 1}, []v1alpha1.ImageBuild{build("other", "shop", 1, time.Minute, v1alpha1.BuildRunning)}, "Goldsmith has reached its limit of active builds (1)"},
+		"there is room":           {queue.Limits{Builds: 2}, []v1alpha1.ImageBuild{build("other", "shop", 1, time.Minute, v1alpha1.BuildRunning)}, ""},
+		"the same image is built": {queue.Limits{Builds: 2}, []v1alpha1.ImageBuild{build("team", "web", 1, time.Minute, v1alpha1.BuildRunning)}, "an earlier build of the image has not finished"},
+	} {
+		got, err := forecasterOf(test.limits, &fakeNamespaces{}, test.stored...).Obstacle(t.Context(), &next)
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %q, %v; want %q", name, got, err, test.want)
+		}
+	}
 }
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
@@ -235,7 +254,7 @@ func TestARequestCostsWhatItShows(t *testing.T) {
 		build("c", "db", 1, time.Hour, v1alpha1.BuildFailed), build("c", "kueue", 1, time.Hour, v1alpha1.BuildQueued),
 	}}
 	stored.items[5].Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
-	f := &forecaster{clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
+	f := &Forecaster{clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
 	// ask returns the positions of the builds by name.
 	ask := func(namespace, name string) map[string]int32 {
 		t.Helper()
@@ -310,17 +329,17 @@ func BenchmarkRequest(b *testing.B) {
 			namespace, image := fmt.Sprintf("team-%d", i%50), fmt.Sprintf("image-%d", i/3)
 			builds = append(builds, build(namespace, image, int64(i%3+1), time.Duration(i)*time.Second, v1alpha1.BuildQueued))
 		}
-		all := func(ctx context.Context, f *forecaster) error {
+		all := func(ctx context.Context, f *Forecaster) error {
 			_, err := f.all(ctx)
 			return err
 		}
 		for _, request := range []struct {
 			name, namespace string
-			ask             func(context.Context, *forecaster) error
+			ask             func(context.Context, *Forecaster) error
 		}{
 			{"all", metav1.NamespaceAll, all},
 			{"namespace", "team-7", all},
-			{"get", "team-7", func(ctx context.Context, f *forecaster) error {
+			{"get", "team-7", func(ctx context.Context, f *Forecaster) error {
 				_, err := f.one(ctx, builds[7].Name)
 				return err
 			}},

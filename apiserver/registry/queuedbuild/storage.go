@@ -29,8 +29,8 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// NewStorage creates the resource.
-func NewStorage(scope *resources.Scope, builds *imagebuild.Store, options Options) (resources.Storages, error) {
+// NewForecaster creates the forecaster of the resource, which plans ask too.
+func NewForecaster(scope *resources.Scope, builds *imagebuild.Store, options Options) (*Forecaster, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -38,7 +38,7 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.Store, options Option
 	if err != nil {
 		return nil, fmt.Errorf("read Namespaces: %w", err)
 	}
-	forecaster := &forecaster{
+	forecaster := &Forecaster{
 		builds: storedBuilds{builds},
 		shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
 		clock:  options.Clock,
@@ -48,16 +48,21 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.Store, options Option
 			return nil, fmt.Errorf("read limits: %w", err)
 		}
 	}
+	return forecaster, nil
+}
+
+// NewStorage creates the resource.
+func NewStorage(forecaster *Forecaster) resources.Storages {
 	return resources.Storages{"": resources.NewReadOnly(resources.ReadOnly[*v1alpha1.QueuedBuild]{
 		New:        func() *v1alpha1.QueuedBuild { return &v1alpha1.QueuedBuild{} },
 		NewList:    func() runtime.Object { return &v1alpha1.QueuedBuildList{} },
 		Resource:   v1alpha1.Resource("queuedbuilds"),
 		Singular:   "queuedbuild",
 		ShortNames: []string{"qb"},
-		Table:      newTable(options.Clock),
+		Table:      newTable(forecaster.clock),
 		Objects:    forecaster.all,
 		Object:     forecaster.one,
-	})}, nil
+	})}
 }
 
 // storedBuilds are the builds of a store.
