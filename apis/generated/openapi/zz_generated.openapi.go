@@ -3220,7 +3220,7 @@ func schema_goldsmith_apis_images_v1alpha1_ChannelRequirements(ref common.Refere
 					},
 					"attested": {
 						SchemaProps: spec.SchemaProps{
-							Description: "attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts it tests again. It needs spec.output, with another attest than Never.",
+							Description: "attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts it tests again. The server refuses it if spec.output has attest Never.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},

@@ -62,7 +62,7 @@ type ChannelRequirements struct {
 	// +k8s:maxItems=16
 	Tests []string `json:"tests,omitempty" protobuf:"bytes,1,rep,name=tests"`
 	// attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts
-	// it tests again. It needs spec.output, with another attest than Never.
+	// it tests again. The server refuses it if spec.output has attest Never.
 	// +optional
 	Attested bool `json:"attested,omitempty" protobuf:"varint,2,opt,name=attested"`
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows

@@ -35,9 +35,9 @@ func validateChannelRules(image *v1alpha1.ImageSpec, path *field.Path) (errs fie
 					"is no test of the Image: add it to spec.tests, or remove it here"+namesOfTests(image.Tests)))
 			}
 		}
-		if output := image.Output; rule.Requires.Attested && (output == nil || output.Attest == v1alpha1.AttestNever) {
+		if output := image.Output; rule.Requires.Attested && output != nil && output.Attest == v1alpha1.AttestNever {
 			errs = append(errs, field.Invalid(path.Child("requires", "attested"), true,
-				"only published artifacts are signed: set spec.output, with attest Automatic or Required"))
+				"no build of this Image is signed: set spec.output.attest to Automatic or Required"))
 		}
 		if rule.Requires.NoOtherArchives && rule.Requires.MaxSeverity == "" {
 			errs = append(errs, field.Invalid(path.Child("requires", "noOtherArchives"), true, "needs maxSeverity: set it, to High or a lower severity"))

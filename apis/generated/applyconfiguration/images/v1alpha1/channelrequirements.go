@@ -17,7 +17,7 @@ type ChannelRequirementsApplyConfiguration struct {
 	// Defaults to none.
 	Tests []string `json:"tests,omitempty"`
 	// attested requires that the artifacts of the build are signed: its condition Attested is True, or that of the earlier build whose artifacts
-	// it tests again. It needs spec.output, with another attest than Never.
+	// it tests again. The server refuses it if spec.output has attest Never.
 	Attested *bool `json:"attested,omitempty"`
 	// maxSeverity is the highest severity that a known vulnerability of the build may have: None, Negligible, Low, Medium or High. None allows
 	// no vulnerability at all, and only None refuses one that no advisory rates. Every limit refuses a vulnerability whose rating cannot be read,
