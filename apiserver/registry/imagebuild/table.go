@@ -26,7 +26,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Phase", Type: "string", Description: "Phase of the build."},
 	{Name: "Why", Type: "string", Description: "What the build waits for, why it failed, or that it is revoked."},
 	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage. How many tests have ended, while the artifacts are tested."},
-	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
+	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt at the artifacts. Attempts that run tests do not count."},
 	{Name: "Duration", Type: "string", Description: "Time since the build started, until it finished, without the time that it was queued again."},
 	{Name: "Age", Type: "string", Description: "Time since the build was created."},
 	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
@@ -40,7 +40,7 @@ var columns = []metav1.TableColumnDefinition{
 func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageBuild] {
 	return table.New(columns, func(build *v1alpha1.ImageBuild) []any {
 		return []any{
-			build.Name, imageName(build), string(build.Status.Phase), why(build, clock.Now()), progress(build), int64(build.Status.CurrentAttempt),
+			build.Name, imageName(build), string(build.Status.Phase), why(build, clock.Now()), progress(build), int64(build.Status.AttemptsToMake()),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
 			trigger(build), node(build), table.Digest(build.Status.Artifacts), oneOff(build),
 			timestamp(build.Status.StartTime), timestamp(build.Status.CompletionTime),

@@ -173,7 +173,7 @@ func (f *follower) run(ctx context.Context) error {
 		case trouble := <-f.broken:
 			err = f.showTrouble(trouble)
 		case err = <-f.logEnded:
-			err = f.endLog(ctx, err)
+			err = errors.Join(f.endLog(ctx, err), f.showTests())
 		case <-ticker.C():
 			err = f.showLastingReason()
 		}
@@ -254,12 +254,14 @@ func (f *follower) showReason(reason string) error {
 }
 
 // nextAttempt returns the attempt whose log is shown next, and false if that attempt does not exist yet. The first attempt is the
-// attempt that the user named, by default the current attempt.
+// attempt that the user named, by default the one that made the artifacts.
 func (f *follower) nextAttempt() (int32, bool) {
 	next := f.attempt + 1
 	switch {
 	case f.Log.Attempt != nil:
 		return *f.Log.Attempt, f.attempt == 0
+	case f.attempt == 0 && f.Log.TailLines == nil && f.build.Status.MadeBy() > 0:
+		next = f.build.Status.MadeBy() // and then those that test what it made
 	case f.attempt == 0:
 		next = max(next, f.build.Status.CurrentAttempt)
 	}

@@ -73,8 +73,8 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))}, Lines: &TestLines{Test: "web"}}, stderr: "• build debian-1, attempt 1\n",
 		},
 		"a test that failed": {
-			build: testsFailed(), log: map[string]string{"2": "web: port 80\n"}, out: "web: port 80\n",
-			stderr: "• build debian-1, attempt 2, tests boots, web\n✓ test boots is flaky: run 2 passed after 30s\n" +
+			build: testsFailed(), log: map[string]string{"1": "made\n", "2": "web: port 80\n"}, out: "made\nweb: port 80\n",
+			stderr: "• build debian-1, attempt 1 of 3\n• build debian-1, tests boots, web\n✓ test boots is flaky: run 2 passed after 30s\n" +
 				"✗ test slow was not run to its end, and the build does not need it: no KVM\n✗ test web failed: port 80\n" +
 				"✗ build debian-1 failed after 90s: Test/TestsFailed: test web failed\n" +
 				"  next: read the message, and the log of the test: goldsmith logs debian-1 --test web; correct the image or the test\n",

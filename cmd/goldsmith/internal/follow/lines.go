@@ -85,12 +85,13 @@ func requestedBy(build *v1alpha1.ImageBuild) string {
 // attemptLine returns the header of an attempt. The header repeats how the previous attempt ended. If known is true, the user
 // has seen the message of that attempt, and the header omits the message.
 func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, known bool) string {
-	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, attemptOfMax(build, number))
 	attempts := build.Status.Attempts
 	this := slices.IndexFunc(attempts, func(a v1alpha1.BuildAttempt) bool { return a.Number == number })
-	if this >= 0 && len(attempts[this].Tests) > 0 {
-		line += ", tests " + strings.Join(attempts[this].Tests, ", ")
+	what := "attempt " + attemptOfMax(build, number)
+	if this >= 0 && attempts[this].IsTest() {
+		what = AttemptName(&attempts[this])
 	}
+	line := fmt.Sprintf("%s build %s, %s", style.Faint(output.Step), build.Name, what)
 	if this < 1 || attempts[this-1].Failure == nil || attempts[this-1].CompletionTime == nil {
 		return line
 	}
@@ -102,8 +103,15 @@ func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, k
 	return line + Failure(before.Failure)
 }
 
-// attemptOfMax returns the number of an attempt and, for attempts that make artifacts, their maximum number. Disrupted attempts do not count
-// against the limit.
+// AttemptName names an attempt for users, to whom an attempt that runs tests is no second attempt.
+func AttemptName(attempt *v1alpha1.BuildAttempt) string {
+	if attempt.IsTest() {
+		return "tests " + strings.Join(attempt.Tests, ", ")
+	}
+	return fmt.Sprintf("attempt %d", attempt.Number)
+}
+
+// attemptOfMax returns the number of an attempt that makes artifacts, and their maximum number. Disrupted attempts do not count against the limit.
 func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 	retry := build.Spec.Retry
 	if retry == nil || retry.Limit == nil {
@@ -111,11 +119,7 @@ func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 	}
 	limit := 1 + *retry.Limit
 	for i := range build.Status.Attempts {
-		attempt := &build.Status.Attempts[i]
-		if attempt.Number == number && len(attempt.Tests) > 0 {
-			return strconv.Itoa(int(number))
-		}
-		if attempt.Outcome == v1alpha1.AttemptDisrupted {
+		if build.Status.Attempts[i].Outcome == v1alpha1.AttemptDisrupted {
 			limit++
 		}
 	}
@@ -123,7 +127,7 @@ func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 }
 
 func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []string {
-	ended := fmt.Sprintf("%s attempt %d %s", style.Bad(output.Failure), attempt.Number, strings.ToLower(string(attempt.Outcome)))
+	ended := fmt.Sprintf("%s %s %s", style.Bad(output.Failure), AttemptName(attempt), strings.ToLower(string(attempt.Outcome)))
 	if attempt.CompletionTime != nil {
 		ended += " after " + HumanDuration(attempt.StartTime, *attempt.CompletionTime)
 	}

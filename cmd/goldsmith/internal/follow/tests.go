@@ -24,7 +24,7 @@ func FirstFailed(build *v1alpha1.ImageBuild) (first *v1alpha1.TestStatus) {
 
 // showTests shows the tests that have ended since the last observation.
 func (f *follower) showTests() error {
-	if f.build == nil || f.Log.Attempt != nil {
+	if f.build == nil || f.Log.Attempt != nil || f.reading && f.attempt < f.build.Status.CurrentAttempt { // they come below the log of the tests
 		return nil
 	}
 	var lines []string

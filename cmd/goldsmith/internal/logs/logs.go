@@ -30,7 +30,7 @@ func NewCommand() *cobra.Command {
 		Use:         "logs NAME",
 		Short:       "Show the log of a build, or of an image's latest build",
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
-			"current attempt. With --test, it shows the lines of one test, of the attempt that ran the test. With -f, the command waits until the build has finished. If the image has no build " +
+			"current attempt. If that tests the artifacts, it shows the log of the attempt that made them before, unless --tail or --limit-bytes is set. With --test, it shows the lines of one test, of the attempt that ran the test. With -f, the command waits until the build has finished. If the image has no build " +
 			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
 			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalog, such as debianserver/web, " +
 			"the command shows the running or latest build, or that of --build. It needs no permissions for images.\n\n" + exit.Help,
@@ -72,6 +72,9 @@ func NewCommand() *cobra.Command {
 			return followToEnd(command, options, lines, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 				return follow.Build(command.Context(), connection, build, show)
 			})
+		}
+		if err := copyBefore(command.Context(), options, connection, build, out); err != nil {
+			return err
 		}
 		return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, lines, out)
 	})

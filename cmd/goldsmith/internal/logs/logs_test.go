@@ -5,6 +5,7 @@ package logs
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,6 +90,31 @@ func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 	const want = "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web-1/log?sinceTime=2026-03-01T12%3A00%3A00.123456789Z&timestamps=true"
 	if err != nil || got.String() != want {
 		t.Errorf("got %q, %v, want %q", got.String(), err, want)
+	}
+}
+
+func TestTheLogOfATestedBuildBeginsWithThatOfItsArtifacts(t *testing.T) {
+	build := &v1alpha1.ImageBuild{TypeMeta: metav1.TypeMeta{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "ImageBuild"}, ObjectMeta: metav1.ObjectMeta{Name: "web-1"}}
+	build.Status.CurrentAttempt, build.Status.Attempts = 3, []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2}, {Number: 3, Tests: []string{"boots"}}}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		if !strings.HasSuffix(in.URL.Path, "/log") {
+			out.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(out).Encode(build)
+			return
+		}
+		_, _ = io.WriteString(out, "log of attempt "+in.URL.Query().Get("attempt")+"\n")
+	}))
+	defer server.Close()
+	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
+	require.NoError(t, err)
+	for want, options := range map[string]v1alpha1.ImageBuildLogOptions{
+		"log of attempt 2\n": {Timestamps: true}, "": {TailLines: new(int64(5))}, " ": {Attempt: new(int32(3))},
+	} {
+		var got strings.Builder
+		err := copyBefore(t.Context(), &options, &client.Connection{Interface: clients, Namespace: "team"}, "web-1", &got)
+		if err != nil || got.String() != strings.TrimSpace(want)+strings.Repeat("\n", strings.Count(want, "\n")) {
+			t.Errorf("%+v: got %q, %v", options, got.String(), err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -61,6 +62,26 @@ func (f *flags) selectTest(ctx context.Context, options *v1alpha1.ImageBuildLogO
 	}
 	options.Attempt = &number
 	return lines, nil
+}
+
+// copyBefore copies the logs of the attempts before the current one if that runs tests, from the attempt that made the artifacts on. A log that is not
+// kept, or a build that was deleted, is left out: the log of the current attempt has the error.
+func copyBefore(ctx context.Context, options *v1alpha1.ImageBuildLogOptions, connection *client.Connection, name string, out io.Writer) error {
+	if options.Attempt != nil || options.TailLines != nil || options.LimitBytes != nil || options.UID != "" {
+		return nil
+	}
+	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil //nolint:nilerr // the log has the error
+	}
+	for number := build.Status.MadeBy(); number > 0 && number < build.Status.CurrentAttempt; number++ {
+		earlier := *options
+		earlier.Attempt, earlier.Follow = &number, false
+		if err := follow.Copy(ctx, connection.Log(name, earlier), "build "+name, nil, out); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // waitForTest waits until the test has begun. It returns 0 if the build finishes before.

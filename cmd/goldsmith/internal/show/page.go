@@ -195,7 +195,11 @@ func (p *page) write(out io.Writer) error {
 		output.Labelled(lines, "changed", "nothing: the inputs are those of "+p.previous)
 	}
 	if failed := p.failedAttempt(); failed != nil && (!p.build.Status.Finished || len(p.build.Status.Attempts) > 1) {
-		output.Labelled(lines, fmt.Sprintf("attempt %d", failed.Number), follow.Failure(failed.Failure))
+		label := fmt.Sprintf("attempt %d", failed.Number)
+		if failed.IsTest() {
+			label = "failed test"
+		}
+		output.Labelled(lines, label, follow.Failure(failed.Failure))
 	}
 	output.Labelled(lines, "tests", p.tests()...)
 	output.Labelled(lines, "log", p.log...)
@@ -226,8 +230,8 @@ func (p *page) headline() (line string, artifacts []string) {
 		return line, follow.Artifacts(p.build, func(digest string) string { return digest })
 	}
 	line = fmt.Sprintf("%s build %s is %s", style.Faint(output.Step), p.build.Name, cmp.Or(status.Phase, v1alpha1.BuildPending))
-	if status.CurrentAttempt > 1 {
-		line += fmt.Sprintf(", attempt %d", status.CurrentAttempt)
+	if made := status.AttemptsToMake(); made > 1 {
+		line += fmt.Sprintf(", attempt %d", made)
 	}
 	if status.StartTime != nil {
 		line += fmt.Sprintf(", started %s ago", p.ago(*status.StartTime))

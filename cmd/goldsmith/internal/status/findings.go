@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -40,7 +41,7 @@ func (s severity) broken() bool {
 	return s <= outdated
 }
 
-// finding is an image or a build that needs attention.
+// finding is an image, a build or a file that needs attention.
 type finding struct {
 	severity              severity
 	kind, namespace, name string
@@ -244,7 +245,7 @@ func ofRetry(build *v1alpha1.ImageBuild) *finding {
 		if attempt.CompletionTime != nil {
 			of.since = attempt.CompletionTime.Time
 		}
-		of.message = fmt.Sprintf("attempt %d failed: %s", attempt.Number, attempt.Failure.Message)
+		of.message = fmt.Sprintf("%s failed: %s", follow.AttemptName(attempt), attempt.Failure.Message)
 		backoff := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildPodReady)
 		if build.Status.Phase == v1alpha1.BuildRetrying && backoff != nil && backoff.Message != "" {
 			of.message = backoff.Message
