@@ -43,7 +43,7 @@ func NewCommand() *cobra.Command {
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
-			"stalled, not ready, based on a revoked build or cannot be built anew, or whose channel names a build that is revoked or lacks what its rule requires, builds that are retried or have waited for more than 5 minutes, and suspended " +
+			"stalled, not ready, based on a revoked build or cannot be built anew, or whose channel names a build that is revoked or lacks what its rule requires, files that `goldsmith up --apply` cannot apply, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. With --watch, the list is printed again after each change, until Ctrl-C. " +
@@ -87,7 +87,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 		return err
 	}
 	now := clock.Now()
-	found := findings(images, builds, now)
+	found := append(refusedFiles(ctx, connection, asked.namespace), findings(images, builds, now)...)
 	switch {
 	case asked.format.ForPrograms():
 		if err := asked.format.Print(objects(found), out); err != nil {
@@ -118,11 +118,13 @@ func (o *options) attention(found []finding) error {
 	return &exit.Error{Code: exit.Attention, Err: errors.New("an image or a build needs attention"), Shown: true}
 }
 
-// objects returns the listed Images and ImageBuilds as one list.
+// objects returns the listed Images and ImageBuilds, and the records of refused files, as one list.
 func objects(found []finding) *corev1.List {
 	list := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}, Items: []runtime.RawExtension{}}
 	for i := range found {
-		list.Items = append(list.Items, runtime.RawExtension{Object: found[i].object})
+		if i == 0 || found[i].object != found[i-1].object { // a record has a line for each file
+			list.Items = append(list.Items, runtime.RawExtension{Object: found[i].object})
+		}
 	}
 	return list
 }
@@ -199,7 +201,7 @@ func describe(found []finding, asked *options, namespaces bool, now time.Time, o
 
 // title returns the beginning of a finding's first line.
 func (f *finding) title(namespaces bool) string {
-	if namespaces {
+	if namespaces && f.namespace != "" {
 		return f.kind + " " + f.namespace + "/" + f.name
 	}
 	return f.kind + " " + f.name

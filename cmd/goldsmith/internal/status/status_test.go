@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -241,6 +243,23 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestFilesThatCannotBeAppliedAreListed(t *testing.T) {
+	parents := []corev1.ConfigMap{{}, {}}
+	parents[1].Annotations = map[string]string{apply.FailuresAnnotation: "web.yaml: Image team/web: unknown field \"spec.bse\": correct it\nempty.yaml: file is empty"}
+	found := filesOf(parents)
+	var out bytes.Buffer
+	if err := describe(found, &options{}, true, noon, &out); err != nil {
+		t.Fatal(err)
+	}
+	const want = "✗ file web.yaml    not applied\n  Image team/web: unknown field \"spec.bse\": correct it\n✗ file empty.yaml  not applied\n  file is empty\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	if items := objects(found).Items; len(items) != 1 || !found[0].severity.broken() {
+		t.Errorf("for programs: %+v", items)
 	}
 }
 

@@ -132,10 +132,11 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return longestDelay
 	}
-	now := map[string]bool{}
+	now, short := map[string]bool{}, []string(nil)
 	for _, failure := range failures {
 		line := printable(strings.Join(strings.Fields(failure.err.Error()), " "))
 		now[line] = true
+		short = append(short, a.shorten(line))
 		if a.told[line] {
 			continue
 		}
@@ -144,10 +145,13 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 		if about == nil {
 			about = a.set.parent
 		}
-		line = strings.ReplaceAll(line, printable(a.set.directory)+"/", "") // leaves space for the cause
+		line = a.shorten(line)
 		a.events.Event(about, corev1.EventTypeWarning, "ApplyFailed", strings.ToValidUTF8(line[:min(len(line), maxMessage)], ""))
 	}
 	a.told = now
+	if err := a.set.recordFailures(ctx, short); err != nil && ctx.Err() == nil {
+		a.tell(err.Error())
+	}
 	if len(failures) == 0 {
 		a.done, a.delay = found.digest, firstDelay
 		return longestDelay
@@ -155,4 +159,9 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 	delay := a.delay
 	a.done, a.delay = [sha256.Size]byte{}, min(2*delay, longestDelay)
 	return delay
+}
+
+// shorten names files without the directory, which leaves space for the cause.
+func (a *applier) shorten(line string) string {
+	return strings.ReplaceAll(line, printable(a.set.directory)+"/", "")
 }

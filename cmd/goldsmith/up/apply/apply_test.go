@@ -172,6 +172,17 @@ func (d *directory) event(kind, prefix, text string) {
 	)))
 }
 
+// recorded returns the failures that the parent of the set has.
+func (d *directory) recorded() (failures string, err error) {
+	list, err := d.client.CoreV1().ConfigMaps(metav1.NamespaceDefault).List(d.Context(), metav1.ListOptions{LabelSelector: apply.ParentSelector})
+	for i := range list.Items {
+		if annotations := list.Items[i].Annotations; annotations["apply.goldsmith.dev/directory"] == d.path {
+			failures = annotations[apply.FailuresAnnotation]
+		}
+	}
+	return failures, err
+}
+
 // intercept has the next run call a function before each request, which fails with the error.
 func (d *directory) intercept(before func(*http.Request) error) {
 	d.config = rest.CopyConfig(d.config)
@@ -581,10 +592,12 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.write("a.yaml", configMap("a", "late-"+ns, "1"), "b.yaml", configMap("b", ns, "1"))
 			d.expect("b.yaml:1: ConfigMap NS/b created")
 			d.expect("a.yaml:1: ConfigMap late-NS/a: namespaces \"late-NS\" not found")
+			d.Eventually(d.recorded).WithTimeout(patience).Should(HavePrefix("a.yaml:1: ConfigMap late-" + ns + "/a: namespaces"))
 			_, err := d.client.CoreV1().Namespaces().Create(d.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "late-" + ns}}, metav1.CreateOptions{})
 			d.Expect(err).NotTo(HaveOccurred())
 			lines := d.expect("a.yaml:1: ConfigMap late-NS/a created")
 			d.Expect(lines).To(HaveLen(3))
+			d.Eventually(d.recorded).WithTimeout(patience).Should(BeEmpty())
 		},
 		"a namespace with what is in it": func(d *directory, ns string) {
 			d.stop()

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,6 +44,17 @@ const (
 	directoryAnnotation  = "apply.goldsmith.dev/directory"
 )
 
+const (
+	// FailuresAnnotation of an ApplySet's parent has a line for each file and object that could not be applied, the first maxFailures of them.
+	FailuresAnnotation = "apply.goldsmith.dev/failures"
+	maxFailures        = 16
+	// maxFailure is how much of a line the annotation has, in bytes.
+	maxFailure = 1 << 10
+)
+
+// ParentSelector selects the parents of ApplySets, which are ConfigMaps in the namespace default.
+const ParentSelector = parentLabel
+
 // failure is why the objects are not as the directory declares.
 type failure struct {
 	err   error
@@ -57,6 +69,8 @@ type set struct {
 	client    dynamic.Interface
 	mapper    meta.RESTMapper
 	kinds     []schema.GroupVersionResource // of all objects that can be members
+	content   map[string]string             // of the annotations about members that the parent has; nil until it is stored
+	failures  string                        // of the annotation FailuresAnnotation
 	foreign   map[key]types.UID             // objects with a mark that somebody else has created
 }
 
@@ -247,12 +261,37 @@ func (s *set) writeParent(ctx context.Context, members []*member) error {
 		kinds.Insert(m.GroupKind.String())
 		namespaces.Insert(m.Namespace)
 	}
+	s.content = map[string]string{
+		kindsAnnotation:      strings.Join(sets.List(kinds), ","),
+		namespacesAnnotation: strings.Join(sets.List(namespaces.Delete("", metav1.NamespaceDefault)), ","),
+	}
+	return s.patchParent(ctx)
+}
+
+// recordFailures keeps what could not be applied where `goldsmith status` finds it.
+func (s *set) recordFailures(ctx context.Context, lines []string) error {
+	shown := make([]string, min(len(lines), maxFailures))
+	for i := range shown {
+		shown[i] = strings.ToValidUTF8(lines[i][:min(len(lines[i]), maxFailure)], "")
+	}
+	if failures := strings.Join(shown, "\n"); failures != s.failures {
+		s.failures = failures
+		if s.content != nil {
+			return s.patchParent(ctx)
+		}
+	}
+	return nil
+}
+
+func (s *set) patchParent(ctx context.Context) error {
 	parent := s.newParent()
 	parent.SetLabels(map[string]string{parentLabel: s.id})
-	parent.SetAnnotations(map[string]string{
-		toolAnnotation: FieldManager + "/v1", directoryAnnotation: s.directory, kindsAnnotation: strings.Join(sets.List(kinds), ","),
-		namespacesAnnotation: strings.Join(sets.List(namespaces.Delete("", metav1.NamespaceDefault)), ","),
-	})
+	annotations := maps.Clone(s.content)
+	annotations[toolAnnotation], annotations[directoryAnnotation] = FieldManager+"/v1", s.directory
+	if s.failures != "" {
+		annotations[FailuresAnnotation] = s.failures
+	}
+	parent.SetAnnotations(annotations)
 	stored, err := s.patch(ctx, s.newMember(parent, corev1.SchemeGroupVersion.WithResource("configmaps")), true)
 	if err != nil {
 		return fmt.Errorf("record the applied objects in ConfigMap %s/%s: %w", metav1.NamespaceDefault, s.name, err)
