@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -164,6 +165,7 @@ func ofDocuments(ctx context.Context, applier *applier, namespace string, docume
 		}
 		plans = append(plans, plan)
 	}
+	awaitDeclared(plans)
 	if len(plans) > 0 {
 		failures = append(failures, asked.show(plans, len(documents) > 1, out))
 	}
@@ -171,6 +173,27 @@ func ofDocuments(ctx context.Context, applier *applier, namespace string, docume
 		return err
 	}
 	return asked.due(plans...)
+}
+
+// awaitDeclared corrects the plans of Images whose bases are declared in the same files, directly or through each other. They are built first.
+func awaitDeclared(plans []*v1alpha1.ImagePlan) {
+	for changed := true; changed; {
+		changed = false
+		for _, plan := range plans {
+			ref := plan.Spec.Base.ImageRef
+			if ref == nil || ref.Channel != "" || plan.Status.Reason != string(v1alpha1.ReasonBaseNotFound) {
+				continue
+			}
+			changed = slices.ContainsFunc(plans, func(base *v1alpha1.ImagePlan) bool {
+				return base.Name == ref.Name && base.Namespace == plan.Namespace && (base.Status.Build || base.Status.Reason == v1alpha1.ReasonWaitingForBase)
+			})
+			if changed {
+				plan.Status.Reason = v1alpha1.ReasonWaitingForBase
+				plan.Status.Message = fmt.Sprintf("the base (image %s) is in the files, too, and is built first: a build of this image follows", ref.Name)
+				break
+			}
+		}
+	}
 }
 
 // due returns the error for --exit-code: an error with the code BuildDue if an image would be built, and another error if nobody knows,

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,23 @@ func due() *v1alpha1.ImagePlan {
 			 "resources": {"requests": {"memory": "1Gi", "cpu": "500m"}, "limits": {"memory": "2Gi"}}}]}}}}`)},
 		NextScheduleTime: &metav1.Time{Time: time.Date(2026, time.May, 1, 3, 0, 0, 0, time.UTC)},
 	}}
+}
+
+func TestABaseOfTheSameFilesIsBuiltFirst(t *testing.T) {
+	missing := func(name, base, channel string) *v1alpha1.ImagePlan {
+		plan := &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "team"}, Status: v1alpha1.ImagePlanStatus{Reason: string(v1alpha1.ReasonBaseNotFound)}}
+		plan.Spec.Base.ImageRef = &v1alpha1.BaseImageReference{Name: base, Channel: channel}
+		return plan
+	}
+	plans := []*v1alpha1.ImagePlan{missing("cart", "shop", ""), missing("shop", "debian", ""), due(), missing("web", "golden", ""), missing("api", "debian", "stable")}
+	awaitDeclared(plans)
+	var got []string
+	for _, plan := range plans {
+		got = append(got, plan.Status.Reason)
+	}
+	if want := []string{"WaitingForBase", "WaitingForBase", "SpecChange", "BaseNotFound", "BaseNotFound"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestDescribesAPlanForPeople(t *testing.T) {
