@@ -183,7 +183,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 	expect(run("up", "--config", file, "--check"), "^exit status 1: .*"+want)
 	expect(service.reload(t), "STATUS=reload failed: "+want+": everything stays as it was")
 	configure("user: [eve]\nbuilder: shell=" + script + "-gone\n")
-	expect(service.reload(t), `STATUS=reload failed: `+regexp.QuoteMeta(file)+`:4: --builder "shell=.*-gone": stat .*: no such file`)
+	expect(service.reload(t), `STATUS=reload failed: `+regexp.QuoteMeta(file)+`:4: --builder "shell=.*-gone": .*-gone: no such file or directory: correct the path`)
 	expect(run("user", "add", "bob", "--group", "view", "--data-dir", data), "user bob has a token of `goldsmith up --user bob`")
 	foreign := filepath.Join(data, "kubeconfigs", "carl")
 	require.NoError(t, os.WriteFile(foreign, []byte("foreign"), 0o600))

@@ -21,11 +21,19 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
+// script is a builder that does nothing.
+const script = "#!/bin/sh\n"
+
 func TestBuildersAreExecutablesWithNames(t *testing.T) {
 	directory := t.TempDir()
-	tool, notes := filepath.Join(directory, "tool"), filepath.Join(directory, "notes")
-	for path, mode := range map[string]os.FileMode{tool: 0o755, notes: 0o644} {
-		require.NoError(t, os.WriteFile(path, nil, mode))
+	in := func(name string) string { return filepath.Join(directory, name) }
+	tool, notes := in("tool"), in("notes")
+	require.NoError(t, os.WriteFile(notes, nil, 0o600))
+	for name, content := range map[string]string{
+		"tool": script, "binary": "\x7fELF\x02\x01\x01\x00", "argument": "#! /bin/sh -e\necho", "no-line": "echo\n", "empty": "",
+		"no-interpreter": "#!/bin/gone -x\n", "of-windows": "#!/bin/sh\r\n", "plain-interpreter": "#!" + notes + "\n",
+	} {
+		require.NoError(t, os.WriteFile(in(name), []byte(content), 0o700)) //nolint:gosec // a program
 	}
 	for _, test := range []struct {
 		pairs []string
@@ -43,6 +51,12 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 		{pairs: []string{"one=" + tool + "-missing"}, err: "no such file"},
 		{pairs: []string{"one=" + notes}, err: "not an executable"},
 		{pairs: []string{"one=" + directory}, err: "not an executable"},
+		{pairs: []string{"one=" + in("binary"), "two=" + in("argument")}},
+		{pairs: []string{"one=" + in("no-line")}, err: "no-line is not a program: begin a script with a line such as #!/bin/sh"},
+		{pairs: []string{"one=" + in("empty")}, err: "empty is not a program"},
+		{pairs: []string{"one=" + in("no-interpreter")}, err: `an interpreter that cannot be executed, "/bin/gone": correct the line`},
+		{pairs: []string{"one=" + in("of-windows")}, err: `cannot be executed, "/bin/sh\r": correct`},
+		{pairs: []string{"one=" + in("plain-interpreter")}, err: "an interpreter that cannot be executed"},
 	} {
 		builders, err := parsePairs(test.pairs)
 		if test.err != "" {
@@ -59,7 +73,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 
 func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "tool")
-	require.NoError(t, os.WriteFile(tool, nil, 0o700))
+	require.NoError(t, os.WriteFile(tool, []byte(script), 0o700)) //nolint:gosec // a program
 	secret := builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
@@ -72,7 +86,7 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 		"mock":   {Path: tool, Args: []string{"mock-builder"}},
 		"shell":  {Path: tool, Workers: new(int32(2))},
 		"secret": {Path: tool, Args: []string{"-v"}, Problem: "read variable TOKEN from " + tool + "-token: no such file or directory"},
-		"gone":   {Path: tool + "-gone", Problem: "stat " + tool + "-gone: no such file or directory"},
+		"gone":   {Path: tool + "-gone", Problem: tool + "-gone: no such file or directory: correct the path"},
 	}
 	got := map[string]v1alpha1.BuilderExecutable{}
 	for name, builder := range allowed {

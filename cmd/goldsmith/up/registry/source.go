@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -64,21 +63,6 @@ func (b builder) problem() error {
 		problems = append(problems, b.Lacks())
 	}
 	return cmp.Or(problems...)
-}
-
-// checkExecutable reports why a path does not name a file that can be run.
-func checkExecutable(path string) error {
-	if !filepath.IsAbs(path) {
-		return fmt.Errorf("path %q must be absolute", path)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		return fmt.Errorf("%s is not an executable file", path)
-	}
-	return nil
 }
 
 // source is the place of the documents.

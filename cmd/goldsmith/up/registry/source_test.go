@@ -24,13 +24,16 @@ import (
 
 const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
 
-// write writes files into a directory. The files without an extension are executable.
+// write writes files into a directory. The files without an extension are executable, and scripts if they are empty.
 func write(t *testing.T, directory string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		mode := os.FileMode(0o600)
 		if filepath.Ext(name) == "" {
 			mode = 0o700
+			if content == "" {
+				content = script
+			}
 		}
 		path := filepath.Join(directory, name)
 		require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), mode)))
@@ -149,7 +152,7 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		"{name: x}":                       `builder "x": path: set the path of the executable`,
 		"{name: x, path: tool, image: x}": `builder "x": image: is for a cluster: set path`,
 		"{name: x, path: tool, nodeSelector: {kvm: here}}":                                           `builder "x": nodeSelector: has no effect: it is for the pods of a cluster`,
-		"{name: x, path: gone}":                                                                      `builder "x": path: stat ` + directory + `/gone: no such file or directory`,
+		"{name: x, path: gone}":                                                                      `builder "x": path: ` + directory + `/gone: no such file or directory: correct the path`,
 		"{name: x, path: plain.txt}":                                                                 `builder "x": path: ` + directory + `/plain.txt is not an executable file`,
 		"{name: x, path: .}":                                                                         `builder "x": path: ` + directory + ` is not an executable file`,
 		`{name: x, path: tool, description: "a\nb"}`:                                                 `builder "x": description: must be one line of printable characters`,
@@ -191,7 +194,7 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		"{name: x, path: tool, env: [{name: A, valueFrom: {file: big.txt}}]}":                        `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/big.txt: it is larger than 64 KiB`,
 		"{name: x, path: tool, env: [{name: A, valueFrom: {file: zero.txt}}]}":                       `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/zero.txt: it has a zero byte`,
 		"{name: x, path: tool}, {name: x, path: tool}":                                               `builder "x": name: x is also set in ` + directory + `/builders.yaml: choose another name`,
-		"{name: x, path: tool}, {name: w, path: gone, workers: -1}, {name: z, path: tool, nme: 123}": `builder "z": unknown field "nme"` + "\n" + directory + `/builders.yaml: builder "w": path: stat ` + directory + `/gone: no such file or directory` + "\n" + directory + `/builders.yaml: builder "w": workers: must be 1`,
+		"{name: x, path: tool}, {name: w, path: gone, workers: -1}, {name: z, path: tool, nme: 123}": `builder "z": unknown field "nme"` + "\n" + directory + `/builders.yaml: builder "w": path: ` + directory + `/gone: no such file or directory: correct the path` + "\n" + directory + `/builders.yaml: builder "w": workers: must be 1`,
 	} {
 		file := filepath.Join(directory, "builders.yaml")
 		if strings.HasPrefix(document, "{") || document == "5" {
