@@ -23,7 +23,7 @@ func AsOwner(directory string, access func() error) (err error) {
 			err = access()
 		}
 		if errors.Is(err, fs.ErrPermission) && uid != caller {
-			err = fmt.Errorf("%w: run the command as the user of the server, or with sudo", err)
+			err = fmt.Errorf("%w: run the command as the user of the server, or with sudo", whose(err))
 		}
 		return err
 	}

@@ -67,6 +67,32 @@ func TestRootAccessesTheDirectoryOfAnotherUserOnlyAsThatUser(t *testing.T) {
 	}
 }
 
+func TestAnErrorAboutPermissionsNamesTheOwner(t *testing.T) {
+	directory := ofAService(t)
+	ofRoot := filepath.Join(filepath.Dir(directory), "of-root")
+	require.NoError(t, errors.Join(os.Mkdir(ofRoot, 0o700), os.WriteFile(filepath.Join(ofRoot, VersionFile), nil, 0o600)))
+	whose := ": permission denied: " + ofRoot + " belongs to user root with mode 0700, and you are user 4711"
+	const remedy = ": run the command as the user of the data directory, or set --data-dir to another directory"
+	for name, test := range map[string]struct {
+		access func() error
+		want   string
+	}{
+		"a check":     {func() error { return CheckWritable(ofRoot) }, "write to " + ofRoot + whose + remedy},
+		"a new one":   {func() error { return CheckWritable(filepath.Join(filepath.Dir(ofRoot), "new")) }, " belongs to user root with mode 0711, and you are user 4711" + remedy},
+		"the version": {func() error { _, err := CheckVersion(ofRoot, "v0.1.0"); return err }, VersionFile + whose + remedy},
+		"other files": {func() error { return CheckWritable("/usr") }, "write to /usr: permission denied: root accesses"},
+	} {
+		explained := ofRoot
+		if name == "a new one" {
+			explained = filepath.Join(filepath.Dir(ofRoot), "new")
+		}
+		err := AsOwner(directory, func() error { return ExplainAccess(explained, test.access()) })
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+	}
+}
+
 // A user who owns a directory on the way can replace what is below it by a link to a directory of root, also after it was examined.
 func TestWhoCanReplaceADirectoryIsItsOwner(t *testing.T) {
 	directory := ofAService(t)
