@@ -99,6 +99,16 @@ func Check(ctx context.Context, address string, clouds Opener) error {
 	return nil
 }
 
+// DirectoryOf returns the directory of a URL that Check accepts, or "" for a bucket of a service.
+func DirectoryOf(address string) string {
+	u, err := parse(address)
+	if err != nil || u.Scheme != fileScheme {
+		return ""
+	}
+	found, _ := directoryOf(u)
+	return string(found)
+}
+
 func parse(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {

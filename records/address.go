@@ -23,6 +23,12 @@ func Check(address string) error {
 	return nil
 }
 
+// FileOf returns the file of an address that Check accepts, or "" for a database of a server.
+func FileOf(address string) string {
+	path, _, _ := sqliteFile(address)
+	return path
+}
+
 // sqliteFile returns the path in an address such as sqlite:///path/file.db, and whether it is an address of SQLite.
 func sqliteFile(address string) (path string, isSQLite bool, err error) {
 	if !strings.HasPrefix(address, sqliteScheme) {

@@ -3,18 +3,23 @@
 package up
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubeconfig"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/config"
+	"goldsmith.dev/goldsmith/records"
 )
 
 // settings are what the user sets: flags of the command line, and the file of --config, which may change.
@@ -103,36 +108,91 @@ func (o *Options) located(err error) error {
 	return o.locate(err)
 }
 
-// check reports mistakes in the options and in the files that they name, and starts nothing. It opens no database and no archive. Root reads the
-// files as the user whose server will read them.
+// check reports mistakes in the options and in the files that they name, and starts nothing. It opens no database and no archive, and asks no
+// other machine. Root reads the files as the user whose server will read them.
 func (o *Options) check(ctx context.Context) error {
-	incomplete := o.complete()
-	if datadir.IsForeign(o.DataDirectory) {
-		return errors.Join(incomplete, datadir.AsOwner(o.DataDirectory, func() error { return o.checkFiles(ctx) }))
+	all := func() error { return errors.Join(o.complete(), o.checkFiles(ctx)) }
+	if directory := cmp.Or(o.DataDirectory, datadir.Default); datadir.IsForeign(directory) {
+		return datadir.AsOwner(directory, all)
 	}
-	return errors.Join(incomplete, o.checkFiles(ctx))
+	return all()
 }
 
 func (o *Options) checkFiles(ctx context.Context) error {
 	_, listening := parseListen(o.Listen)
-	_, builders := o.readBuilders()
-	_, kinds := o.readKinds(ctx)
-	problems := []error{o.located(o.LogArchive.Check(ctx)), o.located(o.Records.Check()), o.located(listening), o.located(builders), kinds,
-		checkStoredUsers(o), o.checkKubeconfigs()}
+	problems := []error{o.LogArchive.Check(ctx), o.Records.Check(), listening}
+	problems = append(problems, o.Advisories.CheckFiles(ctx)...)
+	if o.Apply != "" {
+		problems = append(problems, apply.CheckManifests(o.Apply)...)
+	}
+	if err := o.checkDataDirectory(); err != nil {
+		problems = append(problems, err)
+	} else { // by default, these files are there
+		_, builders := o.readBuilders()
+		_, kinds := o.readKinds(ctx)
+		problems = append(problems, builders, kinds, checkStoredUsers(o), o.checkKubeconfigs())
+		problems = append(problems, o.checkStores()...)
+	}
+	for i, problem := range problems {
+		problems[i] = o.located(datadir.ExplainAccess(o.DataDirectory, problem))
+	}
 	return errors.Join(problems...)
+}
+
+// checkDataDirectory reports why a server cannot use the data directory. It changes nothing.
+func (o *Options) checkDataDirectory() error {
+	err := datadir.CheckWritable(o.DataDirectory)
+	if err != nil {
+		err = fmt.Errorf("--data-dir: %w", err)
+	} else {
+		err = datadir.CheckTypes(o.DataDirectory)
+	}
+	if err == nil && !o.Memory { // before documents that only a newer version may understand
+		_, err = datadir.CheckVersion(o.DataDirectory, o.Version)
+	}
+	return datadir.Explain(o.DataDirectory, err)
+}
+
+// checkStores returns an error for each file and directory that a server cannot write to.
+func (o *Options) checkStores() (problems []error) {
+	report := func(flag string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--%s: %w: let the user of the server write there, or set another path", flag, err))
+		}
+	}
+	for _, path := range o.kubeconfigs() {
+		report("kubeconfig", datadir.CheckWritable(filepath.Dir(path)))
+	}
+	if directory := archive.DirectoryOf(o.LogArchive.URL); directory != "" {
+		report("log-archive", datadir.CheckWritable(directory))
+	}
+	named, byDefault := o.Records, filepath.Join(o.DataDirectory, "records.db")
+	named.Complete("")
+	if named.Address != "" {
+		report("records", datadir.CheckDatabase(records.FileOf(named.Address)))
+	} else if _, err := os.Lstat(byDefault); err == nil && !o.Memory {
+		report("records", datadir.CheckDatabase(byDefault))
+	}
+	return problems
 }
 
 // checkKubeconfigs refuses to overwrite files of others.
 func (o *Options) checkKubeconfigs() error {
-	if err := kubeconfig.Check(o.Kubeconfig); err != nil {
-		return err
-	}
-	for _, name := range o.Users {
-		if err := kubeconfig.Check(filepath.Join(o.DataDirectory, "kubeconfigs", name)); err != nil {
+	for _, path := range o.kubeconfigs() {
+		if err := kubeconfig.Check(path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// kubeconfigs are the paths of the kubeconfigs that a server writes.
+func (o *Options) kubeconfigs() []string {
+	paths := []string{o.Kubeconfig}
+	for _, name := range o.Users {
+		paths = append(paths, filepath.Join(o.DataDirectory, "kubeconfigs", name))
+	}
+	return paths
 }
 
 // reload reads the settings and the files that they name again, and applies them. If there is a mistake, everything stays as it was.

@@ -30,7 +30,7 @@ import (
 func Run(ctx context.Context, options Options) (err error) {
 	defer func() {
 		if err != nil {
-			err = options.located(err)
+			err = options.located(datadir.ExplainAccess(options.DataDirectory, err))
 			options.Service.Status("failed: " + err.Error())
 		}
 	}()
@@ -47,13 +47,8 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
-		return datadir.Explain(options.DataDirectory, err)
-	}
-	if !options.Memory { // before documents that only a newer version may understand
-		if _, err := datadir.CheckVersion(options.DataDirectory, options.Version); err != nil {
-			return err
-		}
+	if err := options.checkDataDirectory(); err != nil {
+		return err
 	}
 	builders, err := options.readBuilders()
 	if err != nil {

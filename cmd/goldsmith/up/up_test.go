@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -427,6 +428,57 @@ func TestACheckTellsAllMistakesOfAFile(t *testing.T) {
 	}
 }
 
+func TestACheckUsesEachFileAsTheServerWould(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	in := func(name string) string { return filepath.Join(directory, name) }
+	require.NoError(t, errors.Join(os.MkdirAll(in("manifests"), 0o700), os.MkdirAll(in("broken"), 0o700), os.MkdirAll(in("newer"), 0o700), unix.Mkfifo(in("pipe"), 0o600)))
+	for name, content := range map[string]string{
+		"tracker.json": `{"openssl": {"CVE-2026-1": {"releases": {}}}}`, "text": "no advisories", "secret": "a secret of webhooks", "short": "short",
+		"manifests/web.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n", "broken/web.yaml": "kind: {", "newer/version.json": `{"format": 99}`,
+		"records.db": "SQLite format 3\x00...",
+	} {
+		require.NoError(t, os.WriteFile(in(name), []byte(content), 0o600))
+	}
+	const correct = ""
+	for _, test := range []struct{ flags, want string }{
+		{"--advisories " + in("tracker.json"), correct},
+		{"--advisories " + in("gone"), "--advisories " + in("gone") + ": no such file or directory: correct the path"},
+		{"--advisories " + in("text"), "--advisories " + in("text") + ": "},
+		{"--advisories " + in("pipe"), "--advisories " + in("pipe") + ": it is not a regular file"},
+		{"--builder x=" + in("text"), "text is not an executable file"},
+		{"--apply " + in("manifests"), correct},
+		{"--apply " + in("broken"), "--apply " + in("broken/web.yaml:1") + ": "},
+		{"--source-webhook-address :0 --source-webhook-secret-file " + in("secret"), correct},
+		{"--source-webhook-address :0 --source-webhook-secret-file " + in("short"), "needs at least 16"},
+		{"--source-webhook-address :0 --source-webhook-secret-file " + in("pipe"), "it is not a regular file: correct the path"},
+		{"--log-archive file://" + in("new/logs"), correct},
+		{"--log-archive file://" + in("text"), "--log-archive: write to " + in("text") + ": not a directory: let"},
+		{"--records sqlite://" + in("new.db"), correct},
+		{"--records sqlite://" + in("records.db"), correct},
+		{"--records sqlite://" + in("text"), "--records: read " + in("text") + ": it is not a database of SQLite"},
+		{"--records sqlite://" + in("manifests"), "it is not a regular file"},
+		{"--records sqlite://" + in("gone/new.db"), "gone: no such file or directory"},
+		{"--kubeconfig " + in("text") + "/kubeconfig", "text/kubeconfig: not a directory"},
+		{"--data-dir " + in("text"), "--data-dir: write to " + in("text") + ": not a directory"},
+		{"--data-dir " + in("newer"), "is newer than this program"},
+		{"--kinds " + in("gone"), "gone: no such file"},
+		{"--builders " + in("gone"), "gone: no such file"},
+	} {
+		command := NewCommand()
+		command.SetArgs(append([]string{"--check", "--data-dir", in("data")}, strings.Fields(test.flags)...))
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetOut(io.Discard)
+		switch err := command.ExecuteContext(t.Context()); {
+		case test.want == correct && err != nil, test.want != correct && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: got error %v, want %q", test.flags, err, test.want)
+		}
+	}
+	if _, err := os.Stat(in("data")); !os.IsNotExist(err) {
+		t.Errorf("a check makes the data directory: %v", err)
+	}
+}
+
 // TestRootChecksAsTheUserOfTheServer is of root: only it can act as another user.
 func TestRootChecksAsTheUserOfTheServer(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -439,8 +491,13 @@ func TestRootChecksAsTheUserOfTheServer(t *testing.T) {
 	for parent := filepath.Dir(data); parent != os.TempDir(); parent = filepath.Dir(parent) {
 		require.NoError(t, os.Chmod(parent, 0o711)) // the service has to reach the directory
 	}
+	require.NoError(t, os.WriteFile(secret+".sh", []byte("#!/bin/sh\n"), 0o700)) //nolint:gosec // a program
 	for arguments, want := range map[string]string{
-		"--check": "builders.yaml: permission denied", "": "belongs to user 4711: run the command as that user",
+		"--check": "builders.yaml: permission denied", "--check --advisories " + secret: "--advisories " + secret + ": permission denied",
+		"--check --source-webhook-address :0 --source-webhook-secret-file " + secret: "-file " + secret + ": permission denied",
+		"--check --builder x=" + secret + ".sh":                                      "secret.sh cannot be executed by the user of the server: allow it",
+		"--check --log-archive file://" + filepath.Dir(secret):                       "-archive: write to " + filepath.Dir(secret) + ": permission denied: ",
+		"": "belongs to user 4711: run the command as that user",
 	} {
 		command := NewCommand()
 		command.SetArgs(append(strings.Fields(arguments), "--data-dir", data))

@@ -5,6 +5,7 @@
 package advisories
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -40,6 +41,24 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 func (f *Flags) Check() error {
 	_, err := f.parse()
 	return err
+}
+
+// CheckFiles reads the files of valid flags as a Reader does, and returns an error for each that it cannot read. It requests no address.
+func (f *Flags) CheckFiles(ctx context.Context) (problems []error) {
+	sources, err := f.parse()
+	if err != nil { // Check reports it
+		return nil
+	}
+	reader := newReader(sources)
+	for _, one := range sources {
+		if one.address != nil {
+			continue
+		}
+		if _, err := reader.readFile(ctx, one); err != nil {
+			problems = append(problems, fmt.Errorf("--%s %s: %w: correct the path, or replace the file", flag, one.place, err))
+		}
+	}
+	return problems
 }
 
 func (f *Flags) parse() (sources []*source, err error) {
@@ -88,10 +107,12 @@ func (f *Flags) Open() (*Reader, error) {
 	if err != nil || len(sources) == 0 {
 		return nil, err
 	}
-	f.reader = &Reader{
-		sources: sources, clock: clock.RealClock{}, client: newClient(), memory: advisories.MaxMemory, reading: make(chan struct{}, 1),
-	}
+	f.reader = newReader(sources)
 	return f.reader, nil
+}
+
+func newReader(sources []*source) *Reader {
+	return &Reader{sources: sources, clock: clock.RealClock{}, client: newClient(), memory: advisories.MaxMemory, reading: make(chan struct{}, 1)}
 }
 
 // Advisories returns the advisories for a server, or nil if there are no sources.

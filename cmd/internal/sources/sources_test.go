@@ -50,7 +50,7 @@ func TestAWrongValueNamesItsFlag(t *testing.T) {
 		"a secret for nobody":            {[]string{"--source-webhook-secret-file=x"}, "--source-webhook-address and --source-webhook-secret-file need each other"},
 		"an address without a port":      {append(webhooks(key), "--source-webhook-address=localhost"), `--source-webhook-address "localhost": must be HOST:PORT`},
 		"a port that there is not":       {append(webhooks(key), "--source-webhook-address=:80800"), `--source-webhook-address ":80800": must be HOST:PORT`},
-		"a secret that is not there":     {append(webhooks(key), "--source-webhook-secret-file=/nowhere"), "--source-webhook-secret-file: open /nowhere: no such file"},
+		"a secret that is not there":     {append(webhooks(key), "--source-webhook-secret-file=/nowhere"), "--source-webhook-secret-file /nowhere: no such file or directory: correct the path"},
 		"an empty secret":                {webhooks("\n"), "the secret has 0 bytes, and needs at least 16"},
 		"a short secret":                 {webhooks("fifteen bytes..\n"), "the secret has 15 bytes, and needs at least 16"},
 		"a secret that shells read else": {webhooks(key + "\r\n"), "byte 21 is not printable ASCII"},

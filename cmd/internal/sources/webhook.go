@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"golang.org/x/net/netutil"
 	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/controllers/sourcehook"
 )
 
@@ -73,9 +73,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 
 // key reads the server's secret.
 func (f *Flags) key() (sourcehook.Key, error) {
-	content, err := os.ReadFile(f.WebhookSecret)
+	content, err := documents.ReadFile(f.WebhookSecret, 1)
 	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", webhookKey, err)
+		return nil, fmt.Errorf("--%s %s: %w: correct the path, or write a secret to the file, with \"openssl rand -hex 32\"", webhookKey, f.WebhookSecret, err)
 	}
 	key, err := sourcehook.NewKey(content)
 	if err != nil {

@@ -118,7 +118,7 @@ func TestSignedWebhooksAreReceived(t *testing.T) {
 	if code := post(t, url+"web", github(newSecretOfWeb)); code != 503 {
 		t.Errorf("without a secret, the answer is %d", code)
 	}
-	if err := <-failures; !strings.Contains(err.Error(), "--source-webhook-secret-file: open "+file) {
+	if err := <-failures; !strings.Contains(err.Error(), "--source-webhook-secret-file "+file+": no such file") {
 		t.Errorf("the operator is told: %v", err)
 	}
 	stop()

@@ -55,6 +55,14 @@ func Check(directory, data string) error {
 	return fmt.Errorf("--apply %s: must not contain the data directory %s: move the manifests to a directory of their own", directory, data)
 }
 
+// CheckManifests returns an error for each file of a directory that cannot be read, or is no manifest. It asks no server.
+func CheckManifests(directory string) (problems []error) {
+	for _, problem := range read(directory, func(string) {}).failures {
+		problems = append(problems, fmt.Errorf("--apply %w", problem))
+	}
+	return problems
+}
+
 // resolve returns a path without symbolic links. The end of the path need not exist.
 func resolve(path string) string {
 	resolved, err := filepath.EvalSymlinks(path)
