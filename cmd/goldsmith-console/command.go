@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/flagvalue"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/console"
 )
@@ -83,6 +84,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 			return served.serve(command.Context(), listener)
 		},
 	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagvalue.Explain(err) })
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
 	return command

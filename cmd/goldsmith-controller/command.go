@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/duration"
+	"goldsmith.dev/goldsmith/cmd/internal/flagvalue"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
@@ -81,6 +82,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 			return o.run(command.Context(), logger)
 		},
 	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagvalue.Explain(err) })
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
 	command.AddCommand(append(newTransferCommands(), newTrialCommand(), newSignCommand(log))...)

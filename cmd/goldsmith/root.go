@@ -41,6 +41,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/verify"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/vulnerabilities"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/flagvalue"
 )
 
 // version is set by the linker, or empty.
@@ -59,7 +60,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.DisableSuggestions = true // explainUnknownVerb makes suggestions
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see `%s --help`", err, command.CommandPath())
+		return fmt.Errorf("%w: see `%s --help`", flagvalue.Explain(err), command.CommandPath())
 	})
 	root.PersistentFlags().Bool(output.NoColor, false, "output without colours, as with $NO_COLOR")
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")

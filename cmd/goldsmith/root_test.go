@@ -273,7 +273,7 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 		},
 		"console": {
 			"web":          `unknown command "web"`,
-			"--port 65536": `invalid argument "65536" for "--port"`,
+			"--port 65536": `invalid argument "65536" for "--port" flag: must be a whole number from 0 to 65535: see`,
 			"--port 8080":  client.ErrNoKubeconfig.Error(),
 			"":             client.ErrNoKubeconfig.Error(),
 		},
@@ -287,6 +287,7 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
 			"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual, Rerun, TestsChange, PackageChange or SourceChange",
 			"--deleted --limit -1":       "--limit -1: must be 0",
+			"--deleted --limit two":      `invalid argument "two" for "--limit" flag: must be a whole number: see`,
 			"--deleted":                  client.ErrNoKubeconfig.Error(),
 			"--deleted web":              client.ErrNoKubeconfig.Error(),
 			"web":                        client.ErrNoKubeconfig.Error(),

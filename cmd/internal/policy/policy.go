@@ -51,7 +51,7 @@ func (f *Flags) Read() (apiserver.Policy, error) {
 	if f.logBytes != "" {
 		size, err := resource.ParseQuantity(f.logBytes)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s: %q: %w", maxLogBytes, f.logBytes, err))
+			errs = append(errs, fmt.Errorf("--%s %q: must be a quantity of bytes, such as 256Mi", maxLogBytes, f.logBytes))
 		}
 		policy.MaxLogBytes = size.Value()
 	}

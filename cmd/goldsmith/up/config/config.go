@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
+	"goldsmith.dev/goldsmith/cmd/internal/flagvalue"
 )
 
 // maxFile is the size of the largest file that is read, in MiB.
@@ -144,15 +145,7 @@ func (f *File) Apply(flags *pflag.FlagSet) error {
 
 // set sets a flag whose value is of the right type.
 func set(flags *pflag.FlagSet, flag *pflag.Flag, to setting) error {
-	tag, what := "", ""
-	switch flag.Value.Type() {
-	case "bool":
-		tag, what = "!!bool", "true or false"
-	case "int":
-		tag, what = "!!int", "a whole number"
-	case "duration":
-		what = "a duration, such as 36h"
-	}
+	tag, what := map[string]string{"bool": "!!bool", "int": "!!int"}[flag.Value.Type()], flagvalue.Of(flag.Value.Type())
 	list, repeatable := flag.Value.(pflag.SliceValue)
 	if to.isList && !repeatable {
 		return errors.New("must be one value, and not a list")

@@ -78,7 +78,7 @@ func TestMistakesAreToldWithTheirLines(t *testing.T) {
 		"workers: {a: 1}":               "server.yaml:1: workers: must be a value, or a list of values",
 		"memory: maybe":                 `server.yaml:1: memory: must be true or false, and not "maybe"`,
 		"data-dir: ~/data":              "server.yaml:1: data-dir: no shell expands the ~ of ~/data: write the whole path",
-		"build-ttl: 3 days":             `server.yaml:1: build-ttl: must be a duration, such as 36h, and not "3 days"`,
+		"build-ttl: 3 days":             `server.yaml:1: build-ttl: must be a duration, such as 90s, 30m or 36h, and not "3 days"`,
 		"user: [ann, [bob]]":            "server.yaml:1: user: must be a value, or a list of values",
 		"user: ann\nuser: bob":          "server.yaml:2: user: is also set in line 1: remove one of the two",
 		"x: 1\nmemory: 3":               "server.yaml:1: unknown key x: keys are the names of the flags that `goldsmith up --help` lists\nserver.yaml:2: memory: must be true or false, and not \"3\"",
