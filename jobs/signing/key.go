@@ -54,6 +54,9 @@ func Generate() (*PrivateKey, error) {
 // says nothing about the key.
 func ReadPrivate(text []byte) (*PrivateKey, error) {
 	block, err := onlyBlock(text)
+	if errors.Is(err, errNoKey) {
+		return nil, fmt.Errorf("%w, which begins with -----BEGIN PRIVATE KEY-----: %s", err, otherKey)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +86,9 @@ func ReadPrivate(text []byte) (*PrivateKey, error) {
 // ReadPublic reads a public key in PEM, as a SubjectPublicKeyInfo.
 func ReadPublic(text []byte) (*PublicKey, error) {
 	block, err := onlyBlock(text)
+	if errors.Is(err, errNoKey) {
+		return nil, fmt.Errorf("%w, which begins with -----BEGIN PUBLIC KEY-----: %s", err, publicOfSigningKey)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +109,8 @@ func ReadPublic(text []byte) (*PublicKey, error) {
 	return newPublic(public)
 }
 
+var errNoKey = errors.New("there is no key in PEM")
+
 // onlyBlock returns the PEM block of a text, which may begin with the parameters of a curve, as openssl ecparam -genkey writes them.
 func onlyBlock(text []byte) (*pem.Block, error) {
 	block, rest := pem.Decode(text)
@@ -111,7 +119,7 @@ func onlyBlock(text []byte) (*pem.Block, error) {
 	}
 	switch {
 	case block == nil:
-		return nil, errors.New("there is no key in PEM")
+		return nil, errNoKey
 	case strings.TrimSpace(string(rest)) != "":
 		return nil, errors.New("there is more than one key in PEM, or text after it: leave one key")
 	}

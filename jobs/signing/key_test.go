@@ -73,7 +73,7 @@ func TestPrivateKeysAreReadAsTheirToolsWriteThem(t *testing.T) {
 		"a part of it":                   {block("EC PRIVATE KEY", sec1[:len(sec1)-5]), unreadable},
 		"DER":                            {string(sec1), "no key in PEM"},
 		"base64":                         {base64.StdEncoding.EncodeToString(sec1), "no key in PEM"},
-		"nothing":                        {"", "no key in PEM"},
+		"nothing":                        {"", "no key in PEM, which begins with -----BEGIN PRIVATE KEY-----: make one with goldsmith keys create or openssl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, err := ReadPrivate([]byte(test.text))
@@ -115,7 +115,7 @@ func TestPublicKeysAreReadAndHaveIDs(t *testing.T) {
 		"a certificate": {block("CERTIFICATE", nil), "not a public key"},
 		"damaged":       {block("PUBLIC KEY", pkix(t, p384.Public())[1:]), "cannot be read"},
 		"two keys":      {string(public.PEM()) + string(public.PEM()), "more than one key"},
-		"nothing":       {"\n", "no key in PEM"},
+		"nothing":       {"\n", "no key in PEM, which begins with -----BEGIN PUBLIC KEY-----: goldsmith keys get NAME prints"},
 	} {
 		if _, err := ReadPublic([]byte(test.text)); err == nil || !strings.Contains(err.Error(), test.fails) {
 			t.Errorf("%s: got error %v", name, err)
