@@ -144,6 +144,9 @@ func (s *Sources) end(next *v1alpha1.ImageSource, found *v1alpha1.SourceRevision
 	next.LastCheckTime = new(metav1.NewTime(s.Clock.Now().Truncate(time.Second)))
 	if failure != nil {
 		next.ConsecutiveFailures++
+		if failure.Reason == v1alpha1.ReasonSourceUnavailable {
+			failure.Message = v1alpha1.CutMessage(fmt.Sprintf("%s; the next try is within about %s", failure.Message, v1alpha1.Duration{Duration: s.Interval}))
+		}
 		return
 	}
 	next.Found, next.FoundBy, next.ConsecutiveFailures = found, next.Checks, 0

@@ -217,7 +217,8 @@ func TestWhatACheckFoundStaysWhenLaterChecksFail(t *testing.T) {
 	w.check(answer("one"), 0)
 	w.clock.SetTime(w.clock.Now().Add(2 * interval))
 	next := w.check(result.NotFetched{Reason: v1alpha1.ReasonSourceUnavailable, Message: "connection refused"}.Text(), 1)
-	if next.Found == nil || next.Failure == nil || next.Failure.Reason != v1alpha1.ReasonSourceUnavailable || next.ConsecutiveFailures != 1 {
+	if next.Found == nil || next.Failure == nil || next.Failure.Reason != v1alpha1.ReasonSourceUnavailable || next.ConsecutiveFailures != 1 ||
+		next.Failure.Message != "connection refused; the next try is within about "+(v1alpha1.Duration{Duration: interval}).String() {
 		t.Errorf("%+v", next)
 	}
 	if _, again := w.step(); again < retry || again > 2*retry {
