@@ -35,12 +35,24 @@ func Find(ctx context.Context, connection *client.Connection, argument string, s
 	}
 	build, err := findNamed(ctx, connection, kind, name, channel, stderr)
 	if err == nil && len(build.Status.Artifacts) == 0 {
-		err = fmt.Errorf("build %s has no artifacts: its phase is %s%s", build.Name, build.Status.Phase, client.WaitFor(build))
+		err = fmt.Errorf("build %s has no artifacts: its phase is %s", build.Name, phase(build))
 	}
 	if err != nil {
 		return nil, err
 	}
 	return build, warn(build, stderr)
+}
+
+// phase returns the phase of a build that has not succeeded, with the cause of a failure, and the next step.
+func phase(build *v1alpha1.ImageBuild) string {
+	text := string(build.Status.Phase)
+	if build.Status.Phase != v1alpha1.BuildFailed {
+		return text + client.WaitFor(build)
+	}
+	if failure := build.Status.Failure; failure != nil {
+		text += fmt.Sprintf(": %s: %s", failure.Reason, output.OneLine(failure.Message))
+	}
+	return text + fmt.Sprintf("; see `goldsmith logs %s`", build.Name)
 }
 
 // warn tells the user that a build has artifacts, but has not succeeded.
@@ -141,7 +153,7 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		if len(newest.Status.Artifacts) > 0 {
 			instead = "; to use its artifacts all the same, name the build instead of the image"
 		}
-		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s%s", image.Name, newest.Name, newest.Status.Phase, client.WaitFor(newest), instead)
+		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s", image.Name, newest.Name, phase(newest), instead)
 	}
 	_, err = fmt.Fprintf(stderr, "the latest successful build of image %s is %s\n", image.Name, build.Name)
 	return build, err

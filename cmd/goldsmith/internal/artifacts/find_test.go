@@ -56,7 +56,9 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		case "spec.imageRef.uid=building":
 			builds.Items = []v1alpha1.ImageBuild{unsuccessful("building-2", v1alpha1.BuildRunning)}
 		case "spec.imageRef.uid=failing":
-			builds.Items = []v1alpha1.ImageBuild{unsuccessful("failing-2", v1alpha1.BuildFailed)}
+			failed := unsuccessful("failing-2", v1alpha1.BuildFailed)
+			failed.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "no space"}
+			builds.Items = []v1alpha1.ImageBuild{failed}
 		case "spec.imageRef.uid=untested":
 			builds.Items = []v1alpha1.ImageBuild{*tested("untested-2", v1alpha1.BuildFailed, nil)}
 		}
@@ -78,8 +80,8 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running; wait for build debian-8: `goldsmith logs debian-8 -f`"},
 		"new":                   {fails: "image new has no build yet: `goldsmith plan new` shows what would start one"},
 		"building":              {fails: "image building has no successful build yet: the phase of build building-2 is Running; wait for build building-2: `goldsmith logs building-2 -f`"},
-		"untested":              {fails: "image untested has no successful build yet: the phase of build untested-2 is Failed; to use its artifacts all the same, name the build instead of the image"},
-		"failing":               {fails: "image failing has no successful build yet: the phase of build failing-2 is Failed"},
+		"untested":              {fails: "image untested has no successful build yet: the phase of build untested-2 is Failed; see `goldsmith logs untested-2`; to use its artifacts all the same, name the build instead of the image"},
+		"failing":               {fails: "image failing has no successful build yet: the phase of build failing-2 is Failed: BuilderFailed: no space; see `goldsmith logs failing-2`"},
 		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
 		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, older, old"},
 		"debian@old":            {build: "debian-3", stderr: "channel old of image debian is debian-3\n"},
