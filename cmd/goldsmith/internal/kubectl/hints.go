@@ -5,6 +5,7 @@ package kubectl
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -49,12 +50,15 @@ func hint(message string) string {
 	return ""
 }
 
-// report writes a message as kubectl does, and the next step below the message.
+// patch is what kubectl tells of the patch that a server has refused, before the reason. The patch is a line of JSON.
+var patch = regexp.MustCompile(`error when applying patch:\n[^\n]*\nto:\n(?:[^\n]*\n){1,3}?for: "[^\n"]*": `)
+
+// report writes a message as kubectl does, without the patch of a refused update, and the next step below the message.
 func report(out io.Writer, message string) {
 	if message == "" {
 		return
 	}
-	lines := strings.TrimSuffix(message, "\n") + "\n"
+	lines := strings.TrimSuffix(patch.ReplaceAllString(message, ""), "\n") + "\n"
 	if next := hint(message); next != "" {
 		lines += "hint: " + next + "\n"
 	}

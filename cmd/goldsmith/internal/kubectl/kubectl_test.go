@@ -101,7 +101,14 @@ func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
 			t.Errorf("got %q, want %q after %q", next, want, message)
 		}
 	}
+	refused := "Error from server (Forbidden): error when applying patch:\n{\"metadata\":{\"annotations\":{\"a\":\"{\\n}\"}}}\nto:\n" +
+		"Resource: \"images.goldsmith.dev/v1alpha1, Resource=images\", GroupVersionKind: \"images.goldsmith.dev/v1alpha1, Kind=Image\"\n" +
+		"Name: \"web\", Namespace: \"default\"\nfor: \"web.yaml\": error when patching \"web.yaml\": denied"
 	var out strings.Builder
+	if report(&out, refused); out.String() != "Error from server (Forbidden): error when patching \"web.yaml\": denied\n" {
+		t.Errorf("a refused update: got %q", out.String())
+	}
+	out.Reset()
 	if report(&out, ""); out.String() != "" {
 		t.Errorf("got %q for no message", out.String())
 	}
