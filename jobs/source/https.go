@@ -136,6 +136,9 @@ func (h *https) connectionError(target *url.URL, err error) error {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return failure(Denied, "the certificate of %s is of an unknown authority; add the authority to the Secret as ca.crt", target.Host)
 	}
+	if expired := registry.Expired(err); expired != "" {
+		return failure(Denied, "the certificate of %s %s; renew it on the server, or correct the clock of this machine", target.Host, expired)
+	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return failure(Denied, "the certificate of %s is not valid: %v", target.Host, err)
 	}

@@ -4,11 +4,18 @@ package source_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -371,6 +378,17 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 	wantError(t, err, source.Denied, "of an unknown authority; add the authority to the Secret as ca.crt")
 	_, err = source.Resolve(t.Context(), gitSource(strings.Replace(url, "127.0.0.1", "localhost", 1), "", ""), o) // which the certificate has not
 	wantError(t, err, source.Denied, "is not valid")
+	key := require.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	expired := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1_700_000_000, 0), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der := require.Value(x509.CreateCertificate(rand.Reader, expired, expired, key.Public(), key))(t)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the server would log clients that do not trust it
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	o.Secret = map[string][]byte{"ca.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+	_, err = source.Resolve(t.Context(), gitSource(server.URL+"/x.git", "", ""), o)
+	wantError(t, err, source.Denied, "has expired at 2023-11-14T22:13:20Z; renew it on the server, or correct the clock of this machine")
 }
 
 // go-git takes an answer that is cut for one with a wrong length. Another attempt can succeed.

@@ -223,6 +223,18 @@ func (c *client) connectionError(err error) error {
 	return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub(err.Error()), "", err)
 }
 
+// Expired returns when the certificate in an error is valid, such as "has expired at 2026-01-02T03:04:05Z", or "" for an error about another matter.
+func Expired(err error) string {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	if !ok || invalid.Reason != x509.Expired || invalid.Cert == nil {
+		return ""
+	}
+	if strings.Contains(invalid.Detail, "is before") {
+		return "is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.RFC3339)
+	}
+	return "has expired at " + invalid.Cert.NotAfter.UTC().Format(time.RFC3339)
+}
+
 func (c *client) unreachable(err *networkError) *Error {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
@@ -230,6 +242,8 @@ func (c *client) unreachable(err *networkError) *Error {
 	switch {
 	case authority:
 		return c.fault(v1alpha1.ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
+	case Expired(err) != "":
+		return c.fault(v1alpha1.ReasonRegistryRefused, "the certificate of "+err.host+" "+Expired(err), "renew it on the registry, or correct the clock of this machine", err)
 	case verification:
 		return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error()), "", err)
 	case record:

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 // UnreachableError reports a server that no connection can be made to, and what to do about it.
@@ -32,6 +34,9 @@ func (e *UnreachableError) Error() string {
 	switch {
 	case utilnet.IsConnectionRefused(e.Err):
 		return "cannot reach the server at " + e.Server + `; is "goldsmith up" running?`
+	case transport.Expired(e.Err) != "":
+		return fmt.Sprintf(`cannot trust the server at %s: its certificate %s; restart the server, which renews its certificate, and check the clocks of both machines`,
+			e.Server, transport.Expired(e.Err))
 	case isUntrusted(e.Err):
 		return fmt.Sprintf(`cannot trust the server at %s: %v; replace %s by the kubeconfig that "goldsmith up" of this server wrote`, e.Server, e.Err, e.Kubeconfig)
 	default:

@@ -4,6 +4,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +41,12 @@ func TestAConnectionThatCannotBeMadeIsReportedWithTheNextStep(t *testing.T) {
 			"cannot reach the server at https://here.invalid:1: dial tcp: lookup here.invalid: no such host; correct the server in the-kubeconfig, or name another kubeconfig with --kubeconfig"},
 		{"a timeout", dial(context.DeadlineExceeded),
 			"cannot reach the server at https://here.invalid:1: dial tcp: context deadline exceeded; correct the server in the-kubeconfig, or name another kubeconfig with --kubeconfig"},
+		{"a certificate that has expired", &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{
+			Cert: &x509.Certificate{NotAfter: time.Unix(1_800_000_000, 0)}, Reason: x509.Expired, Detail: "current time 2030-01-01T00:00:00Z is after 2027-01-15T08:00:00Z",
+		}}, "cannot trust the server at https://here.invalid:1: its certificate has expired at 2027-01-15T08:00:00Z; restart the server, which renews its certificate, and check the clocks of both machines"},
+		{"a clock that is behind", &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{
+			Cert: &x509.Certificate{NotBefore: time.Unix(1_800_000_000, 0)}, Reason: x509.Expired, Detail: "current time 2020-01-01T00:00:00Z is before 2027-01-15T08:00:00Z",
+		}}, "cannot trust the server at https://here.invalid:1: its certificate is not valid before 2027-01-15T08:00:00Z; restart the server, which renews its certificate, and check the clocks of both machines"},
 		{"a connection that is lost", &net.OpError{Op: "read", Net: "tcp", Err: io.ErrUnexpectedEOF}, ""},
 	} {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://here.invalid:1/apis", nil)
@@ -46,7 +55,7 @@ func TestAConnectionThatCannotBeMadeIsReportedWithTheNextStep(t *testing.T) {
 			_ = response.Body.Close()
 		}
 		unreachable, ok := errors.AsType[*UnreachableError](err)
-		if ok != (test.want != "") || ok && unreachable.Error() != test.want || !errors.Is(err, test.err) {
+		if ok != (test.want != "") || ok && (unreachable.Error() != test.want || unreachable.Err != test.err) || !ok && !errors.Is(err, test.err) { //nolint:errorlint // the same error
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
 	}
