@@ -18,6 +18,7 @@ import (
 func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 	objects := []runtime.Object{
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "present"}},
+		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "nightly"}},
 		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "web"}},
 		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "third", Name: "once"}},
 		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "fourth", Name: "both"}},
@@ -35,16 +36,18 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 		{ImageBuild, "once", "no build named once in namespace team: found in namespace third: add -n third"},
 		{Either, "both", "no image or build named both in namespace team: found in namespaces fourth, other: select a namespace with -n"},
 		{Image, "many", "no image named many in namespace team: found in namespaces a, b, c and others: select a namespace with -n"},
-		{Image, "once", "no image named once in namespace team"},
-		{ImageBuild, "web", "no build named web in namespace team"},
-		{Image, "present", "no image named present in namespace team"},
+		{Image, "once", "no image named once in namespace team: it has present: `goldsmith kubectl get images,imagebuilds` lists all"},
+		{Image, "rpesent", "no image named rpesent in namespace team: did you mean present?"},
+		{Either, "nigthly", "no image or build named nigthly in namespace team: did you mean nightly?"},
+		{ImageBuild, "nighly", "no build named nighly in namespace team: did you mean nightly?"},
+		{ImageBuild, "other", "no build named other in namespace team: it has nightly: `goldsmith kubectl get images,imagebuilds` lists all"},
 	} {
 		clients := fake.NewClientset(objects...)
 		if err := (&Connection{Interface: clients, Namespace: "team"}).NotFound(t.Context(), test.kind, test.name); err.Error() != test.want {
 			t.Errorf("got %q, want %q", err, test.want)
 		}
 		for _, action := range clients.Actions() {
-			if listed, ok := action.(clienttesting.ListAction); ok && listed.GetListRestrictions().Fields.String() != "metadata.name="+test.name {
+			if listed, ok := action.(clienttesting.ListAction); ok && listed.GetNamespace() == "" && listed.GetListRestrictions().Fields.String() != "metadata.name="+test.name {
 				t.Errorf("%s: listed %v", test.name, listed.GetListRestrictions())
 			}
 		}

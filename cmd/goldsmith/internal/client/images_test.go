@@ -120,8 +120,9 @@ func TestASubresourceOfAnImageIsReadOnce(t *testing.T) {
 				want += "&uid=" + test.uid
 			}
 			wants := []string{want}
-			if test.refuse != nil && test.uid == "" && apierrors.IsNotFound(test.refuse) { // a build of the name, and other namespaces, are searched as well
-				wants = append(wants, "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web", "/apis/images.goldsmith.dev/v1alpha1/images?fieldSelector=metadata.name%3Dweb&limit=5")
+			if test.refuse != nil && test.uid == "" && apierrors.IsNotFound(test.refuse) { // a build of the name, other namespaces and similar names are searched as well
+				wants = append(wants, "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web", "/apis/images.goldsmith.dev/v1alpha1/images?fieldSelector=metadata.name%3Dweb&limit=5",
+					"/apis/images.goldsmith.dev/v1alpha1/namespaces/team/images?limit=500")
 			}
 			if !slices.Equal(asked, wants) {
 				t.Errorf("asked %q", asked)

@@ -105,7 +105,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		{kind: Image, line: "web-9 it's --context=c", want: `web-9 is a build, but verb takes an image: its image is web: goldsmith verb web 'it'\''s' --context=c`},
 		{kind: Image, line: "once", want: "once is a build, but verb takes an image: it has no image"},
 		{kind: ImageBuild, line: "imagebuild/web", want: "no build named web in namespace team: there is an image of this name: the latest build is web-10"},
-		{kind: Image, line: "nothing", want: "no image named nothing in namespace team"},
+		{kind: Image, line: "nothing", want: "no image named nothing in namespace team: it has web: `goldsmith kubectl get images,imagebuilds` lists all"},
 	} {
 		clients := fake.NewClientset(image)
 		for _, build := range builds {

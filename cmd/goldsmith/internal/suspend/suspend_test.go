@@ -48,8 +48,8 @@ func TestSetsOneFieldUnlessItIsSetAlready(t *testing.T) {
 		"resumes an image without the field":      {wanted: resume, image: "web", want: "image web was not suspended\n"},
 		"prints the name of the image it changed": {wanted: resume, image: "web", before: new(true), format: output.Name, patches: []string{`{"spec":{"suspend":false}}`}, want: "image.images.goldsmith.dev/web\n"},
 		"prints the name of the image it left":    {wanted: suspend, image: "web", before: new(true), format: output.Name, want: "image.images.goldsmith.dev/web\n"},
-		"suspends no image that does not exist":   {wanted: suspend, image: "gone", want: "error: no image named gone in namespace team"},
-		"resumes no image that does not exist":    {wanted: resume, image: "gone", want: "error: no image named gone in namespace team"},
+		"suspends no image that does not exist":   {wanted: suspend, image: "gone", want: "error: no image named gone in namespace team: it has web: `goldsmith kubectl get images,imagebuilds` lists all"},
+		"resumes no image that does not exist":    {wanted: resume, image: "gone", want: "error: no image named gone in namespace team: it has web: `goldsmith kubectl get images,imagebuilds` lists all"},
 		"reports a refusal": {
 			wanted: suspend, image: "web", refusal: errors.New("forbidden"),
 			patches: []string{`{"spec":{"suspend":true}}`}, want: "error: suspend image web: forbidden",
