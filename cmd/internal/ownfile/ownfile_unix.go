@@ -8,6 +8,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +36,27 @@ func isOwn(_ *os.File, info fs.FileInfo) bool {
 }
 
 func belongs(stat *syscall.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
+
+// Owner returns the name of the user to whom a file belongs, or of the user of the directory above it that can be examined. It returns "" if there is none.
+func Owner(path string) string {
+	info, err := os.Stat(path)
+	for err != nil && filepath.Dir(path) != path {
+		path = filepath.Dir(path)
+		info, err = os.Stat(path)
+	}
+	if err != nil {
+		return ""
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	id := strconv.FormatUint(uint64(stat.Uid), 10)
+	if found, err := user.LookupId(id); err == nil {
+		return found.Username
+	}
+	return id
+}
 
 // Trusted reports, with ErrForeign, a path whose file another user can replace after it was read: the path, or the file to which it links,
 // belongs neither to this user nor to root.

@@ -145,7 +145,7 @@ func (f *Flags) loadingRules(plugin bool, environment string) (*clientcmd.Client
 		rules.ExplicitPath = f.Kubeconfig
 		return rules, nil
 	}
-	if err := MissingKubeconfig(f.Kubeconfig, environment); err != nil {
+	if err := CheckKubeconfig(f.Kubeconfig, environment); err != nil {
 		return nil, err
 	}
 	switch {

@@ -5,6 +5,7 @@ package client
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,8 @@ func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
 	write(t, "no-yaml", "a: [\n")
 	write(t, "text", "hello\n")
 	write(t, "empty", "")
+	write(t, "pod", "apiVersion: v1\nkind: Pod\n")
+	write(t, "binary", "\x7fELF\x00\x01")
 	write(t, "no-current", strings.Replace(kubeconfig("https://here", "team"), `"current-context": "c"`, `"current-context": ""`, 1))
 	write(t, "no-server", strings.Replace(kubeconfig("https://here", "team"), `"cluster": "s"`, `"cluster": "other"`, 1))
 	for _, test := range []struct {
@@ -102,7 +105,10 @@ func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
 		{"missing", "", "kubeconfig missing does not exist: correct --kubeconfig, or start a server with `goldsmith up`"},
 		{"no-yaml", "", "read kubeconfig no-yaml: yaml: line 1: "},
 		{"no-yaml", "", ": correct the file, or set --kubeconfig"},
-		{"text", "", "read kubeconfig text: "},
+		{"text", "", "text is not a kubeconfig, which has kind: Config and apiVersion: v1: set --kubeconfig"},
+		{"pod", "", "pod is not a kubeconfig"},
+		{"binary", "", "binary is not a kubeconfig"},
+		{".", "", "kubeconfig . is a directory: set --kubeconfig to a file"},
 		{"empty", "", "kubeconfig empty has no context: set --kubeconfig"},
 		{"no-current", "", "kubeconfig no-current has no current-context: set --context to one of: c"},
 		{"good", "other", "kubeconfig good has no context other: set --context to one of: c"},
@@ -117,8 +123,16 @@ func TestAKubeconfigThatCannotBeUsedIsNamedWithTheNextStep(t *testing.T) {
 		t.Errorf("with a context that exists: got error %v", err)
 	}
 	t.Setenv("KUBECONFIG", "missing:text")
-	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "read kubeconfig text: ") {
+	if _, err := (&Flags{}).Connect(io.Discard); err == nil || !strings.Contains(err.Error(), "text is not a kubeconfig") {
 		t.Errorf("from $KUBECONFIG: got error %v", err)
+	}
+}
+
+func TestTheKubeconfigOfAnotherUserIsNamedWithTheOwner(t *testing.T) {
+	err := unreadable("/nowhere/kubeconfig", &fs.PathError{Op: "open", Path: "/nowhere/kubeconfig", Err: fs.ErrPermission})
+	want := "no permission to read kubeconfig /nowhere/kubeconfig, which belongs to user root: ask the user of the server for a kubeconfig of your own, which `goldsmith user add NAME` writes"
+	if err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

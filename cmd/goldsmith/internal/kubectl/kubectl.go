@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder/kubeversion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	_ "goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl/translations" // before the commands of kubectl
+	"goldsmith.dev/goldsmith/cmd/internal/flagvalue"
 )
 
 // NewCommand returns the verb. The commands of kubectl are created only when the verb runs.
@@ -60,7 +61,7 @@ func run(args []string) error {
 	os.Args = append([]string{"kubectl"}, args...)
 	var missing error
 	if !plugin {
-		missing = client.MissingKubeconfig(kubeconfigOf(args), os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
+		missing = client.CheckKubeconfig(kubeconfigOf(args), os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
 		if err := chooseKubeconfig(); err != nil {
 			return err
 		}
@@ -82,6 +83,8 @@ func run(args []string) error {
 	}
 	apply.ApplySetToolVersion = version.Get().GitVersion // kubectl reads the version before main runs
 	command := kubectl.NewDefaultKubectlCommand()
+	ownError := command.FlagErrorFunc()
+	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return ownError(command, flagvalue.Explain(err)) })
 	if missing != nil && needsServer(command, args) {
 		return missing
 	}
