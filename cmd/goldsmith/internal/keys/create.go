@@ -27,8 +27,9 @@ type request struct {
 	name, namespace string
 	selector        *metav1.LabelSelector
 	notAfter        *metav1.Time
-	// private is an existing private key, or nil.
+	// private is an existing private key, or nil, and file the path where it was read.
 	private []byte
+	file    string
 }
 
 func (r *request) secretName() string { return r.name + "-signing-key" }
@@ -152,7 +153,7 @@ func (r *request) read() (*signing.PrivateKey, error) {
 	}
 	private, err := signing.ReadPrivate(r.private)
 	if err != nil {
-		return nil, fmt.Errorf("--from-file: %w", err)
+		return nil, fmt.Errorf("--from-file %s: %w", r.file, err)
 	}
 	return private, nil
 }
@@ -175,7 +176,7 @@ func (c *creator) stored(ctx context.Context, wanted request, stderr io.Writer) 
 	}
 	given, err := signing.ReadPrivate(wanted.private)
 	if err != nil {
-		return nil, fmt.Errorf("--from-file: %w", err)
+		return nil, fmt.Errorf("--from-file %s: %w", wanted.file, err)
 	}
 	if same, err := given.Public(); err != nil || same.ID() != public.ID() {
 		return nil, errors.Join(err, fmt.Errorf("the Secret %s exists already, with another private key than --from-file: choose another name", name))

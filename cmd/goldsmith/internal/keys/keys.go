@@ -73,7 +73,7 @@ func newCreateCommand(now clock.PassiveClock) *cobra.Command {
 		if wanted.notAfter, err = parseEnd(notAfter, validity, now.Now()); err != nil {
 			return err
 		}
-		if file != "" {
+		if wanted.file = file; file != "" {
 			if wanted.private, err = readKey(file); err != nil {
 				return fmt.Errorf("--from-file: %w", err)
 			}

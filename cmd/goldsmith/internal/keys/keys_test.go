@@ -141,7 +141,7 @@ func TestWhatKeepsAKeyFromBeingMade(t *testing.T) {
 	}{
 		"no signer":       {func(s *server) { s.without = true }, nil, expired, "no signer has published its public key within 1m0s: in a cluster, check the Deployment goldsmith-signer"},
 		"another signer":  {func(s *server) { s.problem = v1alpha1.ReasonSecretNotFound }, nil, t.Context(), "the signer reports SecretNotFound: it is not there"},
-		"no private key":  {nil, func(r *request) { r.private = []byte("secret") }, t.Context(), "--from-file: there is no key in PEM"},
+		"no private key":  {nil, func(r *request) { r.private, r.file = []byte("secret"), "bill" }, t.Context(), "--from-file bill: there is no key in PEM"},
 		"long name":       {nil, func(r *request) { r.name = strings.Repeat("a", 64) }, t.Context(), "the NAME has 64 bytes, at most 63 are allowed"},
 		"another Secret":  {func(s *server) { s.addSecret(nil) }, nil, t.Context(), "exists already, and is not that of an earlier try"},
 		"no label":        {func(s *server) { s.addSecret(newPEM(s.t)) }, nil, t.Context(), "exists already, and is not that of an earlier try"},
