@@ -46,7 +46,7 @@ func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise st
 	switch found := c.otherNamespaces(ctx, kind, name); len(found) {
 	case 0:
 		if instead := c.present(ctx, kind, name); instead != "" {
-			err = fmt.Errorf("%w: %s", err, instead)
+			return fmt.Errorf("%w: %s", err, strings.TrimSuffix(instead+"; "+otherwise, "; "))
 		}
 		if otherwise != "" {
 			return fmt.Errorf("%w: %s", err, otherwise)
