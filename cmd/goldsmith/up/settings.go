@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,7 +123,7 @@ func (o *Options) checkFiles(ctx context.Context) error {
 	_, listening := parseListen(o.Listen)
 	problems := []error{o.LogArchive.Check(ctx), o.Records.Check(), listening}
 	problems = append(problems, o.Advisories.CheckFiles(ctx)...)
-	if o.Apply != "" {
+	if o.Apply != "" && apply.Check(o.Apply, o.DataDirectory) == nil {
 		problems = append(problems, apply.CheckManifests(o.Apply)...)
 	}
 	if err := o.checkDataDirectory(); err != nil {
@@ -144,6 +145,9 @@ func (o *Options) checkDataDirectory() error {
 	err := datadir.CheckWritable(o.DataDirectory)
 	if err != nil {
 		err = fmt.Errorf("--data-dir: %w", err)
+		if !errors.Is(err, fs.ErrPermission) { // whose explanation has the remedy
+			err = fmt.Errorf("%w: set another directory", err)
+		}
 	} else {
 		err = datadir.CheckTypes(o.DataDirectory)
 	}

@@ -460,7 +460,7 @@ func TestACheckUsesEachFileAsTheServerWould(t *testing.T) {
 		{"--records sqlite://" + in("manifests"), "it is not a regular file"},
 		{"--records sqlite://" + in("gone/new.db"), "gone: no such file or directory"},
 		{"--kubeconfig " + in("text") + "/kubeconfig", "text/kubeconfig: not a directory"},
-		{"--data-dir " + in("text"), "--data-dir: write to " + in("text") + ": not a directory"},
+		{"--data-dir " + in("text"), "--data-dir: write to " + in("text") + ": not a directory: set another directory"},
 		{"--data-dir " + in("newer"), "is newer than this program"},
 		{"--kinds " + in("gone"), "gone: no such file"},
 		{"--builders " + in("gone"), "gone: no such file"},
