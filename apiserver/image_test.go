@@ -273,7 +273,7 @@ var _ = Describe("An Image", func() {
 	It("is printed in columns", func(ctx SpecContext) {
 		create(ctx, newImage("debian"))
 		must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
-		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Reason Latest Digest Active Next Age Builder Base Channels LastFailure"))
+		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Reason Latest Digest Active Next Age Builder Base Channels LastFailure Since Suspended Vulnerabilities"))
 		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Progress Attempt Duration Age Trigger Node Digest OneOff Started Finished"))
 	})
 })

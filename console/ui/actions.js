@@ -29,6 +29,8 @@ import {problem, shown} from './parts.js';
  * @property {string} [impossible] why the action is impossible now
  * @property {Field[]} [fields]
  * @property {boolean} [danger] whether the action cannot be undone
+ * @property {() => Promise<any>} [read] reads what about shows, once the dialog is open
+ * @property {(read: any, values: Values) => Content} [about] shows what the action concerns
  * @property {(values: Values) => string} command that does the same
  * @property {(values: Values) => Promise<string | void>} run does it, and returns the address of the page to open, if another
  */
@@ -47,6 +49,8 @@ export class Actions {
     /** @type {import('./api.js').APIError | undefined} */
     this.failure = undefined;
     this.busy = false;
+    /** What the open action concerns, once it was read. @type {{value?: any, failure?: {message: string}} | undefined} */
+    this.concerned = undefined;
   }
 
   /** Why the user cannot do something, or an empty text. @param {Pick<Action, 'right' | 'impossible'>} action */
@@ -83,6 +87,12 @@ export class Actions {
     this.open = action;
     this.values = Object.fromEntries((action.fields ?? []).map(({name, value, options}) => [name, value ?? options?.[0] ?? '']));
     this.failure = undefined;
+    this.concerned = undefined;
+    action.read?.().then((value) => ({value}), (failure) => ({failure})).then((concerned) => {
+      if (this.open !== action) return;
+      this.concerned = concerned;
+      this.app.update();
+    });
     this.app.update();
   }
 
@@ -128,6 +138,13 @@ export class Actions {
       : html`<input name=${field.name} ?required=${field.required} maxlength="1024" autocomplete="off" @input=${set}>`}</label>`;
   }
 
+  /** @param {Action} action */
+  about(action) {
+    const {concerned} = this;
+    if (!concerned) return html`<p class="loading">Reading what it concerns.</p>`;
+    return concerned.failure ? html`<p class="refusal">What it concerns is unknown: ${concerned.failure.message}</p>` : action.about?.(concerned.value, this.values);
+  }
+
   dialog() {
     const action = this.open;
     if (!action) return nothing;
@@ -136,6 +153,7 @@ export class Actions {
       <h2 id="dialog-title">${action.title}</h2>
       <p>${action.text}</p>
       ${(action.fields ?? []).map((field) => this.field(field))}
+      ${action.about ? this.about(action) : nothing}
       ${refusal ? html`<p class="refusal">${refusal}</p>` : nothing}
       ${problem(this.failure)}
       <p class="same">In a terminal: ${shown(action.command(this.values))}</p>

@@ -154,7 +154,7 @@ export class Form {
     const schema = this.resolve(given), widget = widgetOf(schema);
     if (!fits(widget, at.get())) return this.text(schema, at, 'json');
     switch (widget) {
-      case 'choice': return this.choice(schema, at);
+      case 'choice': return schema.folded ? this.group({...schema, description: undefined}, at, () => this.choice(schema, at)) : this.choice(schema, at);
       case 'object': return this.group(schema, at, this.properties(schema, at));
       case 'list': return this.group(schema, at, () => this.list(schema, at));
       case 'map': return this.group(schema, at, () => this.map(schema, at));
@@ -228,7 +228,7 @@ export class Form {
 
   /** A part with fields. Optional parts are closed at first. @param {Schema} schema @param {Place} at @param {() => Content} content */
   group(schema, at, content) {
-    const id = idOf(at.path), errors = this.errorsOf(at.path);
+    const id = `${idOf(at.path)}${schema.folded ? '-part' : ''}`, errors = schema.folded ? [] : this.errorsOf(at.path);
     const inner = () => html`${hint(schema, at)}
       ${this.complete || [...this.touched].some((path) => path.startsWith(at.path)) ? errors.map(({message}) => html`<p class="refusal">${plain(message)}</p>`) : nothing}${content()}`;
     if (at.required) return html`<fieldset id=${id} tabindex="-1"><legend>${titleOf(schema, at)}</legend>${inner()}</fieldset>`;

@@ -4,7 +4,7 @@
 import {encode, everywhere} from './api.js';
 import {html, nothing, svg} from './html.js';
 import {session} from './session.js';
-import {age, local} from './time.js';
+import {age, local, now} from './time.js';
 
 /** @typedef {import('./html.js').Content} Content */
 /** @typedef {'ok' | 'failed' | 'running' | 'waiting' | 'warning' | 'idle'} Tone */
@@ -49,6 +49,12 @@ export const finished = (phase) => phase === 'Succeeded' || phase === 'Failed' |
 
 /** @param {string} phase of a build */
 export const phaseBadge = (phase) => badge(toneOf(phase), phase || 'Pending');
+
+/** Reports whether a revocation is in effect: it can be scheduled. @param {{time: string, effectiveTime?: string} | undefined} revoked */
+export const inEffect = (revoked) => Boolean(revoked) && Date.parse(revoked?.effectiveTime ?? revoked?.time ?? '') <= now();
+
+/** The phase of a build, or that it is revoked. @param {{phase?: string, revoked?: any} | undefined} status of the build, or its record */
+export const stateBadge = ({phase, revoked} = {}) => (inEffect(revoked) ? badge('failed', 'Revoked') : phaseBadge(phase ?? ''));
 
 /** Shows how long ago something was, with the time itself as its title. @param {string | undefined} timestamp */
 export const ago = (timestamp) => (timestamp ? html`<time datetime=${timestamp} title=${local(timestamp)}>${age(timestamp)}</time>` : nothing);
@@ -176,6 +182,20 @@ export const filterField = (app, label) => html`<input type="search" placeholder
 export function filterChoices(app, name, label, choices) {
   const chosen = app.query(name);
   return html`<span class="choices" role="group" aria-label=${label}>${choices.map(([value, content, count]) => html`<button type="button" aria-pressed=${value === chosen} @click=${() => app.setQuery({[name]: value === chosen ? '' : value})}>${content} ${count ?? nothing}</button>`)}</span>`;
+}
+
+/**
+ * Counts open vulnerabilities, and packages whose vulnerabilities are unknown, the worst first.
+ * @param {Record<string, number>} counts
+ * @returns {string} empty if there is none
+ */
+export const countsOf = (counts) => [['unreadable', 'critical', 'high', 'medium', 'low', 'negligible', 'unknown'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', '),
+  counts.unmatched ? `those of ${plural(counts.unmatched, 'package')} are unknown` : ''].filter(Boolean).join('; ');
+
+/** Shows severe vulnerabilities beside the state of a build or an image. @param {Record<string, number> | undefined} counts */
+export function severeBadge(counts = {}) {
+  const severe = ['critical', 'high', 'unreadable'].filter((level) => counts[level]);
+  return severe.length ? badge('warning', `Vulnerabilities: ${severe.map((level) => `${counts[level]} ${level}`).join(', ')}`) : nothing;
 }
 
 /**

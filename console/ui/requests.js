@@ -2,6 +2,7 @@
 // What users can do to images and builds.
 
 import {APIError, encode, everywhere, path, request} from './api.js';
+import {concerned, readBuilds} from './descendants.js';
 import {command, href} from './parts.js';
 import {catalogGroup} from './schema.js';
 
@@ -98,7 +99,7 @@ export function promoteAction(namespace, image, builds, channels, names, impossi
     right: {verb: 'update', resource: 'images', subresource: 'channels', namespace},
     fields: [
       ...(builds.length > 1 ? [{name: 'build', label: 'Build', options: builds}] : []),
-      ...(names.length ? [{name: 'channel', label: 'Channel', options: [...names, newChannel], title: (/** @type {string} */ name) => (name === newChannel ? name : `${name}, now ${buildOf(name) ?? 'without a build'}`)}] : []),
+      ...(names.length ? [{name: 'channel', label: 'Channel', options: [...names, newChannel], value: names.find((name) => buildOf(name) !== builds[0]) ?? newChannel, title: (/** @type {string} */ name) => (name === newChannel ? name : `${name}, now ${buildOf(name) ?? 'without a build'}`)}] : []),
       {name: 'name', label: 'Name of the new channel, such as stable', required: true, hidden: ({channel}) => Boolean(channel) && channel !== newChannel},
     ],
     command: (values) => command(namespace, 'promote', values.build || builds[0], chosen(values) || 'CHANNEL'),
@@ -178,6 +179,8 @@ export const revokeAction = (namespace, build, impossible) => ({
   text: 'Recalls the build: channels and other builds use its artifacts no more, and clients refuse them. The artifacts are not deleted, and Restore takes it back.',
   right: {verb: 'create', resource: 'imagebuilds', subresource: 'revoke', namespace: namespace === everywhere ? '' : namespace},
   fields: [...(build ? [] : [{name: 'build', label: 'Build', required: true}]), {name: 'reason', label: 'Reason', required: true}, {name: 'descendants', label: 'Also the builds that are based on it', options: ['no', 'yes']}],
+  read: () => readBuilds(namespace),
+  about: (builds, {build: named, descendants}) => concerned(builds, build || named, descendants === 'yes'),
   command: ({build: named, reason, descendants}) => command(namespace, 'revoke', build || named || 'BUILD', '--reason', reason || 'TEXT', ...(descendants === 'yes' ? ['--descendants'] : [])),
   run: async ({build: named, reason, descendants}) => {
     await request(path('imagebuilds', namespace, build || named, 'revoke'), {method: 'POST', body: {apiVersion: version, kind: 'RevokeRequest', reason, descendants: descendants === 'yes'}});

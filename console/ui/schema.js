@@ -57,6 +57,15 @@ const schemaOf = (document, version, kind) => Object.values(/** @type {Record<st
 /** Reads the builders that are registered. Users without the right name one. @param {AbortSignal} [signal] @returns {Promise<KubeObject[]>} */
 export const readBuilders = async (signal) => (await request(path('builders', everywhere), {signal})).items;
 
+/** Reports whether a builder makes images: that of tests does not. @param {KubeObject} builder */
+export const makesImages = ({metadata}) => metadata.name !== 'tester';
+
+/** The values that targets of a builder can have, or undefined for all. @param {KubeObject | undefined} builder @param {'platform' | 'format'} part */
+export function targetsOf(builder, part) {
+  const values = builder?.targets?.map((/** @type {KubeObject} */ target) => target[part]);
+  return values?.length && values.every(Boolean) ? [...new Set(values)] : undefined;
+}
+
 /** Reads the kinds of the catalog, which every user can. @param {AbortSignal} [signal] @returns {Promise<Kind[]>} */
 export async function readKinds(signal) {
   const {versions} = await request(`/apis/${catalogGroup}`, {signal}).catch((error) => {
@@ -85,7 +94,7 @@ function kindOf(document, version, {name, kind, singularName, shortNames = []}) 
 /** Reads what an Image can be. @param {AbortSignal} [signal] @returns {Promise<Kind>} */
 export async function readImage(signal) {
   const version = `${group}/v1alpha1`;
-  const [{address, document}, builders] = await Promise.all([documentOf(version, signal), readBuilders(signal).catch(() => [])]);
+  const [{address, document}, builders] = await Promise.all([documentOf(version, signal), readBuilders(signal).then((all) => all.filter(makesImages), () => [])]);
   const resolve = resolver(document);
   const base = resolve(schemaOf(document, version, 'Image')?.properties?.spec ?? {});
   const builderOf = (/** @type {any} */ spec) => builders.find(({metadata}) => metadata.name === spec?.builder?.name);
@@ -106,21 +115,22 @@ export async function readImage(signal) {
  * @param {(schema: Schema) => Schema} resolve
  */
 function imageSchema(spec, builder, registered, builders, resolve) {
-  const {base, builder: reference, parameters, source, template, ...rest} = spec.properties ?? {};
+  const {base, builder: reference, parameters, source, template, suspend, targets, ...others} = spec.properties ?? {};
   if (!base) return spec;
   const oneOf = (/** @type {string[]} */ ...names) => names.map((name) => ({required: [name]}));
   const the = (/** @type {Schema} */ schema, /** @type {string} */ name) => resolve(resolve(schema).properties[name]);
   const {command, ...selectors} = resolve(reference).properties;
+  const target = resolve(targets.items), formats = targetsOf(builder, 'format');
   const builderName = {...the(reference, 'name'), ...(builders.length ? {enum: builders.map(({metadata}) => metadata.name), titles: builders.map(({description}) => description)} : {})};
   return {
     ...spec,
     properties: {
       builder: {...resolve(reference), oneOf: oneOf('name', 'image'), properties: {...selectors, name: builderName, ...(registered ? {} : {command})}},
       base: {...resolve(base), oneOf: oneOf('reference', 'imageRef'), properties: {...resolve(base).properties, reference: {...the(base, 'reference'), ...builder?.base}}},
-      targets: rest.targets,
-      parameters: {...resolve(parameters), named: builder?.parameters ?? {additionalProperties: {type: 'string'}}, open: Boolean(builder?.parameters)},
+      targets: {...targets, items: {...target, properties: {...target.properties, ...formats ? {format: {...resolve(target.properties.format), enum: formats, description: undefined}} : {}}}},
+      parameters: {...resolve(parameters), named: builder?.parameters ?? {additionalProperties: {type: 'string'}}, open: true},
       source: {...resolve(source), oneOf: oneOf('inline', 'configMapRef', 'git', 'oci')},
-      ...rest, template,
+      ...others, suspend: {...suspend, folded: true}, template,
     },
   };
 }

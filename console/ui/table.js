@@ -14,7 +14,7 @@ import {narrow} from './parts.js';
  * @property {(row: any) => Content} cell
  * @property {(row: any) => string | undefined} [tip] title of the cell
  * @property {(row: any) => string | number} [by] what rows are sorted by; a column without it sorts nothing
- * @property {'wide' | 'medium'} [from] the width of the window from which the column is shown
+ * @property {'wide' | 'broad' | 'medium'} [from] the width of the window from which the column is shown
  */
 
 const rowHeight = 36, tallRowHeight = 56; // as in style.css

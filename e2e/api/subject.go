@@ -55,7 +55,7 @@ func images(w *fixture) *subject {
 		fields: `{"f:spec":{"f:suspend":{},"f:builder":{"f:name":{}},"f:base":{"f:reference":{}},
 			"f:targets":{"k:{\"format\":\"raw\",\"platform\":\"linux/amd64\"}":{".":{},"f:format":{},"f:platform":{}}}}}`,
 		edited: "spec.builder.name", value: "mock", other: "other", refused: "../mock", selector: "spec.builder.name=mock,spec.suspend=true",
-		columns:    []string{"Name", "Ready", "UpToDate", "Reason", "Latest", "Digest", "Active", "Next", "Age", "Builder", "Base", "Channels", "LastFailure"},
+		columns:    []string{"Name", "Ready", "UpToDate", "Reason", "Latest", "Digest", "Active", "Next", "Age", "Builder", "Base", "Channels", "LastFailure", "Since", "Suspended", "Vulnerabilities"},
 		kinds:      []string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "ImageKind", "ImageKindList", "SigningKey", "SigningKeyList", "Archive", "ArchiveList", "RevokedArtifact", "RevokedArtifactList", "BuildRequest", "CancelRequest"},
 		discovered: discovery.Resources, strategic: true, counted: true,
 	}

@@ -40,7 +40,7 @@ func describeGet(s *shell) {
 			Expect(rows(s.Run(ctx, "", "get", "img", "web"))[1][:4]).To(Equal([]string{"web", "False", "False", "BuilderFailed"}))
 
 			wide := s.Run(ctx, "", "get", "img", "web", "-o", "wide")
-			Expect(rows(wide)[0]).To(Equal(strings.Fields("NAME READY UPTODATE REASON LATEST DIGEST ACTIVE NEXT AGE BUILDER BASE CHANNELS LASTFAILURE")))
+			Expect(rows(wide)[0]).To(Equal(strings.Fields("NAME READY UPTODATE REASON LATEST DIGEST ACTIVE NEXT AGE BUILDER BASE CHANNELS LASTFAILURE SINCE SUSPENDED VULNERABILITIES")))
 			Expect(wide).To(ContainSubstring("build web-1 ended with BuilderFailed: "))
 			for _, object := range []string{"image/web", "imagebuild/web-1"} {
 				described := s.Run(ctx, "", "describe", object)

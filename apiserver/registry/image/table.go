@@ -37,6 +37,9 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Base", Type: "string", Description: "What the image starts from.", Priority: wide},
 	{Name: "Channels", Type: "string", Description: "Build of each channel, whether that is revoked, and channels that wait for their first build.", Priority: wide},
 	{Name: "LastFailure", Type: "string", Description: "How the last finished build that counts ended, if it failed.", Priority: wide},
+	{Name: "Since", Type: "string", Format: "date-time", Description: "Since when the image is not ready, or else stalled, or else not up to date.", Priority: wide},
+	{Name: "Suspended", Type: "boolean", Description: "Whether the image is suspended.", Priority: wide},
+	{Name: "Vulnerabilities", Type: "string", Description: "Open vulnerabilities of the latest successful build, and packages whose vulnerabilities are unknown.", Priority: wide},
 }
 
 func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.Image] {
@@ -46,6 +49,7 @@ func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.Image] {
 			image.Name, string(summary.Ready), string(summary.UpToDate), summary.Reason,
 			summary.Latest, digest(image, summary.Source), int64(image.Status.ActiveBuilds), next(clock, image), table.Age(clock, image.CreationTimestamp),
 			cmp.Or(image.Spec.Builder.Name, image.Spec.Builder.Image), base(image), channels(clock.Now(), image), lastFailure(image),
+			since(image), image.IsSuspended(), vulnerabilities(image),
 		}
 	})
 }
@@ -89,6 +93,35 @@ func lastFailure(image *v1alpha1.Image) string {
 		return ""
 	}
 	return ready.Message
+}
+
+// since is when the first condition with a problem took its status: a time for programs, or empty.
+func since(image *v1alpha1.Image) string {
+	for _, problem := range []metav1.Condition{
+		{Type: v1alpha1.ImageReady, Status: metav1.ConditionFalse}, {Type: v1alpha1.ImageStalled, Status: metav1.ConditionTrue},
+		{Type: v1alpha1.ImageUpToDate, Status: metav1.ConditionFalse},
+	} {
+		if said := meta.FindStatusCondition(image.Status.Conditions, problem.Type); said != nil && said.Status == problem.Status {
+			return said.LastTransitionTime.UTC().Format(time.RFC3339)
+		}
+	}
+	return ""
+}
+
+// vulnerabilities counts the open vulnerabilities of the latest artifacts. It is empty if the server knows no advisories.
+func vulnerabilities(image *v1alpha1.Image) string {
+	found := image.Status.Vulnerabilities
+	if found == nil {
+		return ""
+	}
+	_, text, open := strings.Cut(trigger.DescribeVulnerabilities(found.Counts), ": ")
+	if !open {
+		text = "none"
+	}
+	if found.Counts.Unmatched > 0 {
+		text += fmt.Sprintf(", %d unmatched", found.Counts.Unmatched)
+	}
+	return text
 }
 
 // next is the time until the schedule starts a build. A late build is due now.

@@ -18,8 +18,8 @@ func TestTable(t *testing.T) {
 	ago := func(d time.Duration) metav1.Time { return metav1.NewTime(now.Add(-d)) }
 	conditions := func(ready, upToDate metav1.ConditionStatus, reasons ...string) []metav1.Condition {
 		return []metav1.Condition{
-			{Type: v1alpha1.ImageReady, Status: ready, Reason: reasons[0], Message: "build 1 ended with OOMKilled"},
-			{Type: v1alpha1.ImageUpToDate, Status: upToDate},
+			{Type: v1alpha1.ImageReady, Status: ready, Reason: reasons[0], Message: "build 1 ended with OOMKilled", LastTransitionTime: ago(time.Hour)},
+			{Type: v1alpha1.ImageUpToDate, Status: upToDate, LastTransitionTime: ago(2 * time.Hour)},
 			{Type: v1alpha1.ImageInputsResolved, Reason: reasons[1]},
 			{Type: v1alpha1.ImageStalled, Reason: reasons[2]},
 		}
@@ -63,11 +63,12 @@ func TestTable(t *testing.T) {
 				LatestBuild:      &v1alpha1.LatestBuild{Name: "debian-7", Phase: v1alpha1.BuildSucceeded},
 				LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-7", Artifacts: []v1alpha1.Artifact{artifact, artifact, artifact}},
 				Conditions:       conditions("True", "True", v1alpha1.ReasonBuildSucceeded, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
-				NextScheduleTime: new(ago(-90 * time.Minute)),
+				NextScheduleTime: new(ago(-90 * time.Minute)), Vulnerabilities: &v1alpha1.ImageVulnerabilities{Counts: v1alpha1.VulnerabilityCounts{High: 1, Low: 2, Fixable: 1, Unmatched: 3}},
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "again", CreationTimestamp: ago(49 * time.Hour)},
+			Spec:       v1alpha1.ImageSpec{Suspend: new(true)},
 			Status: v1alpha1.ImageStatus{
 				ActiveBuilds: 1, LatestBuild: &v1alpha1.LatestBuild{Name: "again-3", Phase: v1alpha1.BuildRunning},
 				LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "again-1", Artifacts: []v1alpha1.Artifact{artifact}},
@@ -77,7 +78,7 @@ func TestTable(t *testing.T) {
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "late", CreationTimestamp: ago(time.Hour)},
 			Spec:       v1alpha1.ImageSpec{Channels: []v1alpha1.ChannelRule{{Name: "stable"}, {Name: "edge"}}},
-			Status: v1alpha1.ImageStatus{NextScheduleTime: new(ago(time.Minute)), Channels: []v1alpha1.ImageChannel{
+			Status: v1alpha1.ImageStatus{Vulnerabilities: &v1alpha1.ImageVulnerabilities{}, NextScheduleTime: new(ago(time.Minute)), Channels: []v1alpha1.ImageChannel{
 				{Name: "stable", Build: "late-1", Revoked: &v1alpha1.Revocation{}}, {Name: "old", Build: "late-2", Revoked: &v1alpha1.Revocation{EffectiveTime: new(ago(-time.Minute))}},
 			}},
 		},

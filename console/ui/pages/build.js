@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {encode, path, request} from '../api.js';
+import {descendantsOf, listed, readBuilds} from '../descendants.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, icon, missing, none, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, comparison, conditionOf, countsOf, digest, facts, finished, href, icon, inEffect, missing, none, problem, section, severeBadge, shown, stateBadge, toneOf} from '../parts.js';
 import {classOf, explainFailure, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, cancelAction, deleteBuildAction, formOf, promoteAction, rerunAction, restoreAction, revokeAction, rightTo} from '../requests.js';
 import {age, duration, local, now, parseDuration} from '../time.js';
@@ -56,6 +57,8 @@ export class BuildPage {
     this.good = undefined;
     /** @type {import('../reasons.js').Reason[]} */
     this.reasons = [];
+    /** The builds that are based on this one, if it is revoked. @type {KubeObject[]} */
+    this.based = [];
     this.phase = '';
     this.read = '';
     reasons().then((all) => {
@@ -80,7 +83,7 @@ export class BuildPage {
     if (this.phase && phase !== this.phase && finished(phase)) this.app.announce(`Build ${this.name}: ${phase}`);
     this.phase = phase;
     const advised = Boolean(conditionOf(this.image ?? {}, 'Vulnerable'));
-    const state = `${build?.metadata.uid} ${phase} ${build?.status?.currentAttempt} ${advised}`;
+    const state = `${build?.metadata.uid} ${phase} ${build?.status?.currentAttempt} ${advised} ${JSON.stringify(build?.status?.revoked ?? '')}`;
     if (this.builds.loaded && state !== this.read) {
       this.read = state;
       this.readMore(build, advised).finally(() => this.app.update());
@@ -97,12 +100,13 @@ export class BuildPage {
     const {namespace} = this.app;
     const optional = (/** @type {Promise<any>} */ answer) => answer.catch(() => undefined), asked = this.read;
     const image = build?.spec.imageRef?.name;
-    const [events, explained, vulnerabilities, record, good] = await Promise.all([
+    const [events, explained, vulnerabilities, record, good, builds] = await Promise.all([
       build && optional(request(`/api/v1/namespaces/${encode(namespace)}/events`, {query: {fieldSelector: `involvedObject.uid=${build.metadata.uid}`}})),
       build?.status?.failure && optional(explainFailure(build)),
       advised && build?.status?.phase === 'Succeeded' && optional(request(path('imagebuilds', namespace, this.name, 'vulnerabilities'), {query: {countsOnly: true}})),
       !build && optional(recordOf(namespace, this.name)),
       finished(build?.status?.phase) && image && optional(goodBefore(namespace, image, this.name)),
+      build?.status?.revoked && optional(readBuilds(namespace)),
     ]);
     if (asked !== this.read) return; // a later answer is newer
     this.good = good || undefined;
@@ -110,6 +114,7 @@ export class BuildPage {
     this.explained = explained || undefined;
     this.vulnerabilities = vulnerabilities || undefined;
     this.record = record || undefined;
+    this.based = builds ? descendantsOf(builds, this.name).based : [];
   }
 
   render() {
@@ -137,7 +142,7 @@ export class BuildPage {
   deleted() {
     const {namespace} = this.app, {record} = this;
     if (!record) return missing(`Build ${this.name} does not exist`, 'It was deleted, or never existed. A server with a records database has a record of it, which this command lists:', command(namespace, 'history', imageOf(this.name)));
-    return html`<header class="title"><p class="over"><a href=${href(namespace, 'images', imageOf(this.name))}>${imageOf(this.name)}</a> / build</p><h1>${this.name}</h1>${phaseBadge(record.phase ?? '')}
+    return html`<header class="title"><p class="over"><a href=${href(namespace, 'images', imageOf(this.name))}>${imageOf(this.name)}</a> / build</p><h1>${this.name}</h1>${stateBadge(record)}
         <span class="actions"><a class="button" href=${`${href(namespace, 'builds', this.name, 'log')}?uid=${record.uid}`}>Log</a></span></header>
       <div class="lead idle"><h2>This build was deleted</h2><p>This is the record of it. Its log may be in the archive.</p></div>
       ${section('Record', facts([
@@ -157,7 +162,7 @@ export class BuildPage {
     const overtaken = number(this.image?.status?.latestSuccessful?.name ?? '') > number(this.name); // by a later success
     return html`<header class="title">
       <p class="over">${image ? html`<a href=${href(namespace, 'images', image)}>${image}</a>` : 'no image'} / build</p>
-      <h1>${this.name}</h1>${phaseBadge(phase)}
+      <h1>${this.name}</h1>${stateBadge(status)}${severeBadge(this.vulnerabilities?.counts)}
       ${channels.filter((/** @type {KubeObject} */ {build}) => build === this.name).map((/** @type {KubeObject} */ {name}) => html`<span class="chip">${name}</span>`)}
       ${spec.oneOff ? html`<span class="chip" title="The inputs differ from those of the image.">one-off</span>` : nothing}
       <span class="actions">
@@ -180,7 +185,8 @@ export class BuildPage {
   lead(build) {
     const {namespace} = this.app, {status = {}} = build;
     const later = this.image?.status?.latestSuccessful?.name;
-    if (status.revoked) return html`<div class="lead failed"><h2>Revoked${status.revoked.by ? ` by ${status.revoked.by}` : ''}: ${status.revoked.reason}</h2><p>Since ${local(status.revoked.effectiveTime ?? status.revoked.time)}. Do not use its artifacts.</p></div>`;
+    if (status.revoked && !inEffect(status.revoked)) return html`<div class="lead warning"><h2>Will be revoked: ${status.revoked.reason}</h2><p>From ${local(status.revoked.effectiveTime)} on. Use another build by then.</p>${listed('Based on it:', this.based)}</div>`;
+    if (status.revoked) return html`<div class="lead failed"><h2>Revoked${status.revoked.by ? ` by ${status.revoked.by}` : ''}: ${status.revoked.reason}</h2><p>Since ${local(status.revoked.effectiveTime ?? status.revoked.time)}. Do not use its artifacts.</p>${listed('Based on it:', this.based)}</div>`;
     if (status.failure) {
       const {class: kind, reason, message, logTail, exitCode} = status.failure;
       const lines = (logTail ?? '').trimEnd().split('\n').slice(-12);
@@ -221,20 +227,31 @@ export class BuildPage {
   /** Where the time went. @param {KubeObject} build */
   timeline({metadata, status = {}}) {
     const created = Date.parse(metadata.creationTimestamp), end = Date.parse(status.completionTime) || now();
-    const started = Date.parse(status.startTime) || (status.completionTime ? end : now());
-    const spans = [{name: 'Waited', tone: 'waiting', from: created, to: started}];
-    let last = started;
-    for (const stage of status.stages ?? []) {
-      const from = Math.max(Date.parse(stage.startTime), last), to = Date.parse(stage.completionTime) || end;
-      if (from - last > 1000) spans.push({name: 'Starting', tone: 'idle', from: last, to: from});
-      spans.push({name: stage.name, tone: 'running', from, to});
-      last = to;
-    }
-    if (status.startTime && (end - last > 1000 || spans.length === 1)) spans.push({name: status.tests?.length ? 'Tests' : status.stages?.length ? 'Afterwards' : finished(status.phase) ? 'Ran' : 'Runs', tone: status.stages?.length ? 'idle' : 'running', from: last, to: end});
-    const ended = spans.findLast(({tone}) => tone === 'running' || status.artifacts?.length) ?? spans[0]; // tests come after the artifacts
+    /** @type {KubeObject[]} */
+    const attempts = status.attempts ?? [], stages = /** @type {KubeObject[]} */ (status.stages ?? []);
+    const spans = [{name: 'Waited', tone: 'waiting', from: created, to: attempts.length ? Date.parse(attempts[0].startTime) : end}];
+    let last = spans[0].to;
+    attempts.forEach((attempt, index) => {
+      const begin = Math.max(Date.parse(attempt.startTime), last), stop = Date.parse(attempt.completionTime) || end, final = index === attempts.length - 1;
+      if (begin - last > 1000) spans.push({name: 'Waited', tone: 'waiting', from: last, to: begin});
+      last = begin;
+      const tested = attempt.tests?.length > 0, several = attempts.filter(({tests}) => !tests?.length).length > 1;
+      const own = final ? stages : []; // the steps of earlier attempts are not kept
+      for (const stage of own) {
+        const from = Math.max(Date.parse(stage.startTime), last), to = Date.parse(stage.completionTime) || stop;
+        if (from - last > 1000) spans.push({name: tested ? 'Starting the test' : 'Starting', tone: 'idle', from: last, to: from});
+        spans.push({name: tested ? `Test: ${stage.name}` : stage.name, tone: 'running', from, to});
+        last = to;
+      }
+      const whole = tested || several ? runOf(attempts, attempt).replace(/^\w/, (letter) => letter.toUpperCase()) : !final ? 'Build' : finished(status.phase) ? 'Ran' : 'Runs';
+      if (!own.length || stop - last > 1000) spans.push({name: own.length ? 'Afterwards' : whole, tone: own.length ? 'idle' : 'running', from: last, to: stop});
+      last = Math.max(last, stop);
+    });
+    if (attempts.length && end - last > 1000) spans.push({name: 'Afterwards', tone: 'idle', from: last, to: end});
+    const ended = spans.findLast(({tone}) => tone === 'running') ?? spans[0];
     if (status.phase === 'Failed') {
       ended.tone = 'failed';
-      if (status.stages?.some((/** @type {KubeObject} */ {name}) => name === ended.name) && end - ended.from < 1500) ended.name += ' or later'; // reports of steps come once a second
+      if (status.stages?.some((/** @type {KubeObject} */ {name}) => ended.name.endsWith(name)) && end - ended.from < 1500) ended.name += ' or later'; // reports of steps come once a second
     }
     const total = Math.max(1, end - created);
     return html`<section class="timeline"><header><h2>Time</h2><span class="muted">${duration(total)}${finished(status.phase) ? '' : ' so far'}, created ${ago(metadata.creationTimestamp)} ago</span></header>
@@ -251,7 +268,7 @@ export class BuildPage {
       ['Digest', html`<code class="wrap">${artifact.digest}</code>`], ['Size', bytes(artifact.sizeBytes)], ['Location', locationOf(artifact)], ['Tag', artifact.tag],
       ['Packages', artifact.packages], ['Documents', documentsOf(artifact)], ['Checked', artifact.verified === 'Content' ? 'The contents have this digest.' : ''],
     ])}</li>`)}</ul>
-    ${counts ? html`<p>${icon(counts.critical || counts.high || counts.unreadable || counts.unmatched ? 'warning' : 'ok')} Vulnerabilities: ${['critical', 'high', 'medium', 'low', 'negligible', 'unknown', 'unreadable'].filter((level) => counts[level]).map((level) => `${counts[level]} ${level}`).join(', ') || 'none known'}${counts.fixable ? `, ${counts.fixable} can be fixed` : ''}${counts.unmatched ? `; those of ${plural(counts.unmatched, 'package')} are unknown` : ''}</p>` : nothing}
+    ${counts ? html`<p>${icon(counts.critical || counts.high || counts.unreadable || counts.unmatched ? 'warning' : 'ok')} Vulnerabilities: ${countsOf(counts) || 'none known'}${counts.fixable ? `; ${counts.fixable} can be fixed` : ''}</p>` : nothing}
     <p>${shown(command(namespace, 'artifacts', 'get', this.name))}</p>`);
   }
 
@@ -294,11 +311,11 @@ export class BuildPage {
     ]));
   }
 
-  /** @param {KubeObject} status */
+  /** @param {{attempts: KubeObject[]}} status */
   attempts({attempts}) {
     const {namespace} = this.app;
-    return section('Attempts', html`<div class="overflow"><table><thead><tr><th>Number</th><th>Outcome</th><th>Duration</th><th>Node</th><th>Log</th></tr></thead><tbody>${attempts.map((/** @type {KubeObject} */ attempt) => html`<tr>
-      <td>${attempt.number}</td><td>${badge(outcomes[attempt.outcome] ?? 'running', attempt.outcome || 'Running')}${attempt.failure ? html`<br><span class="muted"><span title=${meaningOf(attempt.failure.reason)}>${inWords(attempt.failure.reason)}</span>${attempt.failure.message ? `: ${attempt.failure.message}` : ''}</span>` : nothing}</td>
+    return section(attempts.some(({tests}) => tests?.length) ? 'Attempts and tests' : 'Attempts', html`<div class="overflow"><table><thead><tr><th>Run</th><th>Outcome</th><th>Duration</th><th>Node</th><th>Log</th></tr></thead><tbody>${attempts.map((/** @type {KubeObject} */ attempt) => html`<tr>
+      <td>${runOf(attempts, attempt)}</td><td>${badge(outcomes[attempt.outcome] ?? 'running', attempt.outcome || 'Running')}${attempt.failure ? html`<br><span class="muted"><span title=${meaningOf(attempt.failure.reason)}>${inWords(attempt.failure.reason)}</span>${attempt.failure.message ? `: ${attempt.failure.message}` : ''}</span>` : nothing}</td>
       <td>${duration((Date.parse(attempt.completionTime) || now()) - Date.parse(attempt.startTime))}</td><td>${attempt.nodeName ?? ''}</td>
       <td><a href=${`${href(namespace, 'builds', this.name, 'log')}?attempt=${attempt.number}`}>Log</a></td></tr>`)}</tbody></table></div>`);
   }
@@ -324,6 +341,13 @@ export class BuildPage {
     const sorted = [...this.happened].sort((a, b) => Date.parse(b.lastTimestamp ?? b.eventTime ?? b.metadata.creationTimestamp) - Date.parse(a.lastTimestamp ?? a.eventTime ?? a.metadata.creationTimestamp));
     return section('Events', html`<ul class="plain">${sorted.map((event) => html`<li><strong title=${meaningOf(event.reason)}>${inWords(event.reason)}</strong> ${event.message} <span class="muted">${ago(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp)}${event.count > 1 ? `, ${event.count} times` : ''}</span></li>`)}</ul>`);
   }
+}
+
+/** What an attempt is called: one that runs tests is no retry. @param {KubeObject[]} attempts @param {KubeObject} attempt */
+export function runOf(attempts, {number, tests}) {
+  if (!tests?.length) return `attempt ${number}`;
+  const all = attempts.filter(({tests}) => tests?.length);
+  return all.length > 1 ? `test ${all.findIndex((other) => other.number === number) + 1}` : 'test';
 }
 
 /** The number at the end of a build's name. @param {string} build */

@@ -5,7 +5,7 @@ import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
 import {badge, command, empty, facts, filterField, href, listTitle, plural, problem, section, shown} from '../parts.js';
 import {Poll} from '../poll.js';
-import {catalogGroup, readBuilders, readKinds} from '../schema.js';
+import {catalogGroup, makesImages, readBuilders, readKinds} from '../schema.js';
 
 /** @typedef {import('../html.js').Content} Content */
 /** @typedef {import('../schema.js').Kind} Kind */
@@ -72,7 +72,7 @@ export class CatalogPage {
       ['Version', apiVersion.split('/')[1]], ['Names', [resource, ...names].join(', ')],
       ['Used by', this.used((row) => row.metadata.labels?.[`${catalogGroup}/kind`] === resource, resource)],
       ['Outdated', status?.outdated || ''], ['Not conforming', status?.nonconforming || ''],
-    ])}${this.fields('Fields', schema, kind.resolve)}<p>${shown(command('', 'kinds', names[0]))}</p>`, this.create(`kind=${encode(resource)}`));
+    ])}${this.fields('Fields', schema, kind.resolve)}<p>${shown(command('', 'kinds', names[0]))}</p>`, ending ? nothing : this.create(`kind=${encode(resource)}`));
   }
 
   /** A kind that is declared and not served. @param {KubeObject} object */
@@ -83,13 +83,14 @@ export class CatalogPage {
   }
 
   /** @param {KubeObject} builder */
-  builder({metadata: {name}, description, image, executable, targets, parameters, probe}) {
+  builder(builder) {
+    const {metadata: {name}, description, image, executable, targets, parameters, probe} = builder, makes = makesImages(builder);
     return section(name, html`<p>${description ?? ''}</p>${facts([
       ['State', executable?.problem ? badge('failed', executable.problem) : badge('ok', 'Registered')],
       ['Program', html`<code class="wrap">${image ?? [executable?.path, ...(executable?.args ?? [])].join(' ')}</code>`],
-      ['Targets', targets?.map((/** @type {KubeObject} */ {platform, format}) => [platform, format].filter(Boolean).join('/')).join(', ') ?? 'all'],
-      ['Used by', this.used((row) => row.Builder === name, name)], ['Checks archives', probe ? 'yes' : 'no'],
-    ])}${parameters ? this.fields('Parameters', parameters, (schema) => schema) : html`<p class="muted">It takes any parameters.</p>`}`, this.create(`builder=${encode(name)}`));
+      ['Targets', makes ? targets?.map((/** @type {KubeObject} */ {platform, format}) => [platform, format].filter(Boolean).join('/')).join(', ') ?? 'all' : 'none'],
+      ['Used by', makes && this.used((row) => row.Builder === name, name)], ['Checks archives', probe ? 'yes' : 'no'],
+    ])}${parameters ? this.fields('Parameters', parameters, (schema) => schema) : html`<p class="muted">It takes any parameters.</p>`}`, makes ? this.create(`builder=${encode(name)}`) : nothing);
   }
 
   /** @param {string} title @param {import('../schema.js').Schema} schema @param {(schema: import('../schema.js').Schema) => import('../schema.js').Schema} resolve */

@@ -3,7 +3,7 @@
 import {APIError, encode, everywhere, failureOf, group, path, request} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {badge, command, digest, empty, filterChoices, filterField, finished, href, icon, none, phaseBadge, problem, section, shown} from '../parts.js';
+import {badge, command, digest, empty, filterChoices, filterField, finished, href, icon, none, problem, section, shown, stateBadge} from '../parts.js';
 import {inWords, meaningOf} from '../reasons.js';
 import {Table} from '../table.js';
 import {duration, local, parseDuration} from '../time.js';
@@ -222,7 +222,7 @@ export class DiffPage {
     const took = (/** @type {KubeObject} */ build) => (build.duration ? duration(parseDuration(build.duration)) : none);
     /** @type {[string, Content, Content][]} */
     const rows = [
-      ['Phase', phaseBadge(before.phase), phaseBadge(after.phase)],
+      ['Phase', stateBadge(before), stateBadge(after)],
       ...(before.failure || after.failure ? [/** @type {[string, Content, Content]} */ (['Failure', failure(before), failure(after)])] : []),
       ['Duration', took(before), took(after)],
       ['Attempts', before.attempts ?? 0, after.attempts ?? 0],

@@ -3,7 +3,7 @@
 import {APIError, path, request, warningOf} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, bytes, capital, command, comparison, conditionOf, digest, facts, finished, href, missing, phaseBadge, plural, problem, section, shown, toneOf} from '../parts.js';
+import {ago, badge, bytes, capital, command, comparison, conditionOf, countsOf, digest, facts, finished, href, inEffect, missing, phaseBadge, plural, problem, section, severeBadge, shown, stateBadge, toneOf} from '../parts.js';
 import {formatted} from '../plot.js';
 import {classOf, inWords, meaningOf, reasons} from '../reasons.js';
 import {buildAction, deleteAction, formOf, noteAction, promoteAction, removeChannelAction, rightTo, suspendAction} from '../requests.js';
@@ -107,6 +107,7 @@ export class ImagePage {
     if (!image) return missing(`Image ${this.name} does not exist`, `It was deleted, or never existed in namespace ${namespace}. These commands list the images, and those that were deleted:`, command(namespace, 'kubectl', 'get', 'images'), command(namespace, 'history', '--deleted'));
     return html`${this.heading(image)}
       ${problem(this.images.failure)}
+      ${this.held(image)}
       ${this.lead(image)}
       <div class="pair">${this.channels(image)}${this.plan()}</div>
       ${this.recent()}
@@ -131,8 +132,9 @@ export class ImagePage {
       ${status.activeBuilds ? badge('running', 'Building') : nothing}
       ${ready?.status === 'True' ? badge('ok', 'Ready') : badge(status.lastFinished ? 'failed' : 'waiting', status.lastFinished ? 'Not ready' : 'Never built')}
       ${upToDate?.status === 'True' ? badge('ok', 'Up to date') : upToDate?.status === 'False' && ready?.status === 'True' ? badge('warning', 'Outdated') : nothing}
-      ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
       ${spec.suspend ? badge('idle', 'Suspended') : nothing}
+      ${stalled?.status === 'True' ? badge('failed', 'Stalled') : nothing}
+      ${severeBadge(status.vulnerabilities?.counts)}
       <span class="actions">${actions.button(buildAction(namespace, this.name), 'primary')}
         ${actions.link('Edit', formOf(namespace, metadata, 'edit'), rightTo(namespace, metadata, 'update'))}
         ${actions.button(suspendAction(namespace, this.name, Boolean(spec.suspend)))}
@@ -140,18 +142,26 @@ export class ImagePage {
         ${actions.button(deleteAction(namespace, metadata, this.builds.items.size), 'quiet')}</span></header>`;
   }
 
+  /** What keeps triggers from starting builds. @param {KubeObject} image */
+  held({spec, status = {}}) {
+    if (spec.suspend) return html`<div class="lead idle"><h2>Suspended: no trigger starts a build</h2></div>`;
+    const off = conditionOf({status}, 'ScheduleActive', 'False');
+    if (!off || !['TooManyFailures', 'InvalidSchedule'].includes(off.reason)) return nothing;
+    return html`<div class="lead failed"><h2>${inWords(off.reason)}: no build starts by itself</h2><p>${capital(off.message)}</p></div>`;
+  }
+
   /** What needs attention. @param {KubeObject} image */
   lead(image) {
     const {namespace} = this.app, {lastFinished, latestSuccessful} = image.status ?? {};
     const stalled = conditionOf(image, 'Stalled', 'True'), unresolved = conditionOf(image, 'InputsResolved', 'False');
-    if (latestSuccessful?.revoked) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
+    if (inEffect(latestSuccessful?.revoked)) return html`<div class="lead failed"><h2>The latest success, ${latestSuccessful.name}, is revoked: ${latestSuccessful.revoked.reason}</h2><p>Build the image again, and promote the new build.</p></div>`;
     const outdated = this.outdated(image), active = this.active;
     if (active) return html`<div class=${`lead ${toneOf(active.Phase)}`}><h2><a href=${href(namespace, 'builds', active.Name)}>${active.Name}</a> is ${active.Phase === 'Running' ? 'being built' : inWords(active.Phase).toLowerCase()}</h2>${lastFinished && lastFinished.phase !== 'Succeeded' ? html`<p>The last build, <a href=${href(namespace, 'builds', lastFinished.name)}>${lastFinished.name}</a>, ${lastFinished.phase === 'Failed' ? 'failed' : 'was cancelled'}.</p>` : nothing}</div>`;
     if (unresolved) return html`<div class="lead warning"><h2>${capital(unresolved.message)}</h2><p class="muted" title=${meaningOf(unresolved.reason)}>${inWords(unresolved.reason)}</p></div>`;
     if (lastFinished?.phase === 'Failed') {
       const failure = conditionOf(image, 'Ready', 'False')?.message?.replace(`build ${lastFinished.name} ended with `, '') || inWords(lastFinished.reason);
       if (outdated) return outdated;
-      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${capital(failure)}</p>${stalled?.message && stalled.message !== failure ? html`<p class="muted">${capital(stalled.message)}</p>` : nothing}
+      return html`<div class="lead failed"><h2>The last build, ${lastFinished.name}, failed</h2><p>${capital(failure)}</p>${stalled?.message && stalled.message !== failure && stalled.reason !== 'TooManyFailures' ? html`<p class="muted">${capital(stalled.message)}</p>` : nothing}
         <p class="links"><a href=${href(namespace, 'builds', lastFinished.name)}>See why ${lastFinished.name} failed</a>
         ${latestSuccessful ? html`<a href=${comparison(namespace, latestSuccessful.name, lastFinished.name)}>Compare it with the last good build, ${latestSuccessful.name}</a>` : nothing}</p></div>`;
     }
@@ -212,7 +222,7 @@ export class ImagePage {
     const {value, failure} = this.more.history ?? {};
     const missing = failure?.message ?? (value?.items.length ? '' : warningOf(value));
     const history = missing ? undefined : value;
-    const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, oneOff: row.OneOff === 'true'}));
+    const existing = this.builds.values().filter(({Phase}) => finished(Phase)).map((row) => ({name: row.Name, phase: row.Phase, completionTime: row.Finished, duration: row.Duration, queueTime: undefined, oneOff: row.OneOff === 'true', revoked: isRevoked(row) ? {time: row.Finished} : undefined}));
     /** @type {KubeObject[]} */
     const all = (history?.items ?? existing).filter((/** @type {KubeObject} */ {phase, completionTime}) => finished(phase) && completionTime).sort((/** @type {KubeObject} */ a, /** @type {KubeObject} */ b) => Date.parse(a.completionTime) - Date.parse(b.completionTime));
     const records = all.filter(({oneOff}) => !oneOff), oneOffs = all.length - records.length;
@@ -230,7 +240,7 @@ export class ImagePage {
       <gs-plot role="img" aria-label=${`Duration of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Succeeded', colour: '--ok', values: seconds(succeeded, 'duration')}, {label: 'Failed', colour: '--failed', points: true, values: seconds(({phase}) => phase === 'Failed', 'duration')}, {label: 'Cancelled', colour: '--idle', points: true, values: seconds(({phase}) => phase === 'Cancelled', 'duration')}]}}></gs-plot>
       ${history ? html`<h3>Wait in the queue</h3><gs-plot role="img" aria-label=${`Wait of ${records.length} builds`} .data=${{unit: 'seconds', times, series: [{label: 'Wait', colour: '--waiting', values: seconds(() => true, 'queueTime')}]}}></gs-plot>
       <h3>Success of the last ten</h3><gs-plot role="img" aria-label="Share of the last ten builds that succeeded" .data=${{unit: 'percent', times, series: [{label: 'Success', colour: '--accent', values: records.map((_, index) => share(records.slice(Math.max(0, index - 9), index + 1)))}]}}></gs-plot>` : nothing}` : nothing}
-      <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${all.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a>${record.oneOff ? html` <span class="chip">one-off</span>` : nothing}</td><td>${phaseBadge(record.phase)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
+      <details><summary>The same as a table</summary><div class="overflow"><table><thead><tr><th>Build</th><th>Phase</th><th>Finished</th><th>Duration</th><th>Wait</th></tr></thead><tbody>${all.slice(-50).reverse().map((record) => html`<tr><td><a href=${href(namespace, 'builds', record.name)}>${record.name}</a>${record.oneOff ? html` <span class="chip">one-off</span>` : nothing}</td><td>${stateBadge(record)}</td><td>${local(record.completionTime)}</td><td>${record.duration ? formatted('seconds', parseDuration(record.duration) / 1000) : ''}</td><td>${record.queueTime ? formatted('seconds', parseDuration(record.queueTime) / 1000) : ''}</td></tr>`)}</tbody></table></div></details>
       ${history ? nothing : html`<p class="muted">These are the builds that still exist${missing ? `: ${missing}` : ''}</p>`}`, html`<span class="muted">${shown(command(namespace, 'stats', this.name))}</span>`);
   }
 
@@ -247,7 +257,7 @@ export class ImagePage {
     return section('Packages', html`${facts([
       [`In ${latest.name}`, total.length ? plural([...new Set(total)].join(', '), 'package') : ''],
       ['Changed', this.before && this.difference ? html`${changed.length} since <a href=${comparison(namespace, this.before, latest.name)}>${this.before}</a>` : ''],
-      ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (['critical', 'high', 'medium', 'low', 'unreadable'].filter((level) => vulnerable[level]).map((level) => `${vulnerable[level]} ${level}`).join(', ') || 'none known') + (vulnerable.unmatched ? `; those of ${plural(vulnerable.unmatched, 'package')} are unknown` : '')],
+      ['Newer in the archive', count || ''], ['Vulnerabilities', vulnerable && (countsOf(vulnerable) || 'none known')],
     ])}
     ${total.length ? this.packageList(latest.name) : nothing}
     ${changed.length ? html`${changesList(changed.slice(0, 20))}${changed.length > 20 ? html`<p class="muted">and ${changed.length - 20} more</p>` : nothing}` : nothing}

@@ -3,7 +3,7 @@
 import {everywhere, path} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {ago, badge, command, empty, filterChoices, filterField, href, listTitle, problem, toneOf} from '../parts.js';
+import {ago, badge, capital, command, empty, filterChoices, filterField, href, listTitle, none, problem, toneOf} from '../parts.js';
 import {inWords, meaningOf} from '../reasons.js';
 import {buildAction} from '../requests.js';
 import {Table} from '../table.js';
@@ -30,12 +30,43 @@ export function stateOf(row) {
   return row.UpToDate === 'False' ? 'Outdated' : 'Ready';
 }
 
-/** Why an image is not Ready or not up to date. @param {Row} row */
+/** Reasons that keep triggers from starting builds, in words. @type {Record<string, string>} */
+const holds = {Suspended: 'Its inputs changed, and its triggers are off', TooManyFailures: 'Too many failures: it starts no build by itself'};
+
+/** How the last finished build ended: its name, its reason, and the message of the builder. */
+const ending = /^build (\S+) ended with (\w+)(?:: (.*))?$/s;
+
+/** What keeps an image from being built, and then what is wrong with it. @param {Row} row @returns {string} */
 function why(row) {
-  const state = stateOf(row);
-  if (state === 'Ready' || state === 'Building') return '';
-  return row.Reason === 'Suspended' ? 'Starts no build by itself' : inWords(row.Reason); // the image, or a trigger, is suspended
+  const state = stateOf(row), {Reason: reason, LastFailure: failure} = row;
+  const held = row.Suspended ? 'Suspended' : holds[reason];
+  if (state === 'Ready' || state === 'Building') return row.Suspended ? held : '';
+  const [, , failed, message] = ending.exec(failure ?? '') ?? [];
+  const cause = [failed, 'BuildFailed', 'NeverBuilt', ...Object.keys(holds)].includes(reason) ? '' : inWords(reason);
+  return [held, cause === state ? '' : cause, failure && capital(message || inWords(failed) || failure)].filter(Boolean).join('. ') || (state === 'Outdated' ? 'Its inputs, tests or packages changed' : '');
 }
+
+/** Why, as a link to the build that failed. @param {Row} row */
+function whyCell(row) {
+  const build = ending.exec(row.LastFailure ?? '')?.[1], text = html`<span class="lines">${why(row)}</span>`;
+  return build && stateOf(row) === 'Failed' ? html`<a href=${href(row.metadata.namespace, 'builds', build)} tabindex="-1">${text}</a>` : text;
+}
+
+/** Since when an image is in its state, if that needs attention. @param {Row} row */
+const since = (row) => (row.Since && !['Ready', 'Building', 'Never built'].includes(stateOf(row)) ? row.Since : undefined);
+
+/** When the next build starts by itself. @param {Row} row */
+const next = (row) => (row.Suspended ? 'suspended' : row.Reason === 'TooManyFailures' ? 'none' : row.Next && `in ${row.Next}`);
+
+/** The vulnerabilities of the latest success, the most severe first. @param {Row} row */
+function vulnerabilities({Vulnerabilities: text = ''}) {
+  if (!text || text === 'none') return text && none;
+  const short = text.replace(/, \d+ with a fix/, '').replace(/^none, /, '');
+  return /Critical|High|Unreadable|unmatched/.test(text) ? badge('warning', short) : short;
+}
+
+/** What vulnerabilities are sorted by: the least first. @param {Row} row */
+const severity = ({Vulnerabilities: text = ''}) => ['Unreadable', 'Critical', 'High', 'Medium', 'Low'].reduce((sum, level) => 1000 * sum + Math.min(999, Number(new RegExp(`(\\d+) ${level}`).exec(text)?.[1] ?? 0)), 0);
 
 /** @param {Row} row */
 const latest = (row) => (row.Latest && row.Latest !== '<none>' ? html`<a href=${href(row.metadata.namespace, 'builds', row.Latest)}>${row.Latest}</a>` : nothing);
@@ -58,17 +89,19 @@ export class ImagesPage {
     /** The images of each state. @type {Partial<Record<string, Row[]>>} */
     this.counts = {};
     this.table = new Table(app, {
-      label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => html`${latest(row)} ${why(row)}`,
+      label: 'Images', sort: 'state', key: (row) => `${row.metadata.namespace}/${row.Name}`, under: (row) => html`${latest(row)} ${since(row) ? html`${ago(since(row))} ` : nothing}${why(row)}`,
       columns: [
         {name: 'state', title: 'State', by: (row) => states.findIndex(([name]) => name === stateOf(row)), cell: (row) => this.state(row)},
         {name: 'name', title: 'Image', by: (row) => row.Name, cell: (row) => html`<a href=${href(row.metadata.namespace, 'images', row.Name)}>${scope(row)}${row.Name}</a>`},
         ...(app.namespace === everywhere ? [{name: 'namespace', title: 'Namespace', from: /** @type {'medium'} */ ('medium'), by: (/** @type {Row} */ row) => row.metadata.namespace, cell: (/** @type {Row} */ row) => row.metadata.namespace}] : []),
-        {name: 'why', title: 'Why', from: 'medium', by: (row) => row.Reason, cell: why, tip: (row) => (why(row) ? row.LastFailure || meaningOf(row.Reason) : '')},
+        {name: 'why', title: 'Why', from: 'medium', by: why, cell: whyCell, tip: (row) => [why(row), why(row) && meaningOf(row.Reason)].filter(Boolean).join('\n')},
+        {name: 'since', title: 'Since', from: 'medium', by: (row) => -Date.parse(since(row) ?? '') || 0, cell: (row) => ago(since(row))},
         {name: 'recent', title: 'Recent builds', from: 'medium', cell: (row) => this.outcomes(row)},
-        {name: 'latest', title: 'Latest', from: 'medium', by: (row) => row.Latest, cell: latest},
+        {name: 'latest', title: 'Latest', from: 'wide', by: (row) => row.Latest, cell: latest},
         {name: 'base', title: 'Base', from: 'wide', by: (row) => row.Base, cell: (row) => row.Base},
-        {name: 'channels', title: 'Channels', from: 'wide', by: (row) => row.Channels, cell: (row) => row.Channels, tip: (row) => row.Channels},
-        {name: 'next', title: 'Next start', from: 'wide', cell: (row) => row.Next},
+        {name: 'vulnerabilities', title: 'Vulnerabilities', from: 'broad', by: severity, cell: vulnerabilities, tip: (row) => row.Vulnerabilities},
+        {name: 'channels', title: 'Channels', from: 'broad', by: (row) => row.Channels, cell: (row) => row.Channels, tip: (row) => row.Channels},
+        {name: 'next', title: 'Next start', from: 'broad', cell: next},
         {name: 'age', title: 'Age', from: 'wide', by: (row) => -Date.parse(row.metadata.creationTimestamp), cell: (row) => ago(row.metadata.creationTimestamp)},
         {name: 'act', title: 'Action', from: 'medium', cell: (row) => app.actions.button(buildAction(row.metadata.namespace, row.Name), 'small')},
       ],

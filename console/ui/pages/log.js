@@ -4,11 +4,11 @@ import {runs} from '../ansi.js';
 import {path, send} from '../api.js';
 import {html, nothing} from '../html.js';
 import {Live} from '../live.js';
-import {bytes, command, empty, finished, href, narrow, phaseBadge, problem, shown} from '../parts.js';
+import {bytes, command, empty, finished, href, narrow, problem, shown, stateBadge} from '../parts.js';
 import {credentials} from '../session.js';
 import {local} from '../time.js';
 import {startWorker} from '../workers.js';
-import {recordOf} from './build.js';
+import {recordOf, runOf} from './build.js';
 
 /** @typedef {Record<string, any>} KubeObject */
 /** @typedef {{number: number, time: string, text: string, more: number, style: import('../ansi.js').Style}} Line */
@@ -311,9 +311,9 @@ export class LogPage {
     const query = this.app.query('q');
     return html`<header class="title">
         <p class="over">${image ? html`<a href=${href(namespace, 'images', image)}>${image}</a> / ` : nothing}<a href=${href(namespace, 'builds', this.name)}>${this.name}</a> / log</p>
-        <h1>Log of ${this.name}</h1>${build ? phaseBadge(build.status?.phase) : nothing}
+        <h1>Log of ${this.name}</h1>${build ? stateBadge(build.status) : nothing}
         <span class="actions">
-          ${attempts.length > 1 ? html`<label class="inline">Attempt <select @change=${(/** @type {Event} */ event) => { this.app.setQuery({attempt: /** @type {HTMLSelectElement} */ (event.target).value}); this.onChange(); }}>${attempts.map((/** @type {KubeObject} */ {number}) => html`<option .selected=${String(number) === this.attempt}>${number}</option>`)}</select></label>` : nothing}
+          ${attempts.length > 1 ? html`<label class="inline">Run <select @change=${(/** @type {Event} */ event) => { this.app.setQuery({attempt: /** @type {HTMLSelectElement} */ (event.target).value}); this.onChange(); }}>${attempts.map((/** @type {KubeObject} */ attempt) => html`<option value=${attempt.number} .selected=${String(attempt.number) === this.attempt}>${runOf(attempts, attempt)}</option>`)}</select></label>` : nothing}
           <button type="button" aria-pressed=${String(this.times)} @click=${() => this.toggle('times')}>Times</button>
           <button type="button" aria-pressed=${String(this.wrap)} @click=${() => this.toggle('wrap')}>Wrap</button>
           <button type="button" ?disabled=${this.saving || !this.lines} @click=${() => this.download()}>${this.saving ? 'Saving' : 'Save'}</button>
