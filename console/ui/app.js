@@ -14,7 +14,7 @@ import {GraphPage} from './pages/graph.js';
 import {ImagePage} from './pages/image.js';
 import {ImagesPage} from './pages/images.js';
 import {LogPage} from './pages/log.js';
-import {NewPage} from './pages/new.js';
+import {forgetDrafts, NewPage} from './pages/new.js';
 import {QueuePage} from './pages/queue.js';
 import {RecallsPage} from './pages/recalls.js';
 import {badge, capital, href, icon, missing, problem, shown} from './parts.js';
@@ -28,6 +28,7 @@ import {duration, skew} from './time.js';
  * @property {string} title
  * @property {() => Content} render
  * @property {() => void} close ends its streams
+ * @property {() => Content | undefined} [typed] what the user typed and has not saved
  */
 
 /** The pages by their addresses below the namespace. @type {[RegExp, new (app: App, ...names: string[]) => Page, string][]} */
@@ -95,6 +96,12 @@ export class App {
     this.signedOut = '';
     /** Whether the link that opened the page was refused. */
     this.linkRefused = false;
+    /** Who is signed in, or was. @type {string | undefined} */
+    this.user = undefined;
+    /** Whether this page was signed in once. */
+    this.started = false;
+    /** What the user typed before the session ended. It is in the memory of this page only, and so nobody else can read it. @type {Content | undefined} */
+    this.typed = undefined;
     /** How to sign in. @type {import('./session.js').Session} */
     this.signInBy = {};
     /** Why a token was refused. @type {{message: string} | undefined} */
@@ -109,40 +116,65 @@ export class App {
 
   async start() {
     events.addEventListener('signed-out', (event) => this.askToSignIn(/** @type {CustomEvent} */ (event).detail));
-    addEventListener('popstate', () => this.open());
+    addEventListener('popstate', () => this.signedOut || this.open());
     addEventListener('resize', () => this.update());
     document.addEventListener('click', (event) => this.onClick(event));
     document.addEventListener('keydown', (event) => this.onKey(event));
-    watchSession((user) => {
+    watchSession((user, asked) => {
       const other = session().user && user !== session().user;
-      if (user && (this.signedOut || other)) location.reload();
-      else if (!user && !this.signedOut) this.askToSignIn('You were signed out in another window.');
+      if (user && other) location.reload();
+      else if (user && this.signedOut) this.resume();
+      else if (!user && !this.signedOut) this.askToSignIn('You were signed out in another window.', asked);
     });
-    addEventListener('hashchange', () => location.hash.startsWith('#code=') && location.reload()); // a new link in the same window
+    addEventListener('hashchange', () => location.hash.startsWith('#code=') && (this.signedOut ? this.resume() : location.reload())); // a new link in the same window
     const linked = location.hash.startsWith('#code='), failure = await signIn().catch(() => 'The server is not running.');
     this.linkRefused = linked && Boolean(failure);
     if (failure) return this.askToSignIn(failure);
+    this.started = true;
     setInterval(() => this.update(), 1000); // ages
     if (!location.pathname.startsWith('/ui/ns/')) history.replaceState(null, '', href(session().namespace || 'default', 'images'));
     this.readNamespaces();
     this.open();
   }
 
-  /** @param {string} message */
-  async askToSignIn(message) {
+  /** @param {string} message @param {boolean} [asked] whether the user signed out */
+  async askToSignIn(message, asked = false) {
+    if (!this.signedOut) this.user = session().user;
+    if (this.page) this.typed = this.page.typed?.();
+    if (asked) this.forget();
     this.close();
-    signOut();
+    signOut(asked);
     this.signedOut = message === 'Unauthorized' && session().user ? 'The cluster does not accept the session any more.' : message;
     this.update();
     this.signInBy = await describeSession();
     this.update();
   }
 
+  /** Forgets what the user typed: the next user of this window must not see it. */
+  forget() {
+    forgetDrafts();
+    this.typed = undefined;
+  }
+
+  /** Continues after the user signed in again. The page was not loaded again, so that it still has what the user typed. */
+  async resume() {
+    if (!this.started) return location.reload();
+    const failure = await signIn().catch(() => 'The server cannot be reached.');
+    if (failure) return this.askToSignIn(failure);
+    if (session().user !== this.user) return location.reload();
+    this.signedOut = '';
+    this.typed = this.refusal = undefined;
+    this.busy = false;
+    this.readNamespaces();
+    this.open();
+  }
+
   endSession = async () => {
+    this.forget();
     this.close();
     try {
       await endSession();
-      await this.askToSignIn('You are signed out.');
+      await this.askToSignIn('You are signed out.', true);
     } catch (error) {
       await this.askToSignIn(`You are still signed in, because signing out failed: ${error instanceof Error ? error.message : error}`);
     }
@@ -157,7 +189,7 @@ export class App {
     this.refusal = undefined;
     this.update();
     const message = await signInWith(token);
-    if (!message) return location.reload();
+    if (!message) return this.resume();
     this.busy = false;
     this.refusal = {message};
     this.update();
@@ -254,14 +286,16 @@ export class App {
       <h1>${logo()}${this.linkRefused ? 'This link does not work any more' : 'Sign in'}</h1>
       <p>${sentence(this.signedOut)}</p>
       ${this.waysToSignIn()}
+      ${this.typed ? html`<p>This window keeps what you typed until it is closed or loaded again:</p>${this.typed}` : nothing}
     </div></main>`;
   }
 
   waysToSignIn() {
     const {signIn, command, provider} = this.signInBy;
+    if (signIn === 'oidc' && this.typed) return html`<p><a class="primary" href="/ui/" target="_blank">Sign in in another window</a></p><p>This window then continues by itself.</p>`;
     if (signIn === 'oidc') return html`<p><a class="primary" href=${loginAddress()} @click=${leaveForProvider}>Sign in with ${provider}</a></p>`;
     if (!command) return nothing;
-    if (signIn !== 'token') return html`<p>In a terminal, this command prints a new link:</p><p>${shown(command)}</p>`;
+    if (signIn !== 'token') return html`<p>In a terminal, this command prints a new link:</p><p>${shown(command)}</p>${this.typed ? this.linkField() : nothing}`;
     return html`<form @submit=${this.signInWithToken}>
         <label class="field"><span>Token of a user or a service account of the cluster</span><input type="password" name="token" required autocomplete="off" spellcheck="false"></label>
         ${problem(this.refusal)}
@@ -269,6 +303,24 @@ export class App {
       </form>
       <p>In a terminal, this command prints a token of a service account:</p><p>${shown(command)}</p>`;
   }
+
+  /** Takes a link without leaving the page. The code of a link is for the server at its address only: another program can have this one's. */
+  linkField() {
+    return html`<form @submit=${this.signInWithLink}>
+        <label class="field"><span>A link to ${location.host}, to continue here</span><input name="link" required autocomplete="off" spellcheck="false"></label>
+        ${problem(this.refusal)}
+        <button type="submit" class="primary">Sign in</button>
+      </form>`;
+  }
+
+  /** @param {SubmitEvent} event */
+  signInWithLink = (event) => {
+    event.preventDefault();
+    const link = URL.parse(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('link')).trim());
+    this.refusal = link?.origin === location.origin && link.hash.startsWith('#code=') ? undefined : {message: `This is no link to ${location.host}. Open it in another window, and copy what you typed from here.`};
+    if (!this.refusal) location.hash = /** @type {URL} */ (link).hash;
+    this.update();
+  };
 
   who() {
     const {user} = session();

@@ -7,6 +7,9 @@ const key = 'goldsmith.session';
 /** Tells the other windows of a console in a cluster who signed in, or that the user signed out. */
 const signedInKey = 'goldsmith.signed-in';
 
+/** Tells the other windows that the user signed out, and not only that a session has ended. */
+const endedKey = 'goldsmith.ended';
+
 /** Tells the next page of this window that it comes from a provider. */
 const signingInKey = 'goldsmith.signing-in';
 
@@ -93,8 +96,9 @@ export const leaveForProvider = () => sessionStorage.setItem(signingInKey, 'true
 /** The address that signs in with a provider, and returns to this page. */
 export const loginAddress = () => `/ui/login?back=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
 
-/** Forgets the session in this browser. */
-export function signOut() {
+/** Forgets the session in this browser. @param {boolean} [asked] whether the user signed out */
+export function signOut(asked) {
+  if (asked) localStorage.setItem(endedKey, new Date().toISOString());
   localStorage.removeItem(key);
   localStorage.removeItem(signedInKey);
 }
@@ -107,11 +111,12 @@ export async function endSession() {
 
 /**
  * Calls a function after another window signed in or out. Its user is empty if it signed out.
- * @param {(user: string) => void} changed
+ * @param {(user: string, asked: boolean) => void} changed
  */
 export function watchSession(changed) {
   addEventListener('storage', (event) => {
-    if (event.key === signedInKey || event.key === key) changed(event.newValue ?? '');
+    if (event.key === endedKey) changed('', true);
+    else if (event.key === signedInKey || event.key === key) changed(event.newValue ?? '', false);
   });
 }
 

@@ -48,7 +48,12 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		setParameter(ctx, images, "failAt", "2")
 		page.shows("tbody tr", "Failed")
 		page.resize(375, "light")
-		page.shows("tbody .under", "Builder failed")
+		page.shows("tbody .under", "failed in step 2 of 2")
+		page.resize(1280, "light")
+		page.shows("tbody .c-why", "failed in step 2 of 2, as it was told to")
+		for _, column := range []string{"since", "recent", "channels", "vulnerabilities", "next"} {
+			page.await("return document.querySelector('th.c-' + given[0])?.checkVisibility()", column, "")
+		}
 		page.resize(1400, "light")
 		page.click("tbody tr a", "web")
 		page.shows(".lead", "The last build, web-2, failed")
@@ -83,6 +88,7 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page.click(".over a", "web")
 		page.click("section button", "Promote")
 		page.shows("dialog select", "stable, now web-4")
+		Expect(page.run("return document.querySelector('dialog select[name=channel]').value === 'a new channel'")).To(BeTrue(), "stable has the build already")
 		page.await("const [build, channel] = document.querySelectorAll('dialog select'); if (!channel) return false; for (const [select, value] of [[build, 'web-1'], [channel, 'a new channel']]) { select.value = value; select.dispatchEvent(new Event('change')) } return true", "", "")
 		page.fill("dialog input[name=name]", "previous")
 		page.shows("dialog .command", "goldsmith promote web-1 previous")
@@ -172,19 +178,38 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 	}, NodeTimeout(3*deadline.Local.Deadline()))
 
 	It("has pages that axe finds nothing wrong with, at each width and in both colour schemes", func(ctx SpecContext) {
-		server := serve(ctx, up.Options{Memory: true})
+		file := filepath.Join(GinkgoT().TempDir(), "advisories.json")
+		Expect(os.WriteFile(file, []byte(`{"nginx": {"CVE-2026-1": {"releases": {"trixie": {"status": "open", "urgency": "high"}}}}}`), 0o600)).To(Succeed())
+		options := up.Options{Memory: true}
+		options.Advisories.Sources = []string{file}
+		server := serve(ctx, options)
 		images := imagesOf(server)
 		createFleet(ctx, images)
 		page := openPage(ctx, server.link)
 		page.shows("tbody tr", "Failed")
 		page.shows("tbody tr", "Ready")
+		page.shows("td.c-vulnerabilities", "1 High")
+		page.open("/ui/ns/default/builds/debian-1")
+		page.shows(".timeline li", "Build")
+		page.shows("section tr", "attempt 1")
+		page.shows("section tr td:first-child", "test")
+		page.lacks("section tr", "attempt 2")
+		page.click(".actions button", "Revoke")
+		page.shows("dialog", "based on it: not revoked")
+		page.shows("dialog li", "web-1 of image web")
+		page.await("const select = document.querySelector('dialog select'); select.value = 'yes'; select.dispatchEvent(new Event('change')); return true", "", "")
+		page.shows("dialog", "based on it: revoked, too")
+		page.click("dialog button", "Close")
 		page.open("/ui/ns/default/builds/web-2")
 		page.shows(".title", "Succeeded")
+		page.shows(".title .warning", "Vulnerabilities: 1 high")
 		page.click(".actions button", "Revoke")
 		page.fill("dialog input", "has the key of staging")
 		page.shows("dialog .command", "goldsmith revoke web-2 --reason 'has the key of staging'")
 		page.click("dialog button", "Revoke")
 		page.shows(".lead", "has the key of staging")
+		page.shows(".title .badge.failed", "Revoked")
+		page.lacks(".title", "Succeeded")
 		for _, width := range []int64{375, 1024, 1600} {
 			for address, content := range consolePages {
 				page.open(address)
@@ -229,6 +254,8 @@ var consolePages = map[string]string{
 	"/ui/ns/empty/images":                     "Namespace empty has no images",
 	"/ui/ns/default/images/web":               "Over time",
 	"/ui/ns/default/new?edit=web":             "Edit web",
+	"/ui/ns/default/images/office":            "Suspended: no trigger starts a build",
+	"/ui/ns/default/images/shop":              "Too many failures: no build starts by itself",
 	"/ui/ns/default/images/missing":           "Image missing does not exist",
 	"/ui/ns/default/builds":                   "web-1",
 	"/ui/ns/default/builds/shop-1":            "What to do",
@@ -253,16 +280,18 @@ func createFleet(ctx context.Context, images client.ImageInterface) {
 	GinkgoHelper()
 	debian := mockImage("debian", map[string]string{"duration": "20ms"})
 	debian.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Promote: v1alpha1.PromoteAutomatic}}
+	debian.Spec.Tests = []v1alpha1.ImageTest{{Name: "ours", Runner: &v1alpha1.TestRunner{Name: "mock"}}}
 	suspended := mockImage("office", map[string]string{"duration": "20ms"})
 	suspended.Spec.Suspend = new(true)
 	created := []*v1alpha1.Image{debian, suspended}
 	for name, parameters := range map[string]map[string]string{
-		"web":      {"duration": "150ms", "packages": "mock-base nginx=1.26.3"},
+		"web":      {"duration": "150ms", "distribution": "debian:13", "packages": "mock-base nginx=1.26.3"},
 		"shop":     {"duration": "20ms", "steps": "4", "failAt": "3"},
 		"database": {"duration": "1h", "steps": "3"},
 	} {
 		image := mockImage(name, parameters)
 		image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}}
+		image.Spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new(int32(1))}
 		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(8))}
 		created = append(created, image)
 	}

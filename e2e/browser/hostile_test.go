@@ -222,6 +222,7 @@ func (s *synthetic) putHostileImage(name string, state int) {
 	cells := map[string]any{
 		"Name": name, "Ready": "True", "UpToDate": "False", "Reason": longHostile, "Latest": longHostile, "Digest": longHostile, "Active": 0, "Next": longHostile, "Age": longHostile,
 		"Builder": longHostile, "Base": fmt.Sprintf("image %s, channel constructor", strings.ReplaceAll(base, " ", "")), "Channels": "__proto__=web-1, constructor=web-1 (revoked), " + longHostile + "=<none>", "LastFailure": longHostile,
+		"Since": "2026-01-02T03:04:05Z", "Suspended": state == 2, "Vulnerabilities": longHostile,
 	}
 	switch state {
 	case 0:

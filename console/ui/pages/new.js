@@ -28,6 +28,9 @@ const pause = 500;
 /** Drafts by their kind and the object that is edited, for when the user comes back. @type {Map<string, Draft>} */
 const drafts = new Map();
 
+/** Forgets what the user typed. */
+export const forgetDrafts = () => drafts.clear();
+
 /** Who changes objects, for managedFields. */
 const fieldManager = 'goldsmith-console';
 
@@ -104,6 +107,11 @@ export class NewPage {
     this.poll.close();
     this.stream.abort();
     clearTimeout(this.timer);
+  }
+
+  /** What the user typed, to copy it. @returns {Content | undefined} */
+  typed() {
+    return this.kind && this.draft.spec && drafts.has(this.key) ? this.document() : undefined;
   }
 
   /** Reads the kinds, keeps what the user typed, and reports whether the kind of the form has changed. @param {AbortSignal} [signal] */
