@@ -76,6 +76,7 @@ func TestTable(t *testing.T) {
 		}),
 		build("debian-13", v1alpha1.ImageBuildStatus{
 			Phase: v1alpha1.BuildFailed, StartTime: at(9 * time.Minute), CompletionTime: at(7 * time.Minute), CurrentAttempt: 2,
+			Attempts:  []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2, Tests: []string{"boots"}}},
 			Artifacts: []v1alpha1.Artifact{{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}},
 			Failure:   &v1alpha1.BuildFailure{Class: v1alpha1.FailureTest, Reason: v1alpha1.ReasonTestsFailed},
 		}),
