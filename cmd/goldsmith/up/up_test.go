@@ -491,7 +491,7 @@ func TestRootChecksAsTheUserOfTheServer(t *testing.T) {
 	for parent := filepath.Dir(data); parent != os.TempDir(); parent = filepath.Dir(parent) {
 		require.NoError(t, os.Chmod(parent, 0o711)) // the service has to reach the directory
 	}
-	require.NoError(t, os.WriteFile(secret+".sh", []byte("#!/bin/sh\n"), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(secret+".sh", []byte("#!/bin/sh\n"), 0o700))
 	for arguments, want := range map[string]string{
 		"--check": "builders.yaml: permission denied", "--check --advisories " + secret: "--advisories " + secret + ": permission denied",
 		"--check --source-webhook-address :0 --source-webhook-secret-file " + secret: "-file " + secret + ": permission denied",

@@ -38,7 +38,7 @@ func TestAnObjectThatIsMissingIsLookedForInOtherNamespaces(t *testing.T) {
 		{Image, "many", "no image named many in namespace team: found in namespaces a, b, c and others: select a namespace with -n"},
 		{Image, "once", "no image named once in namespace team: it has present: `goldsmith kubectl get images,imagebuilds` lists all"},
 		{Image, "rpesent", "no image named rpesent in namespace team: did you mean present?"},
-		{Either, "nigthly", "no image or build named nigthly in namespace team: did you mean nightly?"},
+		{Either, "nightlyy", "no image or build named nightlyy in namespace team: did you mean nightly?"},
 		{ImageBuild, "nighly", "no build named nighly in namespace team: did you mean nightly?"},
 		{ImageBuild, "other", "no build named other in namespace team: it has nightly: `goldsmith kubectl get images,imagebuilds` lists all"},
 	} {

@@ -33,7 +33,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 		"tool": script, "binary": "\x7fELF\x02\x01\x01\x00", "argument": "#! /bin/sh -e\necho", "no-line": "echo\n", "empty": "",
 		"no-interpreter": "#!/bin/gone -x\n", "of-windows": "#!/bin/sh\r\n", "plain-interpreter": "#!" + notes + "\n",
 	} {
-		require.NoError(t, os.WriteFile(in(name), []byte(content), 0o700)) //nolint:gosec // a program
+		require.NoError(t, os.WriteFile(in(name), []byte(content), 0o700))
 	}
 	for _, test := range []struct {
 		pairs []string
@@ -73,7 +73,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 
 func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "tool")
-	require.NoError(t, os.WriteFile(tool, []byte(script), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(tool, []byte(script), 0o700))
 	secret := builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
