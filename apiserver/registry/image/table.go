@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Channels", Type: "string", Description: "Build of each channel, whether that is revoked, and channels that wait for their first build.", Priority: wide},
 	{Name: "LastFailure", Type: "string", Description: "How the last finished build that counts ended, if it failed.", Priority: wide},
 	{Name: "Since", Type: "string", Format: "date-time", Description: "Since when the image is not ready, or else stalled, or else not up to date.", Priority: wide},
-	{Name: "Suspended", Type: "boolean", Description: "Whether the image is suspended.", Priority: wide},
+	{Name: "Suspended", Type: "string", Description: "Whether the image is suspended.", Priority: wide},
 	{Name: "Vulnerabilities", Type: "string", Description: "Open vulnerabilities of the latest successful build, and packages whose vulnerabilities are unknown.", Priority: wide},
 }
 
@@ -49,7 +50,7 @@ func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.Image] {
 			image.Name, string(summary.Ready), string(summary.UpToDate), summary.Reason,
 			summary.Latest, digest(image, summary.Source), int64(image.Status.ActiveBuilds), next(clock, image), table.Age(clock, image.CreationTimestamp),
 			cmp.Or(image.Spec.Builder.Name, image.Spec.Builder.Image), base(image), channels(clock.Now(), image), lastFailure(image),
-			since(image), image.IsSuspended(), vulnerabilities(image),
+			since(image), strconv.FormatBool(image.IsSuspended()), vulnerabilities(image),
 		}
 	})
 }

@@ -39,8 +39,8 @@ const ending = /^build (\S+) ended with (\w+)(?:: (.*))?$/s;
 /** What keeps an image from being built, and then what is wrong with it. @param {Row} row @returns {string} */
 function why(row) {
   const state = stateOf(row), {Reason: reason, LastFailure: failure} = row;
-  const held = row.Suspended ? 'Suspended' : holds[reason];
-  if (state === 'Ready' || state === 'Building') return row.Suspended ? held : '';
+  const held = row.Suspended === 'true' ? 'Suspended' : holds[reason];
+  if (state === 'Ready' || state === 'Building') return row.Suspended === 'true' ? held : '';
   const [, , failed, message] = ending.exec(failure ?? '') ?? [];
   const cause = [failed, 'BuildFailed', 'NeverBuilt', ...Object.keys(holds)].includes(reason) ? '' : inWords(reason);
   return [held, cause === state ? '' : cause, failure && capital(message || inWords(failed) || failure)].filter(Boolean).join('. ') || (state === 'Outdated' ? 'Its inputs, tests or packages changed' : '');
@@ -56,7 +56,7 @@ function whyCell(row) {
 const since = (row) => (row.Since && !['Ready', 'Building', 'Never built'].includes(stateOf(row)) ? row.Since : undefined);
 
 /** When the next build starts by itself. @param {Row} row */
-const next = (row) => (row.Suspended ? 'suspended' : row.Reason === 'TooManyFailures' ? 'none' : row.Next && `in ${row.Next}`);
+const next = (row) => (row.Suspended === 'true' ? 'suspended' : row.Reason === 'TooManyFailures' ? 'none' : row.Next && `in ${row.Next}`);
 
 /** The vulnerabilities of the latest success, the most severe first. @param {Row} row */
 function vulnerabilities({Vulnerabilities: text = ''}) {

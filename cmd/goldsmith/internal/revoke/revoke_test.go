@@ -98,9 +98,9 @@ func TestTellsWhatIsRevokedAndWhatIsBasedOnIt(t *testing.T) {
 
 func TestTellsThatABuildIsRestored(t *testing.T) {
 	for want, refusal := range map[string]error{
-		"once is not revoked\nbased on it, and still revoked: web-1\n": nil,
-		"error: no build named once in namespace team":                 apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"),
-		"error: restore build once: forbidden":                         errors.New("forbidden"),
+		"once is not revoked\nbased on it, and still revoked: web-1\n":                                                            nil,
+		"error: no build named once in namespace team: it has web-1, web-2: `goldsmith kubectl get images,imagebuilds` lists all": apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once"),
+		"error: restore build once: forbidden":                                                                                    errors.New("forbidden"),
 	} {
 		clients := fake.NewClientset(build("web-1", "once", &v1alpha1.Revocation{Reason: "why"}), build("web-2", "once", nil))
 		clients.PrependReactor("create", "imagebuilds/restore", func(clienttesting.Action) (bool, runtime.Object, error) {

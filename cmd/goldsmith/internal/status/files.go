@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/applyset"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 )
 
 // refusedFiles returns what `goldsmith up --apply` could not apply. Its record is in the namespace default. A user who may not read that learns nothing
@@ -25,7 +25,7 @@ func refusedFiles(ctx context.Context, connection *client.Connection, namespace 
 	if err != nil {
 		return nil
 	}
-	parents, err := kube.CoreV1().ConfigMaps(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{LabelSelector: apply.ParentSelector})
+	parents, err := kube.CoreV1().ConfigMaps(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{LabelSelector: applyset.ParentLabel})
 	if err != nil {
 		return nil
 	}
@@ -37,7 +37,7 @@ func filesOf(parents []corev1.ConfigMap) (found []finding) {
 	for i := range parents {
 		parent := &parents[i]
 		parent.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap")) // which a list leaves out
-		lines := strings.Split(parent.Annotations[apply.FailuresAnnotation], "\n")
+		lines := strings.Split(parent.Annotations[applyset.FailuresAnnotation], "\n")
 		for line := range slices.Values(lines) {
 			if file, message, ok := strings.Cut(line, ": "); ok {
 				found = append(found, finding{severity: notReady, kind: "file", name: file, reason: "not applied", message: message, object: parent})

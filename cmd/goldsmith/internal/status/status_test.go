@@ -20,10 +20,10 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/applyset"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -248,7 +248,7 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 
 func TestFilesThatCannotBeAppliedAreListed(t *testing.T) {
 	parents := []corev1.ConfigMap{{}, {}}
-	parents[1].Annotations = map[string]string{apply.FailuresAnnotation: "web.yaml: Image team/web: unknown field \"spec.bse\": correct it\nempty.yaml: file is empty"}
+	parents[1].Annotations = map[string]string{applyset.FailuresAnnotation: "web.yaml: Image team/web: unknown field \"spec.bse\": correct it\nempty.yaml: file is empty"}
 	found := filesOf(parents)
 	var out bytes.Buffer
 	if err := describe(found, &options{}, true, noon, &out); err != nil {

@@ -27,6 +27,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/applyset"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -174,10 +175,10 @@ func (d *directory) event(kind, prefix, text string) {
 
 // recorded returns the failures that the parent of the set has.
 func (d *directory) recorded() (failures string, err error) {
-	list, err := d.client.CoreV1().ConfigMaps(metav1.NamespaceDefault).List(d.Context(), metav1.ListOptions{LabelSelector: apply.ParentSelector})
+	list, err := d.client.CoreV1().ConfigMaps(metav1.NamespaceDefault).List(d.Context(), metav1.ListOptions{LabelSelector: applyset.ParentLabel})
 	for i := range list.Items {
 		if annotations := list.Items[i].Annotations; annotations["apply.goldsmith.dev/directory"] == d.path {
-			failures = annotations[apply.FailuresAnnotation]
+			failures = annotations[applyset.FailuresAnnotation]
 		}
 	}
 	return failures, err

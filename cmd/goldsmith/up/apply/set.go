@@ -28,6 +28,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/util/retry"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/applyset"
 )
 
 // FieldManager owns the fields that files set.
@@ -35,7 +37,6 @@ const FieldManager = "goldsmith-apply"
 
 // The labels and annotations of the ApplySet specification, KEP-3659, and the annotation of objects that a set has created.
 const (
-	parentLabel          = "applyset.kubernetes.io/id"
 	memberLabel          = "applyset.kubernetes.io/part-of"
 	toolAnnotation       = "applyset.kubernetes.io/tooling"
 	kindsAnnotation      = "applyset.kubernetes.io/contains-group-kinds"
@@ -44,16 +45,8 @@ const (
 	directoryAnnotation  = "apply.goldsmith.dev/directory"
 )
 
-const (
-	// FailuresAnnotation of an ApplySet's parent has a line for each file and object that could not be applied, the first maxFailures of them.
-	FailuresAnnotation = "apply.goldsmith.dev/failures"
-	maxFailures        = 16
-	// maxFailure is how much of a line the annotation has, in bytes.
-	maxFailure = 1 << 10
-)
-
-// ParentSelector selects the parents of ApplySets, which are ConfigMaps in the namespace default.
-const ParentSelector = parentLabel
+// maxFailure is how much of a line about a failure the parent has, in bytes.
+const maxFailure = 1 << 10
 
 // failure is why the objects are not as the directory declares.
 type failure struct {
@@ -70,7 +63,7 @@ type set struct {
 	mapper    meta.RESTMapper
 	kinds     []schema.GroupVersionResource // of all objects that can be members
 	content   map[string]string             // of the annotations about members that the parent has; nil until it is stored
-	failures  string                        // of the annotation FailuresAnnotation
+	failures  string                        // of the annotation applyset.FailuresAnnotation
 	foreign   map[key]types.UID             // objects with a mark that somebody else has created
 }
 
@@ -270,7 +263,7 @@ func (s *set) writeParent(ctx context.Context, members []*member) error {
 
 // recordFailures keeps what could not be applied where `goldsmith status` finds it.
 func (s *set) recordFailures(ctx context.Context, lines []string) error {
-	shown := make([]string, min(len(lines), maxFailures))
+	shown := make([]string, min(len(lines), applyset.MaxFailures))
 	for i := range shown {
 		shown[i] = strings.ToValidUTF8(lines[i][:min(len(lines[i]), maxFailure)], "")
 	}
@@ -285,11 +278,11 @@ func (s *set) recordFailures(ctx context.Context, lines []string) error {
 
 func (s *set) patchParent(ctx context.Context) error {
 	parent := s.newParent()
-	parent.SetLabels(map[string]string{parentLabel: s.id})
+	parent.SetLabels(map[string]string{applyset.ParentLabel: s.id})
 	annotations := maps.Clone(s.content)
 	annotations[toolAnnotation], annotations[directoryAnnotation] = FieldManager+"/v1", s.directory
 	if s.failures != "" {
-		annotations[FailuresAnnotation] = s.failures
+		annotations[applyset.FailuresAnnotation] = s.failures
 	}
 	parent.SetAnnotations(annotations)
 	stored, err := s.patch(ctx, s.newMember(parent, corev1.SchemeGroupVersion.WithResource("configmaps")), true)
