@@ -39,6 +39,8 @@ type Forecaster struct {
 type builds interface {
 	// list returns the builds of a namespace, or of all. They must not be changed.
 	list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error)
+	// unfinished returns the builds of all namespaces that have not finished. They must not be changed.
+	unfinished(ctx context.Context) (*v1alpha1.ImageBuildList, error)
 	// get returns a build in the namespace of ctx.
 	get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error)
 }
@@ -120,13 +122,13 @@ func (f *Forecaster) places(ctx context.Context, waiting []*v1alpha1.ImageBuild)
 
 // Obstacle returns what a build that were created now would wait for in the queue, and "" if it would start.
 func (f *Forecaster) Obstacle(ctx context.Context, build *v1alpha1.ImageBuild) (string, error) {
-	list, err := f.builds.list(ctx, metav1.NamespaceAll)
-	if err != nil {
-		return "", fmt.Errorf("read the queue: %w", err)
-	}
 	view, waits := queue.FromBuild(build)
 	if !waits {
 		return "", nil
+	}
+	list, err := f.builds.unfinished(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read the queue: %w", err)
 	}
 	order, _ := f.order(ctx, list)
 	return order.Obstacle(view), nil

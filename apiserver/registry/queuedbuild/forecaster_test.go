@@ -93,6 +93,16 @@ func (f *fakeBuilds) list(_ context.Context, namespace string) (*v1alpha1.ImageB
 	return list, nil
 }
 
+func (f *fakeBuilds) unfinished(context.Context) (*v1alpha1.ImageBuildList, error) {
+	list := &v1alpha1.ImageBuildList{}
+	for _, build := range f.items {
+		if !build.Status.Finished {
+			list.Items = append(list.Items, build)
+		}
+	}
+	return list, nil
+}
+
 func (f *fakeBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
 	for i := range f.items {
 		if f.items[i].Namespace == apirequest.NamespaceValue(ctx) && f.items[i].Name == name {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/metadata"
@@ -70,6 +72,11 @@ type storedBuilds struct{ store *imagebuild.Store }
 
 func (s storedBuilds) list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
 	return store.List[*v1alpha1.ImageBuildList](apirequest.WithNamespace(ctx, namespace), s.store.Store, &metainternalversion.ListOptions{})
+}
+
+func (s storedBuilds) unfinished(ctx context.Context) (*v1alpha1.ImageBuildList, error) {
+	selected := &metainternalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("status.finished", "false")}
+	return store.List[*v1alpha1.ImageBuildList](apirequest.WithNamespace(ctx, metav1.NamespaceAll), s.store.Store, selected)
 }
 
 func (s storedBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
