@@ -39,19 +39,33 @@ func belongs(stat *syscall.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
 
 // Owner returns the name of the user to whom a file belongs, or of the user of the directory above it that can be examined. It returns "" if there is none.
 func Owner(path string) string {
-	info, err := os.Stat(path)
-	for err != nil && filepath.Dir(path) != path {
-		path = filepath.Dir(path)
-		info, err = os.Stat(path)
-	}
-	if err != nil {
+	_, info := Examine(path)
+	if info == nil {
 		return ""
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return ""
 	}
-	id := strconv.FormatUint(uint64(stat.Uid), 10)
+	return UserName(int(stat.Uid))
+}
+
+// Examine returns a file, or the nearest directory above it that this user can examine. The info is nil if there is none.
+func Examine(path string) (string, fs.FileInfo) {
+	info, err := os.Stat(path)
+	for err != nil && filepath.Dir(path) != path {
+		path = filepath.Dir(path)
+		info, err = os.Stat(path)
+	}
+	if err != nil {
+		return path, nil
+	}
+	return path, info
+}
+
+// UserName returns the name of a user, or else its ID.
+func UserName(uid int) string {
+	id := strconv.Itoa(uid)
 	if found, err := user.LookupId(id); err == nil {
 		return found.Username
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
+	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
 // CheckWritable reports why this user can neither write to a directory nor make it. It makes nothing.
@@ -81,17 +82,11 @@ func whose(err error) error {
 	if !ok || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	path := named.Path
-	info, failed := os.Stat(path)
-	for failed != nil && filepath.Dir(path) != path {
-		path = filepath.Dir(path)
-		info, failed = os.Stat(path)
-	}
-	if failed != nil {
+	path, info := ownfile.Examine(named.Path)
+	if info == nil {
 		return err
 	}
-	owner, _ := info.Sys().(*syscall.Stat_t)
-	return fmt.Errorf("%w: %s belongs to user %s with mode %04o, and you are user %s", err, path, nameOf(int(owner.Uid)), info.Mode().Perm(), nameOf(os.Geteuid()))
+	return fmt.Errorf("%w: %s belongs to user %s with mode %04o, and you are user %s", err, path, ownfile.Owner(path), info.Mode().Perm(), ownfile.UserName(os.Geteuid()))
 }
 
 // ExplainAccess adds to an error about the permissions of a data directory whose it is, and what to do. It returns other errors unchanged.

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
 // AsOwner accesses a directory. If root calls it for the directory of another user, the whole process has the effective user and group of the
@@ -41,7 +42,7 @@ func AsOwner(directory string, access func() error) (err error) {
 		return fmt.Errorf("act as the owner of %s: %w", directory, err)
 	}
 	if err = access(); errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w: root accesses %s as user %s, who owns it or a directory above it", err, directory, nameOf(uid))
+		err = fmt.Errorf("%w: root accesses %s as user %s, who owns it or a directory above it", err, directory, ownfile.UserName(uid))
 	}
 	return err
 }
@@ -64,7 +65,7 @@ func RefuseRoot(directory string) error {
 		return nil
 	}
 	return fmt.Errorf("data directory %s belongs to user %s: run the command as that user, as in runuser -u %[2]s -- goldsmith up, or set --data-dir to another directory",
-		directory, nameOf(int(owner.Uid)))
+		directory, ownfile.UserName(int(owner.Uid)))
 }
 
 // MakeBeside creates a directory of mode 0700 beside a directory, for the owner of that directory, or of a new one.
@@ -139,13 +140,5 @@ func ownerOf(path string) (uid, gid int, err error) {
 // NameOfOwner names the user that a directory belongs to, such as "user goldsmith".
 func NameOfOwner(directory string) string {
 	uid, _, _ := ownerOf(directory)
-	return "user " + nameOf(uid)
-}
-
-func nameOf(uid int) string {
-	id := strconv.Itoa(uid)
-	if found, err := user.LookupId(id); err == nil {
-		return found.Username
-	}
-	return id
+	return "user " + ownfile.UserName(uid)
 }
