@@ -73,9 +73,9 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 // activity returns whether the schedule starts builds, and since when.
 func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 	given := o.Image.Spec.Triggers.Schedule
-	switch {
-	case o.tooManyFailures(status) && !o.Image.IsSuspended() && o.isTriggered():
-		return schedule{reason: v1alpha1.ReasonTooManyFailures, message: o.failedTooOften(status)}
+	switch held := o.heldBack(status); {
+	case held.reason == v1alpha1.ReasonTooManyFailures:
+		return schedule{reason: held.reason, message: held.message}
 	case given == nil:
 		return schedule{reason: v1alpha1.ReasonNoSchedule}
 	case o.Image.IsSuspended():
