@@ -123,7 +123,7 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 	}
 	last = v1alpha1.BuildAttempt{}
 	for _, attempt := range status.Attempts {
-		if len(attempt.Tests) == 0 {
+		if !attempt.IsTest() {
 			last = attempt
 		}
 	}

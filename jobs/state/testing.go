@@ -28,7 +28,7 @@ func (t *transition) testing() bool { return t.status.Phase == v1alpha1.BuildTes
 // runsTests reports whether the current attempt runs tests.
 func (t *transition) runsTests() bool {
 	attempt := t.attempt()
-	return attempt != nil && len(attempt.Tests) > 0
+	return attempt != nil && attempt.IsTest()
 }
 
 // enterUnlessTesting enters a phase that a build without tests has while an attempt waits or runs.
@@ -265,7 +265,7 @@ func (t *transition) finishTests() {
 // lastTestFailure returns the failure of the last attempt whose tests prevent the success of the build, and which failed.
 func (t *transition) lastTestFailure() *v1alpha1.BuildFailure {
 	for _, attempt := range slices.Backward(t.status.Attempts) {
-		if attempt.Failure != nil && len(attempt.Tests) > 0 && len(render.Gates(t.withStatus(), attempt.Number)) > 0 {
+		if attempt.Failure != nil && attempt.IsTest() && len(render.Gates(t.withStatus(), attempt.Number)) > 0 {
 			return attempt.Failure.DeepCopy()
 		}
 	}
@@ -294,6 +294,6 @@ func (t *transition) testStatus(name string) *v1alpha1.TestStatus {
 
 // alike returns the attempts that do the same as the last attempt: make artifacts, or test them.
 func alike(attempts []v1alpha1.BuildAttempt) []v1alpha1.BuildAttempt {
-	tests := len(attempts[len(attempts)-1].Tests) > 0
-	return slices.DeleteFunc(slices.Clone(attempts), func(attempt v1alpha1.BuildAttempt) bool { return len(attempt.Tests) > 0 != tests })
+	tests := attempts[len(attempts)-1].IsTest()
+	return slices.DeleteFunc(slices.Clone(attempts), func(attempt v1alpha1.BuildAttempt) bool { return attempt.IsTest() != tests })
 }

@@ -109,7 +109,7 @@ func notTheTests(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, inp
 	if names := input.TestNames(); !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(attempt.Tests))) {
 		return fmt.Sprintf("attempt %d of build %s has the tests %q, and its input %q", attempt.Number, build.Name, attempt.Tests, names)
 	}
-	if len(attempt.Tests) == 0 {
+	if !attempt.IsTest() {
 		return ""
 	}
 	for _, tested := range input.Base.Artifacts {
