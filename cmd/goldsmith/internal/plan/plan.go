@@ -177,20 +177,17 @@ func ofDocuments(ctx context.Context, applier *applier, namespace string, docume
 
 // awaitDeclared corrects the plans of Images whose bases are declared in the same files, directly or through each other. They are built first.
 func awaitDeclared(plans []*v1alpha1.ImagePlan) {
-	for changed := true; changed; {
-		changed = false
+	for range plans { // each round finds the images on those that the round before has found
 		for _, plan := range plans {
 			ref := plan.Spec.Base.ImageRef
 			if ref == nil || ref.Channel != "" || plan.Status.Reason != string(v1alpha1.ReasonBaseNotFound) {
 				continue
 			}
-			changed = slices.ContainsFunc(plans, func(base *v1alpha1.ImagePlan) bool {
+			if slices.ContainsFunc(plans, func(base *v1alpha1.ImagePlan) bool {
 				return base.Name == ref.Name && base.Namespace == plan.Namespace && (base.Status.Build || base.Status.Reason == v1alpha1.ReasonWaitingForBase)
-			})
-			if changed {
+			}) {
 				plan.Status.Reason = v1alpha1.ReasonWaitingForBase
 				plan.Status.Message = fmt.Sprintf("the base (image %s) is in the files, too, and is built first: a build of this image follows", ref.Name)
-				break
 			}
 		}
 	}

@@ -56,7 +56,7 @@ type page struct {
 	base     string   // revoked build that the build is based on; empty if there is none
 	based    []string // builds that are based on the build, if it is revoked
 	held     string   // what holds the Image back, if the build is its latest
-	better   string   // latest successful build of the Image, if the build is revoked and that is another one
+	better   string   // latest successful build of the Image, if it is neither this build nor revoked
 	lost     string   // which artifact of the build the server has lost; empty if none is known to be
 }
 
