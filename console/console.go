@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -49,9 +48,8 @@ type Reason struct {
 	Remedy string `json:"remedy"`
 }
 
-// Handler serves the console on a loopback address. A page signs in with a link of Sessions, and stores its token in the browser's local
-// storage: browsers send the cookies of a loopback address to all ports of the machine. A port that other users can have after this process
-// is an origin in which they can leave a service worker, which reads the sessions of the next process: use a free port for each process.
+// Handler serves the console for a listener of Listen. A page signs in with a link of Sessions, and stores its token in the browser's local storage:
+// browsers send cookies to all ports of a machine.
 func (l Local) Handler() (http.Handler, error) {
 	transport, address, err := connect(l.Server)
 	if err != nil {
@@ -61,7 +59,7 @@ func (l Local) Handler() (http.Handler, error) {
 	mux.HandleFunc("GET "+Path+"session", l.describeSession)
 	mux.HandleFunc("POST "+Path+"session", l.openSession)
 	mux.HandleFunc("POST "+Path+"logout", l.endSession)
-	return guard(loopback, mux), nil
+	return guard(func(host string) bool { return strings.EqualFold(host, l.Sessions.host) }, mux), nil
 }
 
 // newMux serves the pages and the reasons, of which there can be none, to everybody. It passes on requests to the API.
@@ -172,15 +170,6 @@ func hostname(host string) string {
 		host = name
 	}
 	return strings.Trim(host, "[]")
-}
-
-// loopback reports whether a host is this machine. Its port may be that of a tunnel.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
 }
 
 func answer(writer http.ResponseWriter, code int, body any) {

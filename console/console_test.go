@@ -59,7 +59,7 @@ func (l *local) to(server *rest.Config) *local {
 func (l *local) request(method, target, body string, headers ...string) *http.Request {
 	l.t.Helper()
 	request := httptest.NewRequestWithContext(l.t.Context(), method, target, strings.NewReader(body))
-	request.Host = "127.0.0.1:8080"
+	request.Host = l.sessions.host + ":8080"
 	request.Header.Set("Authorization", "Bearer "+l.sessions.start())
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i] == "Host" {
@@ -120,7 +120,7 @@ func TestAPageSignsInWithItsLinkAndOut(t *testing.T) {
 		return answer, got
 	}
 	none := []string{"Authorization", ""}
-	link := `{"code": "` + codeOf(t, l.sessions.Link()) + `"}`
+	link := `{"code": "` + codeOf(t, l.sessions) + `"}`
 
 	answer, first := signIn(link, none...)
 	if answer.Code != http.StatusOK || !l.sessions.valid(first.Token) || first.Namespace != "team" || first.Command != command {
@@ -132,7 +132,7 @@ func TestAPageSignsInWithItsLinkAndOut(t *testing.T) {
 	again, _ := signIn(link, none...)
 	checkStatus(t, "the link again", again, http.StatusUnauthorized, "was used before, or is older than 10 minutes")
 
-	answer, second := signIn(`{"code": "`+codeOf(t, l.sessions.Link())+`"}`, none...)
+	answer, second := signIn(`{"code": "`+codeOf(t, l.sessions)+`"}`, none...)
 	if answer.Code != http.StatusOK || second.Token == first.Token || !l.sessions.valid(first.Token) {
 		t.Errorf("another link: got %d %s", answer.Code, answer.Body)
 	}
@@ -158,7 +158,7 @@ func TestSignInsThatAreRefused(t *testing.T) {
 		"no code":                      {`{}`, "", http.StatusUnauthorized, "this link was used before"},
 		"an empty code":                {`{"code": ""}`, "", http.StatusUnauthorized, "this link was used before"},
 		"a token instead of a code":    {`{}`, "Bearer " + l.sessions.start(), http.StatusUnauthorized, "this link was used before"},
-		"the code of another process":  {`{"code": "` + codeOf(t, NewSessions(l.clock).Link()) + `"}`, "", http.StatusUnauthorized, "this link was used before"},
+		"the code of another process":  {`{"code": "` + codeOf(t, NewSessions(l.clock)) + `"}`, "", http.StatusUnauthorized, "this link was used before"},
 		"no JSON":                      {`code=1`, "", http.StatusBadRequest, "read the request: "},
 		"nothing":                      {``, "", http.StatusBadRequest, "read the request: "},
 		"a number":                     {`{"code": 1}`, "", http.StatusBadRequest, "read the request: "},
@@ -205,7 +205,7 @@ func TestRequestsOfPagesThatAreNotSignedInAreRefused(t *testing.T) {
 		"without its scheme": l.sessions.start(),
 		"another scheme":     "Basic " + l.sessions.start(),
 		"the server's token": "Bearer token of the user",
-		"a code":             "Bearer " + codeOf(t, l.sessions.Link()),
+		"a code":             "Bearer " + codeOf(t, l.sessions),
 	} {
 		for _, target := range []string{images, "/version", "/api/v1/secrets", "/metrics", "/apis"} {
 			checkStatus(t, name+" for "+target, l.asks(http.MethodGet, target, "", "Authorization", authorization), http.StatusUnauthorized, notSignedIn)
@@ -223,12 +223,14 @@ func TestRequestsOfPagesThatAreNotSignedInAreRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyThisMachineIsTheHost(t *testing.T) {
+func TestOnlyTheNameInTheLinksIsTheHost(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
-	for _, host := range []string{
-		"127.0.0.1", "127.0.0.1:8080", "127.0.0.1:80", "127.8.8.8:1", "localhost", "localhost:8080", "LOCALHOST:8080", "[::1]", "[::1]:8080",
-	} {
+	own, former := l.sessions.host, NewSessions(l.clock).host
+	if label, ok := strings.CutSuffix(own, ".localhost"); !ok || len(label) != 26 || own == former {
+		t.Errorf("the names of two processes are %q and %q, want one label of 128 bits each", own, former)
+	}
+	for _, host := range []string{own, own + ":8080", own + ":80", strings.ToUpper(own)} { // the port may be that of a tunnel
 		for _, target := range []string{"/ui/", images} {
 			if answer := l.asks(http.MethodGet, target, "", "Host", host); answer.Code != http.StatusOK {
 				t.Errorf("GET %s of the host %q: got %d %s", target, host, answer.Code, answer.Body)
@@ -238,10 +240,11 @@ func TestOnlyThisMachineIsTheHost(t *testing.T) {
 	l.forwarded()
 	for _, host := range []string{
 		"", "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "127.0.0.1.evil.example:8080", "localhost.evil.example:8080", "notlocalhost:8080",
+		"127.0.0.1", "127.0.0.1:8080", "localhost", "localhost:8080", "[::1]:8080", former, former + ":8080", "www." + own, own + ".", own + ".evil.example:8080", strings.TrimSuffix(own, ".localhost"),
 		"192.0.2.1", "192.0.2.1:8080", "10.0.0.1:8080", "0.0.0.0:8080", "[::]:8080", "[2001:db8::1]:8080", "2130706433:8080", "0x7f000001", "127.1:8080",
 		"127.0.0.1@evil.example", "evil.example@127.0.0.1:8080", "127.0.0.1:8080:evil.example", "127.0.0.1,evil.example", " 127.0.0.1",
 	} {
-		link := codeOf(t, l.sessions.Link())
+		link := codeOf(t, l.sessions)
 		for target, answer := range map[string]*httptest.ResponseRecorder{
 			"GET /ui/":         l.asks(http.MethodGet, "/ui/", "", "Host", host),
 			"GET " + images:    l.asks(http.MethodGet, images, "", "Host", host),
@@ -262,22 +265,23 @@ func TestOnlyThisMachineIsTheHost(t *testing.T) {
 func TestPagesOfOtherOriginsCannotSendRequests(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t, nil)
+	own := "http://" + l.sessions.host + ":8080"
 	for name, test := range map[string]struct {
 		headers []string
 		refused bool
 	}{
-		"this page":                        {[]string{"Origin", "http://127.0.0.1:8080", "Sec-Fetch-Site", "same-origin"}, false},
-		"this page in an old browser":      {[]string{"Origin", "http://127.0.0.1:8080"}, false},
+		"this page":                        {[]string{"Origin", own, "Sec-Fetch-Site", "same-origin"}, false},
+		"this page in an old browser":      {[]string{"Origin", own}, false},
 		"no browser":                       {nil, false},
 		"another site":                     {[]string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, true},
 		"another site in an old browser":   {[]string{"Origin", "https://evil.example"}, true},
 		"another site without an origin":   {[]string{"Sec-Fetch-Site", "cross-site"}, true},
-		"another port of this machine":     {[]string{"Origin", "http://127.0.0.1:8081", "Sec-Fetch-Site", "same-site"}, true},
-		"another port in an old browser":   {[]string{"Origin", "http://127.0.0.1:8081"}, true},
-		"another name of this machine":     {[]string{"Origin", "http://localhost:8080"}, true},
+		"another port of this machine":     {[]string{"Origin", "http://" + l.sessions.host + ":8081", "Sec-Fetch-Site", "same-site"}, true},
+		"another port in an old browser":   {[]string{"Origin", "http://" + l.sessions.host + ":8081"}, true},
+		"another name of this machine":     {[]string{"Origin", "http://127.0.0.1:8080"}, true},
 		"a sandboxed frame":                {[]string{"Origin", "null"}, true},
-		"a forged origin":                  {[]string{"Origin", "http://127.0.0.1:8080", "Sec-Fetch-Site", "cross-site"}, true},
-		"a host that begins with this one": {[]string{"Origin", "http://127.0.0.1:8080.evil.example"}, true},
+		"a forged origin":                  {[]string{"Origin", own, "Sec-Fetch-Site", "cross-site"}, true},
+		"a host that begins with this one": {[]string{"Origin", own + ".evil.example"}, true},
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			answer := l.asks(method, images, "{}", test.headers...)
@@ -285,7 +289,7 @@ func TestPagesOfOtherOriginsCannotSendRequests(t *testing.T) {
 				t.Errorf("%s: %s: got %d %s, want %d", name, method, answer.Code, answer.Body, want)
 			}
 		}
-		code := codeOf(t, l.sessions.Link())
+		code := codeOf(t, l.sessions)
 		answer := l.asks(http.MethodPost, "/ui/session", `{"code": "`+code+`"}`, test.headers...)
 		if refused := answer.Code == http.StatusForbidden; refused != test.refused || l.sessions.redeem(code) != test.refused {
 			t.Errorf("%s: sign in: got %d %s", name, answer.Code, answer.Body)

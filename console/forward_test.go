@@ -112,7 +112,7 @@ func TestWhatIsForwarded(t *testing.T) {
 				t.Errorf("%s %s is allowed: %t", method, target, got)
 			}
 			answer := httptest.NewRecorder()
-			request.Host = "127.0.0.1:8080"
+			request.Host = l.sessions.host + ":8080"
 			l.handler.ServeHTTP(answer, request)
 			seen := l.forwarded()
 			switch {
@@ -142,7 +142,7 @@ func TestTheServerGetsNothingOfTheBrowserButTheRequest(t *testing.T) {
 	const query = "watch=true&labelSelector=a%3Db%2Cc+in+%28d%29&pretty=0&empty="
 	answer := l.asks(http.MethodPatch, images+"/web?"+query, `{"spec": {"suspend": true}}`,
 		"Accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "Content-Type", "application/merge-patch+json",
-		"Accept-Encoding", "gzip, deflate, br, zstd", "Accept-Language", "en", "Cookie", "session=secret", "Origin", "http://127.0.0.1:8080", "Referer", "http://127.0.0.1:8080/ui/ns/team/images",
+		"Accept-Encoding", "gzip, deflate, br, zstd", "Accept-Language", "en", "Cookie", "session=secret", "Origin", "http://"+l.sessions.host+":8080", "Referer", "http://"+l.sessions.host+":8080/ui/ns/team/images",
 		"Impersonate-User", "system:admin", "Impersonate-Group", "system:masters", "Impersonate-Uid", "1", "Impersonate-Extra-Scopes", "all",
 		"X-Remote-User", "system:admin", "X-Remote-Group", "system:masters", "X-Remote-Extra-Scopes", "all", "Proxy-Authorization", "Basic YTpi",
 		"X-Forwarded-For", "192.0.2.1", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https", "Forwarded", "for=192.0.2.1", "X-Real-Ip", "192.0.2.1",
@@ -167,7 +167,7 @@ func TestTheServerGetsNothingOfTheBrowserButTheRequest(t *testing.T) {
 	if got.Method != http.MethodPatch || got.URL.Path != images+"/web" || got.URL.RawQuery != query || body != `{"spec": {"suspend": true}}` {
 		t.Errorf("the server got %s %s with %q", got.Method, got.URL, body)
 	}
-	if got.Host == "127.0.0.1:8080" || got.Host == "" {
+	if got.Host == l.sessions.host+":8080" || got.Host == "" {
 		t.Errorf("the server got the host %q of the console", got.Host)
 	}
 	if l.asks(http.MethodGet, images, "", "Accept", ""); !slices.Equal(slices.Sorted(maps.Keys(l.forwarded()[0].Header)), []string{"Accept", "Accept-Encoding", "Authorization", "User-Agent"}) {
@@ -336,6 +336,7 @@ func TestAStreamArrivesLineByLineAndEndsWithItsReader(t *testing.T) {
 		address := l.overHTTP()
 		ctx, leave := context.WithTimeout(t.Context(), patience)
 		request := require.Value(http.NewRequestWithContext(ctx, http.MethodGet, address+images+"?watch=true", nil))(t)
+		request.Host = l.sessions.host
 		request.Header.Set("Authorization", "Bearer "+l.sessions.start())
 		go func() { upstream.lines <- "line 0" }()
 		answer, err := http.DefaultClient.Do(request)
@@ -373,6 +374,7 @@ func TestNoConnectionIsUpgraded(t *testing.T) {
 			}
 		})
 		request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, l.overHTTP()+images, nil))(t)
+		request.Host = l.sessions.host
 		for header, value := range map[string]string{
 			"Authorization": "Bearer " + l.sessions.start(), "Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Key": "a", "Sec-Websocket-Protocol": "v4.channel.k8s.io",
 		} {

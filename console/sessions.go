@@ -5,7 +5,9 @@ package console
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,9 @@ const (
 // out, and with this process: a page whose server has ended sends its token to anybody who listens at the port.
 type Sessions struct {
 	clock clock.PassiveClock
+	// host is a name of this machine: browsers resolve all names below localhost themselves (RFC 6761). Each process has another one, which nobody knows
+	// before. What another program leaves in a browser after this process, such as a service worker, does not see the next one's link.
+	host string
 
 	mutex    sync.Mutex
 	codes    map[string]time.Time // of links, and when they end
@@ -37,17 +42,17 @@ type started struct {
 
 // NewSessions returns the sessions of a process.
 func NewSessions(clock clock.PassiveClock) *Sessions {
-	return &Sessions{clock: clock, codes: map[string]time.Time{}}
+	return &Sessions{clock: clock, host: strings.ToLower(rand.Text()) + ".localhost", codes: map[string]time.Time{}}
 }
 
-// Link returns the path of a page that signs itself in. It works once, for ten minutes. The code is in the fragment, which browsers send to no
-// server and which is in no log.
-func (s *Sessions) Link() string {
+// Link returns the URL of a page that signs itself in, at the port of an address. It works once, for ten minutes. The code is in the fragment, which
+// browsers send to no server and which is in no log.
+func (s *Sessions) Link(address net.Addr) string {
 	code := rand.Text()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.codes[code] = s.clock.Now().Add(linkLifetime)
-	return Path + "#code=" + code
+	return "http://" + net.JoinHostPort(s.host, portOf(address)) + Path + "#code=" + code
 }
 
 // redeem reports whether a code is that of a link that still works. The link does not work any more.

@@ -4,6 +4,7 @@ package console
 
 import (
 	"crypto/sha256"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +14,11 @@ import (
 
 var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 
-// codeOf returns the code of a link.
-func codeOf(t *testing.T, link string) string {
+// codeOf returns the code of a new link.
+func codeOf(t *testing.T, sessions *Sessions) string {
 	t.Helper()
-	code, ok := strings.CutPrefix(link, "/ui/#code=")
+	link := sessions.Link(&net.TCPAddr{IP: net.IPv6loopback, Port: 8080})
+	code, ok := strings.CutPrefix(link, "http://"+sessions.host+":8080/ui/#code=")
 	if !ok || len(code) < 26 {
 		t.Fatalf("got link %q, want one whose code has 128 bits and is in the fragment", link)
 	}
@@ -41,7 +43,7 @@ func TestALinkWorksOnceForTenMinutes(t *testing.T) {
 	} {
 		clock := testingclock.NewFakePassiveClock(noon)
 		sessions := NewSessions(clock)
-		code := codeOf(t, sessions.Link())
+		code := codeOf(t, sessions)
 		clock.SetTime(noon.Add(test.age))
 		var got bool
 		for range test.attempts {
@@ -57,11 +59,11 @@ func TestOnlyTheCodeOfALinkWorks(t *testing.T) {
 	t.Parallel()
 	clock := testingclock.NewFakePassiveClock(noon)
 	sessions, others := NewSessions(clock), NewSessions(clock)
-	first, second := codeOf(t, sessions.Link()), codeOf(t, sessions.Link())
+	first, second := codeOf(t, sessions), codeOf(t, sessions)
 	if first == second {
 		t.Error("two links have the same code")
 	}
-	for _, wrong := range []string{"", " ", "wrong", strings.ToLower(first), first[1:], first + " ", "/ui/#code=" + first, codeOf(t, others.Link())} {
+	for _, wrong := range []string{"", " ", "wrong", strings.ToLower(first), first[1:], first + " ", "/ui/#code=" + first, codeOf(t, others)} {
 		if sessions.redeem(wrong) {
 			t.Errorf("the code %q works", wrong)
 		}

@@ -259,6 +259,7 @@ var masks = []struct {
 	mask    string
 }{
 	{regexp.MustCompile(`-[2456789b-df-hj-np-tv-xz]{8,10}-[2456789b-df-hj-np-tv-xz]{5}\b`), "-POD"}, // the name of a Deployment's pod
+	{regexp.MustCompile(`//[a-z2-7]{26}\.localhost:\d+`), "//ADDRESS"},
 	{regexp.MustCompile(`#code=[A-Z2-7]{26}\b`), "#code=CODE"},
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
 	{regexp.MustCompile(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`), "UID"},

@@ -126,7 +126,7 @@ export class App {
       else if (user && this.signedOut) this.resume();
       else if (!user && !this.signedOut) this.askToSignIn('You were signed out in another window.', asked);
     });
-    addEventListener('hashchange', () => location.hash.startsWith('#code=') && (this.signedOut ? this.resume() : location.reload())); // a new link in the same window
+    addEventListener('hashchange', () => location.hash.startsWith('#code=') && !this.signedOut && location.reload()); // a link in the same window
     const linked = location.hash.startsWith('#code='), failure = await signIn().catch(() => 'The server is not running.');
     this.linkRefused = linked && Boolean(failure);
     if (failure) return this.askToSignIn(failure);
@@ -295,7 +295,7 @@ export class App {
     if (signIn === 'oidc' && this.typed) return html`<p><a class="primary" href="/ui/" target="_blank">Sign in in another window</a></p><p>This window then continues by itself.</p>`;
     if (signIn === 'oidc') return html`<p><a class="primary" href=${loginAddress()} @click=${leaveForProvider}>Sign in with ${provider}</a></p>`;
     if (!command) return nothing;
-    if (signIn !== 'token') return html`<p>In a terminal, this command prints a new link:</p><p>${shown(command)}</p>${this.typed ? this.linkField() : nothing}`;
+    if (signIn !== 'token') return html`<p>In a terminal, this command prints a new link:</p><p>${shown(command)}</p>${this.typed ? html`<p>Open it in another window, and copy what you typed from here.</p>` : nothing}`;
     return html`<form @submit=${this.signInWithToken}>
         <label class="field"><span>Token of a user or a service account of the cluster</span><input type="password" name="token" required autocomplete="off" spellcheck="false"></label>
         ${problem(this.refusal)}
@@ -303,24 +303,6 @@ export class App {
       </form>
       <p>In a terminal, this command prints a token of a service account:</p><p>${shown(command)}</p>`;
   }
-
-  /** Takes a link without leaving the page. The code of a link is for the server at its address only: another program can have this one's. */
-  linkField() {
-    return html`<form @submit=${this.signInWithLink}>
-        <label class="field"><span>A link to ${location.host}, to continue here</span><input name="link" required autocomplete="off" spellcheck="false"></label>
-        ${problem(this.refusal)}
-        <button type="submit" class="primary">Sign in</button>
-      </form>`;
-  }
-
-  /** @param {SubmitEvent} event */
-  signInWithLink = (event) => {
-    event.preventDefault();
-    const link = URL.parse(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('link')).trim());
-    this.refusal = link?.origin === location.origin && link.hash.startsWith('#code=') ? undefined : {message: `This is no link to ${location.host}. Open it in another window, and copy what you typed from here.`};
-    if (!this.refusal) location.hash = /** @type {URL} */ (link).hash;
-    this.update();
-  };
 
   who() {
     const {user} = session();

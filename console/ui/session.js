@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How this page is signed in. On a loopback address the token of the session is in localStorage, for all windows. Whoever has the port after the
-// server reads it there, and no server accepts it any more. In a cluster the session is in cookies, which no script reads.
+// How this page is signed in. On one machine the token of the session is in localStorage, for all windows. Whoever has the port after the
+// server reads it there, and no server accepts it any more; the next server's pages have another origin. In a cluster the session is in cookies, which no script reads.
 
 const key = 'goldsmith.session';
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -25,12 +26,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	client "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/console"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var _ = Describe("The console in Chromium", Label("browser"), func() {
@@ -118,7 +122,9 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		former.shows(".connection", "Reconnecting")
 		former.shows(".lost", "The server is not running. A server that is started again prints a new link, and so does goldsmith console.")
 		former.shows(".lost", "Reconnecting in ")
-		impostor := serveImpostor(strings.TrimPrefix(former.origin, "http://"))
+		port, err := strconv.ParseUint(former.origin[strings.LastIndex(former.origin, ":")+1:], 10, 16)
+		Expect(err).NotTo(HaveOccurred())
+		impostor, leave := serveImpostor(uint16(port))
 		former.click(".lost button", "Try now")
 		Eventually(impostor.seen).WithTimeout(deadline.Local.Deadline()).Should(ContainElement(HavePrefix("Bearer goldsmith-console-")))
 		visit := func(link string) *consolePage {
@@ -142,6 +148,20 @@ var _ = Describe("The console in Chromium", Label("browser"), func() {
 		page := visit(again.link)
 		page.shows("tbody tr", "after")
 		page.shows(".connection", "Live")
+
+		By("starting a console that has the port after the other program")
+		leave()
+		listener, err := console.Listen(uint16(port))
+		Expect(err).NotTo(HaveOccurred())
+		sessions := console.NewSessions(clock.RealClock{})
+		handler, err := console.Local{Server: again.Config, Namespace: metav1.NamespaceDefault, Command: "goldsmith console", Sessions: sessions}.Handler()
+		Expect(err).NotTo(HaveOccurred())
+		serving, stop := context.WithCancel(ctx)
+		DeferCleanup(stop)
+		go func() { _ = console.Serve(serving, listener, handler) }()
+		visit(sessions.Link(listener.Addr())).shows("tbody tr", "after") // the service worker at this port would answer
+
+		By("comparing the tokens")
 		tokens := impostor.tokens()
 		Expect(tokens).NotTo(BeEmpty())
 		Expect(page.token()).NotTo(BeElementOf(tokens))
@@ -412,7 +432,7 @@ func statusWith(ctx context.Context, server *rest.Config, origin, token string) 
 	Expect(err).NotTo(HaveOccurred())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/version", http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
-	answer, err := client.Do(request)
+	answer, err := client.Do(require.Resolve(request))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(answer.Body.Close()).To(Succeed())
 	return answer.StatusCode

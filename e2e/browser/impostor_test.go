@@ -6,7 +6,6 @@ package browser_test
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -17,6 +16,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/console"
 )
 
 // impostor is a program of another user that has the port of a console after its server. It keeps what browsers send, and its page and its
@@ -41,17 +42,18 @@ const (
 addEventListener('install', () => skipWaiting());`
 )
 
-func serveImpostor(address string) *impostor {
+// serveImpostor serves an impostor at a port, until the function is called.
+func serveImpostor(port uint16) (_ *impostor, leave func()) {
 	GinkgoHelper()
 	i := &impostor{}
-	listener, err := net.Listen("tcp", address)
+	listener, err := console.Listen(port)
 	Expect(err).NotTo(HaveOccurred(), "the port of the former server is free")
 	server := httptest.NewUnstartedServer(i)
 	Expect(server.Listener.Close()).To(Succeed())
 	server.Listener = listener
 	server.Start()
 	DeferCleanup(server.Close)
-	return i
+	return i, server.Close
 }
 
 func (i *impostor) ServeHTTP(writer http.ResponseWriter, request *http.Request) {

@@ -110,7 +110,7 @@ func serveSynthetic(cleanup func(func())) *synthetic {
 			server.Close()
 		}
 	})
-	s.link = pages.URL + sessions.Link()
+	s.link = sessions.Link(pages.Listener.Addr())
 	return s
 }
 

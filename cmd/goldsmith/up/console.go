@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -21,7 +20,7 @@ const consoleCommand = "goldsmith console"
 
 // startConsole serves the console, whose pages act as the administrator, at a free port. It returns the link to the console, which works once.
 func (s *system) startConsole(ctx context.Context, administrator *rest.Config) (link string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := console.Listen(0)
 	if err != nil {
 		return "", fmt.Errorf("listen on a port for the console: %w", err)
 	}
@@ -33,5 +32,5 @@ func (s *system) startConsole(ctx context.Context, administrator *rest.Config) (
 		return "", errors.Join(err, listener.Close())
 	}
 	s.components.start(ctx, "console", func(ctx context.Context) error { return console.Serve(ctx, limited, handler) })
-	return "http://" + listener.Addr().String() + sessions.Link(), nil
+	return sessions.Link(listener.Addr()), nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,16 +22,21 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-var consoleLine = regexp.MustCompile(`(?m)^console: (\S+)/ui/#code=(\S+)$`)
+var consoleLine = regexp.MustCompile(`(?m)^console: (http://[a-z2-7]{26}\.localhost:[0-9]+)/ui/#code=(\S+)$`)
 
 // consoleOf returns the address of the console that a server printed, and the code of its link.
 func consoleOf(t *testing.T, server *rest.Config, printed string) (address, code string) {
 	t.Helper()
 	line := consoleLine.FindStringSubmatch(printed)
-	if line == nil || !strings.HasPrefix(line[1], "http://127.0.0.1:") || line[1] == strings.Replace(server.Host, "https://", "http://", 1) {
+	if line == nil || portOf(t, line[1]) == portOf(t, server.Host) {
 		t.Fatalf("the server at %s printed %q", server.Host, printed)
 	}
 	return line[1], line[2]
+}
+
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	return require.Value(url.Parse(address))(t).Port()
 }
 
 // askConsole sends a request to a console and reads the answer, unless into is nil.
@@ -41,7 +47,7 @@ func askConsole(ctx context.Context, t *testing.T, method, url, token, body stri
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(require.Resolve(request))
 	require.NoError(t, err)
 	content, err := io.ReadAll(response.Body)
 	require.NoError(t, errors.Join(err, response.Body.Close()))
@@ -109,7 +115,7 @@ func TestASessionEndsWithTheServer(t *testing.T) {
 			// A page that watches does not delay the end of the server.
 			request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/apis/images.goldsmith.dev/v1alpha1/images?watch=true", nil))(t)
 			request.Header.Set("Authorization", "Bearer "+token)
-			watch = require.Value(http.DefaultClient.Do(request))(t).Body //nolint:bodyclose // it is closed after the end of the server
+			watch = require.Value(http.DefaultClient.Do(require.Resolve(request)))(t).Body //nolint:bodyclose // it is closed after the end of the server
 		}})
 		stop()
 		if err != nil || !ready {

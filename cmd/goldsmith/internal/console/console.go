@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -34,7 +32,7 @@ func NewCommand() *cobra.Command {
 	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
 		return run(command.Context(), connection, command.CommandPath()+follow.ConnectionFlags(command), port, command.OutOrStdout())
 	})
-	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 (default: a free port, which is safer if other users can have this port later)")
+	command.Flags().Uint16Var(&port, "port", 0, "`port` on 127.0.0.1 and ::1 (default: a free port)")
 	return command
 }
 
@@ -43,9 +41,9 @@ func run(ctx context.Context, connection *client.Connection, line string, port u
 	if _, err := connection.ServerVersion(ctx); err != nil {
 		return err // before a link is printed that shows nothing
 	}
-	listener, err := net.Listen("tcp", netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port).String())
+	listener, err := console.Listen(port)
 	if err != nil {
-		return fmt.Errorf("listen on port %d of 127.0.0.1: %w: set another --port", port, err)
+		return fmt.Errorf("listen on port %d of this machine: %w: set another --port", port, err)
 	}
 	sessions := console.NewSessions(clock.RealClock{})
 	config := rest.CopyConfig(connection.Config)
@@ -54,7 +52,7 @@ func run(ctx context.Context, connection *client.Connection, line string, port u
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(out, "console: http://%s%s\nThe link signs one browser in, once, within ten minutes. Press Ctrl-C to end the console.\n", listener.Addr(), sessions.Link()); err != nil {
+	if _, err := fmt.Fprintf(out, "console: %s\nThe link signs one browser in, once, within ten minutes. Press Ctrl-C to end the console.\n", sessions.Link(listener.Addr())); err != nil {
 		return fmt.Errorf("write the link: %w", err)
 	}
 	return console.Serve(ctx, listener, handler)
