@@ -202,6 +202,24 @@ var _ = Describe("Revoking a build", func() {
 			writeTo(ctx, builds, "debian-2", succeed(1))
 		})
 
+		It("by the manifest in a registry, whichever file holds it", func(ctx SpecContext) {
+			at := func(content string) func(*v1alpha1.ImageBuildStatus) {
+				return func(status *v1alpha1.ImageBuildStatus) {
+					status.Artifacts[0].Digest, status.Artifacts[0].Location = content, "registry.example/web@"+digest('9')
+				}
+			}
+			must(images.Instantiate(ctx, "old", request("b"), metav1.CreateOptions{}))
+			writeTo(ctx, builds, "old-2", startAttempt(1))
+			writeTo(ctx, builds, "old-2", succeed(1), at(digest('8')))
+			must(revoke(ctx, "old-2", v1alpha1.RevokeRequest{Reason: "wrong key"}))
+			Expect(recorded(ctx)).To(Equal(map[string]string{digest('8'): "old-2: wrong key", digest('9'): "old-2: wrong key"}))
+			again(ctx)
+			Expect(errorOf(tryWriteTo(ctx, builds, "other-1", succeed(1), at(digest('7'))))).To(beInvalid("status.phase"))
+			must(builds.Restore(ctx, "old-2", &v1alpha1.RestoreRequest{}, metav1.CreateOptions{}))
+			Expect(recorded(ctx)).To(BeEmpty())
+			writeTo(ctx, builds, "other-1", succeed(1), at(digest('7')))
+		})
+
 		It("from a time on, also if the build is deleted before", func(ctx SpecContext) {
 			at := new(metav1.NewTime(time.Now().Add(time.Hour)).Rfc3339Copy())
 			must(revoke(ctx, "debian-1", v1alpha1.RevokeRequest{Reason: "end of life", EffectiveTime: at}))

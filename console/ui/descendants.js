@@ -10,8 +10,8 @@ import {href, inEffect, plural} from './parts.js';
 /** Reads the builds of a namespace. @param {string} namespace @returns {Promise<KubeObject[]>} */
 export const readBuilds = async (namespace) => (await request(path('imagebuilds', namespace))).items;
 
-/** @param {KubeObject} build @returns {string[]} */
-const digestsOf = ({spec, status = {}}) => (spec.retests?.artifacts ?? status.artifacts ?? []).map((/** @type {KubeObject} */ {digest}) => digest);
+/** The digests of the files of a build, and of their manifests in a registry. @param {KubeObject} build @returns {string[]} */
+const digestsOf = ({spec, status = {}}) => (spec.retests?.artifacts ?? status.artifacts ?? []).flatMap((/** @type {KubeObject} */ {digest, location = ''}) => [digest, ...(location.match(/@(sha256:.*)$/)?.slice(1) ?? [])]);
 
 /** Reports whether a build is based on another: it names it, and its artifacts. @param {KubeObject} build @param {KubeObject} base */
 function isBasedOn({spec, status = {}}, base) {

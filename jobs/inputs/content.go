@@ -4,15 +4,29 @@ package inputs
 
 import (
 	"slices"
+	"strings"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
+// Contents returns the digests of artifacts by which others know them: that of each file and, if it is in a registry, that of its manifest. Files that
+// differ can hold the same container image.
+func Contents(artifacts []v1alpha1.Artifact) (digests []string) {
+	for i := range artifacts {
+		digests = append(digests, artifacts[i].Digest)
+		manifest := artifacts[i].Location[strings.LastIndex(artifacts[i].Location, "@")+1:]
+		if _, err := contents.Sum(manifest); err == nil && manifest != artifacts[i].Digest {
+			digests = append(digests, manifest)
+		}
+	}
+	return digests
+}
+
 // Overlap reports whether two builds have an artifact with the same content.
 func Overlap(one, other []v1alpha1.Artifact) bool {
-	return slices.ContainsFunc(one, func(made v1alpha1.Artifact) bool {
-		return slices.ContainsFunc(other, func(of v1alpha1.Artifact) bool { return of.Digest == made.Digest })
-	})
+	of := Contents(other)
+	return slices.ContainsFunc(Contents(one), func(digest string) bool { return slices.Contains(of, digest) })
 }
 
 // ArtifactsOf returns the artifacts of a build, which it has from its creation on if it tests those of another build.

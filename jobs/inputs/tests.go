@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -38,24 +41,36 @@ func TestsDigest(tests []v1alpha1.ImageTest) string {
 	return contents.Digest(mustCanonicalJSON(tests))
 }
 
-// SameTest reports whether a build ran a test as an Image declares it now: whatever decides the outcome of the test is equal, with an inline file that the
-// test reads. Whether the test is required does not decide its outcome.
-func SameTest(build *v1alpha1.ImageBuild, image *v1alpha1.ImageSpec, name string) bool {
+// SameTest reports whether a build ran a test as an Image declares it now: whatever decides the outcome of the test is equal, with the artifact that is tested,
+// the environment of a runner, and a file that the test reads. resolved are the inputs that the Image resolves to, or nil: then nobody knows a file of a
+// ConfigMap. Whether the test is required does not decide its outcome.
+func SameTest(build *v1alpha1.ImageBuild, image *v1alpha1.ImageSpec, resolved *v1alpha1.ResolvedInputs, name string) bool {
 	ran, declared := FindTest(build.Spec.Tests, name), FindTest(image.Tests, name)
 	if ran == nil || declared == nil {
 		return ran == declared
 	}
-	counted := func(test v1alpha1.ImageTest) string {
+	counted := func(test v1alpha1.ImageTest, targets []v1alpha1.Target) string {
 		test.Required, test.Quarantine = nil, nil
-		test.Target = cmp.Or(TestTarget(&test, build.Spec.Inputs.Targets), test.Target)
+		test.Target = cmp.Or(TestTarget(&test, targets), test.Target)
 		return TestsDigest([]v1alpha1.ImageTest{test})
 	}
-	if counted(*ran) != counted(*declared) {
+	if counted(*ran, build.Spec.Inputs.Targets) != counted(*declared, image.Targets) {
 		return false
 	}
-	now, known := Files(image.BuildInputs, nil)[declared.Goss]
+	if declared.Runner != nil && !equality.Semantic.DeepEqual(environment(&build.Spec.Inputs), environment(&image.BuildInputs)) {
+		return false
+	}
+	now, known := Files(image.BuildInputs, resolved)[declared.Goss]
 	then, was := Files(build.Spec.Inputs, build.Status.Resolved)[declared.Goss]
 	return declared.Goss == "" || !known || !was || now == then
+}
+
+// environment returns the environment of the pods of inputs.
+func environment(of *v1alpha1.BuildInputs) []corev1.EnvVar {
+	if of.Template == nil {
+		return nil
+	}
+	return of.Template.Env
 }
 
 func validQuantity(quantity *v1alpha1.Quantity) bool {

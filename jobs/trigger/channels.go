@@ -28,7 +28,7 @@ func ChannelRule(image *v1alpha1.Image, channel string) *v1alpha1.ChannelRule {
 // Missing returns what a successful build of an Image lacks for a channel, each with its remedy. It is empty if the channel can name the build. The rule
 // may be nil. known are the vulnerabilities of the build, which only a rule with maxSeverity needs.
 func Missing(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, known *Vulnerabilities) []string {
-	missing := missingEvidence(image, rule, build)
+	missing := missingEvidence(image, rule, build, nil)
 	if rule != nil && rule.Requires != nil {
 		if text := tooSevere(rule.Requires, build, known); text != "" {
 			missing = append(missing, text)
@@ -37,13 +37,14 @@ func Missing(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.
 	return missing
 }
 
-// missingEvidence returns what a build lacks for a channel besides a judgement of its vulnerabilities: it does not change with advisories.
-func missingEvidence(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild) (missing []string) {
+// missingEvidence returns what a build lacks for a channel besides a judgement of its vulnerabilities: it does not change with advisories. resolved are the
+// inputs that the Image resolves to, or nil if they are not known.
+func missingEvidence(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1.ImageBuild, resolved *v1alpha1.ResolvedInputs) (missing []string) {
 	if rule == nil || rule.Requires == nil {
 		return nil
 	}
 	for _, name := range rule.Requires.Tests {
-		if text := missingTest(image, name, build); text != "" {
+		if text := missingTest(image, name, build, resolved); text != "" {
 			missing = append(missing, text)
 		}
 	}
@@ -77,7 +78,7 @@ func (o Observed) missingOf(channel *v1alpha1.ImageChannel) []string {
 	case build == nil:
 		return []string{fmt.Sprintf("%s was deleted, so that nobody can check whether it meets the rule: promote another build", channel.Build)}
 	}
-	missing, limit, known := missingEvidence(o.Image, rule, build), rule.Requires.MaxSeverity, o.Vulnerabilities[build.UID]
+	missing, limit, known := missingEvidence(o.Image, rule, build, o.Resolved), rule.Requires.MaxSeverity, o.Vulnerabilities[build.UID]
 	severe := fmt.Sprintf("%s has vulnerabilities more severe than %s, or they are unknown: \"goldsmith vulnerabilities %[1]s\" tells more", build.Name, limit)
 	if tooSevere(rule.Requires, build, known) != "" && (known != nil || o.Vulnerabilities == nil || slices.Contains(channel.Missing, severe)) {
 		missing = append(missing, severe)
@@ -93,7 +94,7 @@ func WaitsFor(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1
 	}
 	var lacks []string
 	if rule.Requires != nil {
-		tests := slices.DeleteFunc(slices.Clone(rule.Requires.Tests), func(name string) bool { return missingTest(image, name, build) == "" })
+		tests := slices.DeleteFunc(slices.Clone(rule.Requires.Tests), func(name string) bool { return missingTest(image, name, build, nil) == "" })
 		if len(tests) > 0 {
 			lacks = append(lacks, "passes "+strings.Join(tests, ", "))
 		}
@@ -108,7 +109,7 @@ func WaitsFor(image *v1alpha1.Image, rule *v1alpha1.ChannelRule, build *v1alpha1
 }
 
 // missingTest tells why a build does not pass a test as its Image declares it, or returns "".
-func missingTest(image *v1alpha1.Image, name string, build *v1alpha1.ImageBuild) string {
+func missingTest(image *v1alpha1.Image, name string, build *v1alpha1.ImageBuild, resolved *v1alpha1.ResolvedInputs) string {
 	var test v1alpha1.TestStatus
 	if at := slices.IndexFunc(build.Status.Tests, func(test v1alpha1.TestStatus) bool { return test.Name == name }); at >= 0 {
 		test = build.Status.Tests[at]
@@ -119,7 +120,7 @@ func missingTest(image *v1alpha1.Image, name string, build *v1alpha1.ImageBuild)
 	}
 	again := fmt.Sprintf("run \"goldsmith test %s\", and promote the build that it makes", build.Name)
 	switch {
-	case test.Outcome.Passed() && inputs.SameTest(build, &image.Spec, name):
+	case test.Outcome.Passed() && inputs.SameTest(build, &image.Spec, resolved, name):
 		return ""
 	case test.Outcome.Passed():
 		return fmt.Sprintf("test %s was another one when %s passed it: %s", name, build.Name, again)

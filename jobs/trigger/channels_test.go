@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -81,10 +82,12 @@ func TestAChannelTellsWhatItsBuildLacksForThePresentRule(t *testing.T) {
 	file := func(content string) *v1alpha1.Source {
 		return &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"site.yaml": content}}}
 	}
+	ofConfigMap := &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "site"}}
+	raw := []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
 	passed := func(test v1alpha1.ImageTest, source *v1alpha1.Source) v1alpha1.ImageBuild {
 		build := withResults(newBuild(1, v1alpha1.BuildSucceeded, "A"), "boots", "Passed")
 		build.Spec.Tests, build.Spec.Inputs.Source = []v1alpha1.ImageTest{test}, source
-		build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+		build.Spec.Inputs.Targets = raw
 		return build
 	}
 	required := func(test v1alpha1.ImageTest, change func(*v1alpha1.ImageTest)) v1alpha1.ImageTest {
@@ -101,13 +104,16 @@ func TestAChannelTellsWhatItsBuildLacksForThePresentRule(t *testing.T) {
 	)
 	needsBoots, needsNothing := &v1alpha1.ChannelRequirements{Tests: []string{"boots"}}, &v1alpha1.ChannelRequirements{}
 	for name, test := range map[string]struct {
-		requires *v1alpha1.ChannelRequirements
-		declared v1alpha1.ImageTest
-		source   *v1alpha1.Source // of the Image
-		builds   []v1alpha1.ImageBuild
-		known    map[int64]*Vulnerabilities
-		stored   []string
-		want     []string
+		requires    *v1alpha1.ChannelRequirements
+		declared    v1alpha1.ImageTest
+		source      *v1alpha1.Source // of the Image
+		files       string           // the file of its ConfigMap
+		targets     []v1alpha1.Target
+		environment []corev1.EnvVar
+		builds      []v1alpha1.ImageBuild
+		known       map[int64]*Vulnerabilities
+		stored      []string
+		want        []string
 	}{
 		"it meets the rule":           {requires: needsBoots, declared: boots, builds: list(passed(boots, nil)), stored: []string{not}},
 		"the rule came later":         {requires: needsBoots, declared: boots, builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")), want: []string{not}},
@@ -117,6 +123,13 @@ func TestAChannelTellsWhatItsBuildLacksForThePresentRule(t *testing.T) {
 		"the file of the test passed": {requires: needsBoots, declared: goss, source: file("port: {}"), builds: list(passed(goss, file("port: {}")))},
 		"another file passed":         {requires: needsBoots, declared: goss, source: file("port: {}"), builds: list(passed(goss, file("{}"))), want: []string{other}},
 		"a file that nobody knows":    {requires: needsBoots, declared: goss, builds: list(passed(goss, file("{}")))},
+		"a file of a ConfigMap":       {requires: needsBoots, declared: goss, source: ofConfigMap, files: "port: {}", builds: list(passed(goss, file("port: {}")))},
+		"another file of a ConfigMap": {requires: needsBoots, declared: goss, source: ofConfigMap, files: "port: {}", builds: list(passed(goss, file("{}"))), want: []string{other}},
+		"another artifact passed": {requires: needsBoots, declared: boots, want: []string{other}, builds: list(passed(boots, nil)),
+			targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}, {Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatQCOW2}}},
+		"the first of other targets passed": {requires: needsBoots, declared: mocked, want: []string{other}, builds: list(passed(mocked, nil)),
+			targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatQCOW2}, {Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}},
+		"its runner had another environment": {requires: needsBoots, declared: mocked, environment: []corev1.EnvVar{{Name: "STRICT", Value: "1"}}, want: []string{other}, builds: list(passed(mocked, nil))},
 		"it is neither required nor in quarantine now": {
 			requires: needsBoots, builds: list(passed(boots, nil)), declared: required(boots, func(test *v1alpha1.ImageTest) { test.Required, test.Quarantine = new(false), nil }),
 		},
@@ -138,12 +151,22 @@ func TestAChannelTellsWhatItsBuildLacksForThePresentRule(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			image := newImage(func(image *v1alpha1.Image) {
 				image.Spec.Tests, image.Spec.Source = []v1alpha1.ImageTest{test.declared}, test.source
+				image.Spec.Targets = raw
+				if test.targets != nil {
+					image.Spec.Targets = test.targets
+				}
+				if test.environment != nil {
+					image.Spec.Template = &v1alpha1.BuildTemplate{Env: test.environment}
+				}
 				if test.requires != nil {
 					image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Requires: test.requires}}
 				}
 				image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Missing: test.stored}}
 			})
 			o := observed(image, "A", test.builds...)
+			if test.files != "" {
+				o.Resolved.Files = map[string]string{"site.yaml": test.files}
+			}
 			if test.known != nil {
 				o.Vulnerabilities = known(test.known)
 			}

@@ -103,11 +103,11 @@ func (r *revoker) restore(ctx context.Context, name string, request *v1alpha1.Re
 		if !slices.Contains(found.same, build.Name) && !found.restores(build) {
 			return nil
 		}
-		for _, artifact := range inputs.ArtifactsOf(build) {
-			if found.revoked(artifact.Digest) || dryrun.IsDryRun(options.DryRun) {
+		for _, digest := range inputs.Contents(inputs.ArtifactsOf(build)) {
+			if found.revoked(digest) || dryrun.IsDryRun(options.DryRun) {
 				continue
 			}
-			if err := r.artifacts.forget(ctx, artifact.Digest); err != nil {
+			if err := r.artifacts.forget(ctx, digest); err != nil {
 				return err
 			}
 		}

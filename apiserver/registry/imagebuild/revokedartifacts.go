@@ -42,8 +42,8 @@ func (a revokedArtifacts) get(ctx context.Context, digest string) (*v1alpha1.Rev
 
 // of returns the revocation of artifacts that takes effect first, with the build that it came with as its origin. It is nil if none of them is revoked.
 func (a revokedArtifacts) of(ctx context.Context, artifacts []v1alpha1.Artifact) (earliest *v1alpha1.Revocation, err error) {
-	for i := range artifacts {
-		found, err := a.get(ctx, artifacts[i].Digest)
+	for _, digest := range inputs.Contents(artifacts) {
+		found, err := a.get(ctx, digest)
 		if err != nil {
 			return nil, err
 		}
@@ -55,14 +55,13 @@ func (a revokedArtifacts) of(ctx context.Context, artifacts []v1alpha1.Artifact)
 	return earliest, nil
 }
 
-// record records the revocation of a build for each of its artifacts. replaces tells whether the revocation replaces that of an artifact which is revoked
+// record records the revocation of a build for each content of its artifacts. replaces tells whether the revocation replaces that of an artifact which is revoked
 // already.
 func (a revokedArtifacts) record(ctx context.Context, build *v1alpha1.ImageBuild, revocation *v1alpha1.Revocation, replaces func(stored *v1alpha1.Revocation) bool) error {
-	artifacts := inputs.ArtifactsOf(build)
-	for i := range artifacts {
+	for _, digest := range inputs.Contents(inputs.ArtifactsOf(build)) {
 		wanted := v1alpha1.RevokedArtifact{
-			ObjectMeta: metav1.ObjectMeta{Namespace: build.Namespace, Name: v1alpha1.RevokedArtifactName(artifacts[i].Digest)},
-			Spec:       v1alpha1.RevokedArtifactSpec{Digest: artifacts[i].Digest, Build: build.Name, Revocation: *revocation},
+			ObjectMeta: metav1.ObjectMeta{Namespace: build.Namespace, Name: v1alpha1.RevokedArtifactName(digest)},
+			Spec:       v1alpha1.RevokedArtifactSpec{Digest: digest, Build: build.Name, Revocation: *revocation},
 		}
 		if ref := build.Spec.ImageRef; ref != nil {
 			wanted.Spec.Image = ref.Name

@@ -168,8 +168,9 @@ func (r *reconciler) revokedBases(ctx context.Context, image *v1alpha1.Image, bu
 		return map[string]*v1alpha1.RevokedBase{build.Name: {Name: revoked.Name, Revocation: *revoked.Status.Revoked.DeepCopy()}}
 	}
 	if latest := image.Status.LatestSuccessful; !whole && latest != nil && latest.RevokedBase != nil {
-		known := find(latest.RevokedBase.Name)
-		whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) // it is restored, whichever build beyond it was deleted
+		known, of := find(latest.RevokedBase.Name), latest.RevokedBase
+		// It is restored, whichever build beyond it was deleted. A build that was created since the revocation only has its name.
+		whole = known != nil && !v1alpha1.Revoked(known, r.Clock.Now()) && known.CreationTimestamp.Before(&of.Revocation.Time)
 	}
 	if whole {
 		return map[string]*v1alpha1.RevokedBase{build.Name: nil}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,7 +38,9 @@ func TestAnImageIsToldThatItsBaseIsRestored(t *testing.T) {
 		}
 		return build
 	}
-	wrong := &v1alpha1.Revocation{Reason: "wrong key"}
+	wrong := &v1alpha1.Revocation{Time: metav1.NewTime(time.Unix(100, 0)), Reason: "wrong key"}
+	again := made("golden-1", "root-1", nil)
+	again.CreationTimestamp = metav1.NewTime(time.Unix(101, 0))
 	shop := made("shop-1", "golden-1", nil)
 	r := &reconciler{}
 	r.Clock = testingclock.NewFakePassiveClock(time.Now())
@@ -49,6 +52,7 @@ func TestAnImageIsToldThatItsBaseIsRestored(t *testing.T) {
 		"it is revoked":                       {made("golden-1", "root-1", wrong), "", "golden-1", true},
 		"it is restored":                      {made("golden-1", "root-1", nil), "golden-1", "", true},
 		"it is not revoked, and its base was": {made("golden-1", "root-1", nil), "root-1", "", false},
+		"another build has its name":          {again, "golden-1", "", false},
 		"it is deleted":                       {nil, "golden-1", "", false},
 		"it has no base":                      {made("golden-1", "", nil), "golden-1", "", true},
 	} {

@@ -161,8 +161,11 @@ func (s Sources) Revoked(ctx context.Context, build *v1alpha1.ImageBuild) (*v1al
 	if of == nil || inputs.IsBase(of, base) { // otherwise another build has its name
 		revoked = inputs.RevocationOf(base.Name, image, of)
 	}
-	for i := 0; i < len(base.Artifacts) && !revoked.InEffect(s.Clock.Now()); i++ {
-		if revoked, err = s.content(ctx, build.Namespace, base.Artifacts[i].Digest); err != nil {
+	for _, digest := range inputs.Contents(base.Artifacts) {
+		if revoked.InEffect(s.Clock.Now()) {
+			break
+		}
+		if revoked, err = s.content(ctx, build.Namespace, digest); err != nil {
 			return nil, err
 		}
 	}

@@ -58,21 +58,26 @@ func (o *options) findRevoked(ctx context.Context, found *report) error {
 	return nil
 }
 
-// findContent records that the content is revoked in a namespace, if it is, and the user may read that. An older server has no revoked artifacts.
+// findContent records that the content, or its manifest, is revoked in a namespace, if it is, and the user may read that. A container image is known by its
+// manifest, and by the file that the provenance names. An older server has no revoked artifacts.
 func (a *artifact) findContent(ctx context.Context, connection *client.Connection, namespace string, o *options) error {
-	if a.Digest == "" {
-		return nil
-	}
-	name := v1alpha1.RevokedArtifactName(a.Digest)
-	found, err := connection.ImagesV1alpha1().RevokedArtifacts(namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look for revokedartifact %s: %w", name, err)
-	}
-	if of := &found.Spec; of.Revocation.InEffect(o.clock.Now()) {
-		a.Outcome, a.Message = revoked, fmt.Sprintf("build %s is %s", of.Build, of.Revocation.Explain())
+	digests := slices.DeleteFunc(append([]string{a.Digest, a.Manifest}, a.subjects...), func(digest string) bool { return digest == "" })
+	slices.Sort(digests)
+	for _, digest := range slices.Compact(digests) {
+		name := v1alpha1.RevokedArtifactName(digest)
+		found, err := connection.ImagesV1alpha1().RevokedArtifacts(namespace).Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			continue
+		case apierrors.IsForbidden(err):
+			return nil
+		case err != nil:
+			return fmt.Errorf("look for revokedartifact %s: %w", name, err)
+		}
+		if of := &found.Spec; of.Revocation.InEffect(o.clock.Now()) {
+			a.Outcome, a.Message = revoked, fmt.Sprintf("build %s is %s", of.Build, of.Revocation.Explain())
+			return nil
+		}
 	}
 	return nil
 }

@@ -654,10 +654,10 @@ func TestABuildIsVerified(t *testing.T) {
 		build.UID, build.Status.Revoked = uid, &v1alpha1.Revocation{By: "anna", Reason: "wrong key"}
 	}
 	const contents = "/revokedartifacts/sha256-"
-	content := func(namespace string, at *metav1.Time) answers {
+	content := func(namespace, revoked string, at *metav1.Time) answers {
 		answers := of(kept(bundle))
 		delete(answers, build7)
-		answers["namespaces/"+namespace+contents+strings.TrimPrefix(digest("disk"), "sha256:")] = &v1alpha1.RevokedArtifact{Spec: v1alpha1.RevokedArtifactSpec{
+		answers["namespaces/"+namespace+contents+strings.TrimPrefix(revoked, "sha256:")] = &v1alpha1.RevokedArtifact{Spec: v1alpha1.RevokedArtifactSpec{
 			Build: "web-7", Revocation: v1alpha1.Revocation{By: "anna", Reason: "wrong key", EffectiveTime: at},
 		}}
 		return answers
@@ -694,9 +694,11 @@ func TestABuildIsVerified(t *testing.T) {
 		"that is revoked":                   {argument: "web@stable", answers: recalled, code: exit.NotVerified, want: []string{"✗ build web-7 " + toldRevoked, "build web-7 is not verified"}},
 		"that is revoked, without a key":    {argument: "web-7", answers: keyless, code: exit.NotVerified, want: []string{"build web-7 is revoked by anna: wrong key; its signatures were not checked: the server has no SigningKey"}},
 		"a file of a revoked build":         {argument: "disk.raw", answers: recalled, code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
-		"a file whose content is revoked":   {argument: "disk.raw", answers: content("team", nil), code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
-		"a file that will be revoked":       {argument: "disk.raw", answers: content("team", new(metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)))), want: []string{"✓"}},
-		"a file that others have revoked":   {argument: "disk.raw", answers: content("others", nil), want: []string{"✓"}},
+		"a file whose content is revoked":   {argument: "disk.raw", answers: content("team", digest("disk"), nil), code: exit.NotVerified, want: []string{"✗ disk.raw " + toldRevoked}},
+		"whose manifest is revoked":         {argument: location, answers: content("team", manifest, nil), code: exit.NotVerified, want: []string{toldRevoked}},
+		"in a registry, by the content":     {argument: location, answers: content("team", digest("disk"), nil), code: exit.NotVerified, want: []string{toldRevoked}},
+		"a file that will be revoked":       {argument: "disk.raw", answers: content("team", digest("disk"), new(metav1.NewTime(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)))), want: []string{"✓"}},
+		"a file that others have revoked":   {argument: "disk.raw", answers: content("others", digest("disk"), nil), want: []string{"✓"}},
 		"a file, whose build was deleted":   {argument: "disk.raw", answers: elsewhere, want: []string{"✓"}},
 		"a file, without asking the server": {argument: "disk.raw", asked: options{keys: []string{"key.pub"}}, answers: recalled, want: []string{"✓"}},
 		"a file of no build": {argument: "disk.raw", answers: of(another), code: exit.NotSigned, want: []string{
