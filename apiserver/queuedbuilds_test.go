@@ -69,5 +69,9 @@ var _ = Describe("The queue of builds", func() {
 		}
 		second := must(builds.ImagesV1alpha1().QueuedBuilds("second").List(ctx, metav1.ListOptions{}))
 		Expect(second.Items).To(ConsistOf(HaveField("Status.Position", int32(2))))
+
+		writeTo(ctx, builds.ImagesV1alpha1().ImageBuilds("first"), "build-0", startAttempt(1))
+		plan := must(builds.ImagesV1alpha1().ImagePlans("second").Create(ctx, &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: newImage("web").Spec}, metav1.CreateOptions{}))
+		Expect(plan.Status.Message).To(HaveSuffix("; the build would wait in the queue: Goldsmith has reached its limit of active builds (1)"))
 	})
 })

@@ -151,6 +151,9 @@ func TestALimitHolds(t *testing.T) {
 			if why := q.Why(queue.Key{Namespace: "a", Name: "build-4"}); why != test.why {
 				t.Errorf("the last build waits for %q, expected %q", why, test.why)
 			}
+			if why := q.Obstacle(waiting("a", "next", 0)); why != test.why {
+				t.Errorf("the next build would wait for %q, expected %q", why, test.why)
+			}
 		})
 	}
 }

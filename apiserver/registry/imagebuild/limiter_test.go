@@ -52,6 +52,9 @@ func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 
 	request, end := context.WithCancel(in("a"))
 	require.NoError(t, l.serve(request, func() error {
+		if len(l.turn) != cap(l.turn) {
+			t.Error("others can work at the same time")
+		}
 		gone, leave := context.WithCancelCause(t.Context())
 		reason := errors.New("the client has gone")
 		leave(reason)

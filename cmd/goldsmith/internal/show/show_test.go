@@ -385,6 +385,23 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"revoked, as the latest one of the image is", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Revoked = &v1alpha1.Revocation{Time: *ago(time.Minute), By: "anna", Reason: "wrong key"}
+			}),
+			answers{"imagebuilds?fieldSelector=status.phase%3DSucceeded&limit=500": &v1alpha1.ImageBuildList{}, "images/web": func() *v1alpha1.Image {
+				image := lost("web-2")
+				image.Status.LatestSuccessful.Revoked = &v1alpha1.Revocation{Time: *ago(time.Minute), By: "anna", Reason: "wrong key"}
+				return image
+			}()}, `
+✗ build web-1 succeeded, and is revoked
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  revoked     60s ago by anna: wrong key
+  next        correct the image; then goldsmith build web
+`,
+		},
+		{
 			"the latest of an image that is suspended, from a channel", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Status.Resolved = basedOn("", "golden-1").Status.Resolved
 				build.Spec.Inputs.Base.ImageRef = &v1alpha1.BaseImageReference{Name: "golden", Channel: "stable"}
