@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	resolution "goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -61,7 +62,12 @@ var _ = Describe("The queue of builds", func() {
 	})
 
 	It("has places over all namespaces, by the limits that the operator set", func(ctx SpecContext) {
-		limited := apiserver.Register(builder.New("limited"), apiserver.Options{Logs: logs, Queue: func() (queue.Limits, error) { return queue.Limits{Builds: 1}, nil }})
+		limited := apiserver.Register(builder.New("limited"), apiserver.Options{
+			Logs: logs, Queue: func() (queue.Limits, error) { return queue.Limits{Builds: 1}, nil },
+			Builders: func() (resolution.Builders, error) {
+				return resolution.Builders{Registered: map[string]resolution.Builder{"mock": {Image: "mock"}}}, nil
+			},
+		})
 		running := start(ctx, limited)
 		builds := must(versioned.NewForConfig(running.ClientConfig()))
 		for i, namespace := range []string{"first", "second"} {
