@@ -26,6 +26,7 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 		api = filters.EndStreams(api, streamed, config.DrainedNotify())
 		api = filters.EndStalls(api, streamed, o.stallLimit)
 		api = filters.AnswerOldHashes(api)
+		api = filters.LimitUsers(api, filters.MaxRequestsOfUser, config.Serializer)
 		api = filters.TellAuthenticated(api, o.listener.Authenticated)
 		chain := filters.WithAuthenticated(filters.TakeSecrets(o.server.secrets, genericapiserver.DefaultBuildHandlerChain(api, config)))
 		if landing := o.server.landing; landing != nil {

@@ -16,7 +16,7 @@ const (
 
 // Limits are the limits of one listener.
 type Limits struct {
-	// Authenticated is the maximum number of connections that had an authenticated request. More are closed at their first request.
+	// Authenticated is the maximum number of connections that had an authenticated request. One more takes the place of one whose owner has more than its own.
 	Authenticated int
 	// Strangers is the maximum number of all other connections. One more closes the oldest of them.
 	Strangers int

@@ -32,7 +32,7 @@ func serve(t *testing.T, limits Limits) *Listener {
 			<-request.Context().Done()
 			return
 		}
-		listener.Authenticated(request.RemoteAddr)
+		listener.Authenticated(request.RemoteAddr, request.Header.Get("Authorization"))
 		_, _ = io.WriteString(writer, "hello") // the client tells
 	})}
 	go func() { _ = server.Serve(listener) }() // until it is closed
@@ -55,8 +55,10 @@ func dial(t *testing.T, to *Listener) *client {
 }
 
 // ask sends an authenticated request.
-func (c *client) ask() error {
-	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\n\r\n"); err != nil {
+func (c *client) ask() error { return c.askAs("a") }
+
+func (c *client) askAs(user string) error {
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: "+user+"\r\n\r\n"); err != nil {
 		return err
 	}
 	answer, err := http.ReadResponse(c.answers, nil)
@@ -105,6 +107,40 @@ func TestStrangersDoNotKeepUsersOut(t *testing.T) {
 		}
 	}
 	require.NoError(t, before.ask())
+}
+
+func TestAUserDoesNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	listener := serve(t, Limits{Authenticated: 4, Strangers: 8, Patience: longer})
+	var greedy []*client
+	for range 4 {
+		one := dial(t, listener)
+		require.NoError(t, one.askAs("eve"))
+		greedy = append(greedy, one)
+	}
+	var users []*client
+	for i := range 2 {
+		one := dial(t, listener)
+		require.NoError(t, one.askAs("ann"))
+		if users = append(users, one); !greedy[i].closed() {
+			t.Fatalf("connection %d of the user with the most connections is open", i)
+		}
+	}
+	if dial(t, listener).askAs("ann") == nil || dial(t, listener).askAs("eve") == nil {
+		t.Error("a user takes the place of another who has as many connections")
+	}
+	require.NoError(t, dial(t, listener).askAs("bob")) // who has none
+	var left int
+	for _, one := range append(greedy[2:], users...) {
+		if one.askAs("eve") == nil {
+			left++
+		}
+	}
+	listener.mu.Lock()
+	defer listener.mu.Unlock()
+	if left != 3 || listener.authenticated != 4 || len(listener.owned) != 3 {
+		t.Errorf("%d connections are left, and %d of %d users are counted", left, listener.authenticated, len(listener.owned))
+	}
 }
 
 func TestAStrangerHasLittleTime(t *testing.T) {

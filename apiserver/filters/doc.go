@@ -9,6 +9,7 @@
 //   - EndStreams aborts streams when a Stream has failed or the server stops.
 //   - TakeSecrets takes headers with secrets out of requests.
 //   - TellAuthenticated tells which connections have requests of users.
+//   - LimitUsers limits the requests of each user, streams included.
 //   - MoveClients makes clients of a stopping server connect to another server.
 //
 // A filter must never touch an answer after its handler has returned: net/http would end the process.

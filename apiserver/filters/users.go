@@ -4,11 +4,18 @@ package filters
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
@@ -61,12 +68,64 @@ func EndWithUsers(api http.Handler) http.Handler {
 	})
 }
 
-// TellAuthenticated calls tell with the remote address of each request of an authenticated user, before the request is answered.
-func TellAuthenticated(api http.Handler, tell func(remote string)) http.Handler {
+// TellAuthenticated calls tell with the remote address of each request of an authenticated user, before the request is answered, and with its owner.
+func TellAuthenticated(api http.Handler, tell func(remote, owner string)) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		if by, found := apirequest.UserFrom(request.Context()); found && !slices.Contains(by.GetGroups(), user.AllUnauthenticated) {
-			tell(request.RemoteAddr)
+		if owner := ownerOf(request); owner != "" {
+			tell(request.RemoteAddr, owner)
 		}
+		api.ServeHTTP(writer, request)
+	})
+}
+
+// ownerOf returns for whom an authenticated request counts: its user, or the namespace of a service account, because who makes one can make many. It is empty
+// for other requests.
+func ownerOf(request *http.Request) string {
+	by, found := apirequest.UserFrom(request.Context())
+	if !found || slices.Contains(by.GetGroups(), user.AllUnauthenticated) {
+		return ""
+	}
+	if namespace, _, err := serviceaccount.SplitUsername(by.GetName()); err == nil {
+		return serviceaccount.MakeNamespaceGroupName(namespace)
+	}
+	return by.GetName()
+}
+
+// MaxRequestsOfUser is how many requests of a user are answered at the same time, with watches and logs that are followed, which the limits of the generic
+// server leave out. A watch needs about 60 KiB. The session of one person has fewer than 50, and a program that follows a build two for each.
+const MaxRequestsOfUser = 2048
+
+// retryAfter is when a client asks again after 429, in seconds.
+const retryAfter = 5
+
+// LimitUsers answers 429 to a request of an authenticated user who has limit requests that are not answered yet.
+func LimitUsers(api http.Handler, limit int, serializer runtime.NegotiatedSerializer) http.Handler {
+	var mu sync.Mutex
+	requests := map[string]int{} // by owner
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		owner := ownerOf(request)
+		if owner == "" {
+			api.ServeHTTP(writer, request)
+			return
+		}
+		mu.Lock()
+		full := requests[owner] >= limit
+		if !full {
+			requests[owner]++
+		}
+		mu.Unlock()
+		if full {
+			err := apierrors.NewTooManyRequests(fmt.Sprintf("%s has %d requests at the same time, such as watches: end some, or ask again later", owner, limit), retryAfter)
+			responsewriters.ErrorNegotiated(err, serializer, schema.GroupVersion{}, writer, request)
+			return
+		}
+		defer func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if requests[owner]--; requests[owner] == 0 {
+				delete(requests, owner)
+			}
+		}()
 		api.ServeHTTP(writer, request)
 	})
 }

@@ -13,7 +13,9 @@ import (
 
 func TestBuildsShareAnArtifact(t *testing.T) {
 	const manifest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	published := func(digest, location string) []v1alpha1.Artifact { return []v1alpha1.Artifact{{Digest: digest, Location: location}} }
+	published := func(digest, location string) []v1alpha1.Artifact {
+		return []v1alpha1.Artifact{{Digest: digest, Location: location}}
+	}
 	for location, want := range map[string]bool{"registry.example/web@" + manifest: true, "registry.example/web:1@" + manifest: true, "http://me@registry.example/web": false, "": false} {
 		if got := Overlap(published("a", location), published("b", location)); got != want {
 			t.Errorf("two files at %q: got %t", location, got)

@@ -26,7 +26,7 @@ func (s *system) startConsole(ctx context.Context, administrator *rest.Config) (
 	}
 	sessions, limited := console.NewSessions(s.options.clock), connections.Limit(listener, connections.OfProcess())
 	handler, err := console.Local{
-		Server: administrator, Namespace: metav1.NamespaceDefault, Command: consoleCommand, Sessions: sessions, Reasons: explain.Reasons(), SignedIn: limited.Authenticated,
+		Server: administrator, Namespace: metav1.NamespaceDefault, Command: consoleCommand, Sessions: sessions, Reasons: explain.Reasons(), SignedIn: func(remote string) { limited.Authenticated(remote, "") },
 	}.Handler()
 	if err != nil {
 		return "", errors.Join(err, listener.Close())
