@@ -213,7 +213,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("plan", "-f", "-", "-o", "json").given(strings.Replace(web, "debian:bookworm", "", 1)).fails(exit.Failure, "stdin: plan image web: ", "spec.base")
 	s.types("plan", "-f", "-", "--exit-code").given(web).says("web would not be built now\n")
 	base := strings.Replace(web, "{name: web}", "{name: base}", 1) + "---\n"
-	s.types("plan", "-f", "-").given(base+strings.NewReplacer("{name: web}", "{name: top}", "reference: debian:bookworm", "imageRef: {name: base}").Replace(web)).says("WaitingForBase")
+	s.types("plan", "-f", "-").given(base + strings.NewReplacer("{name: web}", "{name: top}", "reference: debian:bookworm", "imageRef: {name: base}").Replace(web)).says("WaitingForBase")
 	s.types("plan", "-f", "-", "--exit-code").given(strings.Replace(web, "bookworm", "trixie", 1)).fails(exit.BuildDue)
 
 	s.showsColumnsInK9s()
