@@ -195,6 +195,9 @@ func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 // TestWhatTheLinkerLeavesOut holds the size of goldsmith. The linker keeps every method of a type that the program uses, so one call of
 // a constructor links what belongs to it: the informers of all kinds of Kubernetes, or the plugins of a cluster's admission.
 func TestWhatTheLinkerLeavesOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links goldsmith once more: make test-all")
+	}
 	openFolders(t)
 	file := filepath.Join(t.TempDir(), "goldsmith")
 	command := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", file, "./goldsmith")

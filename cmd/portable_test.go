@@ -29,6 +29,9 @@ var everywhere = []string{module + "apiserver/builder/kubeversion", module + "ap
 // TestGoldsmithIsAClientOnOtherSystems checks the types of everything that goldsmith consists of on macOS and Windows. A compiler would take
 // minutes.
 func TestGoldsmithIsAClientOnOtherSystems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads every package of two more systems: make test-all")
+	}
 	openFolders(t)
 	root := require.Value(filepath.Abs(".."))(t)
 	for system, processor := range map[string]string{"darwin": "arm64", "windows": "amd64"} {
