@@ -5,8 +5,11 @@ package builder_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,11 +18,14 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -99,6 +105,51 @@ func TestRequestsOfARemovedUserEndEvenAsAnotherUser(t *testing.T) {
 	ann.remove()
 	g.Eventually(own.ResultChan(), "20s").Should(BeClosed())
 	g.Eventually(others.ResultChan(), "20s").Should(BeClosed())
+}
+
+// A guest has as many requests as it may have that are not answered. Those of others are.
+func TestAGuestLeavesMostOfTheServerToOthers(t *testing.T) {
+	g := buildertest.Parallel(t)
+	const reads = 100 // a quarter of what the library answers at the same time
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	books := buildertest.ComputedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+		if by, _ := apirequest.UserFrom(ctx); by.GetName() == "visitor" {
+			select {
+			case begun <- struct{}{}:
+				<-goOn
+			case <-ctx.Done():
+			}
+		}
+		return nil, nil
+	})
+	running, _ := buildertest.Start(t, books.WithGuests(visitor, authorizer.AuthorizerFunc(func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+		return authorizer.DecisionAllow, "", nil
+	})))
+	ask := func(token, query string) int {
+		config := &rest.Config{Host: running.Address(), BearerToken: token, Timeout: time.Minute, TLSClientConfig: rest.TLSClientConfig{CAData: running.CertificateAuthority()}}
+		client, err := rest.HTTPClientFor(config)
+		if err != nil {
+			return 0
+		}
+		answer, err := client.Get(running.Address() + "/apis/library.example.com/v2/books" + query)
+		if err != nil {
+			return 0
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	codes := make(chan int, reads)
+	for range reads {
+		go func() { codes <- ask("of-a-visitor", "") }()
+		<-begun
+	}
+	g.Expect(ask("of-a-visitor", "")).To(Equal(http.StatusTooManyRequests))
+	g.Expect(ask(buildertest.Token, "")).To(Equal(http.StatusOK))
+	g.Expect(ask(buildertest.Token, "?labelSelector="+strings.Repeat("a", filters.MaxQuery))).To(Equal(http.StatusRequestURITooLong))
+	close(goOn)
+	for range reads {
+		g.Expect(<-codes).To(Equal(http.StatusOK))
+	}
 }
 
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {

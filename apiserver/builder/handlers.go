@@ -26,9 +26,18 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 		api = filters.EndStreams(api, streamed, config.DrainedNotify())
 		api = filters.EndStalls(api, streamed, o.stallLimit)
 		api = filters.AnswerOldHashes(api)
-		api = filters.LimitUsers(api, filters.MaxRequestsOfUser, config.Serializer)
+		limits := filters.Limits{Streams: filters.MaxStreams}
+		if config.FlowControl == nil { // else priority and fairness shares the other requests among users
+			limits = filters.LimitsOf(config.MaxRequestsInFlight, config.MaxMutatingRequestsInFlight)
+		}
+		api = filters.LimitUsers(api, limits, config.LongRunningFunc, config.Serializer)
 		api = filters.TellAuthenticated(api, o.listener.Authenticated)
 		chain := filters.WithAuthenticated(filters.TakeSecrets(o.server.secrets, genericapiserver.DefaultBuildHandlerChain(api, config)))
+		maxHeaders := filters.MaxHeaders
+		if o.server.delegated != nil {
+			maxHeaders = 0 // a kube-apiserver adds one for each group of a user
+		}
+		chain = filters.LimitHeads(chain, maxHeaders, config.Serializer)
 		if landing := o.server.landing; landing != nil {
 			chain = filters.GreetBrowsers(landing, chain)
 		}

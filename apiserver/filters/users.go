@@ -91,39 +91,72 @@ func ownerOf(request *http.Request) string {
 	return by.GetName()
 }
 
-// MaxRequestsOfUser is how many requests of a user are answered at the same time, with watches and logs that are followed, which the limits of the generic
-// server leave out. A watch needs about 60 KiB. The session of one person has fewer than 50, and a program that follows a build two for each.
-const MaxRequestsOfUser = 2048
+// Limits are how many requests of a user are answered at the same time. Zero is no limit.
+type Limits struct {
+	// Streams are watches, logs and other requests that have no end of their own, which the limits of the generic server leave out.
+	Streams int
+	// Reads and Writes are the other requests, without those of the group system:masters, as for the limits of the generic server.
+	Reads, Writes int
+}
+
+// MaxStreams is the limit of streams. A watch needs about 60 KiB, and 600 KiB with a selector of MaxQuery. The session of one person has fewer than 50, and a
+// program that follows a build two for each.
+const MaxStreams = 2048
+
+// LimitsOf returns the limits of a user on a server that answers so many reads and writes at the same time: the user has a quarter of them. A client that
+// neither reads its answers nor ends its requests would otherwise have them all.
+func LimitsOf(reads, writes int) Limits {
+	return Limits{Streams: MaxStreams, Reads: (reads + 3) / 4, Writes: (writes + 3) / 4}
+}
+
+// of returns the limit of a request, and what it counts as.
+func (l Limits) of(request *http.Request, isStream apirequest.LongRunningRequestCheck) (limit int, kind string) {
+	info, found := apirequest.RequestInfoFrom(request.Context())
+	by, known := apirequest.UserFrom(request.Context())
+	switch {
+	case !found:
+		return 0, ""
+	case isStream(request, info):
+		return l.Streams, "watches and other streams"
+	case known && slices.Contains(by.GetGroups(), user.SystemPrivilegedGroup):
+		return 0, ""
+	case slices.Contains([]string{"get", "list", "watch"}, info.Verb):
+		return l.Reads, "requests to read"
+	}
+	return l.Writes, "requests to write"
+}
 
 // retryAfter is when a client asks again after 429, in seconds.
 const retryAfter = 5
 
-// LimitUsers answers 429 to a request of an authenticated user who has limit requests that are not answered yet.
-func LimitUsers(api http.Handler, limit int, serializer runtime.NegotiatedSerializer) http.Handler {
+// LimitUsers answers 429 to a request of an authenticated user who has as many requests of its kind that are not answered yet as the limits allow.
+func LimitUsers(api http.Handler, limits Limits, isStream apirequest.LongRunningRequestCheck, serializer runtime.NegotiatedSerializer) http.Handler {
+	type share struct{ owner, kind string }
 	var mu sync.Mutex
-	requests := map[string]int{} // by owner
+	requests := map[share]int{}
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		owner := ownerOf(request)
-		if owner == "" {
+		limit, kind := limits.of(request, isStream)
+		of := share{ownerOf(request), kind}
+		if limit == 0 || of.owner == "" {
 			api.ServeHTTP(writer, request)
 			return
 		}
 		mu.Lock()
-		full := requests[owner] >= limit
+		full := requests[of] >= limit
 		if !full {
-			requests[owner]++
+			requests[of]++
 		}
 		mu.Unlock()
 		if full {
-			err := apierrors.NewTooManyRequests(fmt.Sprintf("%s has %d requests at the same time, such as watches: end some, or ask again later", owner, limit), retryAfter)
+			err := apierrors.NewTooManyRequests(fmt.Sprintf("%s has %d %s at the same time: end some, or ask again later", of.owner, limit, kind), retryAfter)
 			responsewriters.ErrorNegotiated(err, serializer, schema.GroupVersion{}, writer, request)
 			return
 		}
 		defer func() {
 			mu.Lock()
 			defer mu.Unlock()
-			if requests[owner]--; requests[owner] == 0 {
-				delete(requests, owner)
+			if requests[of]--; requests[of] == 0 {
+				delete(requests, of)
 			}
 		}()
 		api.ServeHTTP(writer, request)
