@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"weak"
 
@@ -17,10 +18,11 @@ import (
 )
 
 const (
-	// maxReaders is the maximum number of requests at the same time that read locks, and maxReadersOfNamespace that in one namespace, so that a
-	// tenant leaves some to others. All but one of them wait, or their clients read the answers.
+	// maxReaders is the maximum number of requests at the same time that read locks, maxReadersOfNamespace that in one namespace, and maxReadersOfUser that
+	// of one user, so that all leave some to others. All but one of them wait, or their clients read the answers.
 	maxReaders            = 16
 	maxReadersOfNamespace = 8
+	maxReadersOfUser      = 4
 	// readersRetryAfter is when a client asks again after 429, in seconds.
 	readersRetryAfter = 2
 	// maxReadBytes is the maximum size of the locks that one request reads.
@@ -35,8 +37,7 @@ type limiter struct {
 	turn chan struct{} // has one place
 
 	mu       sync.Mutex // guards all below
-	readers  map[string]int
-	total    int
+	readers  map[share]int
 	kept     *lru.Cache
 	size     int
 	matched  []weak.Pointer[advisories.Set] // the advisories of all vulnerabilities that are kept
@@ -44,7 +45,7 @@ type limiter struct {
 }
 
 func newLimiter() *limiter {
-	l := &limiter{turn: make(chan struct{}, 1), readers: map[string]int{}}
+	l := &limiter{turn: make(chan struct{}, 1), readers: map[share]int{}}
 	l.kept = lru.NewWithEvictionFunc(1<<20, func(_ lru.Key, value any) { l.size -= value.(*keptAnswer).size }) //nolint:forcetypeassert // has no others
 	return l
 }
@@ -55,23 +56,36 @@ type keptAnswer struct {
 	size  int
 }
 
+// share is a namespace or a user, and how many requests it may have.
+type share struct {
+	kind, name string
+	most       int
+}
+
 // admit admits a request, which calls leave once its client has the answer. It answers 429 if there are too many.
 func (l *limiter) admit(ctx context.Context) (leave func(), _ error) {
-	namespace := apirequest.NamespaceValue(ctx)
+	shares := []share{{"the server", "", maxReaders}, {"namespace", apirequest.NamespaceValue(ctx), maxReadersOfNamespace}}
+	if by, known := apirequest.UserFrom(ctx); known {
+		shares = append(shares, share{"user", by.GetName(), maxReadersOfUser})
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.total >= maxReaders || l.readers[namespace] >= maxReadersOfNamespace {
-		return nil, apierrors.NewTooManyRequests(fmt.Sprintf("the server answers %d requests for packages and vulnerabilities already, %d in namespace %q: ask again later",
-			l.total, l.readers[namespace], namespace), readersRetryAfter)
+	for _, of := range shares {
+		if l.readers[of] >= of.most {
+			return nil, apierrors.NewTooManyRequests(fmt.Sprintf("%s has %d requests for packages and vulnerabilities at the same time: ask again later",
+				strings.TrimSpace(of.kind+" "+of.name), of.most), readersRetryAfter)
+		}
 	}
-	l.total++
-	l.readers[namespace]++
+	for _, of := range shares {
+		l.readers[of]++
+	}
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.total--
-		if l.readers[namespace]--; l.readers[namespace] == 0 {
-			delete(l.readers, namespace)
+		for _, of := range shares {
+			if l.readers[of]--; l.readers[of] == 0 {
+				delete(l.readers, of)
+			}
 		}
 	}), nil
 }

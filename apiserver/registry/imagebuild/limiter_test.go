@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -18,6 +20,7 @@ import (
 func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 	l := newLimiter()
 	in := func(namespace string) context.Context { return apirequest.WithNamespace(t.Context(), namespace) }
+	admitted := func() int { return l.readers[share{"the server", "", maxReaders}] }
 	var leaves []func()
 	admit := func(namespace string, count int) {
 		t.Helper()
@@ -38,16 +41,27 @@ func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 	refused("c")
 	leaves[0]()
 	leaves[0]() // of the same request
-	if l.total != maxReaders-1 {
-		t.Errorf("%d requests are admitted after the end of one of %d", l.total, maxReaders)
+	if admitted() != maxReaders-1 {
+		t.Errorf("%d requests are admitted after the end of one of %d", admitted(), maxReaders)
 	}
 	admit("a", 1)
 	refused("c")
 	for _, leave := range leaves {
 		leave()
 	}
-	if l.total != 0 || len(l.readers) > 0 {
-		t.Errorf("%d requests are left, %v", l.total, l.readers)
+	if len(l.readers) > 0 {
+		t.Errorf("%v are left", l.readers)
+	}
+	ann := apirequest.WithUser(in("a"), &user.DefaultInfo{Name: "ann"})
+	for range maxReadersOfUser {
+		leaves = append(leaves, require.Value(l.admit(ann))(t))
+	}
+	if _, err := l.admit(apirequest.WithNamespace(ann, "b")); err == nil || !strings.Contains(err.Error(), "user ann has 4 requests for packages and vulnerabilities at the same time") {
+		t.Errorf("got %v", err)
+	}
+	admit("a", 1)
+	for _, leave := range leaves {
+		leave()
 	}
 
 	request, end := context.WithCancel(in("a"))
@@ -63,8 +77,8 @@ func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 		}
 		return nil
 	}))
-	if l.total != 1 {
-		t.Errorf("%d requests are admitted while a client reads its answer", l.total)
+	if admitted() != 1 {
+		t.Errorf("%d requests are admitted while a client reads its answer", admitted())
 	}
 	end()
 }
