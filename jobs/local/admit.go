@@ -57,15 +57,12 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, name string, refus
 	return Builder{}, "", refused
 }
 
-// demandOf returns which worker a pod needs. Only pods that controllers want do not need one of those for builds, and only they run a builder that checks
-// sources.
+// demandOf returns which worker a pod needs. Only pods that controllers want do not need one of those for builds, of which other pods occupy a half, and only
+// they run a builder that checks sources.
 func (a *Agent) demandOf(ctx context.Context, pod *corev1.Pod, builder Builder, name string) (wanted demand, refused *refusal, err error) {
 	wanted = demand{builder: name, class: builds, group: pod.Namespace}
 	input := cmp.Or(inputOf(pod), &render.Input{})
-	if !builder.ChecksSources && input.Probe == nil && !input.Resolve && len(input.Tests) == 0 {
-		return wanted, nil, nil
-	}
-	task, why := transfer.None, "it stores no artifacts"
+	task, why := transfer.Build, "it stores no artifacts"
 	if a.transfer != nil {
 		if task, why, err = a.transfer.TaskOf(ctx, pod, input); err != nil {
 			return wanted, nil, err
@@ -74,6 +71,10 @@ func (a *Agent) demandOf(ctx context.Context, pod *corev1.Pod, builder Builder, 
 	switch {
 	case builder.ChecksSources && task != transfer.CheckSource:
 		return wanted, a.refuse(pod, fmt.Sprintf("only a controller runs %s: %s", name, why)), nil
+	case task == transfer.None:
+		wanted.byHand = true
+	case task == transfer.CheckSource:
+		wanted.class = sources
 	case task == transfer.Test:
 		wanted.class = tests
 	case task == transfer.Resolve:

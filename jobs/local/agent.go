@@ -171,7 +171,7 @@ func New(o Options) (*Agent, error) {
 		stopping: make(chan struct{}),
 		runs:     map[types.UID]*run{},
 	}
-	a.workers = newWorkers([classes]int{builds: o.Workers, tests: cmp.Or(o.TestWorkers, o.Workers), checks: cmp.Or(o.CheckWorkers, o.Workers)}, a.queue.Add)
+	a.workers = newWorkers([classes]int{builds: o.Workers, tests: cmp.Or(o.TestWorkers, o.Workers), checks: cmp.Or(o.CheckWorkers, o.Workers), sources: sourceWorkers}, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (e *ending) next(pod *corev1.Pod, started time.Time, kill bool, now time.Ti
 	switch {
 	case pod.DeletionTimestamp != nil:
 		e.ask(now.Add(deletionGrace(pod)))
-	case !deadline.IsZero() && !now.Before(deadline) && !e.asked:
+	case !now.Before(deadline) && !e.asked:
 		e.deadlineExceeded = true
 		e.ask(now.Add(grace(pod)))
 	case !e.asked:
@@ -54,12 +54,19 @@ func (e *ending) ask(killAt time.Time) {
 	}
 }
 
-// deadlineOf is when the active deadline of a pod passes. It is zero if there is no deadline.
+const (
+	// defaultDeadline is the active deadline of pods that set none, and longestDeadline is the longest: those of timeouts.run. A Job of a user would otherwise
+	// occupy a worker for ever.
+	defaultDeadline = time.Hour
+	longestDeadline = 7 * 24 * time.Hour
+)
+
+// deadlineOf is when the active deadline of a pod passes.
 func deadlineOf(pod *corev1.Pod, started time.Time) time.Time {
 	if pod.Spec.ActiveDeadlineSeconds == nil {
-		return time.Time{}
+		return started.Add(defaultDeadline)
 	}
-	return started.Add(seconds(pod.Spec.ActiveDeadlineSeconds))
+	return started.Add(min(longestDeadline, seconds(pod.Spec.ActiveDeadlineSeconds)))
 }
 
 func grace(pod *corev1.Pod) time.Duration {

@@ -35,7 +35,10 @@ func TestWhichSignalIsDue(t *testing.T) {
 		looks    []look
 		deadline bool
 	}{
-		"nothing asked": {looks: []look{{at: 5000, pod: &corev1.Pod{}}}},
+		"no deadline": {deadline: true, looks: []look{
+			{at: 3599, pod: &corev1.Pod{}, again: 3600},
+			{at: 3600, pod: &corev1.Pod{}, due: syscall.SIGTERM, again: 3630},
+		}},
 		"deadline, then the grace period": {deadline: true, looks: []look{
 			{at: 0, pod: deadline(10, 5), again: 10},
 			{at: 10, pod: deadline(10, 5), due: syscall.SIGTERM, again: 15},
@@ -65,7 +68,7 @@ func TestWhichSignalIsDue(t *testing.T) {
 			{at: 1, pod: deleted(100), due: syscall.SIGTERM, again: 101},
 			{at: 2, pod: deleted(100), kill: true, due: syscall.SIGKILL},
 		}},
-		"a deadline beyond all measure": {looks: []look{{at: 1, pod: deadline(1<<62, 5), again: maxSeconds}}},
+		"a deadline beyond all measure": {looks: []look{{at: 1, pod: deadline(1<<62, 5), again: 7 * 24 * 3600}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var e ending

@@ -158,7 +158,7 @@ func (a *Agent) waitForMount(ctx context.Context, pod *corev1.Pod, missing *miss
 	ref := reconcile.RefOf(pod)
 	a.workers.abandon(ref.UID)
 	if start, now := pod.Status.StartTime, a.options.Clock.Now(); start != nil {
-		if deadline := deadlineOf(pod, start.Time); !deadline.IsZero() && !now.Before(deadline) {
+		if !now.Before(deadlineOf(pod, start.Time)) {
 			return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setExpired(pod, a.options.Clock.Now()) })
 		}
 	}

@@ -77,10 +77,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if err != nil {
 		return err
 	}
-	acquired, busy := builder.ChecksSources, ""
-	if !acquired {
-		acquired, busy = a.workers.acquire(ref, pod.CreationTimestamp.Time, wanted)
-	}
+	acquired, busy := a.workers.acquire(ref, pod.CreationTimestamp.Time, wanted)
 	if !acquired {
 		if waiting(pod) {
 			return nil

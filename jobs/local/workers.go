@@ -20,8 +20,19 @@ const (
 	builds class = iota // also Jobs of users
 	tests
 	checks
+	sources
 	classes
 )
+
+// sourceWorkers is the number of workers for checks of sources. Controllers begin no more, but users can make them forget one that runs: by a change of the
+// labels of its Job.
+const sourceWorkers = 20
+
+// of is what messages say about the workers of each class.
+var of = [classes]string{builds: "", tests: " for tests", checks: " for checks", sources: " for checks of sources"}
+
+// shares is which part of the workers of each class a group can occupy: one of so many. Archives and sources can be slow.
+var shares = [classes]int{builds: 1, tests: 1, checks: 2, sources: 4}
 
 // demand is what a pod needs a worker for.
 type demand struct {
@@ -29,10 +40,11 @@ type demand struct {
 	class   class
 	// group is whose pods it is one of: those of a namespace, or of an archive.
 	group string
+	// byHand is whether no controller wants the pod.
+	byHand bool
 }
 
-// workers limits how many processes run at the same time: those of each class, and those of each builder. A group of checks can occupy half of their
-// workers, because archives can be slow.
+// workers limits how many processes run at the same time: those of each class and of its groups, those of each builder, and those that users start.
 type workers struct {
 	totals [classes]int
 	wake   func(reconcile.Ref)
@@ -102,12 +114,15 @@ func (w *workers) ofGroup(wanted demand) int {
 
 // whyBusy returns which workers a pod waits for, or "" if one is free.
 func (w *workers) whyBusy(wanted demand) string {
-	total, of := w.totals[wanted.class], [classes]string{"", " for tests", " for checks"}[wanted.class]
+	total, of, share := w.totals[wanted.class], of[wanted.class], shares[wanted.class]
 	if w.held(func(held demand) bool { return held.class == wanted.class }) >= total {
 		return fmt.Sprintf("%d of %d workers%s are busy", total, total, of)
 	}
-	if used := w.ofGroup(wanted); wanted.class == checks && used >= (total+1)/2 {
+	if used := w.ofGroup(wanted); used >= (total+share-1)/share {
 		return fmt.Sprintf("%d of %d workers%s are busy with the same", used, total, of)
+	}
+	if used := w.held(func(held demand) bool { return held.byHand }); wanted.byHand && used >= max(1, total/2) {
+		return fmt.Sprintf("%d of %d workers%s are busy with Jobs of users", used, total, of)
 	}
 	limit, limited := w.limits[wanted.builder]
 	if !limited {

@@ -58,6 +58,15 @@ func TestBuildsTestsAndChecksHaveWorkersOfTheirOwn(t *testing.T) {
 	c.waitsFor(c.run("busy", named("second-build")), "1 of 1 workers are busy")
 }
 
+// TestJobsByHandWaitForEachOther lets a user hold the workers that Jobs of users get.
+func TestJobsByHandWaitForEachOther(t *testing.T) {
+	_, adapt := withStore(t, t.TempDir(), nil)
+	c := newCluster(t, map[string]string{"busy": politeScript}, adapt, func(o *Options) { o.Workers = 2 })
+	c.ready(c.run("busy", byHand))
+	c.waitsFor(c.run("busy", byHand, func(job *batchv1.Job) { job.Name, job.UID = "second", "" }), "1 of 2 workers are busy with Jobs of users")
+	c.ready(c.run("busy", func(job *batchv1.Job) { job.Name, job.UID = "build", "job-build" }))
+}
+
 // TestJobsByHandTakeTheWorkersOfBuilds creates Jobs that look like tests and checks.
 func TestJobsByHandTakeTheWorkersOfBuilds(t *testing.T) {
 	dir := t.TempDir()
@@ -96,6 +105,27 @@ func TestJobsByHandTakeTheWorkersOfBuilds(t *testing.T) {
 func readText(t *testing.T, path string) string {
 	t.Helper()
 	return string(require.Value(os.ReadFile(path))(t))
+}
+
+// TestJobsByHandLeaveWorkers also makes more checks of sources than any controller begins.
+func TestJobsByHandLeaveWorkers(t *testing.T) {
+	w := newWorkers([classes]int{builds: 3, sources: 8}, func(reconcile.Ref) {})
+	g := NewWithT(t)
+	acquire := func(name string, wanted demand) string {
+		_, busy := w.acquire(reconcile.Ref{Name: name, UID: types.UID(name)}, time.Time{}, wanted)
+		return busy
+	}
+	user, build := demand{class: builds, group: "a", byHand: true}, demand{class: builds, group: "a"}
+	g.Expect(acquire("by-hand", user)).To(BeEmpty())
+	g.Expect(acquire("by-hand-2", user)).To(Equal("1 of 3 workers are busy with Jobs of users"))
+	g.Expect(acquire("build", build)).To(BeEmpty())
+	g.Expect(acquire("build-2", build)).To(BeEmpty())
+	g.Expect(acquire("build-3", build)).To(Equal("3 of 3 workers are busy"))
+	check := demand{class: sources, group: "a"}
+	g.Expect(acquire("1", check)).To(BeEmpty())
+	g.Expect(acquire("2", check)).To(BeEmpty())
+	g.Expect(acquire("3", check)).To(Equal("2 of 8 workers for checks of sources are busy with the same"))
+	g.Expect(acquire("4", demand{class: sources, group: "b"})).To(BeEmpty())
 }
 
 func TestAFreeWorkerGoesToTheGroupWithTheFewest(t *testing.T) {
