@@ -145,7 +145,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		image = must(server.Images(namespace).Get(ctx, "debian", metav1.GetOptions{}))
 		image.Spec.Channels = []v1alpha1.ChannelRule{{Name: "stable", Requires: &v1alpha1.ChannelRequirements{MaxSeverity: v1alpha1.SeverityLimitHigh}}}
 		must(server.Images(namespace).Update(ctx, image, metav1.UpdateOptions{}))
-		const most = 8
+		const most = 4
 		held, answers := &held{make(chan struct{}, most), make(chan struct{})}, make(chan error, most)
 		release := sync.OnceFunc(func() { close(held.released) })
 		DeferCleanup(release)
@@ -161,7 +161,7 @@ var _ = Describe("The vulnerabilities of a build", Ordered, func() {
 		}
 		known.held.Store(nil)
 		_, err := find(ctx, "debian-1")
-		Expect(err).To(And(Satisfy(apierrors.IsTooManyRequests), MatchError(ContainSubstring(`8 in namespace "`+namespace+`": ask again later`))))
+		Expect(err).To(And(Satisfy(apierrors.IsTooManyRequests), MatchError(ContainSubstring("has 4 requests for packages and vulnerabilities at the same time: ask again later"))))
 		for _, subresource := range []string{"packages", "diff"} {
 			request := server.RESTClient().Get().Namespace(namespace).Resource("imagebuilds").Name("debian-1").SubResource(subresource).Param("with", "debian-1").MaxRetries(0)
 			Expect(request.Do(ctx).Error()).To(Satisfy(apierrors.IsTooManyRequests), subresource)
