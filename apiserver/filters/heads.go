@@ -29,19 +29,24 @@ func LimitHeads(api http.Handler, maxHeaders int, serializer runtime.NegotiatedS
 				fmt.Sprintf("the query of the URL has %d bytes, more than the limit of %d: use a shorter selector, and filter what it selects", length, MaxQuery))
 			return
 		}
-		length := 0
-		for name, values := range request.Header {
-			for _, value := range values {
-				length += len(name) + len(value)
+		if maxHeaders > 0 {
+			if length := lengthOf(request.Header); length > maxHeaders {
+				refuse(writer, request, serializer, http.StatusRequestHeaderFieldsTooLarge,
+					fmt.Sprintf("the headers have %d bytes, more than the limit of %d", length, maxHeaders))
+				return
 			}
-		}
-		if maxHeaders > 0 && length > maxHeaders {
-			refuse(writer, request, serializer, http.StatusRequestHeaderFieldsTooLarge,
-				fmt.Sprintf("the headers have %d bytes, more than the limit of %d", length, maxHeaders))
-			return
 		}
 		api.ServeHTTP(writer, request)
 	})
+}
+
+func lengthOf(headers http.Header) (length int) {
+	for name, values := range headers {
+		for _, value := range values {
+			length += len(name) + len(value)
+		}
+	}
+	return length
 }
 
 func refuse(writer http.ResponseWriter, request *http.Request, serializer runtime.NegotiatedSerializer, code int32, message string) {
