@@ -71,17 +71,17 @@ func EndWithUsers(api http.Handler) http.Handler {
 // TellAuthenticated calls tell with the remote address of each request of an authenticated user, before the request is answered, and with its owner.
 func TellAuthenticated(api http.Handler, tell func(remote, owner string)) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		if owner := ownerOf(request); owner != "" {
+		if owner := OwnerOf(request.Context()); owner != "" {
 			tell(request.RemoteAddr, owner)
 		}
 		api.ServeHTTP(writer, request)
 	})
 }
 
-// ownerOf returns for whom an authenticated request counts: its user, or the namespace of a service account, because who makes one can make many. It is empty
+// OwnerOf returns for whom the authenticated request of a context counts: its user, or the namespace of a service account, because who makes one can make many. It is empty
 // for other requests.
-func ownerOf(request *http.Request) string {
-	by, found := apirequest.UserFrom(request.Context())
+func OwnerOf(ctx context.Context) string {
+	by, found := apirequest.UserFrom(ctx)
 	if !found || slices.Contains(by.GetGroups(), user.AllUnauthenticated) {
 		return ""
 	}
@@ -136,7 +136,7 @@ func LimitUsers(api http.Handler, limits Limits, isStream apirequest.LongRunning
 	requests := map[share]int{}
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		limit, kind := limits.of(request, isStream)
-		of := share{ownerOf(request), kind}
+		of := share{OwnerOf(request.Context()), kind}
 		if limit == 0 || of.owner == "" {
 			api.ServeHTTP(writer, request)
 			return

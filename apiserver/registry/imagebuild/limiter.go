@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"weak"
 
@@ -14,6 +13,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/utils/lru"
 
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/jobs/advisories"
 )
 
@@ -56,35 +56,35 @@ type keptAnswer struct {
 	size  int
 }
 
-// share is a namespace or a user, and how many requests it may have.
+// share is whose requests are counted, and how many of them there may be.
 type share struct {
-	kind, name string
-	most       int
+	of   string
+	most int
 }
 
 // admit admits a request, which calls leave once its client has the answer. It answers 429 if there are too many.
 func (l *limiter) admit(ctx context.Context) (leave func(), _ error) {
-	shares := []share{{"the server", "", maxReaders}, {"namespace", apirequest.NamespaceValue(ctx), maxReadersOfNamespace}}
-	if by, known := apirequest.UserFrom(ctx); known {
-		shares = append(shares, share{"user", by.GetName(), maxReadersOfUser})
+	shares := []share{{"the server", maxReaders}, {"namespace " + apirequest.NamespaceValue(ctx), maxReadersOfNamespace}}
+	if owner := filters.OwnerOf(ctx); owner != "" {
+		shares = append(shares, share{"user " + owner, maxReadersOfUser})
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, of := range shares {
-		if l.readers[of] >= of.most {
+	for _, share := range shares {
+		if l.readers[share] >= share.most {
 			return nil, apierrors.NewTooManyRequests(fmt.Sprintf("%s has %d requests for packages and vulnerabilities at the same time: ask again later",
-				strings.TrimSpace(of.kind+" "+of.name), of.most), readersRetryAfter)
+				share.of, share.most), readersRetryAfter)
 		}
 	}
-	for _, of := range shares {
-		l.readers[of]++
+	for _, share := range shares {
+		l.readers[share]++
 	}
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, of := range shares {
-			if l.readers[of]--; l.readers[of] == 0 {
-				delete(l.readers, of)
+		for _, share := range shares {
+			if l.readers[share]--; l.readers[share] == 0 {
+				delete(l.readers, share)
 			}
 		}
 	}), nil

@@ -20,7 +20,7 @@ import (
 func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 	l := newLimiter()
 	in := func(namespace string) context.Context { return apirequest.WithNamespace(t.Context(), namespace) }
-	admitted := func() int { return l.readers[share{"the server", "", maxReaders}] }
+	admitted := func() int { return l.readers[share{"the server", maxReaders}] }
 	var leaves []func()
 	admit := func(namespace string, count int) {
 		t.Helper()
@@ -58,6 +58,15 @@ func TestRequestsThatReadLocksAreLimited(t *testing.T) {
 	}
 	if _, err := l.admit(apirequest.WithNamespace(ann, "b")); err == nil || !strings.Contains(err.Error(), "user ann has 4 requests for packages and vulnerabilities at the same time") {
 		t.Errorf("got %v", err)
+	}
+	account := func(name string) context.Context {
+		return apirequest.WithUser(in("c"), &user.DefaultInfo{Name: "system:serviceaccount:team:" + name})
+	}
+	for i := range maxReadersOfUser {
+		leaves = append(leaves, require.Value(l.admit(account(fmt.Sprint(i))))(t))
+	}
+	if _, err := l.admit(account("another")); !apierrors.IsTooManyRequests(err) {
+		t.Errorf("service accounts of a namespace: got %v", err)
 	}
 	admit("a", 1)
 	for _, leave := range leaves {
