@@ -37,6 +37,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/local/transfer"
+	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -84,7 +85,7 @@ type Options struct {
 	// AllowedNetworks are networks of sources that are reached although they are loopback or link-local.
 	AllowedNetworks []netip.Prefix
 	// Images reads what controllers have stored that they want Jobs for. Required with Artifacts: nothing is fetched or stored for other Jobs, and they
-	// occupy the workers of builds.
+	// occupy at most half of the workers of builds.
 	Images imagesv1alpha1.ImagesV1alpha1Interface
 	// RecordLocks records the locks of artifacts. Default: locks are not recorded.
 	RecordLocks func(ctx context.Context, build *v1alpha1.ImageBuild, locks []documents.Lock) error
@@ -171,7 +172,9 @@ func New(o Options) (*Agent, error) {
 		stopping: make(chan struct{}),
 		runs:     map[types.UID]*run{},
 	}
-	a.workers = newWorkers([classes]int{builds: o.Workers, tests: cmp.Or(o.TestWorkers, o.Workers), checks: cmp.Or(o.CheckWorkers, o.Workers), sources: sourceWorkers}, a.queue.Add)
+	a.workers = newWorkers([classes]int{
+		builds: o.Workers, tests: cmp.Or(o.TestWorkers, o.Workers), checks: cmp.Or(o.CheckWorkers, o.Workers), sources: render.MaxSourceChecks,
+	}, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
 		return nil, err
 	}

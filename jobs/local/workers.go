@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // class is a class of workers. Each class has its own, so that neither tests nor checks delay builds.
@@ -24,15 +25,17 @@ const (
 	classes
 )
 
-// sourceWorkers is the number of workers for checks of sources. Controllers begin no more, but users can make them forget one that runs: by a change of the
-// labels of its Job.
-const sourceWorkers = 20
-
-// of is what messages say about the workers of each class.
-var of = [classes]string{builds: "", tests: " for tests", checks: " for checks", sources: " for checks of sources"}
-
-// shares is which part of the workers of each class a group can occupy: one of so many. Archives and sources can be slow.
-var shares = [classes]int{builds: 1, tests: 1, checks: 2, sources: 4}
+// workersOf has for each class how messages name its workers, and which part of them a group can occupy: one of so many. Archives and sources can be slow.
+// Controllers keep the limits of checks of sources themselves, but a user who changes the labels of a Job makes them forget one that runs.
+var workersOf = [classes]struct {
+	name string
+	part int
+}{
+	builds:  {"workers", 1},
+	tests:   {"workers for tests", 1},
+	checks:  {"workers for checks", 2},
+	sources: {"workers for checks of sources", render.MaxSourceChecks / render.MaxSourceChecksOfNamespace},
+}
 
 // demand is what a pod needs a worker for.
 type demand struct {
@@ -114,15 +117,15 @@ func (w *workers) ofGroup(wanted demand) int {
 
 // whyBusy returns which workers a pod waits for, or "" if one is free.
 func (w *workers) whyBusy(wanted demand) string {
-	total, of, share := w.totals[wanted.class], of[wanted.class], shares[wanted.class]
+	total, name, part := w.totals[wanted.class], workersOf[wanted.class].name, workersOf[wanted.class].part
 	if w.held(func(held demand) bool { return held.class == wanted.class }) >= total {
-		return fmt.Sprintf("%d of %d workers%s are busy", total, total, of)
+		return fmt.Sprintf("%d of %d %s are busy", total, total, name)
 	}
-	if used := w.ofGroup(wanted); used >= (total+share-1)/share {
-		return fmt.Sprintf("%d of %d workers%s are busy with the same", used, total, of)
+	if used := w.ofGroup(wanted); used >= (total+part-1)/part {
+		return fmt.Sprintf("%d of %d %s are busy with the same", used, total, name)
 	}
 	if used := w.held(func(held demand) bool { return held.byHand }); wanted.byHand && used >= max(1, total/2) {
-		return fmt.Sprintf("%d of %d workers%s are busy with Jobs of users", used, total, of)
+		return fmt.Sprintf("%d of %d %s are busy with Jobs of users", used, total, name)
 	}
 	limit, limited := w.limits[wanted.builder]
 	if !limited {

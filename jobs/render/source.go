@@ -21,6 +21,12 @@ import (
 // SourceCheckLimit is how long the check of a source may take, with the start of its pod.
 const SourceCheckLimit = 5 * time.Minute
 
+// MaxSourceChecks is how many checks of sources run at the same time, and MaxSourceChecksOfNamespace how many of them in one namespace.
+const (
+	MaxSourceChecks            = 20
+	MaxSourceChecksOfNamespace = 5
+)
+
 // Where the fetcher writes the files of a source, and where it and a check find the Secret of the source.
 const (
 	// SourceFiles is the directory for the files of the source.

@@ -11,12 +11,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 const (
-	// maxChecks is how many checks run at the same time, and maxOfNamespace how many of them in one namespace.
-	maxChecks      = 20
-	maxOfNamespace = 5
+	maxChecks      = render.MaxSourceChecks
+	maxOfNamespace = render.MaxSourceChecksOfNamespace
 	// kept is the share of both that is kept for checks that a build waits for: one of so many.
 	kept = 5
 	// crowded is when a check without a place asks again, if few others wait. Each maxChecks that wait in its namespace make it as much longer, and so do
