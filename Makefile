@@ -77,7 +77,7 @@ PACKAGE ?= ./e2e/suite
 GENERATED := apis apiserver/example docs/reference
 
 kind := e2e/kind/cluster
-# Compiles what specs install into a cluster, so that no spec waits for it.
+# Compiles what specs install into a cluster, and the older kubectls that they run, so that no spec waits for it.
 prepare := e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare && e2e/kubectl/kubectls >/dev/null
 # Not empty if the specs of the builder debian are to be run.
 debian := $(filter debian,$(LABELS))
