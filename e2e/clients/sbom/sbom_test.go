@@ -39,7 +39,7 @@ func locks(t *testing.T) map[string]*v1alpha1.Lock {
 		}
 		locks[name] = its
 	}
-	add("empty", `{"version": 1}`)
+	add("empty", `{"version": 1, "packages": []}`)
 	add("fedora", `{"version": 1, "distribution": {"id": "fedora", "version": "43"},
 		"sources": [{"uri": "https://mirror.example/", "release": {"date": "2026-11-20T08:00:00+02:00"}}],
 		"packages": [{"name": "openssl-libs", "version": "1:3.5.4-1.fc43", "architecture": "x86_64", "licence": "Apache-2.0 AND LicenseRef-Fedora-Public-Domain",
@@ -65,7 +65,7 @@ func random(source *rand.Rand) *v1alpha1.Lock {
 		}
 		return append(further, text.String())[source.IntN(len(further)+1)]
 	}
-	its := &v1alpha1.Lock{Version: v1alpha1.LockVersion}
+	its := &v1alpha1.Lock{Version: v1alpha1.LockVersion, Packages: []v1alpha1.Package{}}
 	ids := []string{"", "alpine", "arch", "debian", "gentoo", "opensuse-leap", "rhel"}
 	if id := ids[source.IntN(len(ids))]; id != "" {
 		its.Distribution = &v1alpha1.Distribution{ID: id, Version: text(5, "", "13")}
