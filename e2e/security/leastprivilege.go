@@ -32,7 +32,9 @@ var rarelyUsed = map[string]map[string]string{
 		"create tokenreviews.authentication.k8s.io":        "somebody reads the metrics",
 		"get pods":     "the archive reads the log of a pod that the cache does not have",
 		"patch events": "an event is recorded again",
+		"update archives/finalizers.images.goldsmith.dev":    "the cluster minds who blocks an owner's deletion",
 		"update imagebuilds/finalizers.images.goldsmith.dev": "the cluster minds who blocks an owner's deletion",
+		"update images/finalizers.images.goldsmith.dev":      "the cluster minds who blocks an owner's deletion",
 	},
 }
 
