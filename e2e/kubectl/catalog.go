@@ -37,9 +37,11 @@ func describeCatalog(s *shell) {
 			apply := append([]string{"apply", "-f", "-"}, flags...)
 			kubectl.Run(ctx, appliance(name, "{release: bookworm}"), apply...)
 			s.Run(ctx, "", "wait", "--for=condition=Ready", "appliance/"+name, "--timeout="+s.environment.Patience.String())
-			version := s.field(ctx, "appliance/"+name, ".metadata.resourceVersion")
-			Expect(kubectl.Run(ctx, appliance(name, "{release: bookworm}"), apply...)).To(MatchRegexp(name + " (unchanged|serverside-applied)\n$"))
-			Expect(s.field(ctx, "appliance/"+name, ".metadata.resourceVersion")).To(Equal(version))
+			Eventually(ctx, func(g Gomega) { // the controller may write the status meanwhile
+				version := s.field(ctx, "appliance/"+name, ".metadata.resourceVersion")
+				Expect(kubectl.Run(ctx, appliance(name, "{release: bookworm}"), apply...)).To(MatchRegexp(name + " (unchanged|serverside-applied)\n$"))
+				g.Expect(s.field(ctx, "appliance/"+name, ".metadata.resourceVersion")).To(Equal(version))
+			}).WithTimeout(s.environment.Patience).WithPolling(polling).Should(Succeed())
 			Expect(kubectl.Try(ctx, appliance(name, "{release: trixie}"), append([]string{"diff", "-f", "-"}, flags...)...)).To(And(
 				HaveField("Code", 1), HaveField("Stdout", MatchRegexp(`(?m)^\+ +release: trixie$`))))
 			Expect(kubectl.Fail(ctx, appliance(name, "{release: bookworm, colour: gold}"), apply...)).To(ContainSubstring("spec.colour"))
