@@ -184,6 +184,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 
 .PHONY: e2e
 e2e: build images $(if $(debian),debian-builder-image goldsmith-tester-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
+	@$(if $(E2E_KUBECONFIG),,$(kind) prepare)
 	@$(if $(filter gate smoke catalog debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 40m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
